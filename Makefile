@@ -1,0 +1,84 @@
+# make demo    train on real data: the first thing to run
+# make test    the C++ and the Python tests
+# make lint    formatters, linter, type checker: reports, changes nothing
+# make format  rewrites the sources as the formatters want them
+# make stubs   rewrites python/adcore/_core.pyi from the compiled module
+# make clean   removes what the above have made, .venv included
+#
+# Needs python3 (with venv), a C++20 compiler and make; all else goes into .venv. Every step leaves a stamp file, so a
+# second run does only what the sources changed since.
+
+PYTHON ?= python3
+VENV ?= .venv
+BUILD ?= build/dev
+# Warnings as errors: make test WERROR=ON
+WERROR ?= OFF
+PYTEST_ARGS ?=
+
+BIN := $(abspath $(VENV))/bin
+STAMPS := $(VENV)/stamps
+# -m pip: a script's first line holds the absolute path, which may be too long for the system.
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# The build tools of the environment come first.
+export PATH := $(BIN):$(PATH)
+
+CPP_FILES := $(shell find src/cpp tests/cpp examples/cpp -name '*.cpp' -o -name '*.h')
+CPP_TESTS := $(filter tests/cpp/% examples/cpp/%,$(CPP_FILES)) tests/cpp/CMakeLists.txt tests/cpp/symbols.cmake
+PACKAGE := $(shell find python/adcore -name '*.py' -o -name '*.pyi' -o -name py.typed) $(filter src/cpp/%,$(CPP_FILES)) \
+  CMakeLists.txt cmake/adcoreConfig.cmake.in README.md
+
+.PHONY: demo test test-cpp test-python lint format stubs clean
+.DELETE_ON_ERROR:
+
+demo: $(STAMPS)/demo
+	$(BIN)/python examples/demo.py
+
+test: test-cpp test-python
+
+test-cpp: $(STAMPS)/test
+	$(BIN)/ctest --test-dir $(BUILD) --output-on-failure --no-tests=error
+
+# After the C++ tests also with -j: they share two cores and a terminal.
+test-python: $(STAMPS)/test test-cpp
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(STAMPS)/lint
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/clang-format --dry-run -Werror $(CPP_FILES)
+	$(BIN)/mypy
+
+format: $(STAMPS)/lint
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	$(BIN)/clang-format -i $(CPP_FILES)
+
+stubs: $(STAMPS)/demo
+	$(BIN)/python tools/stubs.py
+
+clean:
+	rm -rf $(VENV) build dist demo_loss.png .pytest_cache .hypothesis .ruff_cache .mypy_cache
+
+# ---- the environment ----------------------------------------------------------------------------------------------
+
+$(STAMPS)/venv:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "adcore needs Python 3.10 or newer")'
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "No venv module: on Debian, apt-get install python3-venv" >&2; exit 1; }
+	mkdir -p $(STAMPS) && touch $@
+
+# The requirements of an extra alone: the package is not built for them.
+$(STAMPS)/build $(STAMPS)/lint: $(STAMPS)/%: pyproject.toml tools/requirements.py | $(STAMPS)/venv
+	$(BIN)/python tools/requirements.py $* | xargs $(PIP) install -q
+	touch $@
+
+# One build directory serves the package and the C++ tests: nothing is compiled twice.
+INSTALL = $(PIP) install --no-build-isolation \
+  --config-settings build-dir=$(BUILD) --config-settings cmake.define.ADCORE_WERROR=$(WERROR)
+
+$(STAMPS)/demo: $(PACKAGE) $(STAMPS)/build
+	$(INSTALL) '.[demo]'
+	touch $@
+
+$(STAMPS)/test: $(PACKAGE) $(CPP_TESTS) $(STAMPS)/build
+	$(INSTALL) --config-settings cmake.define.ADCORE_TESTS=ON --config-settings cmake.define.ADCORE_EXAMPLES=ON '.[test]'
+	touch $@ $(STAMPS)/demo

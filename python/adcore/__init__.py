@@ -1,0 +1,67 @@
+"""adcore: automatic differentiation of numeric Python programs on the CPU, with MindSpore's names."""
+
+from adcore import common, nn, ops
+from adcore._config import (
+    get_num_threads,
+    get_seed,
+    set_context,
+    set_num_threads,
+    set_seed,
+    show_config,
+)
+from adcore._core import (
+    Parameter,
+    Tensor,
+    __version__,
+    bfloat16,
+    bool_,
+    dtype,
+    float16,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
+from adcore.parameter import ParameterTuple
+from adcore.tensor import from_numpy, tensor
+from adcore.transforms import get_grad, grad, value_and_grad
+
+__all__ = [
+    "Parameter",
+    "ParameterTuple",
+    "Tensor",
+    "bfloat16",
+    "bool_",
+    "common",
+    "dtype",
+    "float16",
+    "float32",
+    "float64",
+    "from_numpy",
+    "get_grad",
+    "get_num_threads",
+    "get_seed",
+    "grad",
+    "int16",
+    "int32",
+    "int64",
+    "int8",
+    "nn",
+    "ops",
+    "set_context",
+    "set_num_threads",
+    "set_seed",
+    "show_config",
+    "tensor",
+    "uint16",
+    "uint32",
+    "uint64",
+    "uint8",
+    "value_and_grad",
+]

@@ -1,0 +1,122 @@
+"""Settings of the process: threads, the random seed, and what the library runs on."""
+
+from adcore import _core
+
+
+def set_seed(seed):
+    """Start the sequence of random numbers of `seed` anew.
+
+    Parameters
+    ----------
+    seed : int
+        In [0, 2**64).
+
+    Raises
+    ------
+    TypeError, ValueError
+        For anything else.
+
+    Examples
+    --------
+    >>> import adcore
+    >>> adcore.set_seed(1)
+    >>> a = adcore.ops.rand(2)
+    >>> adcore.set_seed(1)
+    >>> bool((a == adcore.ops.rand(2)).all())
+    True
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise TypeError(f"set_seed: seed must be an int, got {type(seed).__name__}.")
+    if not 0 <= seed < 2**64:
+        raise ValueError(f"set_seed: seed must be in [0, 2**64), got {seed}.")
+    _core.set_seed(seed)
+
+
+def get_seed():
+    """Return the seed of the random numbers.
+
+    Examples
+    --------
+    >>> import adcore
+    >>> adcore.set_seed(7)
+    >>> adcore.get_seed()
+    7
+    """
+    return _core.get_seed()
+
+
+def set_num_threads(n):
+    """Set how many threads an operation may use; 1 keeps all work on the calling thread.
+
+    Parameters
+    ----------
+    n : int
+        At least 1. Results do not depend on it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For anything else.
+
+    Examples
+    --------
+    >>> import adcore
+    >>> before = adcore.get_num_threads()
+    >>> adcore.set_num_threads(1)
+    >>> adcore.get_num_threads()
+    1
+    >>> adcore.set_num_threads(before)
+    """
+    if isinstance(n, bool) or not isinstance(n, int):
+        raise TypeError(f"set_num_threads: n must be an int, got {type(n).__name__}.")
+    _core.set_num_threads(max(min(n, 2**31 - 1), -(2**31)))
+
+
+def get_num_threads():
+    """Return how many threads an operation may use; at first the CPUs that the process may run on.
+
+    Examples
+    --------
+    >>> import adcore
+    >>> adcore.get_num_threads() >= 1
+    True
+    """
+    return _core.get_num_threads()
+
+
+def set_context(mode=None, device_target="CPU", **settings):
+    """Accept MindSpore's settings of mode and device; adcore runs on the CPU, eagerly.
+
+    Parameters
+    ----------
+    mode, device_target, **settings
+        Only ``device_target`` is looked at.
+
+    Raises
+    ------
+    ValueError
+        For a device other than "CPU".
+
+    Examples
+    --------
+    >>> import adcore
+    >>> adcore.set_context(device_target="CPU")
+    """
+    if device_target != "CPU":
+        raise ValueError(f"set_context: adcore runs on the CPU only, got device_target={device_target!r}.")
+
+
+def show_config():
+    """Print version, compiler, the instruction set in use and the number of threads.
+
+    Examples
+    --------
+    >>> import adcore
+    >>> adcore.show_config()  # doctest: +ELLIPSIS
+    adcore ...
+    """
+    isas = ", ".join(_core.isas())
+    print(f"adcore {_core.__version__}")
+    print(f"compiler: {_core.compiler()}")
+    print(f"instruction set: {_core.isa()} (this CPU runs {isas}; ADCORE_ISA chooses)")
+    print(f"threads: {_core.get_num_threads()}")

@@ -1,0 +1,528 @@
+"""Cell: the base class of networks, layers, losses and optimizers.
+
+Data. Everything that is read stands in the instance's ``__dict__``, so ``self.w`` in ``construct`` costs what a plain
+attribute costs (which is also why there is no ``__getattr__``: its mere presence makes every read slower on Python
+3.11). Beside it stand two registries, kept in step by ``__setattr__`` and ``__delattr__``:
+
+* ``_params``: name -> Parameter or None, what is trained, listed and saved, in the order of registration;
+* ``_cells``: name -> Cell or None, the children.
+
+A ParameterTuple held by an attribute registers its Parameters under their own names. Lists, tuples and dicts register
+nothing. ``_prefix`` is what the names of a cell's own Parameters start with; ``update_parameters_name`` sets it for a
+whole tree. Start reading at ``Cell.__setattr__``.
+"""
+
+import functools
+from collections import namedtuple
+
+from .._core import Parameter, Tensor, bfloat16, float16, float32, float64, has_default_name
+from ..parameter import ParameterTuple
+
+__all__ = ["Cell"]
+
+_FLOATS = (float16, bfloat16, float32, float64)
+_Keys = namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])
+
+
+class Cell:
+    """A node of a network: Parameters, child cells, and ``construct``, which computes.
+
+    Assigning a Parameter, a ParameterTuple or a Cell to an attribute registers it. A Parameter made without a name
+    takes the attribute's; the Parameters of a child are renamed to ``<attribute>.<name in the child>``.
+
+    Parameters
+    ----------
+    auto_prefix : bool
+        Whether children assigned to this cell have their Parameters renamed so.
+    flags : dict, optional
+        Further attributes to set, by name.
+
+    Raises
+    ------
+    AttributeError
+        If a Parameter or Cell is assigned before ``super().__init__()`` was called.
+    KeyError
+        If a Parameter or Cell is assigned to a name that is taken by a method or by the other kind.
+    TypeError
+        If something that is neither a Tensor nor None is assigned to the name of a Parameter, or something that is
+        neither a Cell nor None to the name of a child.
+
+    Examples
+    --------
+    >>> import adcore as ac
+    >>> from adcore import nn, ops
+    >>> class Net(nn.Cell):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.w = ac.Parameter(ac.Tensor([1.0, 2.0], ac.float32))
+    ...         self.head = nn.Dense(2, 1)
+    ...     def construct(self, x):
+    ...         return self.head(ops.relu(x * self.w))
+    >>> net = Net()
+    >>> [p.name for p in net.trainable_params()]
+    ['w', 'head.weight', 'head.bias']
+    >>> net(ac.Tensor([[1.0, -1.0]], ac.float32)).shape
+    (1, 1)
+    """
+
+    def __init__(self, auto_prefix=True, flags=None):
+        state = self.__dict__
+        state["_params"] = {}
+        state["_cells"] = {}
+        state["_auto_prefix"] = auto_prefix
+        state["_prefix"] = ""
+        state["training"] = False
+        state["requires_grad"] = False
+        for name, value in (flags or {}).items():
+            setattr(self, name, value)
+
+    # ---- calling -------------------------------------------------------------------------------------------------
+
+    def __call__(self, *args, **kwargs):
+        if kwargs:
+            return self.construct(*args, **kwargs)
+        if len(args) == 1:  # the common case, without building a second argument tuple
+            return self.construct(args[0])
+        return self.construct(*args)
+
+    def construct(self, *args, **kwargs):
+        """Compute the output. Every network overrides this.
+
+        Raises
+        ------
+        AttributeError
+            If the class does not define it.
+        """
+        raise AttributeError(f"{self.cls_name}: construct is not defined. Define construct(self, ...) in the class.")
+
+    # ---- registration --------------------------------------------------------------------------------------------
+
+    def __setattr__(self, name, value):
+        if isinstance(value, Parameter):
+            self._check_name("Parameter", name, self._registry("_params", name), self._cells)
+            self._forget_tuple(name)
+            self.insert_param_to_cell(name, value, replace=True)
+        elif isinstance(value, Cell):
+            self._check_name("Cell", name, self._registry("_cells", name), self._params)
+            self._forget_tuple(name)
+            if self._auto_prefix:
+                value.update_parameters_name(self._prefix + name + ".")
+            self._cells[name] = self.__dict__[name] = value
+        elif isinstance(value, ParameterTuple):
+            self._set_tuple(name, value)
+        else:
+            self._set_plain(name, value)
+
+    def __delattr__(self, name):
+        self._forget_tuple(name)
+        object.__delattr__(self, name)
+        self.__dict__.get("_params", {}).pop(name, None)
+        self.__dict__.get("_cells", {}).pop(name, None)
+
+    def _registry(self, registry, name):
+        found = self.__dict__.get(registry)
+        if found is None:
+            raise AttributeError(
+                f"{self.cls_name}: {name!r} is assigned before the cell is initialised. "
+                "Call super().__init__() first in __init__."
+            )
+        return found
+
+    def _check_name(self, kind, name, own, other):
+        """Raise unless `name` may hold a Parameter or Cell, registered in `own` and not in `other`."""
+        if not name or "." in name:
+            raise KeyError(f"{self.cls_name}: {name!r} cannot name a {kind}. Use a name without dots.")
+        if other.get(name) is not None:
+            taken = type(other[name]).__name__
+            raise KeyError(f"{self.cls_name}: {name!r} already holds a {taken}. Delete it first, or use another name.")
+        existing = getattr(type(self), name, None)
+        if name not in own and (callable(existing) or isinstance(existing, property)):
+            raise KeyError(f"{self.cls_name}: {name!r} is an attribute of the class. Use another name for the {kind}.")
+
+    def _set_plain(self, name, value):
+        state = self.__dict__
+        params = state.get("_params", ())
+        cells = state.get("_cells", ())
+        if name in params:
+            if value is None:
+                params[name] = state[name] = None
+            elif isinstance(value, Tensor) and params[name] is not None:
+                params[name].set_data(value)
+            else:
+                raise TypeError(
+                    f"{self.cls_name}: {name!r} holds a Parameter, but got {type(value).__name__}. "
+                    "Assign a Tensor to change its value, a Parameter to replace it, or None."
+                )
+        elif name in cells:
+            if value is not None:
+                raise TypeError(
+                    f"{self.cls_name}: {name!r} holds a Cell, but got {type(value).__name__}. Assign a Cell or None."
+                )
+            cells[name] = state[name] = None
+        else:
+            self._forget_tuple(name)
+            object.__setattr__(self, name, value)
+
+    def _set_tuple(self, name, params):
+        registry = self._registry("_params", name)
+        self._check_name("ParameterTuple", name, (), self._cells)
+        self._check_name("ParameterTuple", name, (), registry)
+        old = self.__dict__.get(name)
+        for param in params:
+            found = registry.get(param.name)
+            if found is not None and found is not param and not _holds(old, found):
+                raise ValueError(
+                    f"{self.cls_name}: {name!r} holds a Parameter named {param.name!r}, a name that another "
+                    "Parameter of this cell has. Rename one of them."
+                )
+        self._forget_tuple(name)
+        registry.update((param.name, param) for param in params)
+        self.__dict__[name] = params
+
+    def _forget_tuple(self, name):
+        """Unregister the Parameters of the ParameterTuple that `name` holds, if it holds one."""
+        old = self.__dict__.get(name)
+        if isinstance(old, ParameterTuple):
+            kept = {id(p) for key, p in self._params.items() if self.__dict__.get(key) is p}
+            gone = {id(p) for p in old} - kept
+            for key in [key for key, p in self._params.items() if id(p) in gone]:
+                del self._params[key]
+
+    def insert_param_to_cell(self, param_name, param, check_name_contain_dot=True, *, replace=False):
+        """Register a Parameter (or None) under a name and as the attribute of that name.
+
+        Parameters
+        ----------
+        param_name : str
+            The attribute; a Parameter made without a name takes it as its own.
+        param : Parameter or None
+        check_name_contain_dot : bool
+            Whether a name with a dot is refused.
+        replace : bool
+            Whether a plain attribute of that name may be replaced.
+
+        Raises
+        ------
+        KeyError
+            If the name is empty, has a dot, or is taken by something that is not a Parameter.
+        TypeError
+            If `param` is neither a Parameter nor None.
+        """
+        registry = self._registry("_params", param_name)
+        if check_name_contain_dot or not param_name:
+            self._check_name("Parameter", param_name, registry, self._cells)
+        if not replace and param_name in self.__dict__ and param_name not in registry:
+            raise KeyError(f"{self.cls_name}: {param_name!r} is already an attribute. Use another name.")
+        if param is not None and not isinstance(param, Parameter):
+            raise TypeError(
+                f"{self.cls_name}: {param_name!r} must be a Parameter or None, but got {type(param).__name__}."
+            )
+        if param is not None and has_default_name(param):
+            param.name = param_name
+        registry[param_name] = self.__dict__[param_name] = param
+
+    def insert_child_to_cell(self, child_name, child_cell):
+        """Register a Cell (or None) under a name and as the attribute of that name. Its Parameters keep their names.
+
+        Parameters
+        ----------
+        child_name : str
+        child_cell : Cell or None
+
+        Raises
+        ------
+        KeyError
+            If the name is empty, has a dot, or is taken by something that is not a Cell.
+        TypeError
+            If the name is not a str, or `child_cell` is neither a Cell nor None.
+        """
+        if not isinstance(child_name, str):
+            raise TypeError(f"{self.cls_name}: child_name must be a str, but got {type(child_name).__name__}.")
+        registry = self._registry("_cells", child_name)
+        self._check_name("Cell", child_name, registry, self._params)
+        if child_name in self.__dict__ and child_name not in registry:
+            raise KeyError(f"{self.cls_name}: {child_name!r} is already an attribute. Use another name.")
+        if child_cell is not None and not isinstance(child_cell, Cell):
+            raise TypeError(f"{self.cls_name}: child_cell must be a Cell or None, but got {type(child_cell).__name__}.")
+        registry[child_name] = self.__dict__[child_name] = child_cell
+
+    # ---- walking the tree ----------------------------------------------------------------------------------------
+
+    def cells_and_names(self, cells=None, name_prefix=""):
+        """Iterate over ``(path, cell)``: this cell (under `name_prefix`), then all below, depth first, each once.
+
+        Parameters
+        ----------
+        cells : set of Cell, optional
+            Cells to leave out; those visited are added.
+        name_prefix : str
+
+        Yields
+        ------
+        tuple of (str, Cell)
+        """
+        seen = set() if cells is None else cells
+        stack = [(name_prefix, self)]
+        while stack:
+            path, cell = stack.pop()
+            if cell in seen:
+                continue
+            seen.add(cell)
+            yield path, cell
+            start = path + "." if path else ""
+            children = [(start + name, child) for name, child in cell._cells.items() if child is not None]
+            stack.extend(reversed(children))
+
+    def parameters_and_names(self, name_prefix="", expand=True):
+        """Iterate over ``(path, Parameter)`` of this cell and, if `expand`, of all cells below; each Parameter once.
+
+        Yields
+        ------
+        tuple of (str, Parameter)
+            The path is made of attribute names; it need not be the Parameter's name.
+        """
+        seen = set()
+        for path, cell in self.cells_and_names(name_prefix=name_prefix) if expand else ((name_prefix, self),):
+            start = path + "." if path else ""
+            for name, param in list(cell._params.items()):
+                if param is not None and id(param) not in seen:
+                    seen.add(id(param))
+                    yield start + name, param
+
+    def get_parameters(self, expand=True):
+        """Iterate over the Parameters of this cell and, if `expand`, of all cells below."""
+        for _, param in self.parameters_and_names(expand=expand):
+            yield param
+
+    def trainable_params(self, recurse=True):
+        """List the Parameters whose ``requires_grad`` is True.
+
+        Examples
+        --------
+        >>> from adcore import nn
+        >>> net = nn.Dense(3, 2)
+        >>> net.weight.requires_grad = False
+        >>> [p.name for p in net.trainable_params()], [p.name for p in net.untrainable_params()]
+        (['bias'], ['weight'])
+        """
+        return [param for param in self.get_parameters(recurse) if param.requires_grad]
+
+    def untrainable_params(self, recurse=True):
+        """List the Parameters whose ``requires_grad`` is False."""
+        return [param for param in self.get_parameters(recurse) if not param.requires_grad]
+
+    def parameters_dict(self, recurse=True):
+        """Return the Parameters by their names.
+
+        Raises
+        ------
+        ValueError
+            If two different Parameters have one name.
+        """
+        found = {}
+        for path, param in self.parameters_and_names(expand=recurse):
+            if found.setdefault(param.name, param) is not param:
+                raise ValueError(
+                    f"{self.cls_name}: two Parameters have the name {param.name!r} (one of them is {path!r}). "
+                    "Call update_parameters_name() to name them by their attributes."
+                )
+        return found
+
+    def cells(self):
+        """Return a view of the children, each once."""
+        return self.name_cells().values()
+
+    def name_cells(self):
+        """Return the children by attribute name, each once."""
+        found = {}
+        for name, cell in self._cells.items():
+            if cell is not None and not any(cell is other for other in found.values()):
+                found[name] = cell
+        return found
+
+    def apply(self, fn):
+        """Call ``fn(cell)`` for every cell below, children before their parents, then for this cell; return it."""
+        for cell in self.cells():
+            cell.apply(fn)
+        fn(self)
+        return self
+
+    # ---- names, modes --------------------------------------------------------------------------------------------
+
+    @property
+    def cls_name(self):
+        """The name of the class."""
+        return type(self).__name__
+
+    @property
+    def phase(self):
+        """'train' in training mode, else 'predict'."""
+        return "train" if self.training else "predict"
+
+    def update_parameters_name(self, prefix="", recurse=True):
+        """Rename every Parameter to `prefix` followed by its path in this cell.
+
+        Examples
+        --------
+        >>> from adcore import nn
+        >>> net = nn.SequentialCell(nn.Dense(2, 2), nn.ReLU())
+        >>> net.update_parameters_name("encoder.")
+        >>> [p.name for p in net.get_parameters()]
+        ['encoder.0.weight', 'encoder.0.bias']
+        """
+        if not isinstance(prefix, str):
+            raise TypeError(f"update_parameters_name: prefix must be a str, but got {type(prefix).__name__}.")
+        self.__dict__["_prefix"] = prefix
+        if recurse:
+            for path, cell in self.cells_and_names():
+                cell.__dict__["_prefix"] = prefix + path + "." if path else prefix
+        for path, param in self.parameters_and_names(expand=recurse):
+            param.name = prefix + path
+
+    def set_train(self, mode=True):
+        """Set training mode in this cell and all cells below (see Dropout); return this cell."""
+        for _, cell in self.cells_and_names():
+            cell.__dict__["training"] = bool(mode)
+        return self
+
+    def set_grad(self, requires_grad=True):
+        """Set the attribute ``requires_grad`` of this cell, which nothing reads; return the cell."""
+        self.requires_grad = requires_grad
+        return self
+
+    def to_float(self, dst_type):
+        """Make this cell and all cells below compute in another floating-point type; return this cell.
+
+        Floating-point inputs, Parameters and Tensors held by attributes are cast for each call; the Parameters
+        themselves keep their dtype, and gradients arrive in it.
+
+        Parameters
+        ----------
+        dst_type : dtype
+            float16, bfloat16 or float32. The last call holds.
+
+        Raises
+        ------
+        ValueError
+            If `dst_type` is none of these.
+
+        Examples
+        --------
+        >>> import adcore as ac
+        >>> from adcore import nn
+        >>> net = nn.Dense(2, 1).to_float(ac.float16)
+        >>> net(ac.ops.ones((1, 2), ac.float32)).dtype == ac.float16, net.weight.dtype == ac.float32
+        (True, True)
+        """
+        if not any(dst_type is known or dst_type == known for known in (float16, bfloat16, float32)):
+            raise ValueError(f"to_float: dst_type must be float16, bfloat16 or float32, but got {dst_type!r}.")
+        for _, cell in self.cells_and_names():
+            cell.__dict__["construct"] = functools.partial(_construct_as, cell, dst_type)
+        return self
+
+    # ---- state ---------------------------------------------------------------------------------------------------
+
+    def state_dict(self, destination=None, prefix="", keep_vars=False):
+        """Return the Parameters by path (attribute names, see `parameters_and_names`), by reference.
+
+        Parameters
+        ----------
+        destination : dict, optional
+            The dict to fill.
+        prefix : str
+            What every key starts with.
+        keep_vars : bool
+            Accepted for compatibility; the Parameters themselves are returned in either case.
+        """
+        destination = {} if destination is None else destination
+        destination.update((prefix + path, param) for path, param in self.parameters_and_names())
+        return destination
+
+    def load_state_dict(self, state_dict, strict=True):
+        """Set the values of the Parameters from a dict made by `state_dict`. On error nothing is changed.
+
+        Parameters
+        ----------
+        state_dict : dict of str to Tensor
+        strict : bool
+            Whether the keys must match exactly.
+
+        Returns
+        -------
+        tuple
+            ``(missing_keys, unexpected_keys)``, two lists.
+
+        Raises
+        ------
+        RuntimeError
+            If a shape differs, or with `strict` if a key is missing or unknown.
+        """
+        own = dict(self.parameters_and_names())
+        keys = _Keys([k for k in own if k not in state_dict], [k for k in state_dict if k not in own])
+        faults = []
+        if strict and keys.missing_keys:
+            faults.append(f"missing: {', '.join(keys.missing_keys)}")
+        if strict and keys.unexpected_keys:
+            faults.append(f"unexpected: {', '.join(keys.unexpected_keys)}")
+        shared = [(k, own[k], value) for k, value in state_dict.items() if k in own]
+        for key, param, value in shared:
+            if not isinstance(value, Tensor):
+                faults.append(f"{key} must be a Tensor, got {type(value).__name__}")
+            elif tuple(value.shape) != tuple(param.shape):
+                faults.append(f"shape of {key} is {tuple(value.shape)}, expected {tuple(param.shape)}")
+        if faults:
+            raise RuntimeError(f"load_state_dict: the state does not fit {self.cls_name}; {'; '.join(faults)}.")
+        for _, param, value in shared:
+            param.set_data(value)
+        return keys
+
+    def __copy__(self):
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__, _params=dict(self._params), _cells=dict(self._cells))
+        cast = twin.__dict__.get("construct")
+        if isinstance(cast, functools.partial) and cast.func is _construct_as:
+            twin.__dict__["construct"] = functools.partial(_construct_as, twin, cast.args[1])
+        return twin
+
+    # ---- text ----------------------------------------------------------------------------------------------------
+
+    def extend_repr(self):
+        """Return what ``repr`` shows of the cell itself; override to add to it."""
+        return ""
+
+    def __repr__(self):
+        own = [line for line in self.extend_repr().split("\n") if line]
+        if not self._cells:
+            inner = own[0] if len(own) == 1 else "".join(f"\n  {line}" for line in own) + ("\n" if own else "")
+            return f"{self.cls_name}({inner})"
+        children = [f"({name}): {cell!r}".replace("\n", "\n  ") for name, cell in self._cells.items()]
+        return f"{self.cls_name}(\n  " + "\n  ".join(own + children) + "\n)"
+
+
+def _holds(params, param):
+    return isinstance(params, ParameterTuple) and any(param is item for item in params)
+
+
+def _cast(value, dtype):
+    """`value` with every floating-point Tensor in it cast to `dtype`."""
+    if isinstance(value, Tensor):
+        return value.astype(dtype) if value.dtype in _FLOATS and value.dtype != dtype else value
+    if type(value) in (tuple, list):
+        return type(value)(_cast(item, dtype) for item in value)
+    return value
+
+
+def _construct_as(cell, dtype, *args, **kwargs):
+    """``cell.construct`` on cast inputs, with the Tensors that the cell holds cast too.
+
+    It runs on a view of the cell that shares everything else, so two threads may run one cell, and what `construct`
+    assigns is carried back.
+    """
+    view = object.__new__(type(cell))
+    view.__dict__.update({name: _cast(value, dtype) for name, value in cell.__dict__.items() if name != "construct"})
+    before = dict(view.__dict__)
+    out = view.construct(*_cast(args, dtype), **{name: _cast(value, dtype) for name, value in kwargs.items()})
+    for name, value in view.__dict__.items():
+        if name not in before or value is not before[name]:
+            cell.__dict__[name] = value
+    return out

@@ -1,0 +1,361 @@
+"""Optimizer: the base class of the optimizers. It reads the arguments and the groups, and frames a step.
+
+Data: ``parameters`` (a ParameterTuple), ``learning_rate``, ``weight_decay`` and ``global_step``. A step gathers the
+rates of all Parameters as Python floats and makes one native call. Nothing about the rates is cached:
+``learning_rate`` is a Parameter and is read at each step (some tens of nanoseconds), so any way of assigning it works.
+
+The native call checks everything before it changes anything, and ``global_step`` moves after it: a step that raises
+leaves the Parameters, the state and the step as they were. Start reading at `Optimizer._step`.
+"""
+
+import math
+from collections.abc import Iterable
+
+from .._core import Parameter, Tensor, float32, int32
+from ..parameter import ParameterTuple
+from .cell import Cell
+from .container import CellList
+from .learning_rate_schedule import LearningRateSchedule
+
+__all__ = ["Optimizer"]
+
+_GROUP_KEYS = ("params", "lr", "weight_decay", "grad_centralization", "order_params")
+
+
+class Optimizer(Cell):
+    """Base class: keeps the Parameters, their groups, the rates and the step.
+
+    An own optimizer calls ``super().__init__(learning_rate, parameters)`` and defines ``construct(self, gradients)``,
+    where ``self.parameters``, ``self.get_lr()``, ``self.decay_weight(gradients)`` and ``self.global_step`` are at hand.
+
+    Parameters
+    ----------
+    learning_rate : float, int, Tensor, iterable of float or LearningRateSchedule
+        A fixed rate (number or 0-d Tensor), one rate for each step (1-d Tensor or iterable), or a schedule, called with
+        the step.
+    parameters : iterable of Parameter or of dict
+        A dict is a group: its Parameters under 'params', and optionally 'lr' and 'weight_decay' of its own. A dict
+        with the one key 'order_params' gives the order of all Parameters.
+    weight_decay : float, int or Cell
+        Where there are no groups, Parameters with 'beta' or 'gamma' in their names are not decayed. A Cell is called
+        with the step.
+    loss_scale : float
+        Gradients are divided by it.
+
+    Attributes
+    ----------
+    parameters : ParameterTuple
+    learning_rate : Parameter, ParameterTuple, LearningRateSchedule or CellList
+    global_step : Parameter
+        The number of steps done, an int32 of shape (1,).
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type.
+    ValueError
+        If there are no Parameters, one comes twice, or a number is out of range.
+    KeyError
+        If a group has an unknown key.
+    RuntimeError
+        If a Parameter is in two groups.
+
+    Examples
+    --------
+    >>> import adcore as ac
+    >>> from adcore import nn
+    >>> class Plain(nn.Optimizer):
+    ...     def construct(self, gradients):
+    ...         for param, gradient in zip(self.parameters, gradients):
+    ...             param.set_data(param - self.get_lr() * gradient)
+    >>> w = ac.Parameter(ac.Tensor([1.0, 2.0], ac.float32), name="w")
+    >>> Plain(0.5, [w])((ac.Tensor([1.0, 1.0], ac.float32),))
+    >>> w.asnumpy().tolist()
+    [0.5, 1.5]
+    """
+
+    def __init__(self, learning_rate, parameters, weight_decay=0.0, loss_scale=1.0):
+        super().__init__(auto_prefix=False)
+        parameters = self._listed(parameters)
+        self.loss_scale = self._number("loss_scale", loss_scale, low=0.0, strict=True)
+        self.global_step = Parameter(Tensor([0], int32), name="global_step")
+        self.is_group = isinstance(parameters[0], dict)
+        self.is_group_lr = False
+        if self.is_group:
+            parameters = self._read_groups(parameters, learning_rate, weight_decay)
+        else:
+            self.learning_rate = self._rate(learning_rate, "learning_rate")
+            self.weight_decay = self._decay(weight_decay)
+            self.decay_flags = tuple("beta" not in p.name and "gamma" not in p.name for p in parameters)
+        rates = self.learning_rate if self.is_group_lr else (self.learning_rate,)
+        decays = self.weight_decay if self.is_group else (self.weight_decay,)
+        self.dynamic_lr = any(isinstance(rate, Cell) for rate in rates)
+        self.dynamic_weight_decay = any(isinstance(decay, Cell) for decay in decays)
+        seen = set()
+        for param in parameters:
+            if id(param) in seen:
+                raise ValueError(f"{self.cls_name}: the Parameter {param.name!r} is given twice.")
+            seen.add(id(param))
+        self.parameters = ParameterTuple(parameters)
+        self._no_decay = [0.0] * len(parameters)
+        self._done = (True,) * len(parameters)
+
+    # ---- arguments -----------------------------------------------------------------------------------------------
+
+    def _listed(self, parameters):
+        if parameters is None:
+            raise ValueError(f"{self.cls_name}: parameters must not be None. Pass net.trainable_params().")
+        if isinstance(parameters, Tensor) or not isinstance(parameters, Iterable):
+            raise TypeError(
+                f"{self.cls_name}: parameters must be a list of Parameters, but got {type(parameters).__name__}."
+            )
+        parameters = list(parameters)
+        if not parameters:
+            raise ValueError(f"{self.cls_name}: there are no parameters. Is requires_grad False for all of them?")
+        kind = dict if isinstance(parameters[0], dict) else Parameter
+        for param in parameters:
+            if not isinstance(param, kind):
+                raise TypeError(
+                    f"{self.cls_name}: parameters must all be Parameters or all be dicts, "
+                    f"but got {type(param).__name__}."
+                )
+        return parameters
+
+    def _number(self, name, value, low, strict=False, exact_type=False):
+        """`value` as a float, checked against its lower bound."""
+        kinds = float if exact_type else (float, int)
+        if isinstance(value, bool) or not isinstance(value, kinds):
+            raise TypeError(f"{self.cls_name}: {name} must be a float, but got {type(value).__name__}.")
+        if not (value > low if strict else value >= low) or math.isinf(value):
+            raise ValueError(f"{self.cls_name}: {name} must be {'>' if strict else '>='} {low}, but got {value}.")
+        return float(value)
+
+    def _flag(self, name, value):
+        if not isinstance(value, bool):
+            raise TypeError(f"{self.cls_name}: {name} must be a bool, but got {type(value).__name__}.")
+        return value
+
+    def _rate(self, rate, name):
+        """A learning rate as the user gave it, as a Parameter or LearningRateSchedule."""
+        if isinstance(rate, LearningRateSchedule):
+            return rate
+        if isinstance(rate, (int, float)):
+            return Parameter(Tensor(self._number("learning_rate", float(rate), low=0.0), float32), name=name)
+        if isinstance(rate, Tensor):
+            if rate.ndim == 0:
+                self._number("learning_rate", float(rate), low=0.0)
+                return Parameter(Tensor(float(rate), float32), name=name)
+            if rate.ndim != 1:
+                raise ValueError(
+                    f"{self.cls_name}: a Tensor of learning rates must have 0 or 1 dimensions, "
+                    f"but its shape is {tuple(rate.shape)}."
+                )
+            rate = rate.asnumpy().tolist()
+        if isinstance(rate, str) or not isinstance(rate, Iterable):
+            raise TypeError(
+                f"{self.cls_name}: learning_rate must be a number, a Tensor, an iterable of numbers or a "
+                f"LearningRateSchedule, but got {type(rate).__name__}."
+            )
+        return _RateOfStep([self._number("learning_rate", float(item), low=0.0) for item in rate], name)
+
+    def _decay(self, decay):
+        return decay if isinstance(decay, Cell) else self._number("weight_decay", decay, low=0.0)
+
+    def _read_groups(self, groups, learning_rate, weight_decay):
+        """Set the rates and decays, one for each Parameter; return the Parameters."""
+        default = self._rate(learning_rate, "learning_rate")
+        entries, order = [], None  # (parameter, learning rate, weight decay)
+        for number, group in enumerate(groups):
+            unknown = [key for key in group if key not in _GROUP_KEYS]
+            if unknown:
+                raise KeyError(f"{self.cls_name}: unknown key {unknown[0]!r} in a group. Known are {_GROUP_KEYS}.")
+            if "order_params" in group:
+                if len(group) > 1:
+                    raise ValueError(f"{self.cls_name}: a group with 'order_params' must have no other key.")
+                order = self._listed(group["order_params"])
+                continue
+            if "params" not in group:
+                raise KeyError(f"{self.cls_name}: group {number} has no 'params'.")
+            if self._flag("grad_centralization", group.get("grad_centralization", False)):
+                raise NotImplementedError(f"{self.cls_name}: grad_centralization is not available.")
+            rate = self._rate(group["lr"], f"learning_rate_group_{number}") if "lr" in group else default
+            self.is_group_lr = self.is_group_lr or "lr" in group
+            decay = self._decay(group.get("weight_decay", weight_decay))
+            entries += [(param, rate, decay) for param in self._group_params(group["params"])]
+        entries = self._ordered(entries, order)
+        if self.is_group_lr:
+            rates = [rate for _, rate, _ in entries]
+            if any(isinstance(rate, Cell) for rate in rates):
+                fixed = {id(rate): _FixedRate(rate) for rate in rates if isinstance(rate, Parameter)}
+                self.learning_rate = CellList([fixed.get(id(rate), rate) for rate in rates], auto_prefix=False)
+            else:
+                self.learning_rate = ParameterTuple(rates)
+        else:
+            self.learning_rate = default
+        self.weight_decay = tuple(decay for _, _, decay in entries)
+        self.decay_flags = tuple(isinstance(decay, Cell) or decay > 0 for decay in self.weight_decay)
+        return [param for param, _, _ in entries]
+
+    def _group_params(self, params):
+        params = self._listed(params)
+        if isinstance(params[0], dict):
+            raise TypeError(f"{self.cls_name}: a group must hold Parameters, but got dict.")
+        return params
+
+    def _ordered(self, entries, order):
+        found = {}
+        for entry in entries:
+            if found.setdefault(id(entry[0]), entry) is not entry:
+                raise RuntimeError(f"{self.cls_name}: the Parameter {entry[0].name!r} is in two groups.")
+        if not entries:
+            raise ValueError(f"{self.cls_name}: the groups hold no Parameters.")
+        if order is None:
+            return entries
+        if len(order) != len(entries) or {id(param) for param in order} != set(found):
+            raise ValueError(
+                f"{self.cls_name}: 'order_params' must hold the Parameters of the groups, each once; "
+                f"it has {len(order)} and the groups have {len(entries)}."
+            )
+        return [found[id(param)] for param in order]
+
+    # ---- for own optimizers --------------------------------------------------------------------------------------
+
+    def get_lr(self):
+        """Return the learning rate of the step, a Tensor; a tuple of them where groups have rates of their own."""
+        if self.is_group_lr:
+            rates = {id(rate): self._evaluated(rate) for rate in self.learning_rate}
+            return tuple(rates[id(rate)] for rate in self.learning_rate)
+        return self._evaluated(self.learning_rate)
+
+    def get_lr_parameter(self, param):
+        """Return the Parameter or schedule of the learning rate of a Parameter, or a list of them for a list.
+
+        Raises
+        ------
+        TypeError
+            If `param` is neither a Parameter nor a list of them.
+        ValueError
+            If the optimizer does not have it.
+        """
+        if isinstance(param, list):
+            return [self.get_lr_parameter(item) for item in param]
+        if not isinstance(param, Parameter):
+            raise TypeError(
+                f"get_lr_parameter: expected a Parameter or a list of Parameters, but got {type(param).__name__}."
+            )
+        for position, own in enumerate(self.parameters):
+            if own is param:
+                rate = self.learning_rate[position] if self.is_group_lr else self.learning_rate
+                return rate.learning_rate if isinstance(rate, (_FixedRate, _RateOfStep)) else rate
+        raise ValueError(f"get_lr_parameter: the optimizer does not have the Parameter {param.name!r}.")
+
+    def get_weight_decay(self):
+        """Return the weight decay of the step, a float, or a tuple of floats where there are groups."""
+        if self.is_group:
+            return tuple(self._decay_now(decay) for decay in self.weight_decay)
+        return self._decay_now(self.weight_decay)
+
+    def decay_weight(self, gradients):
+        """Return the gradients plus weight decay times the Parameters, as a tuple; call it before `scale_grad`."""
+        decays = [decay * self.loss_scale for decay in self._decays()]
+        if not any(decays):
+            return gradients
+        return tuple(g + p * d if d else g for g, p, d in zip(gradients, self.parameters, decays))
+
+    def scale_grad(self, gradients):
+        """Return the gradients divided by the loss scale."""
+        if self.loss_scale == 1.0:
+            return gradients
+        return tuple(gradient * (1.0 / self.loss_scale) for gradient in gradients)
+
+    def gradients_centralization(self, gradients):
+        """Return the gradients; centralisation is not available."""
+        return gradients
+
+    # ---- one step ------------------------------------------------------------------------------------------------
+
+    def _evaluated(self, rate):
+        return rate if isinstance(rate, Parameter) else rate(self.global_step).reshape(())
+
+    def _decay_now(self, decay):
+        return _scalar(decay(self.global_step)) if isinstance(decay, Cell) else decay
+
+    def _rates(self):
+        """The learning rate of each Parameter at this step, a list of floats."""
+        if self.is_group_lr or self.dynamic_lr:
+            rates = self.get_lr()
+            return [float(rate) for rate in rates] if self.is_group_lr else [float(rates)] * len(self._done)
+        return [float(self.learning_rate)] * len(self._done)
+
+    def _decays(self):
+        """The weight decay of each Parameter at this step, a list of floats."""
+        if self.is_group:
+            return [self._decay_now(decay) for decay in self.weight_decay]
+        decay = self._decay_now(self.weight_decay) if self.dynamic_weight_decay else self.weight_decay
+        return [decay if flag else 0.0 for flag in self.decay_flags] if decay else self._no_decay
+
+    def _step(self, update, gradients, *arguments):
+        """Call a native update for all Parameters, then count the step."""
+        if type(gradients) is not tuple:
+            gradients = (gradients,) if isinstance(gradients, Tensor) else tuple(gradients)
+        if len(gradients) != len(self._done):
+            raise ValueError(
+                f"{self.cls_name}: got {len(gradients)} gradients for {len(self._done)} parameters. "
+                "Differentiate with respect to optimizer.parameters."
+            )
+        if self.loss_scale != 1.0:
+            gradients = self.scale_grad(gradients)
+        try:
+            update(self.parameters, gradients, *arguments)
+        except TypeError:
+            cast = self._cast_to_parameters(gradients)
+            if cast is None:
+                raise
+            update(self.parameters, cast, *arguments)
+        self.global_step.set_data(self.global_step + 1)
+        return self._done
+
+    def _cast_to_parameters(self, gradients):
+        """The gradients in the dtypes of the Parameters; None if they have them or one is not a Tensor."""
+        pairs = list(zip(gradients, self.parameters))
+        if not all(isinstance(g, Tensor) for g, _ in pairs) or all(g.dtype == p.dtype for g, p in pairs):
+            return None
+        return tuple(g if g.dtype == p.dtype else g.astype(p.dtype) for g, p in pairs)
+
+    def construct(self, gradients):
+        """Do one step. Every optimizer overrides this."""
+        raise NotImplementedError(f"{self.cls_name}: construct(self, gradients) is not defined.")
+
+
+def _scalar(value):
+    return float(value.reshape(())) if isinstance(value, Tensor) else float(value)
+
+
+class _RateOfStep(LearningRateSchedule):
+    """One rate for each step, held by a Parameter."""
+
+    def __init__(self, rates, name):
+        super().__init__()
+        if not rates:
+            raise ValueError("learning_rate: an iterable of learning rates must not be empty.")
+        self.learning_rate = Parameter(Tensor(rates, float32), name=name)
+
+    def construct(self, global_step):
+        step, count = int(global_step), self.learning_rate.shape[0]
+        if step >= count:
+            raise IndexError(
+                f"learning_rate: there are rates for {count} steps, but this is step {step + 1}. "
+                "Give more rates, or a LearningRateSchedule."
+            )
+        return self.learning_rate[step]
+
+
+class _FixedRate(LearningRateSchedule):
+    """A fixed rate beside schedules in other groups."""
+
+    def __init__(self, rate):
+        super().__init__()
+        self.learning_rate = rate
+
+    def construct(self, global_step):
+        return self.learning_rate.value()

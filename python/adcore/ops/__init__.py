@@ -1,0 +1,32 @@
+"""Functions of tensors, with MindSpore's names. Most come from the op table of the core; composites are in this folder."""
+
+from adcore import _core
+from adcore.ops.composite import *  # noqa: F403
+from adcore.ops.composite import __all__ as _composites
+from adcore.transforms import get_grad, grad, value_and_grad
+
+_functions = {name: function for name, function in _core.functions.items() if not name.startswith("_")}
+_aliases = {
+    "absolute": "abs",
+    "cat": "concat",
+    "clip": "clamp",
+    "divide": "div",
+    "eq": "equal",
+    "floor_divide": "floor_div",
+    "ge": "greater_equal",
+    "gt": "greater",
+    "le": "less_equal",
+    "lt": "less",
+    "multiply": "mul",
+    "ne": "not_equal",
+    "negative": "neg",
+    "remainder": "floor_mod",
+    "subtract": "sub",
+    "unsqueeze": "expand_dims",
+}
+
+# A composite of the same name stands in front of the core's function.
+globals().update({name: function for name, function in _functions.items() if name not in _composites})
+globals().update({alias: globals()[name] for alias, name in _aliases.items()})
+
+__all__ = sorted({*_composites, *_functions, *_aliases, "get_grad", "grad", "value_and_grad"})

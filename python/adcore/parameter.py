@@ -1,0 +1,105 @@
+"""ParameterTuple, and the methods of Parameter that need no speed."""
+
+
+from adcore._core import Parameter
+
+
+class ParameterTuple(tuple):
+    """A tuple of Parameters.
+
+    Parameters
+    ----------
+    iterable : iterable of Parameter
+
+    Raises
+    ------
+    TypeError
+        For an element that is no Parameter.
+    ValueError
+        For two different Parameters of one name.
+
+    Examples
+    --------
+    >>> from adcore import Parameter, ParameterTuple, Tensor
+    >>> len(ParameterTuple([Parameter(Tensor([1.0]), name="w")]))
+    1
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, iterable):
+        items = tuple(iterable)
+        by_name = {}
+        for item in items:
+            if not isinstance(item, Parameter):
+                raise TypeError(f"ParameterTuple: elements must be Parameters, got {type(item).__name__}.")
+            if by_name.setdefault(item.name, item) is not item:
+                raise ValueError(f"ParameterTuple: two Parameters are called {item.name!r}; give each its own name.")
+        return super().__new__(cls, items)
+
+    def clone(self, prefix, init="same"):
+        """Return copies named ``prefix + "." + name``.
+
+        Parameters
+        ----------
+        prefix : str
+        init : "same", initializer, str or number
+            The values of the copies.
+
+        Examples
+        --------
+        >>> from adcore import Parameter, ParameterTuple, Tensor
+        >>> ParameterTuple([Parameter(Tensor([1.0]), name="w")]).clone("moments", init="zeros")[0].name
+        'moments.w'
+        """
+        copies = []
+        for parameter in self:
+            copy = parameter.clone(init)
+            copy.name = f"{prefix}.{parameter.name}"
+            copies.append(copy)
+        return ParameterTuple(copies)
+
+
+def _clone(self, init="same"):
+    """Return a Parameter of its own with the same name; `init` other than "same" gives it other values."""
+    if init == "same":
+        data = self.value()
+    else:
+        from adcore.common.initializer import initializer
+
+        data = initializer(init, self.shape, self.dtype)
+    copy = Parameter(data, name=self.name, requires_grad=self.requires_grad)
+    copy.__dict__.update(self.__dict__)
+    return copy
+
+
+def _repr(self):
+    return f"Parameter (name={self.name}, shape={self.shape}, dtype={self.dtype}, requires_grad={self.requires_grad})"
+
+
+def _rebuild(value, name, requires_grad, attributes):
+    parameter = Parameter(value, name=name, requires_grad=requires_grad)
+    parameter.__dict__.update(attributes)
+    return parameter
+
+
+def _reduce(self):
+    return _rebuild, (self.value(), self.name, self.requires_grad, dict(self.__dict__))
+
+
+def _deepcopy(self, memo):
+    import copy
+
+    twin = _rebuild(self.value(), self.name, self.requires_grad, copy.deepcopy(self.__dict__, memo))
+    memo[id(self)] = twin
+    return twin
+
+
+Parameter.clone = _clone
+Parameter.__repr__ = _repr
+Parameter.__str__ = _repr
+Parameter.__reduce__ = _reduce
+Parameter.__deepcopy__ = _deepcopy
+Parameter.__copy__ = lambda self: _rebuild(self.value(), self.name, self.requires_grad, self.__dict__)
+
+__all__ = ["Parameter", "ParameterTuple"]

@@ -1,0 +1,198 @@
+"""The methods of Tensor that need no speed: printing, NumPy, pickling, and those that only rename a function of ops."""
+
+from adcore import _core
+from adcore._core import Tensor
+
+_f = _core.functions
+
+
+def tensor(input_data=None, dtype=None, shape=None, init=None):
+    """Make a Tensor; the same as ``Tensor(...)``.
+
+    Examples
+    --------
+    >>> import adcore
+    >>> adcore.tensor([1, 2]).dtype
+    adcore.int64
+    """
+    return Tensor(input_data, dtype, shape, init)
+
+
+def from_numpy(array):
+    """Return a Tensor that shares the memory of a NumPy array: later changes of the array show in the Tensor.
+
+    Parameters
+    ----------
+    array : numpy.ndarray
+        Writable, of native byte order, of a dtype that adcore has.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an array that cannot be shared; ``Tensor(array)`` copies instead.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import adcore
+    >>> a = np.zeros(2, np.float32)
+    >>> t = adcore.from_numpy(a)
+    >>> a[0] = 5
+    >>> float(t[0])
+    5.0
+    """
+    return Tensor.from_numpy(array)
+
+
+# ---- NumPy ------------------------------------------------------------------------------------------------------------
+
+
+def _asnumpy(self):
+    """Return the values as a read-only NumPy array that shares memory; bfloat16 becomes float32."""
+    import numpy as np
+
+    if self.dtype is _core.bfloat16:
+        return np.asarray(self.astype(_core.float32))
+    return np.asarray(memoryview(self))
+
+
+def _array(self, dtype=None, copy=None):
+    import numpy as np
+
+    values = _asnumpy(self)
+    if dtype is not None and values.dtype != dtype:
+        values = values.astype(dtype)
+    return np.array(values) if copy else values
+
+
+def _tolist(self):
+    """Return the values as nested lists of Python numbers."""
+    return _asnumpy(self).tolist()
+
+
+# ---- printing ---------------------------------------------------------------------------------------------------------
+
+
+def _repr(self):
+    import numpy as np
+
+    values = _asnumpy(self)
+    kind = values.dtype.kind
+    if self.ndim == 0:
+        shown = f" {values.item():.8g}" if kind == "f" else f" {values.item()}"
+    else:
+        formatter = {"float_kind": lambda v: f"{v: .8e}"} if kind == "f" else {}
+        shown = np.array2string(values, separator=", ", formatter=formatter)
+        shown = f"\n{shown}" if self.ndim > 1 else f" {shown}"
+    return f"Tensor(shape={list(self.shape)}, dtype={self.dtype}, value={shown})"
+
+
+def _str(self):
+    return str(_asnumpy(self))
+
+
+def _format(self, spec):
+    return format(self.item(), spec) if spec and self.size == 1 else format(str(self), spec)
+
+
+# ---- copies -----------------------------------------------------------------------------------------------------------
+
+
+def _rebuild(data, shape, dtype):
+    import numpy as np
+
+    stored = np.dtype("uint16") if dtype is _core.bfloat16 else np.dtype(dtype.name.rstrip("_"))
+    values = np.frombuffer(data, stored).reshape(shape)
+    if dtype is not _core.bfloat16:
+        return Tensor(values)
+    # The upper half of a float32 is a bfloat16.
+    return Tensor((values.astype(np.uint32) << 16).view(np.float32), dtype)
+
+
+def _reduce(self):
+    import numpy as np
+
+    values = _asnumpy(self)
+    if self.dtype is _core.bfloat16:
+        values = (np.ascontiguousarray(values).view(np.uint32) >> 16).astype(np.uint16)
+    return _rebuild, (values.tobytes(), self.shape, self.dtype)
+
+
+def _deepcopy(self, memo):
+    return self.copy()
+
+
+# ---- names of MindSpore -----------------------------------------------------------------------------------------------
+
+
+def _astype(self, dtype, copy=True):
+    """Return the values in another dtype."""
+    return _f["cast"](self, dtype)
+
+
+def _extremum(value, arg):
+    def method(self, axis=None, keepdims=False, *, dim=None, keepdim=None, return_indices=False):
+        """Return the largest or smallest elements; with ``dim`` or ``return_indices`` their indices too."""
+        if keepdim is not None:
+            keepdims = keepdim
+        along = axis if dim is None else dim
+        values = value(self, along, keepdims)
+        if dim is None and not return_indices:
+            return values
+        return values, arg(self, along, keepdims)
+
+    return method
+
+
+def _where(self, condition, y):
+    """Return self where the condition holds, y elsewhere."""
+    return _f["where"](condition, self, y)
+
+
+def _init_data(self, *unused):
+    """Return the Tensor itself: values are made at construction."""
+    return self
+
+
+def _renamed(name, *arguments):
+    """Return a method that is a function of ops under another name, with fixed further arguments."""
+    function = _f[name]
+
+    def method(self):
+        return function(self, *arguments)
+
+    method.__doc__ = function.__doc__
+    return method
+
+
+Tensor.asnumpy = _asnumpy
+Tensor.numpy = _asnumpy
+Tensor.__array__ = _array
+Tensor.tolist = _tolist
+Tensor.__repr__ = _repr
+Tensor.__str__ = _str
+Tensor.__format__ = _format
+Tensor.__reduce__ = _reduce
+Tensor.__deepcopy__ = _deepcopy
+Tensor.astype = _astype
+Tensor.to = _astype
+Tensor.float = _renamed("cast", _core.float32)
+Tensor.half = _renamed("cast", _core.float16)
+Tensor.int = _renamed("cast", _core.int32)
+Tensor.long = _renamed("cast", _core.int64)
+Tensor.bool = _renamed("cast", _core.bool_)
+Tensor.max = _extremum(_f["amax"], _f["argmax"])
+Tensor.min = _extremum(_f["amin"], _f["argmin"])
+Tensor.where = _where
+Tensor.init_data = _init_data
+Tensor.has_init = False
+Tensor.view = _f["reshape"]
+Tensor.expand = _f["broadcast_to"]
+Tensor.unsqueeze = _f["expand_dims"]
+Tensor.value = lambda self: self.copy()
+Tensor.assign_value = Tensor._assign
+Tensor.data = property(lambda self: self)
+Tensor.dim = lambda self: self.ndim
+Tensor.numel = lambda self: self.size
+
+__all__ = ["Tensor", "from_numpy", "tensor"]

@@ -1,0 +1,185 @@
+"""grad, value_and_grad and what reads their results. A call of what they return is one native function."""
+
+from adcore import _core
+from adcore._core import Parameter
+
+__all__ = ["get_grad", "grad", "value_and_grad"]
+
+
+def _checked_positions(name, grad_position):
+    if grad_position is None:
+        return None
+    if isinstance(grad_position, int):
+        if grad_position < 0:
+            raise ValueError(f"{name}: grad_position must be >= 0, got {grad_position}.")
+        return (int(grad_position),)
+    if not isinstance(grad_position, tuple):
+        raise TypeError(f"{name}: grad_position must be an int, a tuple of ints or None, got {type(grad_position).__name__}.")
+    if not grad_position:
+        raise RuntimeError(f"{name}: grad_position is an empty tuple; name at least one position.")
+    for position in grad_position:
+        if not isinstance(position, int):
+            raise TypeError(f"{name}: grad_position must hold ints, got {type(position).__name__}.")
+        if position < 0:
+            raise ValueError(f"{name}: grad_position must be >= 0, got {position} in {grad_position}.")
+    if len(set(grad_position)) != len(grad_position):
+        raise ValueError(f"{name}: grad_position names a position twice: {grad_position}.")
+    return tuple(int(position) for position in grad_position)
+
+
+def _checked_weights(name, weights):
+    """Return the weights as a tuple, and whether a bare Parameter was given."""
+    if weights is None:
+        return None, False
+    if isinstance(weights, Parameter):
+        return (weights,), True
+    if not isinstance(weights, (list, tuple)):
+        raise TypeError(
+            f"{name}: weights must be a Parameter, or a list or tuple of Parameters, got {type(weights).__name__}."
+        )
+    for i, weight in enumerate(weights):
+        if not isinstance(weight, Parameter):
+            raise TypeError(
+                f"{name}: weights must hold Parameters, element {i} is {type(weight).__name__}; "
+                "differentiate other tensors by position."
+            )
+    return tuple(weights), False
+
+
+def _make(name, fn, grad_position, weights, has_aux, return_ids, with_value):
+    if not callable(fn):
+        raise TypeError(f"{name}: fn must be callable, got {type(fn).__name__}.")
+    for option, value in (("has_aux", has_aux), ("return_ids", return_ids)):
+        if not isinstance(value, bool):
+            raise TypeError(f"{name}: {option} must be a bool, got {type(value).__name__}.")
+    positions = _checked_positions(name, grad_position)
+    weights, single = _checked_weights(name, weights)
+    if positions is None and weights is None:
+        raise ValueError(f"{name}: grad_position and weights are both None; name something to differentiate.")
+    return _core.Gradient(fn, positions, weights, single, has_aux, return_ids, with_value)
+
+
+def grad(fn, grad_position=0, weights=None, has_aux=False, return_ids=False):
+    """Return a function that computes derivatives of `fn`.
+
+    Parameters
+    ----------
+    fn : callable
+        Takes and returns tensors, or containers of them. Of several outputs, or outputs of several elements, the sum of all
+        elements is differentiated.
+    grad_position : int, tuple of int or None, default 0
+        Which positional arguments to differentiate. They may be Tensors, floats, NumPy arrays, and tuples, lists, dicts and
+        dataclasses of these; the derivative has the same structure.
+    weights : Parameter, or list or tuple of Parameter, optional
+        Which Parameters to differentiate.
+    has_aux : bool, default False
+        Only the first output is differentiated; the others are passed through.
+    return_ids : bool, default False
+        Each derivative comes as a pair with its position or the Parameter's name.
+
+    Returns
+    -------
+    callable
+        Takes what `fn` takes. Gives the derivative for one position, a tuple for several; likewise for weights; the pair of
+        both where both are asked for. With `has_aux`: the pair of that and the tuple of the other outputs.
+
+    Raises
+    ------
+    TypeError, ValueError, RuntimeError
+        For arguments that name nothing to differentiate. The exceptions of `fn` pass through.
+
+    Examples
+    --------
+    >>> import adcore
+    >>> adcore.grad(lambda x: x**3)(2.0)
+    Tensor(shape=[], dtype=Float32, value= 12)
+    >>> adcore.grad(adcore.grad(lambda x: x**3))(2.0)
+    Tensor(shape=[], dtype=Float32, value= 12)
+    """
+    return _make("grad", fn, grad_position, weights, has_aux, return_ids, False)
+
+
+def value_and_grad(fn, grad_position=0, weights=None, has_aux=False, return_ids=False):
+    """Return a function that computes `fn` and its derivatives.
+
+    Parameters and errors are those of :func:`grad`.
+
+    Returns
+    -------
+    callable
+        Takes what `fn` takes, returns the pair of what `fn` returns and what ``grad(fn, ...)`` returns as derivatives.
+
+    Examples
+    --------
+    >>> import adcore
+    >>> value, gradient = adcore.value_and_grad(lambda x: x**2)(3.0)
+    >>> float(value), float(gradient)
+    (9.0, 6.0)
+    """
+    return _make("value_and_grad", fn, grad_position, weights, has_aux, return_ids, True)
+
+
+def get_grad(gradients, identifier):
+    """Return one derivative of a result made with ``return_ids=True``.
+
+    Parameters
+    ----------
+    gradients : tuple
+    identifier : int or Parameter
+        A position, or a Parameter.
+
+    Raises
+    ------
+    TypeError
+        For an identifier of another kind.
+    RuntimeError
+        Where the result has no such derivative.
+
+    Examples
+    --------
+    >>> import adcore
+    >>> g = adcore.grad(lambda x, y: x * y, (0, 1), return_ids=True)(2.0, 5.0)
+    >>> float(adcore.get_grad(g, 1))
+    2.0
+    """
+    if isinstance(identifier, Parameter):
+        wanted = identifier.name
+    elif isinstance(identifier, int):
+        wanted = identifier
+    else:
+        raise TypeError(f"get_grad: identifier must be an int or a Parameter, got {identifier!r}.")
+    found = _find(gradients, wanted)
+    if found is None:
+        raise RuntimeError(f"get_grad: there is no derivative for position or Parameter {identifier!r}.")
+    return found
+
+
+def _find(gradients, wanted):
+    if not isinstance(gradients, tuple):
+        return None
+    if len(gradients) == 2 and isinstance(gradients[0], (int, str)):
+        return gradients[1] if type(gradients[0]) is type(wanted) and gradients[0] == wanted else None
+    for part in gradients:
+        found = _find(part, wanted)
+        if found is not None:
+            return found
+    return None
+
+
+def _parameter_at(fn, position, args, names):
+    """Return the place among the keyword arguments `names` of the parameter that stands at `position` in fn's signature."""
+    import inspect
+
+    passed = len(args) + len(names)
+    try:
+        signature = inspect.signature(fn)
+    except (TypeError, ValueError):  # a builtin without a signature
+        signature = None
+    if signature is not None:
+        signature.bind(*args, **dict.fromkeys(names))
+        parameters = list(signature.parameters)
+        if position < len(parameters) and parameters[position] in names:
+            return names.index(parameters[position])
+    raise RuntimeError(f"grad: there is no argument at position {position}, the call has {passed}.")
+
+

@@ -1,0 +1,182 @@
+#include "core/tape.h"
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+
+namespace adcore {
+namespace {
+
+uint64_t next_tape_id() noexcept {
+  static std::atomic<uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
+/// Gives back what a long tape took; a warm step of ordinary size still allocates nothing.
+template <class T>
+void forget(std::vector<T>& v) {
+  constexpr size_t kKeepBytes = size_t{4} << 20;
+  v.clear();
+  if (v.capacity() * sizeof(T) > kKeepBytes) v.shrink_to_fit();
+}
+
+/// Tapes of this thread that are not in use.
+thread_local std::vector<std::unique_ptr<Tape>> idle_tapes;
+
+Tape* take_tape() {
+  if (idle_tapes.empty()) return new Tape;
+  Tape* t = idle_tapes.back().release();
+  idle_tapes.pop_back();
+  return t;
+}
+
+void give_back(Tape* t) {
+  t->clear();
+  idle_tapes.emplace_back(t);
+}
+
+}  // namespace
+
+Tape::Tape() noexcept : id_(next_tape_id()) {}
+
+Slot Tape::new_slot() {
+  if (next_slot_ == kNone) fail(ErrorKind::Runtime, "the tape is full: more than 4 billion values were recorded in one call.");
+  return next_slot_++;
+}
+
+uint32_t Tape::keep(const Tensor& value, Slot slot) {
+  kept_.push_back(value);
+  kept_.back().set_ref({slot ? id_ : 0, slot});
+  return static_cast<uint32_t>(kept_.size() - 1);
+}
+
+uint32_t Tape::put_dims(const Dims& dims) {
+  const auto index = static_cast<uint32_t>(words_.size());
+  words_.push_back(dims.size());
+  words_.insert(words_.end(), dims.begin(), dims.end());
+  return index;
+}
+
+Dims Tape::dims(uint32_t index) const {
+  return Dims(std::span<const int64_t>(words_.data() + index + 1, static_cast<size_t>(words_[index])));
+}
+
+void Tape::append(const Call& call) {
+  Tensor& out = call.out[0];
+  Statement s;
+  s.op = &call.op;
+  s.args = static_cast<uint32_t>(args_.size());
+  s.words = static_cast<uint32_t>(words_.size());
+  s.kept_begin = static_cast<uint32_t>(kept_.size());
+  s.kept_output = s.kept_hidden = kNone;
+  s.arg_count = static_cast<uint16_t>(call.count);
+  s.word_count = static_cast<uint16_t>(call.attrs.count());
+  s.dtype = out.dtype();
+  words_.insert(words_.end(), call.attrs.words(), call.attrs.words() + call.attrs.count());
+
+  uint32_t needs = 0;
+  for (int i = 0; i < call.count && i < kMaxNeeds; ++i)
+    if (call.operands[i].slot) needs |= call.op.needs[i];
+  for (int i = 0; i < call.count; ++i) {
+    const Operand& o = call.operands[i];
+    const bool needed = i < kMaxNeeds && (needs & needs_input(i));
+    args_.push_back({o.slot, needed ? keep(*o.value, o.slot) : kNone,
+                     o.slot == 0 || o.value->shape() == out.shape() ? kNone : put_dims(o.value->shape()), o.value->dtype()});
+  }
+  s.out = new_slot();
+  out.set_ref({id_, s.out});
+  if (needs & kNeedsOutput) s.kept_output = keep(out, s.out);
+  if (needs & kNeedsHidden) s.kept_hidden = keep(call.out[1], 0);
+  statements_.push_back(s);
+}
+
+void Tape::set_parameter_slot(uint32_t number, Slot slot) {
+  if (number >= parameter_slots_.size()) {
+    if (slot == 0) return;
+    parameter_slots_.resize(std::max<size_t>(number + 1, 2 * parameter_slots_.size()), 0);
+  }
+  if (parameter_slots_[number] == 0 && slot != 0) parameters_set_.push_back(number);
+  parameter_slots_[number] = slot;
+}
+
+void Tape::release_from(uint32_t i) { kept_.resize(statements_[i].kept_begin); }
+
+void Tape::clear() {
+  for (uint32_t number : parameters_set_) parameter_slots_[number] = 0;
+  forget(parameters_set_);
+  forget(statements_);
+  forget(args_);
+  forget(kept_);
+  forget(words_);
+  next_slot_ = 1;
+  open_levels = 0;
+  levels_seen = 0;
+  id_ = next_tape_id();
+}
+
+// ---- alias: an input of a nested level -------------------------------------------------------------------------------
+
+namespace {
+
+void alias_infer(Call&) {}
+void alias_kernel(Call& call) { call.out[0] = call.in(0); }
+void alias_vjp(Pullback& p) { p.give(0, p.g); }
+
+const Op kAlias = {.name = "alias", .kind = OpKind::Linear, .infer = alias_infer, .kernel = alias_kernel, .vjp = alias_vjp, .view = true};
+
+}  // namespace
+
+// ---- Level -----------------------------------------------------------------------------------------------------------
+
+Level::Level() {
+  ThreadContext& c = context();
+  outermost_ = c.tape == nullptr;
+  if (outermost_) c.tape = take_tape();
+  tape_ = c.tape;
+  begin_ = tape_->statement_count();
+  first_slot_ = tape_->slot_count();
+  ++tape_->open_levels;
+  ++tape_->levels_seen;
+}
+
+Level::~Level() {
+  close();
+  if (outermost_) give_back(tape_);
+}
+
+Slot Level::alias(const Tensor& value, Slot outer) {
+  if (outer == 0) return tape_->new_slot();
+  const Operand operand{&value, outer};
+  Tensor out;
+  apply(kAlias, &operand, 1, {}, &out);
+  return out.ref().slot;
+}
+
+Tensor Level::input(const Tensor& value) {
+  Tensor fresh = value;
+  fresh.set_ref({tape_->id(), alias(value, tape_->slot_of(value))});
+  return fresh;
+}
+
+Slot Level::parameter(uint32_t number, const Tensor& value) {
+  const Slot outer = tape_->parameter_slot(number);
+  const Slot inner = alias(value, outer);
+  held_.push_back({number, outer, inner});
+  tape_->set_parameter_slot(number, inner);
+  return inner;
+}
+
+void Level::close() {
+  if (!open_) return;
+  open_ = false;
+  end_ = tape_->statement_count();
+  for (auto h = held_.rbegin(); h != held_.rend(); ++h) {
+    // An assignment inside the level stays: its value is one of the outer levels' too.
+    if (tape_->parameter_slot(h->number) == h->inner) tape_->set_parameter_slot(h->number, h->outer);
+  }
+  --tape_->open_levels;
+  // Parked: what the sweep of the outermost level runs records nothing, and a level that it opens gets a tape of its own.
+  if (outermost_) context().tape = nullptr;
+}
+
+}  // namespace adcore

@@ -1,0 +1,180 @@
+// Tape: a linear list of statements. Recording appends to it; every sweep is a loop over it.
+//
+// One thread has at most one live tape (context().tape). A level is a mark on it. Nested derivatives put several levels
+// on one tape: a level is closed before its sweep runs, so the rules of that sweep are recorded for exactly the outer
+// levels. When the outermost level closes nothing records any more; its sweep consumes the tape.
+//
+// Where to start reading: append() in tape.cpp, then sweeps/backward.cpp.
+#pragma once
+
+#include <vector>
+
+#include "base/context.h"
+#include "core/op.h"
+
+namespace adcore {
+
+inline constexpr uint32_t kNone = UINT32_MAX;
+
+struct Arg {
+  Slot slot;       // 0: constant; else < Statement::out
+  uint32_t kept;   // index of the kept value, kNone if no rule needs it
+  uint32_t dims;   // index in the word list of rank and sizes; kNone: the shape of the output
+  DType dtype;
+};
+
+struct Statement {
+  const Op* op;
+  Slot out;              // > every argument's slot; each slot is written once
+  uint32_t args;         // index of the first argument
+  uint32_t words;        // index of the attributes in the word list
+  uint32_t kept_output;  // index of the kept output, kNone if no rule needs it
+  uint32_t kept_hidden;  // likewise of the hidden output
+  uint32_t kept_begin;   // the kept values of this and later statements start here
+  uint16_t arg_count;
+  uint16_t word_count;
+  DType dtype;           // of the output
+};
+
+class Tape {
+ public:
+  Tape() noexcept;
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+
+  uint64_t id() const noexcept { return id_; }
+
+  /// The slot of a value on this tape, 0 for a constant or a value of another tape.
+  Slot slot_of(const Tensor& t) const noexcept { return t.ref().tape == id_ ? t.ref().slot : 0; }
+  Slot new_slot();
+
+  void append(const Call& call);
+
+  // ---- parameters: their slots live here, indexed by their process-wide number ----
+  Slot parameter_slot(uint32_t number) const noexcept {
+    return number < parameter_slots_.size() ? parameter_slots_[number] : 0;
+  }
+  /// From now on a read of the parameter is `slot`, until the tape is cleared.
+  void set_parameter_slot(uint32_t number, Slot slot);
+
+  // ---- what sweeps read ----
+  uint32_t statement_count() const noexcept { return static_cast<uint32_t>(statements_.size()); }
+  Slot slot_count() const noexcept { return next_slot_; }
+  const Statement& statement(uint32_t i) const noexcept { return statements_[i]; }
+  const Arg& arg(const Statement& s, int k) const noexcept { return args_[s.args + static_cast<uint32_t>(k)]; }
+  Attrs attrs(const Statement& s) const noexcept { return {words_.data() + s.words, s.word_count}; }
+  Dims dims(uint32_t index) const;
+  /// A kept value, tracked as it was.
+  const Tensor& kept(uint32_t index) const noexcept { return kept_[index]; }
+  /// Drops the kept values of statement i and all later ones.
+  void release_from(uint32_t i);
+
+  /// Forgets everything and takes a new id: what refers to the old one reads as constant. Keeps a modest capacity.
+  void clear();
+
+  uint32_t open_levels = 0;
+  uint32_t levels_seen = 0;  // since clear()
+
+ private:
+  uint32_t keep(const Tensor& value, Slot slot);
+  uint32_t put_dims(const Dims& dims);
+
+  uint64_t id_;
+  Slot next_slot_ = 1;
+  std::vector<Statement> statements_;
+  std::vector<Arg> args_;
+  std::vector<Tensor> kept_;
+  std::vector<int64_t> words_;  // attributes and shapes
+  std::vector<Slot> parameter_slots_;
+  std::vector<uint32_t> parameters_set_;
+};
+
+/// What the rule of one statement sees. Rules call in()/out() only for values that Op::needs declares.
+class Pullback {
+ public:
+  Pullback(const Tape& tape, const Statement& statement, Tensor cotangent, bool recording, bool (*is_active)(const void*, Slot),
+           void (*accumulate)(void*, const Pullback&, int, Tensor), void* sweep)
+      : g(std::move(cotangent)),
+        recording(recording),
+        statement_(statement),
+        tape_(tape),
+        is_active_(is_active),
+        accumulate_(accumulate),
+        sweep_(sweep) {}
+
+  Tensor g;              // the cotangent of the output
+  const bool recording;  // an outer level is open: the rule must be written with ops only
+
+  const Op& op() const noexcept { return *statement_.op; }
+  int count() const noexcept { return statement_.arg_count; }
+  bool active(int k) const noexcept {
+    const Slot slot = tape_.arg(statement_, k).slot;
+    return slot != 0 && is_active_(sweep_, slot);
+  }
+  Tensor in(int k) const { return tape_.kept(tape_.arg(statement_, k).kept); }
+  Tensor out() const { return tape_.kept(statement_.kept_output); }
+  /// The saved second output. It is a constant: only for rules that are not recorded.
+  Tensor hidden() const { return tape_.kept(statement_.kept_hidden); }
+  bool keeps(int k) const noexcept { return tape_.arg(statement_, k).kept != kNone; }
+  bool keeps_output() const noexcept { return statement_.kept_output != kNone; }
+  /// The shape of an active argument.
+  Dims in_shape(int k) const {
+    const Arg& a = tape_.arg(statement_, k);
+    return a.dims == kNone ? g.shape() : tape_.dims(a.dims);
+  }
+  DType in_dtype(int k) const noexcept { return tape_.arg(statement_, k).dtype; }
+  template <class A>
+  A attrs() const noexcept {
+    return tape_.attrs(statement_).template as<A>();
+  }
+  Attrs attrs() const noexcept { return tape_.attrs(statement_); }
+  /// Adds to the cotangent of argument k. A shape that was broadcast is summed, another dtype is cast: here, once, for all rules.
+  void give(int k, Tensor cotangent) { accumulate_(sweep_, *this, k, std::move(cotangent)); }
+  Slot slot(int k) const noexcept { return tape_.arg(statement_, k).slot; }
+
+ private:
+  const Statement statement_;  // a copy: a recorded rule makes the tape grow
+  const Tape& tape_;
+  bool (*is_active_)(const void*, Slot);
+  void (*accumulate_)(void*, const Pullback&, int, Tensor);
+  void* sweep_;
+};
+
+/// A level of differentiation: opened by the constructor, closed by close() or the destructor, also when the function throws.
+class Level {
+ public:
+  Level();
+  ~Level();
+  Level(const Level&) = delete;
+  Level& operator=(const Level&) = delete;
+
+  /// `value` as an input of this level: the same elements at a fresh slot.
+  Tensor input(const Tensor& value);
+  /// The same for a parameter: reads of it in this thread mean this level's slot until the level closes.
+  Slot parameter(uint32_t number, const Tensor& value);
+
+  /// Ends recording for this level; values keep their slots until the level is destroyed.
+  void close();
+
+  Tape& tape() noexcept { return *tape_; }
+  bool outermost() const noexcept { return outermost_; }
+  uint32_t begin() const noexcept { return begin_; }      // the level's statements are [begin, end)
+  uint32_t end() const noexcept { return end_; }
+  Slot first_slot() const noexcept { return first_slot_; }  // slots below are inactive in this level
+
+ private:
+  struct Held {
+    uint32_t number;
+    Slot outer, inner;
+  };
+  Slot alias(const Tensor& value, Slot outer);
+
+  Tape* tape_;
+  bool outermost_;
+  bool open_ = true;
+  uint32_t begin_, end_ = 0;
+  Slot first_slot_;
+  std::vector<Held> held_;
+};
+
+}  // namespace adcore

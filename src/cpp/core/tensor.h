@@ -1,0 +1,123 @@
+// Tensor: a value. A buffer seen through shape, strides and dtype, and where it stands on a tape.
+//
+// The value is immutable once visible, so views share buffers freely. What Python calls a Tensor is a cell that holds
+// one of these; assignment to it puts another value in the cell.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <vector>
+
+#include "base/buffer.h"
+#include "base/dtype.h"
+#include "base/shape.h"
+
+namespace adcore {
+
+/// A place on a tape. Slot 0 is no place: the value is a constant.
+using Slot = uint32_t;
+
+/// Names a slot of one tape; with any other tape live than that one it reads as constant.
+struct TapeRef {
+  uint64_t tape = 0;
+  Slot slot = 0;
+};
+
+class Tensor {
+ public:
+  Tensor() noexcept = default;
+  /// A new contiguous tensor; its elements are not set.
+  Tensor(const Dims& shape, DType dtype) { allocate_as(shape, dtype); }
+  /// A view of memory.
+  Tensor(BufferRef buffer, int64_t offset, const Dims& shape, const Dims& strides, DType dtype)
+      : buffer_(std::move(buffer)), offset_(offset), shape_(shape), strides_(strides), dtype_(dtype) {
+    contiguous_ = is_contiguous_layout();
+  }
+
+  // ---- filling an output: shape first, memory when the op is known to be right ----
+  void set_shape(const Dims& shape, DType dtype) noexcept {
+    shape_ = shape;
+    dtype_ = dtype;
+  }
+  void allocate_memory();
+  void allocate_as(const Dims& shape, DType dtype) {
+    set_shape(shape, dtype);
+    allocate_memory();
+  }
+  /// Another shape and strides on the memory of `base`.
+  void view_of(const Tensor& base, const Dims& shape, const Dims& strides, int64_t offset) noexcept {
+    buffer_ = base.buffer_;
+    offset_ = offset;
+    shape_ = shape;
+    strides_ = strides;
+    dtype_ = base.dtype_;
+    contiguous_ = is_contiguous_layout();
+  }
+
+  bool defined() const noexcept { return static_cast<bool>(buffer_); }
+  const Dims& shape() const noexcept { return shape_; }
+  const Dims& strides() const noexcept { return strides_; }  // elements
+  int rank() const noexcept { return shape_.size(); }
+  int64_t size() const noexcept { return size_; }
+  DType dtype() const noexcept { return dtype_; }
+  int64_t offset() const noexcept { return offset_; }  // elements
+  bool contiguous() const noexcept { return contiguous_; }
+  const BufferRef& buffer() const noexcept { return buffer_; }
+
+  const void* data() const noexcept { return buffer_.data() + offset_ * static_cast<int64_t>(size_of(dtype_)); }
+  template <class T>
+  const T* data_as() const noexcept {
+    return static_cast<const T*>(data());
+  }
+  /// For the op that makes the value, before anybody sees it.
+  void* mutable_data() noexcept { return const_cast<void*>(data()); }
+  template <class T>
+  T* mutable_data_as() noexcept {
+    return static_cast<T*>(mutable_data());
+  }
+  /// True iff the elements may be overwritten in place: contiguous, and nobody else holds the buffer.
+  bool exclusively_owned() const noexcept { return contiguous_ && buffer_.unique() && buffer_.get()->size_class != kForeign; }
+
+  const TapeRef& ref() const noexcept { return ref_; }
+  void set_ref(TapeRef ref) noexcept { ref_ = ref; }
+  /// The same value, constant.
+  Tensor detached() const {
+    Tensor t = *this;
+    t.ref_ = {};
+    return t;
+  }
+
+ private:
+  bool is_contiguous_layout() noexcept;
+
+  BufferRef buffer_;
+  int64_t offset_ = 0;
+  int64_t size_ = 0;
+  TapeRef ref_;
+  Dims shape_;
+  Dims strides_;
+  DType dtype_ = DType::Float32;
+  bool contiguous_ = true;
+};
+
+/// A value of one element.
+Tensor scalar(double value, DType dtype);
+Tensor scalar(int64_t value, DType dtype);
+/// Every element set to `value`.
+Tensor full(const Dims& shape, double value, DType dtype);
+Tensor full(const Dims& shape, int64_t value, DType dtype);
+/// A tensor of the values, by rows.
+Tensor from_values(const Dims& shape, std::initializer_list<double> values, DType dtype = DType::Float32);
+
+/// The one element, converted. Throws a ValueError unless size() == 1.
+double item(const Tensor& t);
+/// The elements, converted, by rows.
+std::vector<double> to_vector(const Tensor& t);
+
+/// Copies `src` (any strides, any dtype) into contiguous memory of type `dtype`.
+void copy_to(const Tensor& src, void* dst, DType dtype);
+/// `t` itself if it is contiguous and of type `dtype`, else a copy; constant.
+Tensor as_contiguous(const Tensor& t, DType dtype);
+inline Tensor as_contiguous(const Tensor& t) { return as_contiguous(t, t.dtype()); }
+
+}  // namespace adcore

@@ -1,0 +1,432 @@
+// Matrix products: which path a shape takes, how it is cut into blocks, and who runs them.
+//
+// The paths: direct and dot read their operands in place (gemm_small.h), panels copies B alone; packed brings both into
+// panels (gemm_pack.h) for the register-blocked kernel (gemm_micro.h), in the blocking of Goto and van de Geijn,
+// "Anatomy of high-performance matrix multiplication" (ACM TOMS 34(3), 2008). Everything below depends on shapes and
+// strides alone, so every element of C sums the same numbers in the same order on any number of threads. Start reading
+// at gemm().
+#include <cstdint>
+
+#include "base/buffer.h"
+#include "base/thread_pool.h"
+#include "kernels/gemm_micro.h"
+#include "kernels/gemm_pack.h"
+#include "kernels/gemm_small.h"
+#include "kernels/isa.h"
+
+namespace adcore::ADCORE_ISA {
+namespace gemm {
+namespace {
+
+constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+constexpr int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
+constexpr int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/// body(i) for i in [0, chunks), on several threads if `parallel`.
+template <class F>
+void each(bool parallel, int64_t chunks, const F& body) {
+  if (parallel) return parallel_for(chunks, body);
+  for (int64_t i = 0; i < chunks; ++i) body(i);
+}
+
+/// Temporary memory. Scratch would leave its inline destructor, compiled for this instruction set, to the whole
+/// program.
+class Workspace {
+ public:
+  explicit Workspace(size_t bytes) : block_(allocate(bytes)) {}
+  Workspace(const Workspace&) = delete;
+  Workspace& operator=(const Workspace&) = delete;
+  ~Workspace() { deallocate(block_); }
+  template <class T>
+  T* as() const {
+    return reinterpret_cast<T*>(block_->data);
+  }
+
+ private:
+  Buffer* block_;
+};
+
+/// Calls f with memory for `elements` values: of the stack where they fit. May throw std::bad_alloc before it calls f.
+template <class T, class F>
+void with_workspace(int64_t elements, const F& f) {
+  constexpr int64_t kOnStack = 32768 / sizeof(T);
+  if (elements <= kOnStack) {
+    alignas(64) T stack[kOnStack];
+    f(stack);
+  } else {
+    const Workspace workspace(static_cast<size_t>(elements) * sizeof(T));
+    f(workspace.as<T>());
+  }
+}
+
+/// C' = B' A', the same numbers with the roles of A and B exchanged.
+template <class T>
+Product<T> transposed(const Product<T>& x) {
+  return {x.n, x.m, x.k, x.b, x.b_col, x.b_row, x.a, x.a_col, x.a_row, x.c, x.c_col, x.c_row, x.accumulate};
+}
+
+// ---- packed ---------------------------------------------------------------------------------------------------------
+
+/// The cut of a packed product: A in blocks of rows x depth, B in blocks of depth x cols, both wholly packed at a time.
+template <class T>
+struct Blocking {
+  static constexpr int64_t kDepth = 384;  // a panel of A stays in the first-level cache
+  static constexpr int64_t kRowPanels = 2048 / Tile<T>::kRows;
+  static constexpr int64_t kMaxCols = 16384 / sizeof(T);
+  static constexpr int64_t kGroupPanels = 112 / Tile<T>::kRows;  // panels of A per chunk of work: second-level cache
+  static constexpr int64_t kGroupCols = 256;                     // columns of B per chunk
+  static constexpr int64_t kPackPanels = 4;                      // panels per chunk of packing
+
+  int64_t rows, cols, depth;
+  int64_t a_panel;  // elements from one panel of A to the next; the last store of a panel hangs over
+
+  explicit Blocking(const Product<T>& x) {
+    // Equal parts: a remainder of a few columns would cost a whole pass over C.
+    depth = ceil_div(x.k, ceil_div(x.k, kDepth));
+    cols = round_up(ceil_div(x.n, ceil_div(x.n, kMaxCols)), Tile<T>::kCols);
+    rows = smaller(round_up(x.m, Tile<T>::kRows), kRowPanels * Tile<T>::kRows);
+    a_panel = depth * Tile<T>::kRows + Tile<T>::kLanes;
+  }
+  int64_t a_elements() const { return round_up(rows / Tile<T>::kRows * a_panel, 16); }
+  int64_t elements() const { return a_elements() + depth * cols; }
+};
+
+/// One block: rows [i, i + rows) of A and columns [j, j + cols) of B, over [p, p + depth) of k.
+template <class T>
+struct Block {
+  const Product<T>& x;
+  int64_t i, j, p;
+  int64_t rows, cols, depth;
+  T *a, *b;  // packed
+  int64_t a_panel;
+
+  int64_t a_panels() const { return ceil_div(rows, Tile<T>::kRows); }
+  int64_t b_panels() const { return ceil_div(cols, Tile<T>::kCols); }
+  int rows_of(int64_t panel) const { return static_cast<int>(smaller(Tile<T>::kRows, rows - panel * Tile<T>::kRows)); }
+
+  void pack_a(int64_t panel) const {
+    const int lines = rows_of(panel);
+    const T* src = x.a + (i + panel * Tile<T>::kRows) * x.a_row + p * x.a_col;
+    pack_panel(src, x.a_row, x.a_col, lines, depth, panel_rows<T>(lines), a + panel * a_panel);
+  }
+  void pack_b(int64_t panel) const {
+    constexpr int kCols = Tile<T>::kCols;
+    const int lines = static_cast<int>(smaller(kCols, cols - panel * kCols));
+    const T* src = x.b + p * x.b_row + (j + panel * kCols) * x.b_col;
+    pack_panel(src, x.b_col, x.b_row, lines, depth, kCols, b + panel * kCols * depth);
+  }
+  void multiply(int64_t first_a, int64_t last_a, int64_t first_b, int64_t last_b) const {
+    constexpr int kCols = Tile<T>::kCols;
+    const bool accumulate = x.accumulate || p > 0;
+    for (int64_t r = first_a; r < last_a; ++r) {
+      const int height = rows_of(r);
+      for (int64_t q = first_b; q < last_b; ++q) {
+        const int width = static_cast<int>(smaller(kCols, cols - q * kCols));
+        T* c = x.c + (i + r * Tile<T>::kRows) * x.c_row + j + q * kCols;
+        kernel_for<T>(panel_rows<T>(height), width)(depth, a + r * a_panel, b + q * kCols * depth, c, x.c_row, height,
+                                                    width, accumulate);
+      }
+    }
+  }
+};
+
+template <class T>
+void run_block(const Block<T>& block, bool with_b, bool parallel) {
+  using Cut = Blocking<T>;
+  const int64_t a_chunks = ceil_div(block.a_panels(), Cut::kPackPanels);
+  const int64_t b_chunks = with_b ? ceil_div(block.b_panels(), Cut::kPackPanels) : 0;
+  each(parallel, a_chunks + b_chunks, [&](int64_t chunk) {
+    const bool is_a = chunk < a_chunks;
+    const int64_t first = (is_a ? chunk : chunk - a_chunks) * Cut::kPackPanels;
+    const int64_t last = smaller(first + Cut::kPackPanels, is_a ? block.a_panels() : block.b_panels());
+    for (int64_t q = first; q < last; ++q) is_a ? block.pack_a(q) : block.pack_b(q);
+  });
+  constexpr int64_t kGroupB = Cut::kGroupCols / Tile<T>::kCols;
+  const int64_t down = ceil_div(block.a_panels(), Cut::kGroupPanels);
+  const int64_t across = ceil_div(block.b_panels(), kGroupB);
+  each(parallel, down * across, [&](int64_t chunk) {
+    const int64_t first_a = chunk / across * Cut::kGroupPanels;
+    const int64_t first_b = chunk % across * kGroupB;
+    block.multiply(first_a, smaller(first_a + Cut::kGroupPanels, block.a_panels()), first_b,
+                   smaller(first_b + kGroupB, block.b_panels()));
+  });
+}
+
+template <class T>
+void packed(const Product<T>& x, T* workspace, bool parallel) {
+  const Blocking<T> cut(x);
+  T* const a = workspace;
+  T* const b = workspace + cut.a_elements();
+  for (int64_t j = 0; j < x.n; j += cut.cols) {
+    for (int64_t p = 0; p < x.k; p += cut.depth) {
+      for (int64_t i = 0; i < x.m; i += cut.rows) {
+        const Block<T> block{
+            x, i, j,          p, smaller(cut.rows, x.m - i), smaller(cut.cols, x.n - j), smaller(cut.depth, x.k - p),
+            a, b, cut.a_panel};
+        run_block(block, i == 0, parallel);
+      }
+    }
+  }
+}
+
+// ---- paths ----------------------------------------------------------------------------------------------------------
+
+enum class Path { kDirect, kPanels, kDot, kTurned, kPacked };
+
+/// Elements of workspace that run() needs.
+template <class T>
+int64_t workspace_of(Path path, const Product<T>& x) {
+  switch (path) {
+    case Path::kDirect: return 0;
+    case Path::kPanels: return x.k * Tile<T>::kCols;
+    case Path::kDot: return x.b_row == 1 ? 0 : x.n * x.k;
+    case Path::kTurned: return x.m * x.n;
+    case Path::kPacked: return Blocking<T>(x).elements();
+  }
+  return 0;
+}
+
+/// Only B is packed, one panel at a time.
+template <class T>
+void run_panels(const Product<T>& x, T* workspace) {
+  constexpr int kCols = Tile<T>::kCols;
+  Product<T> part = x;
+  part.b = workspace;
+  part.b_row = kCols;
+  part.b_col = 1;
+  for (int64_t j = 0; j < x.n; j += kCols) {
+    part.n = smaller(kCols, x.n - j);
+    part.c = x.c + j;
+    pack_panel(x.b + j * x.b_col, x.b_col, x.b_row, static_cast<int>(part.n), x.k, kCols, workspace);
+    direct_whole(part);
+  }
+}
+
+/// Inner products; columns of B that are not contiguous are copied first.
+template <class T>
+void run_dot(Product<T> x, T* workspace) {
+  if (x.b_row != 1) {
+    for (int64_t j = 0; j < x.n; ++j) {
+      for (int64_t p = 0; p < x.k; ++p) workspace[j * x.k + p] = x.b[p * x.b_row + j * x.b_col];
+    }
+    x.b = workspace;
+    x.b_row = 1;
+    x.b_col = x.k;
+  }
+  dot(x);
+}
+
+/// The transposed product goes to the workspace, and from there to C.
+template <class T>
+void run_turned(const Product<T>& x, T* workspace) {
+  Product<T> turned = transposed(x);
+  turned.c = workspace;
+  turned.c_row = x.m;
+  turned.c_col = 1;
+  turned.accumulate = false;
+  direct(turned);
+  for (int64_t i = 0; i < x.m; ++i) {
+    for (int64_t j = 0; j < x.n; ++j) {
+      T& c = x.c[i * x.c_row + j * x.c_col];
+      c = x.accumulate ? c + workspace[j * x.m + i] : workspace[j * x.m + i];
+    }
+  }
+}
+
+template <class T>
+void run(Path path, const Product<T>& x, T* workspace, bool parallel) {
+  switch (path) {
+    case Path::kDirect: return direct(x);
+    case Path::kPanels: return run_panels(x, workspace);
+    case Path::kDot: return run_dot(x, workspace);
+    case Path::kTurned: return run_turned(x, workspace);
+    case Path::kPacked: return packed(x, workspace, parallel);
+  }
+}
+
+template <class T>
+Path choose_vector(Product<T>& x) {
+  if (x.n == 1 && x.a_col == 1) return Path::kDot;
+  if (x.m == 1 && x.b_col == 1) return Path::kDirect;
+  if (x.n == 1 && x.a_row == 1) {
+    if (x.c_row != 1) return Path::kTurned;
+    x = transposed(x);
+    return Path::kDirect;
+  }
+  if (x.m == 1 && x.b_row == 1) {
+    x = transposed(x);
+    return Path::kDot;
+  }
+  return Path::kPacked;
+}
+
+/// How to compute a product; it may turn x into its transposed.
+template <class T>
+Path choose(Product<T>& x) {
+  constexpr int kLanes = Pack<T>::kLanes;
+  constexpr int kFew = 4;
+  constexpr int kThin = 8;
+  // The stride of an axis of length 1 means nothing; 1 is the one that opens every path.
+  if (x.m == 1) x.a_row = 1;
+  if (x.n == 1) x.b_col = 1;
+  if (x.k == 1) x.a_col = x.b_row = 1;
+  if (x.m == 1 || x.n == 1) return choose_vector(x);
+
+  const bool b_stands = x.b_col == 1;  // its rows are contiguous
+  const bool thin = x.m <= kThin || x.k <= 16 || x.n <= kLanes;
+  const bool small = x.m * x.n * x.k <= int64_t{1} << 19;
+  if (x.n <= kFew && x.a_col == 1 && (x.k >= 2 * kLanes || !b_stands)) return Path::kDot;
+  if (x.m <= (small ? kFew : kThin) && x.b_row == 1 && !b_stands) {
+    x = transposed(x);
+    return Path::kDot;
+  }
+  if (x.n < kLanes && x.m >= 2 * kLanes && x.a_row == 1) return Path::kTurned;
+  if (b_stands && (thin || small)) return Path::kDirect;
+  return small ? Path::kPanels : Path::kPacked;
+}
+
+// ---- threads --------------------------------------------------------------------------------------------------------
+
+/// Whether a product takes long enough (some 50 microseconds) for a second thread to pay.
+template <class T>
+bool is_long(const Product<T>& x, int64_t batch) {
+  const int64_t moved = x.m * x.k + x.k * x.n + x.m * x.n;
+  return batch * x.m * x.n * x.k >= int64_t{1} << 21 || batch * moved >= int64_t{1} << 19;
+}
+
+constexpr int64_t kMaxChunks = 32;
+
+/// A product of paths that read in place, cut along the longer side of C.
+template <class T>
+void run_strips(Path path, const Product<T>& x) {
+  const bool by_rows = x.m >= 32;
+  const int64_t length = by_rows ? x.m : x.n;
+  // A strip of columns is read row by row: short pieces of far rows would be slow.
+  const int64_t strip = round_up(ceil_div(length, kMaxChunks), by_rows ? 16 : 4096 / sizeof(T));
+  const int64_t chunks = ceil_div(length, strip);
+  const auto part_of = [&](int64_t chunk) {
+    Product<T> part = x;
+    const int64_t first = chunk * strip;
+    (by_rows ? part.m : part.n) = smaller(strip, length - first);
+    (by_rows ? part.a : part.b) += first * (by_rows ? x.a_row : x.b_col);
+    part.c += first * (by_rows ? x.c_row : x.c_col);
+    return part;
+  };
+  const int64_t elements = workspace_of(path, part_of(0));
+  with_workspace<T>(chunks * elements, [&](T* workspace) {
+    parallel_for(chunks, [&](int64_t chunk) { run(path, part_of(chunk), workspace + chunk * elements, false); });
+  });
+}
+
+/// A small C over a long k: slices of k give partial products, which are added in order.
+template <class T>
+void run_slices(const Product<T>& x, int64_t slice) {
+  const int64_t chunks = ceil_div(x.k, slice);
+  const auto part_of = [&](int64_t chunk, T* c) {
+    Product<T> part = x;
+    part.k = smaller(slice, x.k - chunk * slice);
+    part.a += chunk * slice * x.a_col;
+    part.b += chunk * slice * x.b_row;
+    part.c = c;
+    part.c_row = x.n;
+    part.accumulate = false;
+    return part;
+  };
+  const int64_t size = x.m * x.n;
+  Product<T> first = part_of(0, nullptr);
+  const int64_t elements = workspace_of(choose(first), first);
+  with_workspace<T>(chunks * (size + elements), [&](T* workspace) {
+    each(is_long(x, 1), chunks, [&](int64_t chunk) {
+      Product<T> part = part_of(chunk, workspace + chunk * size);
+      const Path path = choose(part);
+      run(path, part, workspace + chunks * size + chunk * elements, false);
+    });
+    for (int64_t i = 0; i < x.m; ++i) {
+      for (int64_t j = 0; j < x.n; ++j) {
+        T total = workspace[i * x.n + j];
+        for (int64_t s = 1; s < chunks; ++s) total += workspace[s * size + i * x.n + j];
+        T& c = x.c[i * x.c_row + j];
+        c = x.accumulate ? c + total : total;
+      }
+    }
+  });
+}
+
+template <class T>
+void run_one(Product<T>& x) {
+  constexpr int64_t kDeep = 4096;
+  constexpr int64_t kSlice = 2048;
+  if (x.k >= kDeep && x.m * x.n <= 16384) {
+    return run_slices(x, round_up(ceil_div(x.k, smaller(kMaxChunks, ceil_div(x.k, kSlice))), 64));
+  }
+  const Path path = choose(x);
+  const bool parallel = is_long(x, 1);
+  if (parallel && path != Path::kPacked) return run_strips(path, x);
+  if (path == Path::kDirect) return direct(x);
+  const int64_t elements = workspace_of(path, x);
+  if (elements == 0) return run<T>(path, x, nullptr, false);
+  with_workspace<T>(elements, [&](T* workspace) { run(path, x, workspace, parallel); });
+}
+
+template <class T>
+void clear(const GemmArgs<T>& args) {
+  for (int64_t s = 0; s < args.batch; ++s) {
+    for (int64_t i = 0; i < args.m; ++i) {
+      T* row = args.c + s * args.c_step + i * args.c_row;
+      for (int64_t j = 0; j < args.n; ++j) row[j] = 0;
+    }
+  }
+}
+
+template <class T>
+void gemm(const GemmArgs<T>& args) {
+  if (args.m == 0 || args.n == 0 || args.batch == 0) return;
+  if (args.k == 0) return args.accumulate ? void() : clear(args);
+  const auto product = [&](int64_t s) {
+    return Product<T>{args.m,
+                      args.n,
+                      args.k,
+                      args.a + (args.a_offset ? args.a_offset[s] : 0),
+                      args.a_row,
+                      args.a_col,
+                      args.b + (args.b_offset ? args.b_offset[s] : 0),
+                      args.b_row,
+                      args.b_col,
+                      args.c + s * args.c_step,
+                      args.c_row,
+                      1,
+                      args.accumulate};
+  };
+  Product<T> first = product(0);
+  if (args.batch == 1) return run_one(first);
+  if (is_long(first, 1) || !is_long(first, args.batch)) {
+    for (int64_t s = 0; s < args.batch; ++s) {
+      Product<T> x = product(s);
+      run_one(x);
+    }
+    return;
+  }
+  const int64_t chunk_size = ceil_div(args.batch, kMaxChunks);
+  const int64_t chunks = ceil_div(args.batch, chunk_size);
+  const int64_t elements = workspace_of(choose(first), first);
+  with_workspace<T>(chunks * elements, [&](T* workspace) {
+    parallel_for(chunks, [&](int64_t chunk) {
+      const int64_t end = smaller((chunk + 1) * chunk_size, args.batch);
+      for (int64_t s = chunk * chunk_size; s < end; ++s) {
+        Product<T> x = product(s);
+        const Path path = choose(x);
+        run(path, x, workspace + chunk * elements, false);
+      }
+    });
+  });
+}
+
+}  // namespace
+}  // namespace gemm
+
+void install_gemm(Kernels& table) {
+  table.gemm_f32 = &gemm::gemm<float>;
+  table.gemm_f64 = &gemm::gemm<double>;
+}
+
+}  // namespace adcore::ADCORE_ISA

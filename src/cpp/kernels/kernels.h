@@ -1,0 +1,226 @@
+// What the kernels offer: one table of functions per instruction set, chosen once at start-up (dispatch.cpp).
+//
+// Kernels see raw pointers and sizes: no Tensor, no tape, no Python. Every .cpp of this folder except dispatch.cpp is
+// compiled once per instruction set with ADCORE_ISA set to its name; all its code stands in namespace adcore::ADCORE_ISA
+// (include "kernels/isa.h"), and it exports one `void install_<file>(Kernels&)` that fills its entries.
+//
+// Laws: any size may be 0; pointers of size 0 are not read; NaN and inf behave as IEEE says; a result depends on the
+// arguments alone, never on the number of threads (work splits into blocks by shape, partial results combine in order).
+// Outputs never overlap inputs unless the entry says so. Data is aligned to its element.
+#pragma once
+
+#include <cstdint>
+
+#include "base/dtype.h"
+#include "base/shape.h"
+
+namespace adcore {
+
+inline constexpr int kMaxArity = 3;
+
+// ---- elementwise: one row per formula of formulas.h, in its order ------------------------------------------------
+
+/// out[i] = f(in[0][i], in[1][i], ...) for i in [0, n). Bit k of `scalars`: in[k] is one element, used for every i.
+/// Comparisons and logic write uint8_t 0/1. `out` may be one of the inputs.
+using MapFn = void (*)(const void* const* in, void* out, int64_t n, uint32_t scalars);
+
+/// grad[i] = g[i] * partial(in[0][i], ..., y[i]): bit kMaxArity of `scalars`: g is one element. Unused operands may be null.
+using PartialFn = void (*)(const void* g, const void* const* in, const void* y, void* grad, int64_t n, uint32_t scalars);
+
+struct ElementwiseKernel {
+  MapFn map[kComputeCount];           // null where the row is not defined for that type
+  PartialFn partial[kMaxArity][2];    // [input][F32 or F64]; null where the partial is a constant (see formulas.h)
+};
+
+// ---- copy: strides, dtypes ---------------------------------------------------------------------------------------
+
+/// dst[index] = convert(src[index]) over an index space; strides in elements, any sign; a src stride may be 0.
+/// Conversion: as C, but defined everywhere: float to integer truncates, NaN becomes 0, out of range saturates at the
+/// 64-bit type and then wraps to the narrow one; anything to bool is != 0.
+struct CopyArgs {
+  int rank;
+  const int64_t* shape;
+  const void* src;
+  const int64_t* src_strides;
+  DType src_dtype;
+  void* dst;
+  const int64_t* dst_strides;
+  DType dst_dtype;
+};
+
+// ---- indexing: rows of `row` bytes --------------------------------------------------------------------------------
+
+/// The checked and wrapped index array: every entry in [0, size).
+struct TakeArgs {          // out[o, i, :] = x[o, index[i], :]
+  const void* x;           // [outer, size, row bytes]
+  const int64_t* index;    // [count]
+  void* out;               // [outer, count, row bytes]
+  int64_t outer, size, count, row;
+};
+struct PutArgs {           // x[o, index[i], :] = v[o, i, :]; of equal indices the last wins
+  void* x;
+  const int64_t* index;
+  const void* v;
+  int64_t outer, size, count, row;
+};
+struct IndexAddArgs {      // x[o, index[i], j] += v[o, i, j], in the order of i
+  void* x;                 // [outer, size, inner] elements of the compute type
+  const int64_t* index;
+  const void* v;           // [outer, count, inner]
+  int64_t outer, size, count, inner;
+};
+struct GatherArgs {        // out[o, i, j] = x[o, index[o, i, j], j]; the scatter form adds out into x instead
+  const void* x;           // [outer, size, inner] elements of `item` bytes
+  const int64_t* index;    // [outer, count, inner]
+  void* out;               // [outer, count, inner]
+  int64_t outer, size, count, inner, item;
+};
+
+// ---- reductions and scans over the middle axis of a contiguous [outer, n, inner] ----------------------------------
+
+/// y[outer, inner]. Sums are blocked (the error grows with log n). n = 0: sum 0, prod 1; max and min are not called.
+/// max and min return NaN where there is one.
+using ReduceFn = void (*)(const void* x, void* y, int64_t outer, int64_t n, int64_t inner);
+/// The first index of the extremum; of the first NaN where there is one.
+using ArgReduceFn = void (*)(const void* x, int64_t* y, int64_t outer, int64_t n, int64_t inner);
+/// y[outer, n, inner]; `reverse` sums from the end.
+using ScanFn = void (*)(const void* x, void* y, int64_t outer, int64_t n, int64_t inner, bool reverse);
+
+struct ReduceKernels {
+  ReduceFn sum, prod, max, min;
+  ArgReduceFn argmax, argmin;
+  ScanFn cumsum;
+  void (*index_add)(const IndexAddArgs&);
+  void (*scatter_add)(const GatherArgs&);  // x (written) [outer, size, inner] += out (read) at index, in order
+};
+
+struct SoftmaxKernels {    // y has x's shape for the first two; [outer, inner] for logsumexp (its maximum is finite or inf)
+  ReduceFn softmax, log_softmax, logsumexp;
+};
+
+// ---- losses -------------------------------------------------------------------------------------------------------
+
+/// Binary cross-entropy with logits, stable for every finite z:
+///   loss = w * ((1 - y) * z + (1 + (p - 1) * y) * (log1p(exp(-|z|)) + max(-z, 0)))
+///   slope = d loss / d z = w * ((1 - y) - (1 + (p - 1) * y) * (1 - sigmoid(z))), written without cancellation.
+template <class T>
+struct BceArgs {
+  const T *z, *y, *w, *p;  // w, p: null means 1
+  int64_t n;
+  bool w_scalar, p_scalar; // w, p are one element
+  T* loss;                 // [n] or null
+  T* slope;                // [n] or null
+  T scale;                 // multiplies every slope (1/n for a mean)
+};
+template <class T>
+using BceFn = T (*)(const BceArgs<T>&);  // returns the blocked sum of the losses, unscaled
+
+/// loss[i] = scale[i] * (logsumexp(x[i, :]) - x[i, target[i]]); prob[i, :] = softmax(x[i, :]).
+/// A target outside [0, classes) marks an ignored row: loss 0 (prob is still written).
+template <class T>
+struct CrossEntropyArgs {
+  const T* x;              // [rows, classes]
+  const int64_t* target;   // [rows]
+  const T* scale;          // [rows] or null for 1
+  T* loss;                 // [rows]
+  T* prob;                 // [rows, classes] or null
+  int64_t rows, classes;
+};
+
+template <class T>
+struct LossKernels {
+  BceFn<T> bce_logits;
+  void (*cross_entropy)(const CrossEntropyArgs<T>&);
+};
+
+// ---- gemm ---------------------------------------------------------------------------------------------------------
+
+/// C[i, j] = sum over k of A[i, k] * B[k, j] for every batch; `accumulate` adds to C instead.
+/// A[i, k] stands at a[i * a_row + k * a_col] (elements), B and C likewise. c_col is 1 and c_row >= n; A and B have any strides >= 0,
+/// fast where one of their two is 1. Nothing is transposed in memory beyond the packed panels. k = 0 gives 0.
+template <class T>
+struct GemmArgs {
+  int64_t m, n, k;
+  const T* a;
+  int64_t a_row, a_col;
+  const T* b;
+  int64_t b_row, b_col;
+  T* c;
+  int64_t c_row;
+  bool accumulate;
+  int64_t batch;                        // number of products
+  const int64_t *a_offset, *b_offset;   // [batch] element offsets, null for batch == 1
+  int64_t c_step;                       // elements from one product to the next
+};
+template <class T>
+using GemmFn = void (*)(const GemmArgs<T>&);
+
+// ---- random: Philox4x32-10, counter based -------------------------------------------------------------------------
+
+/// Element i depends on (seed, offset + i) alone.
+struct RandomArgs {
+  uint64_t seed;
+  uint64_t offset;
+  int64_t n;
+};
+struct RandomKernels {
+  void (*uniform_f32)(const RandomArgs&, float* out);    // [0, 1), 24 bits
+  void (*uniform_f64)(const RandomArgs&, double* out);   // [0, 1), 53 bits
+  void (*normal_f32)(const RandomArgs&, float* out);     // standard normal, Box-Muller
+  void (*normal_f64)(const RandomArgs&, double* out);
+  void (*integers)(const RandomArgs&, int64_t low, int64_t high, int64_t* out);  // [low, high), unbiased to 2^-64
+};
+
+// ---- optimizers: every output is updated in place ------------------------------------------------------------------
+
+template <class T>
+struct OptimizerKernels {
+  /// g += decay * p; the first step: a = g; later: a = momentum * a + (1 - dampening) * g;
+  /// p -= lr * (nesterov ? g + momentum * a : a). Without momentum (a null): p -= lr * g.
+  void (*sgd)(T* p, const T* g, T* a, int64_t n, T lr, T momentum, T dampening, T decay, bool nesterov, bool first);
+  /// g += decay * p; a = momentum * a + g; p -= lr * (nesterov ? g + momentum * a : a)
+  void (*momentum)(T* p, const T* g, T* a, int64_t n, T lr, T momentum, T decay, bool nesterov);
+  /// g += decay * p; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g g; p -= lr_t * (nesterov ? b1 m + (1-b1) g : m) / (sqrt(v) + eps)
+  void (*adam)(T* p, const T* g, T* m, T* v, int64_t n, T lr_t, T beta1, T beta2, T eps, T decay, bool nesterov);
+  /// m = b1 m + (1-b1) g; v = b2 v + (1-b2) g g; p -= lr * (m / (sqrt(v) + eps) + decay * p)
+  void (*adam_weight_decay)(T* p, const T* g, T* m, T* v, int64_t n, T lr, T beta1, T beta2, T eps, T decay);
+};
+
+// ---- the table ----------------------------------------------------------------------------------------------------
+
+struct Kernels {
+  const char* isa;  // "baseline", "avx2", "avx512", "neon"
+  const ElementwiseKernel* elementwise;
+  void (*copy)(const CopyArgs&);
+  /// dst[i] = convert(src[i * stride]) for i in [0, n); dst is contiguous, of the compute type `to`.
+  void (*load_block)(const void* src, int64_t stride, DType src_dtype, Compute to, void* dst, int64_t n);
+  /// dst[i] = convert(src[i]); both contiguous, src of the compute type `from`.
+  void (*store_block)(const void* src, Compute from, void* dst, DType dst_dtype, int64_t n);
+  void (*take)(const TakeArgs&);
+  void (*put)(const PutArgs&);
+  void (*gather)(const GatherArgs&);
+  ReduceKernels reduce[kComputeCount];
+  SoftmaxKernels softmax[2];  // F32, F64
+  LossKernels<float> loss_f32;
+  LossKernels<double> loss_f64;
+  GemmFn<float> gemm_f32;
+  GemmFn<double> gemm_f64;
+  RandomKernels random;
+  OptimizerKernels<float> optim_f32;
+  OptimizerKernels<double> optim_f64;
+};
+
+namespace detail {
+extern const Kernels* const chosen_kernels;
+}
+
+/// The table in use: the best that this CPU runs, or the one that the environment variable ADCORE_ISA names.
+inline const Kernels& kernels() noexcept { return *detail::chosen_kernels; }
+
+/// False where ADCORE_ISA names an instruction set that this CPU or build does not have.
+bool requested_isa_available() noexcept;
+
+/// The tables that this CPU can run, worst first (for tests); null at the end.
+const Kernels* const* all_kernels() noexcept;
+
+}  // namespace adcore

@@ -1,0 +1,97 @@
+// Fused losses: binary cross-entropy with logits, and cross-entropy of class indices.
+//
+// Both are written without cancellation. With a = 1 - y and b = p * y, the formula at BceArgs is, for every sign of z,
+//   loss  = w * (|z| * (z >= 0 ? a : b) + (a + b) * log1p(exp(-|z|)))
+//   slope = w * (a * sigmoid(z) - b * sigmoid(-z)).
+#include "kernels/softmax.h"
+
+namespace adcore::ADCORE_ISA {
+namespace {
+
+/// An operand that may be absent (1) or one element.
+template <class T>
+struct Factor {
+  const T* p;
+  bool scalar;
+
+  [[gnu::always_inline]] Pack<T> load(int64_t i, int lanes) const {
+    if (!p) return Pack<T>(1);
+    return scalar ? Pack<T>(*p) : load_lanes(p + i, lanes);
+  }
+};
+
+template <class T>
+T bce_logits(const BceArgs<T>& args) {
+  using P = Pack<T>;
+  constexpr int64_t kLeaf = 16 * P::kLanes;
+  constexpr double kPackNs = 20;
+  const Factor<T> weight{args.w, args.w_scalar}, positive{args.p, args.p_scalar};
+  const P scale(args.scale);
+  const auto step = [&](int64_t i, int lanes) {
+    const P z = load_lanes(args.z + i, lanes), y = load_lanes(args.y + i, lanes), w = weight.load(i, lanes);
+    const P a = P(1) - y, b = positive.load(i, lanes) * y;
+    const P size = abs(z), e = exp(-size);
+    const Mask<T> up = z >= P(0);
+    const P loss = w * (size * select(up, a, b) + (a + b) * log1p(e));
+    if (args.loss) store_lanes(loss, args.loss + i, lanes);
+    if (args.slope) {
+      const P near = P(1) / (P(1) + e), far = e * near;  // sigmoid(|z|), sigmoid(-|z|)
+      const P slope = w * (a * select(up, near, far) - b * select(up, far, near));
+      store_lanes(slope * scale, args.slope + i, lanes);
+    }
+    return loss;
+  };
+  const auto leaf = [&](int64_t block) {
+    const int64_t begin = block * kLeaf, rest = args.n - begin;
+    P total(0);
+    for_packs<T>(begin, begin + (rest < kLeaf ? rest : kLeaf), [&](int64_t i, int lanes) {
+      const P loss = step(i, lanes);
+      total = total + (lanes == P::kLanes ? loss : select(first_lanes<T>(lanes), loss, 0));
+    });
+    return total;
+  };
+  if (args.n == 0) return 0;
+  return sum(pairwise(ceil_div(args.n, kLeaf), kPackNs * kLeaf / P::kLanes, leaf, [](P& a, P b) { a = a + b; }));
+}
+
+/// The loss of one row; its probabilities go to `prob` unless that is null.
+template <class T>
+T cross_entropy_row(const T* x, int64_t classes, int64_t target, T scale, T* prob) {
+  const Strip s = row_strip<T>(classes);
+  const Pack<T> top = strip_max(s, x);
+  const Pack<T> shift = finite_or_zero(top);
+  const Pack<T> total = strip_exp_sum(s, x, shift, prob);
+  if (prob) {
+    // As softmax: a row with an inf is NaN throughout.
+    const Pack<T> factor = select(shift == top, Pack<T>(1) / total, std::numeric_limits<T>::quiet_NaN());
+    strip_map(s, prob, prob, [=](Pack<T> e) { return e * factor; });
+  }
+  const bool ignored = target < 0 || target >= classes;
+  return ignored ? 0 : scale * ((shift[0] - x[target]) + log(total)[0]);
+}
+
+template <class T>
+void cross_entropy(const CrossEntropyArgs<T>& args) {
+  const double row_ns = 20 + static_cast<double>(ceil_div(args.classes, Pack<T>::kLanes)) * (2 * kLoadNs + kExpNs);
+  const auto block = [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t at = i * args.classes;
+      args.loss[i] = cross_entropy_row(args.x + at, args.classes, args.target[i], args.scale ? args.scale[i] : T(1),
+                                       args.prob ? args.prob + at : nullptr);
+    }
+  };
+  if (args.classes == 0) {
+    for (int64_t i = 0; i < args.rows; ++i) args.loss[i] = 0;
+    return;
+  }
+  for_blocks(args.rows, row_ns, block);
+}
+
+}  // namespace
+
+void install_loss(Kernels& table) {
+  table.loss_f32 = {bce_logits<float>, cross_entropy<float>};
+  table.loss_f64 = {bce_logits<double>, cross_entropy<double>};
+}
+
+}  // namespace adcore::ADCORE_ISA

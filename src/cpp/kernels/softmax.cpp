@@ -1,0 +1,79 @@
+// softmax, log_softmax and logsumexp over the middle axis of a contiguous [outer, n, inner].
+//
+// Each is written once, on a strip (softmax.h); the driver lays rows (inner = 1) or packs of columns under it.
+// Non-finite maxima follow scipy.special: all -inf gives softmax NaN, log_softmax NaN, logsumexp -inf; +inf gives NaN,
+// and logsumexp inf.
+#include "kernels/softmax.h"
+
+namespace adcore::ADCORE_ISA {
+namespace {
+
+struct Softmax {
+  template <class T>
+  static void run(const Strip& s, const T* x, T* y) {
+    const Pack<T> factor = Pack<T>(1) / strip_exp_sum(s, x, strip_max(s, x), y);
+    strip_map(s, y, y, [=](Pack<T> e) { return e * factor; });
+  }
+};
+
+struct LogSoftmax {
+  template <class T>
+  static void run(const Strip& s, const T* x, T* y) {
+    const Pack<T> shift = finite_or_zero(strip_max(s, x));
+    const Pack<T> log_sum = log(strip_exp_sum<T>(s, x, shift, nullptr));
+    strip_map(s, x, y, [=](Pack<T> v) { return (v - shift) - log_sum; });
+  }
+};
+
+struct LogSumExp {
+  template <class T>
+  static void run(const Strip& s, const T* x, T* y) {
+    const Pack<T> shift = finite_or_zero(strip_max(s, x));
+    store_lanes(shift + log(strip_exp_sum<T>(s, x, shift, nullptr)), y, s.row ? 1 : s.width);
+  }
+};
+
+/// Function::run on every strip of x [outer, n, inner] with its part of y [outer, out_n, inner].
+template <class Function, class T>
+void run_strips(const T* x, T* y, int64_t outer, int64_t n, int64_t inner, int64_t out_n) {
+  constexpr int kLanes = Pack<T>::kLanes;
+  constexpr double kPackNs = 2 * kLoadNs + kExpNs;
+  const int64_t strips = inner == 1 ? 1 : ceil_div(inner, kLanes);
+  const auto block = [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t o = i / strips, j = i % strips * kLanes;
+      const int lanes = inner - j < kLanes ? static_cast<int>(inner - j) : kLanes;
+      const Strip s = inner == 1 ? row_strip<T>(n) : column_strip(n, inner, lanes);
+      Function::run(s, x + o * n * inner + j, y + o * out_n * inner + j);
+    }
+  };
+  const int64_t tasks = outer * strips;
+  const int64_t packs = inner == 1 ? ceil_div(n, kLanes) : n;
+  constexpr int64_t kManyTasks = 16;  // fewer are split inside
+  if (tasks < kManyTasks) return block(0, tasks);
+  for_blocks(tasks, static_cast<double>(packs) * kPackNs, block);
+}
+
+template <class Function, class T>
+void elementwise(const void* x, void* y, int64_t outer, int64_t n, int64_t inner) {
+  if (n > 0) run_strips<Function>(static_cast<const T*>(x), static_cast<T*>(y), outer, n, inner, n);
+}
+
+template <class T>
+void logsumexp(const void* x, void* y, int64_t outer, int64_t n, int64_t inner) {
+  T* out = static_cast<T*>(y);
+  if (n > 0) return run_strips<LogSumExp>(static_cast<const T*>(x), out, outer, n, inner, 1);
+  for (int64_t i = 0; i < outer * inner; ++i) out[i] = -kInf<T>;
+}
+
+template <class T>
+constexpr SoftmaxKernels kSoftmax = {elementwise<Softmax, T>, elementwise<LogSoftmax, T>, logsumexp<T>};
+
+}  // namespace
+
+void install_softmax(Kernels& table) {
+  table.softmax[0] = kSoftmax<float>;
+  table.softmax[1] = kSoftmax<double>;
+}
+
+}  // namespace adcore::ADCORE_ISA

@@ -1,0 +1,17 @@
+// Vector mathematics of our own, on Pack<float> and Pack<double>; pow also on the integer packs.
+//
+//   vmath_base.h   polynomials, powers of two, exact sums and products
+//   vmath_exp.h    exp expm1 log log1p tanh sigmoid softplus
+//   vmath_pow.h    pow
+//   vmath_erf.h    erf erfc
+//   vmath_trig.h   sin cos tan
+//
+// Laws, on every instruction set and over the whole range of arguments: within 3 ULP (float) and 4 ULP (double) of the
+// true value; NaN, inf, -0 and denormal numbers as C says; results underflow gradually and overflow where the true
+// value does. The last bits may differ between instruction sets (fused multiply-add), never between calls on one.
+#pragma once
+
+#include "kernels/vmath_erf.h"
+#include "kernels/vmath_exp.h"
+#include "kernels/vmath_pow.h"
+#include "kernels/vmath_trig.h"

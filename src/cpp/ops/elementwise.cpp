@@ -1,0 +1,452 @@
+// The ops of formulas.h: what every row has in common. A row becomes an Op whose infer, kernel and vjp stand here.
+//
+// The block driver brings any operands (strided, broadcast, another dtype) to the straight loops of the kernels.
+// A partial is used twice: as a kernel when nothing records the sweep, and on Sym, where its text becomes ops.
+// Start reading at elementwise_kernel() and elementwise_vjp().
+#include <algorithm>
+#include <array>
+#include <bit>
+
+#include "base/thread_pool.h"
+#include "core/tape.h"
+#include "ops/functions.h"
+
+namespace adcore {
+namespace {
+
+constexpr int64_t kBlock = 512;           // elements that are converted at a time; 4 KB of stack per operand
+constexpr int64_t kParallel = 64 * 1024;  // elements per chunk: fixed, so that chunks depend on the shape alone
+
+// ---- rows at run time -------------------------------------------------------------------------------------------------
+
+template <class F>
+void for_row(int row, F f) {
+  int i = 0;
+  std::apply([&](const auto&... rows) { ((i++ == row ? f(rows) : void()), ...); }, kFormulas);
+}
+
+constexpr auto kRowTypes = std::apply([](const auto&... rows) { return std::array{rows.types...}; }, kFormulas);
+
+DType operand_dtype(const Call& call) {
+  const Types types = kRowTypes[static_cast<size_t>(call.op.row)];
+  const int first = types == Types::Select ? 1 : 0;
+  DType t = call.in(first).dtype();
+  for (int i = first + 1; i < call.count; ++i) {
+    if (call.in(i).dtype() != t) t = promote(t, call.in(i).dtype());
+  }
+  if (types == Types::Float && !is_float(t)) return DType::Float32;
+  if (types == Types::Integer && is_float(t)) {
+    fail(ErrorKind::Type, call.op.name, ": works on integers and bool, got ", name_of(t), ".");
+  }
+  return t;
+}
+
+void elementwise_infer(Call& call) {
+  const Types types = kRowTypes[static_cast<size_t>(call.op.row)];
+  const DType t = operand_dtype(call);
+  const DType result = types == Types::Compare || types == Types::Logic ? DType::Bool : t;
+  const Tensor& a = call.in(0);
+  Tensor& out = *call.out;
+  if (call.count == 1) {
+    out.set_shape(a.shape(), result);
+  } else if (call.count == 2 && (a.shape() == call.in(1).shape() || call.in(1).rank() == 0)) {
+    out.set_shape(a.shape(), result);
+  } else {
+    Dims shape = a.shape();
+    for (int i = 1; i < call.count; ++i) shape = broadcast(call.op.name, shape, call.in(i).shape());
+    out.set_shape(shape, result);
+  }
+}
+
+// ---- the block driver ----------------------------------------------------------------------------------------------------
+
+constexpr int kMaxLanes = kMaxArity + 2;  // operands, the cotangent and the result
+
+using BlockFn = FunctionRef<void(const void* const* in, void* out, int64_t n, uint32_t scalars)>;
+
+struct Lane {
+  const Tensor* tensor = nullptr;  // null: not needed
+  Dims strides;                    // in the (merged) index space
+};
+
+/// The index space of the output with neighbouring axes merged wherever no operand minds.
+struct Space {
+  Dims shape;
+  Lane lanes[kMaxLanes];
+  int count = 0;
+};
+
+Dims broadcast_strides(const Tensor& t, const Dims& shape) {
+  Dims strides(shape.size(), 0);
+  const int skip = shape.size() - t.rank();
+  for (int i = 0; i < t.rank(); ++i) strides[i + skip] = t.shape()[i] == 1 ? 0 : t.strides()[i];
+  return strides;
+}
+
+void merge_axes(Space& s) {
+  int last = -1;  // the axis of the merged space that is being extended
+  for (int axis = 0; axis < s.shape.size(); ++axis) {
+    const int64_t size = s.shape[axis];
+    if (size == 1) continue;
+    bool mergeable = last >= 0;
+    for (int k = 0; k < s.count && mergeable; ++k) {
+      if (s.lanes[k].tensor) mergeable = s.lanes[k].strides[last] == s.lanes[k].strides[axis] * size;
+    }
+    if (mergeable) {
+      s.shape[last] *= size;
+    } else {
+      s.shape[++last] = size;
+    }
+    for (int k = 0; k < s.count; ++k)
+      if (s.lanes[k].tensor) s.lanes[k].strides[last] = s.lanes[k].strides[axis];
+  }
+  while (s.shape.size() > last + 1) s.shape.erase(s.shape.size() - 1);
+  if (s.shape.empty()) {
+    s.shape.push_back(1);
+    for (int k = 0; k < s.count; ++k)
+      if (s.lanes[k].tensor) s.lanes[k].strides = Dims{0};
+  }
+}
+
+const std::byte* at(const Tensor& t, int64_t offset) {
+  return static_cast<const std::byte*>(t.data()) + offset * static_cast<int64_t>(size_of(t.dtype()));
+}
+
+/// Runs one row of the inner axis, [0, n), block by block.
+class RowRunner {
+ public:
+  RowRunner(const Space& s, Compute compute, DType block_out, DType out_dtype, BlockFn fn)
+      : s_(s), compute_(compute), block_out_(block_out), out_dtype_(out_dtype), fn_(fn) {
+    for (int k = 0; k < s.count; ++k) converts_ |= s.lanes[k].tensor && !direct(k);
+    converts_ |= out_dtype != block_out;
+  }
+
+  void run(const int64_t* offsets, std::byte* out, int64_t n) {
+    const int64_t step = converts_ ? kBlock : n;
+    for (int64_t i = 0; i < n; i += step) block(offsets, i, out, std::min(step, n - i));
+  }
+
+ private:
+  int64_t inner(int k) const { return s_.lanes[k].strides.back(); }
+  /// The kernel can read lane k where it lies.
+  bool direct(int k) const {
+    const int64_t stride = inner(k);
+    return s_.lanes[k].tensor->dtype() == storage_of(compute_) && (stride == 1 || stride == 0);
+  }
+  std::byte* slab(int k) { return scratch_ + k * kBlock * 8; }
+
+  void block(const int64_t* offsets, int64_t i, std::byte* out, int64_t n) {
+    const void* in[kMaxLanes] = {};
+    uint32_t scalars = 0;
+    for (int k = 0; k < s_.count; ++k) {
+      const Tensor* t = s_.lanes[k].tensor;
+      if (!t) continue;
+      const int64_t stride = inner(k);
+      const std::byte* p = at(*t, offsets[k] + i * stride);
+      if (stride == 0) scalars |= 1u << k;
+      if (!direct(k)) {
+        kernels().load_block(p, stride, t->dtype(), compute_, slab(k), stride == 0 ? 1 : n);
+        p = slab(k);
+      }
+      in[k] = p;
+    }
+    std::byte* dst = out + i * static_cast<int64_t>(size_of(out_dtype_));
+    if (out_dtype_ == block_out_) {
+      fn_(in, dst, n, scalars);
+    } else {
+      fn_(in, slab(kMaxLanes), n, scalars);
+      kernels().store_block(slab(kMaxLanes), compute_, dst, out_dtype_, n);
+    }
+  }
+
+  const Space& s_;
+  Compute compute_;
+  DType block_out_, out_dtype_;
+  BlockFn fn_;
+  bool converts_ = false;
+  alignas(64) std::byte scratch_[kBlock * 8 * (kMaxLanes + 1)];
+};
+
+/// Calls fn on blocks that cover `out` (contiguous). block_out: what fn writes, the storage type of compute or Bool.
+void drive(const Tensor* const* operands, int count, Tensor& out, Compute compute, DType block_out, BlockFn fn) {
+  if (out.size() == 0) return;
+  Space s;
+  s.shape = out.shape();
+  s.count = count;
+  for (int k = 0; k < count; ++k) {
+    if (operands[k]) s.lanes[k] = {operands[k], broadcast_strides(*operands[k], out.shape())};
+  }
+  merge_axes(s);
+  const int64_t n = s.shape.back();
+  const int64_t rows = out.size() / n;
+  const auto out_size = static_cast<int64_t>(size_of(out.dtype()));
+  auto* const base = static_cast<std::byte*>(out.mutable_data());
+
+  // A chunk is a range of rows, or of one long row.
+  const int64_t pieces = std::max<int64_t>(1, n / kParallel);
+  const int64_t piece = (n + pieces - 1) / pieces;
+  const int64_t rows_per_chunk = pieces > 1 ? 1 : std::max<int64_t>(1, kParallel / n);
+  const int64_t chunks = pieces * ((rows + rows_per_chunk - 1) / rows_per_chunk);
+  auto run_chunk = [&](int64_t chunk) {
+    RowRunner runner(s, compute, block_out, out.dtype(), fn);
+    const int64_t first = chunk / pieces * rows_per_chunk, begin = chunk % pieces * piece;
+    const int64_t last = std::min(rows, first + rows_per_chunk), length = std::min(piece, n - begin);
+    int64_t index[kMaxRank] = {}, offsets[kMaxLanes] = {};
+    int64_t rest = first;
+    for (int axis = s.shape.size() - 2; axis >= 0; --axis) {
+      index[axis] = rest % s.shape[axis];
+      rest /= s.shape[axis];
+      for (int k = 0; k < count; ++k)
+        if (s.lanes[k].tensor) offsets[k] += index[axis] * s.lanes[k].strides[axis];
+    }
+    for (int k = 0; k < count; ++k)
+      if (s.lanes[k].tensor) offsets[k] += begin * s.lanes[k].strides.back();
+    for (int64_t row = first; row < last; ++row) {
+      runner.run(offsets, base + (row * n + begin) * out_size, length);
+      for (int axis = s.shape.size() - 2; axis >= 0; --axis) {
+        const bool carry = ++index[axis] == s.shape[axis];
+        for (int k = 0; k < count; ++k) {
+          if (!s.lanes[k].tensor) continue;
+          const int64_t stride = s.lanes[k].strides[axis];
+          offsets[k] += carry ? -stride * (s.shape[axis] - 1) : stride;
+        }
+        if (!carry) break;
+        index[axis] = 0;
+      }
+    }
+  };
+  if (chunks == 1) {
+    run_chunk(0);
+  } else {
+    parallel_for(chunks, run_chunk);
+  }
+}
+
+/// The common case: every operand is a contiguous array like the output or one element, of the computing type.
+bool all_direct(const Tensor* const* operands, int count, const Tensor& out, Compute compute, const void** in, uint32_t& scalars) {
+  for (int k = 0; k < count; ++k) {
+    const Tensor* t = operands[k];
+    if (!t) continue;
+    if (t->dtype() != storage_of(compute)) return false;
+    if (t->size() == 1 && out.size() != 1) {
+      scalars |= 1u << k;
+    } else if (!t->contiguous() || t->size() != out.size()) {
+      return false;
+    }
+    in[k] = t->data();
+  }
+  return out.size() < kParallel;
+}
+
+void run_blocks(const Tensor* const* operands, int count, Tensor& out, Compute compute, DType block_out, BlockFn fn) {
+  const void* in[kMaxLanes] = {};
+  uint32_t scalars = 0;
+  if (out.dtype() == block_out && all_direct(operands, count, out, compute, in, scalars)) {
+    fn(in, out.mutable_data(), out.size(), scalars);
+  } else {
+    drive(operands, count, out, compute, block_out, fn);
+  }
+}
+
+void elementwise_kernel(Call& call) {
+  const ElementwiseKernel& kernel = kernels().elementwise[call.op.row];
+  const Types types = kRowTypes[static_cast<size_t>(call.op.row)];
+  const Compute compute = compute_of(operand_dtype(call));
+  const bool truth = types == Types::Compare || types == Types::Logic;
+  const Tensor* operands[kMaxArity];
+  for (int i = 0; i < call.count; ++i) operands[i] = &call.in(i);
+  const MapFn map = kernel.map[static_cast<int>(compute)];
+  run_blocks(operands, call.count, *call.out, compute, truth ? DType::Bool : storage_of(compute),
+             [map](const void* const* in, void* out, int64_t n, uint32_t scalars) { map(in, out, n, scalars); });
+}
+
+// ---- Sym: the text of a formula as ops ---------------------------------------------------------------------------------
+
+struct Sym {
+  Tensor t;
+};
+struct SymMask {
+  Tensor t;
+  DType dtype;  // of what was compared
+};
+
+Sym lift(const Sym& s, const Sym&) { return s; }
+Sym lift(double value, const Sym& like) { return {number(value, like.t)}; }
+
+template <class L, class R>
+concept SymPair = (std::is_same_v<L, Sym> && (std::is_same_v<R, Sym> || std::is_arithmetic_v<R>)) ||
+                  (std::is_same_v<R, Sym> && std::is_arithmetic_v<L>);
+const Sym& symbol(const Sym& a, const auto&) { return a; }
+const Sym& symbol(double, const Sym& b) { return b; }
+
+template <class L, class R>
+Sym binary(RowName name, const L& a, const R& b) {
+  const Sym& like = symbol(a, b);
+  return {map(name, lift(a, like).t, lift(b, like).t)};
+}
+template <class L, class R>
+SymMask compare(RowName name, const L& a, const R& b) {
+  return {binary(name, a, b).t, symbol(a, b).t.dtype()};
+}
+
+template <class L, class R> requires SymPair<L, R> Sym operator+(const L& a, const R& b) { return binary("add", a, b); }
+template <class L, class R> requires SymPair<L, R> Sym operator-(const L& a, const R& b) { return binary("sub", a, b); }
+template <class L, class R> requires SymPair<L, R> Sym operator*(const L& a, const R& b) { return binary("mul", a, b); }
+template <class L, class R> requires SymPair<L, R> Sym operator/(const L& a, const R& b) { return binary("div", a, b); }
+template <class L, class R> requires SymPair<L, R> Sym min(const L& a, const R& b) { return binary("minimum", a, b); }
+template <class L, class R> requires SymPair<L, R> Sym max(const L& a, const R& b) { return binary("maximum", a, b); }
+template <class L, class R> requires SymPair<L, R> Sym pow(const L& a, const R& b) { return binary("pow", a, b); }
+template <class L, class R> requires SymPair<L, R> Sym floor_div(const L& a, const R& b) { return binary("floor_div", a, b); }
+template <class L, class R> requires SymPair<L, R> SymMask operator<(const L& a, const R& b) { return compare("less", a, b); }
+template <class L, class R> requires SymPair<L, R> SymMask operator<=(const L& a, const R& b) { return compare("less_equal", a, b); }
+template <class L, class R> requires SymPair<L, R> SymMask operator>(const L& a, const R& b) { return compare("greater", a, b); }
+template <class L, class R> requires SymPair<L, R> SymMask operator>=(const L& a, const R& b) { return compare("greater_equal", a, b); }
+template <class L, class R> requires SymPair<L, R> SymMask operator==(const L& a, const R& b) { return compare("equal", a, b); }
+template <class L, class R> requires SymPair<L, R> SymMask operator!=(const L& a, const R& b) { return compare("not_equal", a, b); }
+Sym operator-(const Sym& a) { return {map("neg", a.t)}; }
+SymMask operator&(const SymMask& a, const SymMask& b) { return {map("logical_and", a.t, b.t), a.dtype}; }
+SymMask operator|(const SymMask& a, const SymMask& b) { return {map("logical_or", a.t, b.t), a.dtype}; }
+
+Tensor branch(const Sym& s, DType) { return s.t; }
+Tensor branch(double value, DType dtype) { return scalar(value, dtype); }
+template <class L, class R>
+Sym select(const SymMask& mask, const L& a, const R& b) {
+  return {map("where", mask.t, branch(a, mask.dtype), branch(b, mask.dtype))};
+}
+
+Sym sign(const Sym& a) { return {map("sign", a.t)}; }
+Sym exp(const Sym& a) { return {map("exp", a.t)}; }
+Sym expm1(const Sym& a) { return {map("expm1", a.t)}; }
+Sym log(const Sym& a) { return {map("log", a.t)}; }
+Sym sin(const Sym& a) { return {map("sin", a.t)}; }
+Sym cos(const Sym& a) { return {map("cos", a.t)}; }
+Sym sigmoid(const Sym& a) { return {map("sigmoid", a.t)}; }
+Sym erfc(const Sym& a) { return {map("erfc", a.t)}; }
+
+// ---- the reverse rule -------------------------------------------------------------------------------------------------------
+
+/// What a partial makes of the cotangent, as ops; an undefined tensor is zero.
+Tensor times(const Tensor&, Zero) { return {}; }
+Tensor times(const Tensor& g, One) { return g; }
+Tensor times(const Tensor& g, MinusOne) { return -g; }
+Tensor times(const Tensor& g, const Sym& partial) { return g * partial.t; }
+Tensor times(const Tensor& g, const Gate<SymMask>& partial) { return map("where", partial.mask.t, g, number(0.0, g)); }
+
+template <class P>
+Tensor symbolic(const Pullback& p, const P& partial) {
+  Sym values[4];
+  int n = 0;
+  for (int i = 0; i < kMaxArity; ++i)
+    if (P::kNeeds >> i & 1) values[n++] = {p.in(i)};
+  if (P::kNeeds & Y) values[n++] = {p.out()};
+  constexpr int kCount = std::popcount(P::kNeeds);
+  if constexpr (kCount == 0) {
+    return times(p.g, partial.f());
+  } else if constexpr (kCount == 1) {
+    return times(p.g, partial.f(values[0]));
+  } else if constexpr (kCount == 2) {
+    return times(p.g, partial.f(values[0], values[1]));
+  } else if constexpr (kCount == 3) {
+    return times(p.g, partial.f(values[0], values[1], values[2]));
+  } else {
+    return times(p.g, partial.f(values[0], values[1], values[2], values[3]));
+  }
+}
+
+Tensor fused(const Pullback& p, PartialFn partial, uint32_t needs) {
+  const Compute compute = compute_of(p.g.dtype());
+  Tensor in[kMaxArity], y;
+  const Tensor* operands[kMaxLanes] = {};
+  for (int i = 0; i < kMaxArity; ++i) {
+    if (needs >> i & 1) {
+      in[i] = p.in(i);
+      operands[i] = &in[i];
+    }
+  }
+  operands[kMaxArity] = &p.g;
+  if (needs & Y) {
+    y = p.out();
+    operands[kMaxArity + 1] = &y;
+  }
+  Tensor grad(p.g.shape(), p.g.dtype());
+  run_blocks(operands, kMaxLanes, grad, compute, storage_of(compute),
+             [partial](const void* const* lanes, void* out, int64_t n, uint32_t scalars) {
+               partial(lanes[kMaxArity], lanes, lanes[kMaxArity + 1], out, n, scalars);
+             });
+  return grad;
+}
+
+void elementwise_vjp(Pullback& p) {
+  for_row(p.op().row, [&](const auto& row) {
+    int k = 0;
+    std::apply(
+        [&](const auto&... partial) {
+          [[maybe_unused]] auto one = [&](const auto& part) {
+            using P = std::remove_cvref_t<decltype(part)>;
+            const int input = k++;
+            if (!p.active(input)) return;
+            Tensor c;
+            if (P::kNeeds == 0 || p.recording || !is_float(p.g.dtype())) {
+              c = symbolic(p, part);
+            } else {
+              const Compute compute = compute_of(p.g.dtype());
+              c = fused(p, kernels().elementwise[p.op().row].partial[input][static_cast<int>(compute)], P::kNeeds);
+            }
+            if (c.defined()) p.give(input, std::move(c));
+          };
+          (one(partial), ...);
+        },
+        row.partials);
+  });
+}
+
+// ---- the ops ---------------------------------------------------------------------------------------------------------------
+
+template <class Row>
+Op make_op(const Row& row, int index) {
+  Op op{.name = nullptr, .kind = OpKind::Elementwise, .infer = elementwise_infer, .kernel = elementwise_kernel};
+  op.row = index;
+  if constexpr (Row::kConstant) {
+    op.kind = OpKind::Constant;
+  } else {
+    op.vjp = elementwise_vjp;
+    int k = 0;
+    auto declare = [&](uint32_t needs) { op.needs[k++] = (needs & (A | B | C)) | (needs & Y ? kNeedsOutput : 0); };
+    std::apply([&](const auto&... p) { (declare(std::remove_cvref_t<decltype(p)>::kNeeds), ...); }, row.partials);
+  }
+  return op;
+}
+
+struct Ops {
+  Op op[kFormulaCount];
+  char names[kFormulaCount][24];
+
+  Ops() {
+    int i = 0;
+    auto add = [&](const auto& row) {
+      const std::string_view name = row.name();
+      std::copy(name.begin(), name.end(), names[i]);
+      names[i][name.size()] = 0;
+      op[i] = make_op(row, i);
+      op[i].name = names[i];
+      ++i;
+    };
+    std::apply([&](const auto&... rows) { (add(rows), ...); }, kFormulas);
+  }
+};
+
+const Ops kOps;
+
+}  // namespace
+
+const Op& elementwise_op(int row) noexcept { return kOps.op[row]; }
+
+Tensor number(double value, const Tensor& like) {
+  const bool whole = value >= -9e15 && value <= 9e15 && value == static_cast<double>(static_cast<int64_t>(value));
+  return scalar(value, is_float(like.dtype()) || whole ? like.dtype() : DType::Float32);
+}
+Tensor number(int64_t value, const Tensor& like) {
+  return scalar(value, like.dtype() == DType::Bool ? DType::Int64 : like.dtype());
+}
+
+}  // namespace adcore

@@ -1,0 +1,112 @@
+// The ops as C++ functions. Rules are written with these; so is a program that uses adcore from C++.
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "core/op.h"
+#include "kernels/formulas.h"
+
+namespace adcore {
+
+// ---- elementwise (elementwise.cpp): every row of formulas.h --------------------------------------------------------
+
+/// The op of a row of formulas.h.
+const Op& elementwise_op(int row) noexcept;
+
+/// A row's name as template argument; an unknown name does not compile.
+struct RowName {
+  int row;
+  consteval RowName(const char* name) : row(formula_index(name)) {  // NOLINT(google-explicit-constructor)
+    if (row < 0) throw "no such row";
+  }
+};
+inline Tensor map(RowName name, const Tensor& a) { return apply(elementwise_op(name.row), {&a}); }
+inline Tensor map(RowName name, const Tensor& a, const Tensor& b) { return apply(elementwise_op(name.row), {&a, &b}); }
+inline Tensor map(RowName name, const Tensor& a, const Tensor& b, const Tensor& c) {
+  return apply(elementwise_op(name.row), {&a, &b, &c});
+}
+
+inline Tensor operator+(const Tensor& a, const Tensor& b) { return map("add", a, b); }
+inline Tensor operator-(const Tensor& a, const Tensor& b) { return map("sub", a, b); }
+inline Tensor operator*(const Tensor& a, const Tensor& b) { return map("mul", a, b); }
+inline Tensor operator/(const Tensor& a, const Tensor& b) { return map("div", a, b); }
+inline Tensor operator-(const Tensor& a) { return map("neg", a); }
+
+/// A constant of a formula beside `like`: of its dtype where that holds the value.
+Tensor number(double value, const Tensor& like);
+Tensor number(int64_t value, const Tensor& like);
+inline Tensor operator*(const Tensor& a, double b) { return a * number(b, a); }
+inline Tensor operator+(const Tensor& a, double b) { return a + number(b, a); }
+
+// ---- shape (shape.cpp) ------------------------------------------------------------------------------------------------
+
+Tensor cast(const Tensor& x, DType dtype);
+/// At most one size may be -1.
+Tensor reshape(const Tensor& x, const Dims& shape);
+Tensor broadcast_to(const Tensor& x, const Dims& shape);
+/// axes[i] is the axis of x that becomes axis i.
+Tensor permute(const Tensor& x, const Dims& axes);
+Tensor swap_axes(const Tensor& x, int64_t a, int64_t b);
+Tensor expand_dims(const Tensor& x, int64_t axis);
+Tensor flip(const Tensor& x, const Dims& axes);
+Tensor concat(std::span<const Tensor> tensors, int64_t axis);
+/// The inverse of broadcasting: sums the axes that were added or stretched.
+Tensor sum_to(const Tensor& x, const Dims& shape);
+
+/// A basic index of every axis: start, step, count.
+struct Slice {
+  DimsAttr start, step, count;
+};
+Tensor slice(const Tensor& x, const Slice& s);
+/// `base` with the elements at `s` replaced by those of v (broadcast).
+Tensor slice_set(const Tensor& base, const Tensor& v, const Slice& s);
+Slice whole(const Dims& shape);
+/// Writes v (broadcast, converted) into the elements of `dst` at `s`: for memory that nobody else sees.
+void copy_into_slice(Tensor& dst, const Tensor& v, const Slice& s);
+
+// ---- reductions (reduce.cpp): no axes means all -------------------------------------------------------------------------
+
+Tensor sum(const Tensor& x, const Dims& axes = {}, bool keep = false);
+Tensor mean(const Tensor& x, const Dims& axes = {}, bool keep = false);
+Tensor prod(const Tensor& x, const Dims& axes = {}, bool keep = false);
+Tensor amax(const Tensor& x, const Dims& axes = {}, bool keep = false);
+Tensor amin(const Tensor& x, const Dims& axes = {}, bool keep = false);
+Tensor argmax(const Tensor& x, int64_t axis, bool keep = false);
+Tensor argmin(const Tensor& x, int64_t axis, bool keep = false);
+Tensor cumsum(const Tensor& x, int64_t axis, bool reverse = false);
+
+// ---- softmax (softmax.cpp), losses (loss.cpp), matmul (matmul.cpp) -------------------------------------------------------
+
+Tensor softmax(const Tensor& x, int64_t axis);
+Tensor log_softmax(const Tensor& x, int64_t axis);
+Tensor logsumexp(const Tensor& x, const Dims& axes, bool keep = false);
+
+enum class Reduction : int64_t { None, Mean, Sum };
+/// weight and pos_weight may be undefined tensors: 1.
+Tensor bce_with_logits(const Tensor& logits, const Tensor& label, const Tensor& weight = {}, const Tensor& pos_weight = {},
+                       Reduction reduction = Reduction::Mean);
+/// Per row of logits [n, classes]: scale * (logsumexp - logit at target); rows whose target is `ignore` give 0.
+Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& target, const Tensor& scale, int64_t ignore);
+
+Tensor matmul(const Tensor& a, const Tensor& b);
+
+// ---- indexing (index.cpp): indices are integers, negative ones count from the end ------------------------------------------
+
+Tensor take(const Tensor& x, const Tensor& index, int64_t axis);
+Tensor gather_elements(const Tensor& x, int64_t axis, const Tensor& index);
+/// x with the rows of axis 0 at `index` replaced by those of v; of equal indices the last wins.
+Tensor put_rows(const Tensor& x, const Tensor& index, const Tensor& v);
+/// The coordinates of nonzero elements, [count, rank].
+Tensor nonzero(const Tensor& x);
+
+// ---- the rest ---------------------------------------------------------------------------------------------------------------
+
+/// The value as a constant: no derivative passes.
+inline Tensor stop_gradient(const Tensor& x) { return x.detached(); }
+inline Tensor zeros(const Dims& shape, DType dtype) { return full(shape, 0.0, dtype); }
+inline Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), x.dtype()); }
+inline Tensor ones_like(const Tensor& x) { return full(x.shape(), 1.0, x.dtype()); }
+
+}  // namespace adcore

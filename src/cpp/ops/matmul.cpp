@@ -1,0 +1,219 @@
+// Matrix product: bilinear; vectors, matrices and batches of them. Transposed operands are strides, never copies.
+#include <algorithm>
+
+#include "core/tape.h"
+#include "ops/functions.h"
+#include "ops/table.h"
+
+namespace adcore {
+namespace {
+
+struct Sizes {
+  int64_t m, n, k;
+  Dims batch;  // broadcast
+};
+
+Sizes sizes_of(const Tensor& a, const Tensor& b) {
+  Sizes s;
+  s.m = a.rank() > 1 ? a.shape()[a.rank() - 2] : 1;
+  s.k = a.shape().back();
+  s.n = b.rank() > 1 ? b.shape().back() : 1;
+  const int64_t rows = b.rank() > 1 ? b.shape()[b.rank() - 2] : b.shape()[0];
+  if (rows != s.k) {
+    fail(ErrorKind::Value, "matmul: inner dimensions differ, ", to_string(a.shape()), " @ ", to_string(b.shape()), ".");
+  }
+  if (a.rank() <= 2 && b.rank() <= 2) return s;
+  Dims x, y;
+  for (int i = 0; i + 2 < a.rank(); ++i) x.push_back(a.shape()[i]);
+  for (int i = 0; i + 2 < b.rank(); ++i) y.push_back(b.shape()[i]);
+  s.batch = broadcast("matmul", x, y);
+  return s;
+}
+
+void matmul_infer(Call& call) {
+  const Tensor &a = call.in(0), &b = call.in(1);
+  if (a.dtype() != b.dtype() || a.dtype() == DType::Bool) {
+    fail(ErrorKind::Type, "matmul: operands must have one numeric dtype, got ", name_of(a.dtype()), " and ", name_of(b.dtype()), ".");
+  }
+  if (a.rank() == 0 || b.rank() == 0) {
+    fail(ErrorKind::Value, "matmul: operands need at least one axis, got ", to_string(a.shape()), " and ", to_string(b.shape()), ".");
+  }
+  const Sizes s = sizes_of(a, b);
+  Dims shape = s.batch;
+  if (a.rank() > 1) shape.push_back(s.m);
+  if (b.rank() > 1) shape.push_back(s.n);
+  call.out->set_shape(shape, a.dtype());
+}
+
+/// One operand as a batch of matrices: strides of rows and columns, offsets of the matrices.
+struct Matrices {
+  Tensor t;
+  int64_t row, col;
+  std::vector<int64_t> offsets;  // empty for a single product
+};
+
+Matrices matrices(const Tensor& x, bool left, DType storage, const Dims& batch) {
+  // The kernel reads any non-negative strides of the computing type; the rest is copied.
+  const bool readable = x.dtype() == storage && std::all_of(x.strides().begin(), x.strides().end(), [](int64_t s) { return s >= 0; });
+  Matrices m{readable ? x : as_contiguous(x, storage), 0, 0, {}};
+  const Dims& strides = m.t.strides();
+  const int rank = x.rank();
+  if (rank == 1) {
+    (left ? m.col : m.row) = strides[0];
+  } else {
+    m.row = strides[rank - 2];
+    m.col = strides[rank - 1];
+  }
+  if (batch.empty()) return m;
+  const int64_t count = numel(batch);
+  m.offsets.resize(static_cast<size_t>(count));
+  const int skip = batch.size() - (rank - 2);
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t rest = i, offset = 0;
+    for (int axis = batch.size() - 1; axis >= 0; --axis) {
+      const int64_t index = rest % batch[axis];
+      rest /= batch[axis];
+      if (axis >= skip && x.shape()[axis - skip] != 1) offset += index * strides[axis - skip];
+    }
+    m.offsets[static_cast<size_t>(i)] = offset;
+  }
+  return m;
+}
+
+template <class T>
+void multiply(const Sizes& s, const Matrices& a, const Matrices& b, T* c, GemmFn<T> gemm) {
+  GemmArgs<T> g{};
+  g.m = s.m;
+  g.n = s.n;
+  g.k = s.k;
+  g.a = a.t.data_as<T>();
+  g.a_row = a.row;
+  g.a_col = a.col;
+  g.b = b.t.data_as<T>();
+  g.b_row = b.row;
+  g.b_col = b.col;
+  g.c = c;
+  g.c_row = s.n;
+  g.batch = 1;
+  if (!s.batch.empty()) {
+    g.batch = numel(s.batch);
+    g.a_offset = a.offsets.data();
+    g.b_offset = b.offsets.data();
+    g.c_step = s.m * s.n;
+  }
+  gemm(g);
+}
+
+/// Integers: the plain loop, wrapping.
+void multiply_integers(const Sizes& s, const Matrices& a, const Matrices& b, uint64_t* c) {
+  const int64_t batch = s.batch.empty() ? 1 : numel(s.batch);
+  for (int64_t p = 0; p < batch; ++p) {
+    const auto* x = a.t.data_as<uint64_t>() + (a.offsets.empty() ? 0 : a.offsets[static_cast<size_t>(p)]);
+    const auto* y = b.t.data_as<uint64_t>() + (b.offsets.empty() ? 0 : b.offsets[static_cast<size_t>(p)]);
+    for (int64_t i = 0; i < s.m; ++i) {
+      for (int64_t j = 0; j < s.n; ++j) {
+        uint64_t total = 0;
+        for (int64_t k = 0; k < s.k; ++k) total += x[i * a.row + k * a.col] * y[k * b.row + j * b.col];
+        *c++ = total;
+      }
+    }
+  }
+}
+
+void matmul_kernel(Call& call) {
+  const Tensor &a = call.in(0), &b = call.in(1);
+  Sizes s = sizes_of(a, b);
+  const Compute compute = compute_of(a.dtype());
+  const DType storage = storage_of(compute);
+  Tensor left = a;
+  if (b.rank() == 2 && a.rank() > 2) {
+    // One matrix for the whole batch: the batch is rows.
+    left = as_contiguous(a, storage);
+    left.view_of(left, Dims{numel(s.batch) * s.m, s.k}, Dims{s.k, 1}, left.offset());
+    s.m = left.shape()[0];
+    s.batch.clear();
+  }
+  const Matrices x = matrices(left, true, storage, s.batch), y = matrices(b, false, storage, s.batch);
+  Tensor& out = *call.out;
+  const bool direct = out.dtype() == storage;
+  const Scratch scratch(direct ? 0 : static_cast<size_t>(out.size()) * 8);
+  void* c = direct ? out.mutable_data() : scratch.as<void>();
+  switch (compute) {
+    case Compute::F32: multiply(s, x, y, static_cast<float*>(c), kernels().gemm_f32); break;
+    case Compute::F64: multiply(s, x, y, static_cast<double*>(c), kernels().gemm_f64); break;
+    default: multiply_integers(s, x, y, static_cast<uint64_t*>(c)); break;
+  }
+  if (!direct) kernels().store_block(c, compute, out.mutable_data(), out.dtype(), out.size());
+}
+
+int64_t matmul_work(const Call& call) { return call.out->size() * call.in(0).shape().back() / 8; }
+
+/// x with its last two axes exchanged.
+Tensor turned(const Tensor& x) { return swap_axes(x, -1, -2); }
+Tensor folded(const Tensor& x) { return reshape(x, Dims{x.size() / std::max<int64_t>(1, x.shape().back()), x.shape().back()}); }
+
+void matmul_vjp(Pullback& p) {
+  // Vectors as matrices of one row or column; then dA = G B^T, dB = A^T G. A kept operand is missing iff the other is constant.
+  const Tensor a = p.active(1) ? p.in(0) : Tensor(), b = p.active(0) ? p.in(1) : Tensor();
+  const Dims a_shape = p.active(1) ? a.shape() : p.in_shape(0), b_shape = p.active(0) ? b.shape() : p.in_shape(1);
+  Tensor g = p.g;
+  if (b_shape.size() == 1) g = expand_dims(g, -1);
+  if (a_shape.size() == 1) g = expand_dims(g, -2);
+  if (p.active(0)) {
+    const Tensor matrix = b.rank() == 1 ? expand_dims(b, -1) : b;
+    const Tensor c = matmul(g, turned(matrix));
+    p.give(0, a_shape.size() == 1 ? sum_to(c, Dims{1, a_shape[0]}) : c);
+  }
+  if (p.active(1)) {
+    const Tensor matrix = a.rank() == 1 ? expand_dims(a, 0) : a;
+    if (b_shape.size() == 2 && matrix.rank() > 2 && g.size() > 0) {
+      p.give(1, matmul(turned(folded(matrix)), folded(g)));
+    } else {
+      const Tensor c = matmul(turned(matrix), g);
+      p.give(1, b_shape.size() == 1 ? sum_to(c, Dims{b_shape[0], 1}) : c);
+    }
+  }
+}
+
+const Op kMatmul{.name = "matmul", .kind = OpKind::Bilinear, .infer = matmul_infer, .kernel = matmul_kernel, .vjp = matmul_vjp,
+                 .needs = {needs_input(1), needs_input(0)}, .work = matmul_work};
+
+}  // namespace
+
+Tensor matmul(const Tensor& a, const Tensor& b) { return apply(kMatmul, {&a, &b}); }
+
+namespace {
+
+Tensor bmm(Args& args) {
+  const Tensor &a = args.tensor(0), &b = args.tensor(1);
+  bool fits = a.rank() == b.rank() && a.rank() >= 2;
+  for (int i = 0; fits && i + 2 < a.rank(); ++i) fits = a.shape()[i] == b.shape()[i];
+  if (!fits) {
+    fail(ErrorKind::Value, "bmm: needs two batches of matrices of one batch shape, got ", to_string(a.shape()), " and ",
+         to_string(b.shape()), "; matmul broadcasts.");
+  }
+  return matmul(a, b);
+}
+
+Tensor dense(Args& args) {
+  const Tensor &x = args.tensor(0), &w = args.tensor(1);
+  if (w.rank() != 2) fail(ErrorKind::Value, "dense: weight must have the shape (out, in), got ", to_string(w.shape()), ".");
+  const Tensor y = matmul(x, turned(w));
+  return args.given(2) ? y + args.tensor(2) : y;
+}
+
+constexpr Function kFunctions[] = {
+    {"matmul(input: Tensor, other: Tensor)",
+     "Matrix product; vectors, and batches of matrices whose leading axes broadcast. Both operands have one dtype.",
+     {"matmul(Tensor([[1.0, 2.0]]), Tensor([[3.0], [4.0]]))", "[[11.]]"}, [](Args& a) { return matmul(a.tensor(0), a.tensor(1)); }},
+    {"bmm(input_x: Tensor, mat2: Tensor)", "Products of a batch of matrices; the batch shapes are equal.",
+     {"bmm(ops.ones((1, 1, 2)), ops.ones((1, 2, 1)))", "[[[2.]]]"}, bmm},
+    {"dense(input: Tensor, weight: Tensor, bias: Tensor = None)", "input @ weight.T + bias: a fully connected layer.",
+     {"dense(Tensor([1.0, 2.0]), Tensor([[3.0, 4.0]]), Tensor([1.0]))", "[12.]"}, dense, nullptr, false},
+};
+
+}  // namespace
+
+const std::span<const Function> kMatmulFunctions = kFunctions;
+
+}  // namespace adcore

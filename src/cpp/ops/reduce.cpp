@@ -1,0 +1,317 @@
+// Reductions and scans. Every one runs on a contiguous [outer, n, inner] of a compute type; canonical() makes it.
+#include "ops/reduce.h"
+
+#include <algorithm>
+
+#include "core/tape.h"
+#include "ops/functions.h"
+#include "ops/table.h"
+
+namespace adcore {
+namespace {
+
+struct ReduceAttr {
+  int64_t axes;  // bit mask
+  int64_t keep;
+};
+
+uint32_t axis_mask(const char* op, const Dims& axes, int rank) {
+  if (axes.empty()) return (1u << rank) - 1;
+  uint32_t mask = 0;
+  for (int64_t a : axes) {
+    const uint32_t bit = 1u << checked_axis(op, a, rank);
+    if (mask & bit) fail(ErrorKind::Value, op, ": axis ", a, " is named twice in ", to_string(axes), ".");
+    mask |= bit;
+  }
+  return mask;
+}
+
+Dims reduced_shape(const Dims& shape, uint32_t mask, bool keep) {
+  Dims out;
+  for (int i = 0; i < shape.size(); ++i) {
+    if (!(mask >> i & 1)) {
+      out.push_back(shape[i]);
+    } else if (keep) {
+      out.push_back(1);
+    }
+  }
+  return out;
+}
+
+ReduceAttr reduce_attr(const char* op, const Tensor& x, const Dims& axes, bool keep) {
+  return {axis_mask(op, axes, x.rank()), keep};
+}
+
+}  // namespace
+
+Canonical canonical(const Tensor& x, uint32_t mask, Compute compute) {
+  Canonical c;
+  int first = 0, last = x.rank();
+  while (first < x.rank() && !(mask >> first & 1)) ++first;
+  while (last > first && !(mask >> (last - 1) & 1)) --last;
+  bool together = true;
+  for (int i = first; i < last; ++i) together &= (mask >> i & 1) || x.shape()[i] == 1;
+  if (together) {
+    for (int i = 0; i < x.rank(); ++i) (i < first ? c.outer : i < last ? c.n : c.inner) *= x.shape()[i];
+    c.x = as_contiguous(x, storage_of(compute));
+    return c;
+  }
+  // Reduced axes apart from one another are moved to the end.
+  Dims shape, strides;
+  for (int reduced = 0; reduced < 2; ++reduced) {
+    for (int i = 0; i < x.rank(); ++i) {
+      if ((mask >> i & 1) != static_cast<uint32_t>(reduced)) continue;
+      shape.push_back(x.shape()[i]);
+      strides.push_back(x.strides()[i]);
+      (reduced ? c.n : c.outer) *= x.shape()[i];
+    }
+  }
+  c.x = as_contiguous(Tensor(x.buffer(), x.offset(), shape, strides, x.dtype()), storage_of(compute));
+  return c;
+}
+
+namespace {
+
+/// Runs f into the output, through a buffer of the compute type where the output is stored otherwise.
+template <class F>
+void into(Tensor& out, Compute compute, F f) {
+  if (out.dtype() == storage_of(compute)) {
+    f(out.mutable_data());
+    return;
+  }
+  const Scratch scratch(static_cast<size_t>(out.size()) * 8);
+  f(scratch.as<void>());
+  kernels().store_block(scratch.as<void>(), compute, out.mutable_data(), out.dtype(), out.size());
+}
+
+const ReduceKernels& reduce_kernels(Compute c) { return kernels().reduce[static_cast<int>(c)]; }
+
+void broadcast_back(Pullback& p, const Tensor& g) {
+  // The cotangent with the reduced axes put back as size 1, seen at the argument's shape without a copy.
+  const auto a = p.attrs<ReduceAttr>();
+  const Dims shape = p.in_shape(0);
+  p.give(0, broadcast_to(reshape(g, reduced_shape(shape, static_cast<uint32_t>(a.axes), true)), shape));
+}
+
+// ---- sum, mean ---------------------------------------------------------------------------------------------------------
+
+void sum_infer(Call& call) {
+  const auto a = call.attrs.as<ReduceAttr>();
+  const DType t = call.in(0).dtype();
+  call.out->set_shape(reduced_shape(call.in(0).shape(), static_cast<uint32_t>(a.axes), a.keep), is_float(t) ? t : DType::Int64);
+}
+void sum_kernel(Call& call) {
+  const Compute compute = compute_of(call.in(0).dtype());
+  const Canonical c = canonical(call.in(0), static_cast<uint32_t>(call.attrs.as<ReduceAttr>().axes), compute);
+  into(*call.out, compute, [&](void* out) { reduce_kernels(compute).sum(c.x.data(), out, c.outer, c.n, c.inner); });
+}
+void sum_vjp(Pullback& p) { broadcast_back(p, p.g); }
+const Op kSum{.name = "sum", .kind = OpKind::Linear, .infer = sum_infer, .kernel = sum_kernel, .vjp = sum_vjp};
+
+void mean_infer(Call& call) {
+  const auto a = call.attrs.as<ReduceAttr>();
+  call.out->set_shape(reduced_shape(call.in(0).shape(), static_cast<uint32_t>(a.axes), a.keep), call.in(0).dtype());
+}
+template <class T>
+void divide_all(void* p, int64_t count, int64_t n) {
+  for (int64_t i = 0; i < count; ++i) static_cast<T*>(p)[i] /= static_cast<T>(n);
+}
+void mean_kernel(Call& call) {
+  // Summed and divided in the compute type: a float16 sum may exceed what float16 holds, its mean does not.
+  const Compute compute = compute_of(call.in(0).dtype());
+  const Canonical c = canonical(call.in(0), static_cast<uint32_t>(call.attrs.as<ReduceAttr>().axes), compute);
+  into(*call.out, compute, [&](void* out) {
+    reduce_kernels(compute).sum(c.x.data(), out, c.outer, c.n, c.inner);
+    compute == Compute::F32 ? divide_all<float>(out, call.out->size(), c.n) : divide_all<double>(out, call.out->size(), c.n);
+  });
+}
+void mean_vjp(Pullback& p) {
+  const Dims shape = p.in_shape(0);
+  const double n = static_cast<double>(numel(shape)) / static_cast<double>(std::max<int64_t>(1, p.g.size()));
+  broadcast_back(p, p.g / number(n, p.g));
+}
+const Op kMean{.name = "mean", .kind = OpKind::Linear, .infer = mean_infer, .kernel = mean_kernel, .vjp = mean_vjp};
+
+// ---- extrema ---------------------------------------------------------------------------------------------------------------
+
+void extremum_infer(Call& call) {
+  const auto a = call.attrs.as<ReduceAttr>();
+  const Dims& shape = call.in(0).shape();
+  const Dims out = reduced_shape(shape, static_cast<uint32_t>(a.axes), a.keep);
+  if (numel(shape) == 0 && numel(out) != 0) {
+    fail(ErrorKind::Value, call.op.name, ": has no value over zero elements, shape ", to_string(shape), ".");
+  }
+  call.out->set_shape(out, call.in(0).dtype());
+}
+template <ReduceFn ReduceKernels::*Fn>
+void extremum_kernel(Call& call) {
+  const Compute compute = compute_of(call.in(0).dtype());
+  const Canonical c = canonical(call.in(0), static_cast<uint32_t>(call.attrs.as<ReduceAttr>().axes), compute);
+  if (call.out->size() == 0) return;
+  into(*call.out, compute, [&](void* out) { (reduce_kernels(compute).*Fn)(c.x.data(), out, c.outer, c.n, c.inner); });
+}
+void extremum_vjp(Pullback& p) {
+  // Elements that attain the extremum share the cotangent equally.
+  const auto a = p.attrs<ReduceAttr>();
+  const Tensor x = p.in(0);
+  const Dims kept = reduced_shape(x.shape(), static_cast<uint32_t>(a.axes), true);
+  const Tensor hit = cast(map("equal", x, reshape(p.out(), kept)), p.g.dtype());
+  Dims axes;
+  for (int i = 0; i < x.rank(); ++i)
+    if (a.axes >> i & 1) axes.push_back(i);
+  const Tensor hits = x.rank() ? cast(sum(hit, axes, true), p.g.dtype()) : hit;
+  p.give(0, cast(hit * (reshape(p.g, kept) / hits), p.g.dtype()));
+}
+const Op kMax{.name = "max", .kind = OpKind::Custom, .infer = extremum_infer, .kernel = extremum_kernel<&ReduceKernels::max>,
+              .vjp = extremum_vjp, .needs = {needs_input(0) | kNeedsOutput}};
+const Op kMin{.name = "min", .kind = OpKind::Custom, .infer = extremum_infer, .kernel = extremum_kernel<&ReduceKernels::min>,
+              .vjp = extremum_vjp, .needs = {needs_input(0) | kNeedsOutput}};
+
+void arg_infer(Call& call) {
+  extremum_infer(call);
+  call.out->set_shape(Dims(call.out->shape()), DType::Int64);
+}
+template <ArgReduceFn ReduceKernels::*Fn>
+void arg_kernel(Call& call) {
+  const Compute compute = compute_of(call.in(0).dtype());
+  const Canonical c = canonical(call.in(0), static_cast<uint32_t>(call.attrs.as<ReduceAttr>().axes), compute);
+  if (call.out->size() == 0) return;
+  (reduce_kernels(compute).*Fn)(c.x.data(), call.out->mutable_data_as<int64_t>(), c.outer, c.n, c.inner);
+}
+const Op kArgmax{.name = "argmax", .kind = OpKind::Constant, .infer = arg_infer, .kernel = arg_kernel<&ReduceKernels::argmax>};
+const Op kArgmin{.name = "argmin", .kind = OpKind::Constant, .infer = arg_infer, .kernel = arg_kernel<&ReduceKernels::argmin>};
+
+// ---- cumsum ----------------------------------------------------------------------------------------------------------------
+
+struct ScanAttr {
+  int64_t axis;
+  int64_t reverse;
+};
+void scan_infer(Call& call) { call.out->set_shape(call.in(0).shape(), call.in(0).dtype()); }
+void cumsum_kernel(Call& call) {
+  const auto a = call.attrs.as<ScanAttr>();
+  const Compute compute = compute_of(call.in(0).dtype());
+  const Canonical c = canonical(call.in(0), 1u << a.axis, compute);
+  into(*call.out, compute, [&](void* out) { reduce_kernels(compute).cumsum(c.x.data(), out, c.outer, c.n, c.inner, a.reverse); });
+}
+void cumsum_vjp(Pullback& p) {
+  const auto a = p.attrs<ScanAttr>();
+  p.give(0, cumsum(p.g, a.axis, !a.reverse));
+}
+const Op kCumsum{.name = "cumsum", .kind = OpKind::Linear, .infer = scan_infer, .kernel = cumsum_kernel, .vjp = cumsum_vjp};
+
+}  // namespace
+
+// ---- functions -----------------------------------------------------------------------------------------------------------------
+
+Tensor sum(const Tensor& x, const Dims& axes, bool keep) { return apply(kSum, {&x}, Attrs(reduce_attr("sum", x, axes, keep))); }
+
+Tensor mean(const Tensor& x, const Dims& axes, bool keep) {
+  const Tensor y = is_float(x.dtype()) ? x : cast(x, DType::Float32);
+  return apply(kMean, {&y}, Attrs(reduce_attr("mean", x, axes, keep)));
+}
+
+// A tree of products: every step is an ordinary mul, so derivatives are right at every order, also where elements are zero.
+Tensor prod(const Tensor& x, const Dims& axes, bool keep) {
+  const uint32_t mask = axis_mask("prod", axes, x.rank());
+  Dims order, reduced;
+  for (int i = 0; i < x.rank(); ++i) (mask >> i & 1 ? reduced : order).push_back(i);
+  const Dims kept_shape = reduced_shape(x.shape(), mask, false);
+  for (int64_t i : reduced) order.push_back(i);
+  Tensor y = is_float(x.dtype()) ? x : cast(x, DType::Int64);
+  Dims flat = kept_shape;
+  flat.push_back(reduced_shape(x.shape(), ~mask, false).empty() ? 1 : numel(reduced_shape(x.shape(), ~mask, false)));
+  y = reshape(x.rank() ? permute(y, order) : y, flat);
+  const int last = kept_shape.size();
+  if (flat[last] == 0) return full(reduced_shape(x.shape(), mask, keep), 1.0, y.dtype());
+  while (y.shape()[last] > 1) {
+    const int64_t n = y.shape()[last], half = n / 2;
+    Slice a = whole(y.shape()), b = a, rest = a;
+    a.count.v[last] = b.count.v[last] = b.start.v[last] = half;
+    Tensor next = slice(y, a) * slice(y, b);
+    if (n % 2) {
+      rest.start.v[last] = n - 1;
+      rest.count.v[last] = 1;
+      const Tensor parts[] = {next, slice(y, rest)};
+      next = concat(parts, last);
+    }
+    y = next;
+  }
+  return reshape(y, reduced_shape(x.shape(), mask, keep));
+}
+
+Tensor amax(const Tensor& x, const Dims& axes, bool keep) { return apply(kMax, {&x}, Attrs(reduce_attr("max", x, axes, keep))); }
+Tensor amin(const Tensor& x, const Dims& axes, bool keep) { return apply(kMin, {&x}, Attrs(reduce_attr("min", x, axes, keep))); }
+Tensor argmax(const Tensor& x, int64_t axis, bool keep) { return apply(kArgmax, {&x}, Attrs(reduce_attr("argmax", x, Dims{axis}, keep))); }
+Tensor argmin(const Tensor& x, int64_t axis, bool keep) { return apply(kArgmin, {&x}, Attrs(reduce_attr("argmin", x, Dims{axis}, keep))); }
+Tensor cumsum(const Tensor& x, int64_t axis, bool reverse) {
+  return apply(kCumsum, {&x}, Attrs(ScanAttr{checked_axis("cumsum", axis, x.rank()), reverse}));
+}
+
+namespace {
+
+Tensor with_dtype(Args& a, int i, const Tensor& x) { return a.given(i) ? cast(x, a.dtype(i)) : x; }
+
+template <Tensor (*Arg)(const Tensor&, int64_t, bool)>
+Tensor arg_extremum(Args& a) {
+  const Tensor& x = a.tensor(0);
+  if (a.given(1)) return Arg(x, a.integer(1), a.flag(2));
+  const Tensor flat = reshape(x, Dims{x.size()});
+  const Tensor index = Arg(flat, 0, false);
+  return a.flag(2) ? reshape(index, Dims(x.rank(), 1)) : index;
+}
+
+template <Tensor (*Value)(const Tensor&, const Dims&, bool), Tensor (*Arg)(const Tensor&, int64_t, bool)>
+std::vector<Tensor> extremum_and_index(Args& a) {
+  const Tensor& x = a.tensor(0);
+  if (!a.given(1)) return {Value(x, {}, false), scalar(int64_t{0}, DType::Int64)};
+  const int64_t axis = a.integer(1);
+  return {Value(x, Dims{axis}, a.flag(2)), Arg(x, axis, a.flag(2))};
+}
+
+template <bool Any>
+Tensor truth(Args& a) {
+  const Tensor& x = a.tensor(0);
+  const Tensor hit = cast(map("not_equal", x, number(0.0, x)), DType::Int64);
+  if (x.size() == 0) return map(Any ? RowName("not_equal") : RowName("equal"), sum(hit, a.dims(1), a.flag(2)), scalar(int64_t{0}, DType::Int64));
+  return cast(Any ? amax(hit, a.dims(1), a.flag(2)) : amin(hit, a.dims(1), a.flag(2)), DType::Bool);
+}
+
+constexpr Function kFunctions[] = {
+    {"sum(input: Tensor, dim: dims = None, keepdim: bool = False, *, dtype: dtype = None)",
+     "Sum over some axes, or all. Integers and bool sum as int64; the sum of nothing is 0.",
+     {"sum(Tensor([[1.0, 2.0], [3.0, 4.0]]), 1)", "[3. 7.]"},
+     [](Args& a) { return sum(with_dtype(a, 3, a.tensor(0)), a.dims(1), a.flag(2)); }},
+    {"mean(x: Tensor, axis: dims = None, keep_dims: bool = False)", "Mean over some axes, or all. Integers average as float32.",
+     {"mean(Tensor([[1.0, 2.0], [3.0, 4.0]]), 1)", "[1.5 3.5]"}, [](Args& a) { return mean(a.tensor(0), a.dims(1), a.flag(2)); }},
+    {"prod(input: Tensor, axis: dims = None, keep_dims: bool = False, dtype: dtype = None)", "Product over some axes, or all.",
+     {"prod(Tensor([1.0, 2.0, 3.0]))", "6.0"}, [](Args& a) { return prod(with_dtype(a, 3, a.tensor(0)), a.dims(1), a.flag(2)); }},
+    {"amax(input: Tensor, axis: dims = None, keepdims: bool = False)",
+     "Largest element over some axes, or all; NaN if there is one. Equal maxima share the derivative.",
+     {"amax(Tensor([[1.0, 2.0], [3.0, 4.0]]), 1)", "[2. 4.]"}, [](Args& a) { return amax(a.tensor(0), a.dims(1), a.flag(2)); }},
+    {"amin(input: Tensor, axis: dims = None, keepdims: bool = False)",
+     "Smallest element over some axes, or all; NaN if there is one. Equal minima share the derivative.",
+     {"amin(Tensor([[1.0, 2.0], [3.0, 4.0]]), 1)", "[1. 3.]"}, [](Args& a) { return amin(a.tensor(0), a.dims(1), a.flag(2)); }},
+    {"max(input: Tensor, axis: int = None, keepdims: bool = False)", "Largest elements along an axis, and their indices.",
+     {"max(Tensor([[1.0, 2.0], [4.0, 3.0]]), 1)[0]", "[2. 4.]"}, nullptr, extremum_and_index<amax, argmax>, false},
+    {"min(input: Tensor, axis: int = None, keepdims: bool = False)", "Smallest elements along an axis, and their indices.",
+     {"min(Tensor([[1.0, 2.0], [4.0, 3.0]]), 1)[0]", "[1. 3.]"}, nullptr, extremum_and_index<amin, argmin>, false},
+    {"argmax(input: Tensor, dim: int = None, keepdim: bool = False)",
+     "Index of the first largest element along an axis, or in the flattened tensor.", {"argmax(Tensor([1.0, 5.0, 2.0]))", "1"},
+     arg_extremum<argmax>},
+    {"argmin(input: Tensor, axis: int = None, keepdims: bool = False)",
+     "Index of the first smallest element along an axis, or in the flattened tensor.", {"argmin(Tensor([3.0, 1.0, 2.0]))", "1"},
+     arg_extremum<argmin>},
+    {"any(input: Tensor, axis: dims = None, keep_dims: bool = False)", "True where any element is nonzero.",
+     {"any(Tensor([False, True]))", "True"}, truth<true>},
+    {"all(input: Tensor, axis: dims = None, keep_dims: bool = False)", "True where all elements are nonzero.",
+     {"all(Tensor([False, True]))", "False"}, truth<false>},
+    {"cumsum(x: Tensor, axis: int, dtype: dtype = None)", "Running sum along an axis.", {"cumsum(Tensor([1.0, 2.0, 3.0]), 0)", "[1. 3. 6.]"},
+     [](Args& a) { return cumsum(with_dtype(a, 2, a.tensor(0)), a.integer(1)); }},
+};
+
+}  // namespace
+
+const std::span<const Function> kReduceFunctions = kFunctions;
+
+}  // namespace adcore

@@ -1,0 +1,98 @@
+// softmax, log_softmax and logsumexp, each stable in one kernel.
+#include "core/tape.h"
+#include "ops/functions.h"
+#include "ops/reduce.h"
+#include "ops/table.h"
+
+namespace adcore {
+namespace {
+
+struct AxisAttr {
+  int64_t axis;
+};
+
+void same_infer(Call& call) { call.out->set_shape(call.in(0).shape(), call.in(0).dtype()); }
+
+template <ReduceFn SoftmaxKernels::*Fn>
+void softmax_kernel(Call& call) {
+  const Compute compute = compute_of(call.in(0).dtype());
+  const Canonical c = canonical(call.in(0), call.in(0).rank() ? 1u << call.attrs.as<AxisAttr>().axis : 0, compute);
+  const auto fn = kernels().softmax[static_cast<int>(compute)].*Fn;
+  if (call.out->dtype() == storage_of(compute)) {
+    fn(c.x.data(), call.out->mutable_data(), c.outer, c.n, c.inner);
+    return;
+  }
+  const Scratch scratch(static_cast<size_t>(call.out->size()) * 8);
+  fn(c.x.data(), scratch.as<void>(), c.outer, c.n, c.inner);
+  kernels().store_block(scratch.as<void>(), compute, call.out->mutable_data(), call.out->dtype(), call.out->size());
+}
+
+Tensor sum_along(const Tensor& x, int64_t axis) { return x.rank() ? sum(x, Dims{axis}, true) : x; }
+
+void softmax_vjp(Pullback& p) {
+  const Tensor y = p.out(), gy = p.g * y;
+  p.give(0, gy - y * sum_along(gy, p.attrs<AxisAttr>().axis));
+}
+void log_softmax_vjp(Pullback& p) {
+  p.give(0, p.g - map("exp", p.out()) * sum_along(p.g, p.attrs<AxisAttr>().axis));
+}
+
+const Op kSoftmax{.name = "softmax", .kind = OpKind::Custom, .infer = same_infer, .kernel = softmax_kernel<&SoftmaxKernels::softmax>,
+                  .vjp = softmax_vjp, .needs = {kNeedsOutput}};
+const Op kLogSoftmax{.name = "log_softmax", .kind = OpKind::Custom, .infer = same_infer,
+                     .kernel = softmax_kernel<&SoftmaxKernels::log_softmax>, .vjp = log_softmax_vjp, .needs = {kNeedsOutput}};
+
+void logsumexp_infer(Call& call) {
+  Dims shape = call.in(0).shape();
+  if (!shape.empty()) shape[static_cast<int>(call.attrs.as<AxisAttr>().axis)] = 1;
+  call.out->set_shape(shape, call.in(0).dtype());
+}
+void logsumexp_vjp(Pullback& p) { p.give(0, p.g * map("exp", p.in(0) - p.out())); }
+const Op kLogsumexp{.name = "logsumexp", .kind = OpKind::Custom, .infer = logsumexp_infer,
+                    .kernel = softmax_kernel<&SoftmaxKernels::logsumexp>, .vjp = logsumexp_vjp,
+                    .needs = {needs_input(0) | kNeedsOutput}};
+
+Tensor along(const Op& op, const Tensor& x, int64_t axis) {
+  const Tensor y = is_float(x.dtype()) ? x : cast(x, DType::Float32);
+  return apply(op, {&y}, Attrs(AxisAttr{x.rank() ? checked_axis(op.name, axis, x.rank()) : 0}));
+}
+
+}  // namespace
+
+Tensor softmax(const Tensor& x, int64_t axis) { return along(kSoftmax, x, axis); }
+Tensor log_softmax(const Tensor& x, int64_t axis) { return along(kLogSoftmax, x, axis); }
+
+Tensor logsumexp(const Tensor& x, const Dims& axes, bool keep) {
+  // Several axes: log of a sum of exponentials nests.
+  Tensor y = x;
+  Dims shape = x.shape();
+  uint32_t mask = 0;
+  for (int64_t a : axes) mask |= 1u << checked_axis("logsumexp", a, x.rank());
+  if (axes.empty()) mask = (1u << x.rank()) - 1;
+  for (int i = 0; i < x.rank(); ++i)
+    if (mask >> i & 1) y = along(kLogsumexp, y, i);
+  if (x.rank() == 0) y = along(kLogsumexp, y, 0);
+  if (keep) return y;
+  for (int i = x.rank() - 1; i >= 0; --i)
+    if (mask >> i & 1) shape.erase(i);
+  return reshape(y, shape);
+}
+
+namespace {
+
+Tensor cast_if(Args& a, int i, const Tensor& x) { return a.given(i) ? cast(x, a.dtype(i)) : x; }
+
+constexpr Function kFunctions[] = {
+    {"softmax(input: Tensor, axis: int = -1, *, dtype: dtype = None)", "exp(input) / sum(exp(input)) along an axis.",
+     {"softmax(Tensor([0.0, 0.0]))", "[0.5 0.5]"}, [](Args& a) { return softmax(cast_if(a, 2, a.tensor(0)), a.integer(1)); }},
+    {"log_softmax(logits: Tensor, axis: int = -1)", "Logarithm of softmax along an axis, without overflow.",
+     {"log_softmax(Tensor([0.0, 0.0]))", "[-0.6931472 -0.6931472]"}, [](Args& a) { return log_softmax(a.tensor(0), a.integer(1)); }},
+    {"logsumexp(input: Tensor, dim: dims = None, keepdim: bool = False)", "Logarithm of the sum of exponentials, without overflow.",
+     {"logsumexp(Tensor([0.0, 0.0]), 0)", "0.6931472"}, [](Args& a) { return logsumexp(a.tensor(0), a.dims(1), a.flag(2)); }},
+};
+
+}  // namespace
+
+const std::span<const Function> kSoftmaxFunctions = kFunctions;
+
+}  // namespace adcore

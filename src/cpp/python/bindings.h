@@ -1,0 +1,10 @@
+// The parts of the module that pybind11 binds.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace adcore::python {
+
+void bind_optimizers(pybind11::module_& m);
+
+}  // namespace adcore::python

@@ -1,0 +1,307 @@
+// From Python data to tensors: numbers, buffers (NumPy arrays among them), nested sequences.
+#include <cmath>
+#include <memory>
+#include <string_view>
+
+#include "python/object.h"
+
+namespace adcore::python {
+namespace {
+
+/// The dtype of a PEP 3118 format of native byte order; false for any other.
+bool dtype_of_format(const char* format, Py_ssize_t item_size, DType& dtype) {
+  std::string_view f = format ? format : "B";
+  if (f.size() == 2 && (f[0] == '@' || f[0] == '=' || f[0] == '<')) f.remove_prefix(1);  // the library runs on little-endian CPUs
+  if (f.size() != 1) return false;
+  switch (f[0]) {
+    case '?': dtype = DType::Bool; return true;
+    case 'e': dtype = DType::Float16; return true;
+    case 'f': dtype = DType::Float32; return true;
+    case 'd': dtype = DType::Float64; return true;
+    case 'b': case 'h': case 'i': case 'l': case 'q': case 'n': {
+      dtype = item_size == 1 ? DType::Int8 : item_size == 2 ? DType::Int16 : item_size == 4 ? DType::Int32 : DType::Int64;
+      return true;
+    }
+    case 'B': case 'H': case 'I': case 'L': case 'Q': case 'N': {
+      dtype = item_size == 1 ? DType::UInt8 : item_size == 2 ? DType::UInt16 : item_size == 4 ? DType::UInt32 : DType::UInt64;
+      return true;
+    }
+    default: return false;
+  }
+}
+
+class BufferView {
+ public:
+  BufferView(PyObject* o, int flags) {
+    if (PyObject_GetBuffer(o, &view, flags) < 0) throw PythonError{};
+  }
+  ~BufferView() { PyBuffer_Release(&view); }
+  BufferView(const BufferView&) = delete;
+  BufferView& operator=(const BufferView&) = delete;
+  Py_buffer view;
+};
+
+[[noreturn]] void fail_array(PyObject* o, const char* format) {
+  fail(ErrorKind::Type, "Tensor: an array of format '", format ? format : "?", "' (", Py_TYPE(o)->tp_name,
+       ") has no dtype here; convert it to a bool, integer or float array of at most 64 bits.");
+}
+
+Tensor from_buffer(PyObject* o, const DType* wanted) {
+  const BufferView b(o, PyBUF_FORMAT | PyBUF_STRIDES);
+  const Py_buffer& v = b.view;
+  DType dtype;
+  if (!dtype_of_format(v.format, v.itemsize, dtype)) {
+    const char order = v.format ? v.format[0] : 0;
+    if (order != '>' && order != '!') fail_array(o, v.format);
+    // Another byte order: NumPy converts it.
+    const Owned type(checked(PyObject_GetAttrString(o, "dtype")));
+    const Owned native(checked(PyObject_CallMethod(type.get(), "newbyteorder", "s", "=")));
+    const Owned array(checked(PyObject_CallMethod(o, "astype", "O", native.get())));
+    return from_buffer(array.get(), wanted);
+  }
+  if (v.ndim > kMaxRank) fail(ErrorKind::Value, "Tensor: an array of ", v.ndim, " dimensions; at most ", kMaxRank, " are possible.");
+  Dims shape, strides;
+  bool aligned = reinterpret_cast<uintptr_t>(v.buf) % static_cast<size_t>(v.itemsize) == 0;
+  for (int i = 0; i < v.ndim; ++i) {
+    shape.push_back(v.shape[i]);
+    strides.push_back(v.strides[i] / v.itemsize);
+    aligned &= v.strides[i] % v.itemsize == 0;
+  }
+  Tensor out(shape, wanted ? *wanted : dtype);
+  if (out.size() == 0) return out;
+  const void* src = v.buf;
+  std::unique_ptr<std::byte[]> packed;
+  if (!aligned) {
+    packed.reset(new std::byte[static_cast<size_t>(v.len)]);
+    if (PyBuffer_ToContiguous(packed.get(), &v, v.len, 'C') < 0) throw PythonError{};
+    src = packed.get();
+    strides = contiguous_strides(shape);
+  }
+  kernels().copy({shape.size(), shape.data(), src, strides.data(), dtype, out.mutable_data(), out.strides().data(), out.dtype()});
+  return out;
+}
+
+bool is_sequence(PyObject* o) { return PyList_Check(o) || PyTuple_Check(o); }
+
+/// The leaves of nested sequences and their common shape. `plain` is false where a leaf is not a Python number.
+struct Leaves {
+  Dims shape;
+  std::vector<PyObject*> items;
+  bool plain = true;
+
+  void collect(PyObject* o, int depth) {
+    if (!is_sequence(o)) {
+      if (depth != shape.size()) fail_ragged();
+      plain &= PyFloat_CheckExact(o) || PyLong_CheckExact(o) || PyBool_Check(o);
+      items.push_back(o);
+      return;
+    }
+    const Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
+    if (depth == shape.size()) {
+      if (!items.empty()) fail_ragged();
+      shape.push_back(n);
+    } else if (shape[depth] != n) {
+      fail_ragged();
+    }
+    for (Py_ssize_t i = 0; i < n; ++i) collect(PySequence_Fast_GET_ITEM(o, i), depth + 1);
+  }
+  [[noreturn]] static void fail_ragged() {
+    fail(ErrorKind::Type, "Tensor: nested sequences must all have the same lengths.");
+  }
+};
+
+Tensor from_numbers(const Leaves& leaves, const DType* wanted) {
+  bool has_float = false, all_bool = !leaves.items.empty();
+  for (PyObject* o : leaves.items) {
+    has_float |= PyFloat_Check(o);
+    all_bool &= PyBool_Check(o);
+  }
+  if (leaves.items.empty() || has_float || (wanted && is_float(*wanted))) {
+    Tensor t(leaves.shape, DType::Float64);
+    auto* p = t.mutable_data_as<double>();
+    for (PyObject* o : leaves.items) {
+      *p = PyFloat_AsDouble(o);
+      if (*p++ == -1.0 && PyErr_Occurred()) throw PythonError{};
+    }
+    return as_contiguous(t, wanted ? *wanted : DType::Float32);
+  }
+  const bool as_unsigned = wanted && *wanted == DType::UInt64;
+  Tensor t(leaves.shape, as_unsigned ? DType::UInt64 : DType::Int64);
+  auto* p = t.mutable_data_as<int64_t>();
+  for (PyObject* o : leaves.items) {
+    const int64_t v = as_unsigned ? static_cast<int64_t>(PyLong_AsUnsignedLongLongMask(o)) : PyLong_AsLongLong(o);
+    if (v == -1 && PyErr_Occurred()) throw PythonError{};
+    *p++ = v;
+  }
+  return as_contiguous(t, wanted ? *wanted : all_bool ? DType::Bool : DType::Int64);
+}
+
+/// Leaves that are tensors, arrays or NumPy scalars: each becomes a tensor, then they are stacked.
+Tensor from_tensors(const Leaves& leaves, const DType* wanted) {
+  std::vector<Tensor> parts;
+  for (PyObject* o : leaves.items) {
+    parts.push_back(tensor_from(o, wanted));
+    if (!(parts.back().shape() == parts[0].shape())) Leaves::fail_ragged();
+    parts.back() = expand_dims(parts.back().detached(), 0);
+  }
+  const Tensor joined = concat(parts, 0);
+  Dims shape = leaves.shape;
+  for (int i = 1; i < joined.rank(); ++i) shape.push_back(joined.shape()[i]);
+  return reshape(joined, shape);
+}
+
+bool has_array_interface(PyObject* o) {
+  return PyObject_CheckBuffer(o) || PyObject_HasAttrString(o, "__array__");
+}
+
+}  // namespace
+
+Tensor tensor_from(PyObject* data, const DType* dtype) {
+  if (is_tensor(data)) {
+    const Tensor t = value_of(data).detached();
+    return dtype ? as_contiguous(t, *dtype) : t;
+  }
+  if (PyFloat_CheckExact(data) || PyLong_CheckExact(data) || PyBool_Check(data)) {
+    Leaves leaf;
+    leaf.items.push_back(data);
+    return from_numbers(leaf, dtype);
+  }
+  if (is_sequence(data)) {
+    // A copy of the outer list: converting an element may run Python code that changes it.
+    const Owned held(checked(PySequence_Tuple(data)));
+    Leaves leaves;
+    leaves.collect(held.get(), 0);
+    return leaves.plain ? from_numbers(leaves, dtype) : from_tensors(leaves, dtype);
+  }
+  if (PyBytes_Check(data) || PyByteArray_Check(data) || PyUnicode_Check(data) || !has_array_interface(data)) {
+    fail(ErrorKind::Type, "Tensor: cannot make one from ", Py_TYPE(data)->tp_name,
+         "; pass a number, a sequence of numbers, a NumPy array or a Tensor.");
+  }
+  if (PyObject_CheckBuffer(data)) return from_buffer(data, dtype);
+  const Owned array(checked(PyObject_CallMethod(data, "__array__", nullptr)));
+  return from_buffer(array.get(), dtype);
+}
+
+Tensor share_array(PyObject* array) {
+  auto* view = new Py_buffer;
+  std::unique_ptr<Py_buffer> guard(view);
+  if (PyObject_GetBuffer(array, view, PyBUF_FORMAT | PyBUF_STRIDES | PyBUF_WRITABLE) < 0) {
+    if (!PyErr_ExceptionMatches(PyExc_BufferError) && !PyErr_ExceptionMatches(PyExc_ValueError)) throw PythonError{};
+    PyErr_Clear();
+    fail(ErrorKind::Value, "from_numpy: the array is read-only, so a Tensor cannot share it; use Tensor(array), which copies.");
+  }
+  DType dtype;
+  const bool known = dtype_of_format(view->format, view->itemsize, dtype);
+  Dims shape, strides;
+  bool aligned = reinterpret_cast<uintptr_t>(view->buf) % static_cast<size_t>(view->itemsize) == 0 && view->ndim <= kMaxRank;
+  int64_t low = 0, high = 0;  // the span of elements around the first
+  for (int i = 0; known && aligned && i < view->ndim; ++i) {
+    shape.push_back(view->shape[i]);
+    strides.push_back(view->strides[i] / view->itemsize);
+    aligned = view->strides[i] % view->itemsize == 0;
+    (strides[i] < 0 ? low : high) += strides[i] * std::max<int64_t>(0, shape[i] - 1);
+  }
+  if (!known || !aligned) {
+    const std::string format = view->format ? view->format : "?";
+    PyBuffer_Release(view);
+    fail(ErrorKind::Type, "from_numpy: an array of format '", format, "' cannot be shared; use Tensor(array), which copies.");
+  }
+  guard.release();
+  auto* first = static_cast<std::byte*>(view->buf) + low * view->itemsize;
+  const auto bytes = static_cast<size_t>((high - low + 1) * view->itemsize);
+  BufferRef buffer(adopt(first, bytes, view, [](void* owner) {
+    // The last reference may go in a thread without the interpreter's lock.
+    const PyGILState_STATE state = PyGILState_Ensure();
+    PyBuffer_Release(static_cast<Py_buffer*>(owner));
+    PyGILState_Release(state);
+    delete static_cast<Py_buffer*>(owner);
+  }));
+  return Tensor(std::move(buffer), -low, shape, strides, dtype);
+}
+
+bool is_number(PyObject* o) noexcept {
+  if (PyFloat_Check(o) || PyLong_Check(o)) return true;
+  if (is_tensor(o) || is_sequence(o) || PyUnicode_Check(o) || o == Py_None) return false;
+  if (!PyNumber_Check(o) || PyComplex_Check(o)) return false;
+  // NumPy's scalars are numbers, its arrays (also those without axes) are not.
+  const Owned axes(PyObject_GetAttrString(o, "ndim"));
+  if (!axes) {
+    PyErr_Clear();
+    return true;
+  }
+  return !PyObject_HasAttrString(o, "__setitem__") && PyLong_Check(axes.get()) && PyLong_AsLong(axes.get()) == 0;
+}
+
+namespace {
+
+bool is_integral(PyObject* o) noexcept { return PyLong_Check(o) || (!PyFloat_Check(o) && PyIndex_Check(o)); }
+
+double real_of(PyObject* o) {
+  const double v = PyFloat_AsDouble(o);
+  if (v == -1.0 && PyErr_Occurred()) throw PythonError{};
+  return v;
+}
+
+/// The integer in two's complement; an OverflowError beyond 64 bits.
+int64_t integer_of(PyObject* o) {
+  const Owned index(checked(PyNumber_Index(o)));
+  const int64_t v = PyLong_AsLongLong(index.get());
+  if (v == -1 && PyErr_Occurred()) {
+    PyErr_Clear();
+    const uint64_t u = PyLong_AsUnsignedLongLong(index.get());
+    if (PyErr_Occurred()) throw PythonError{};
+    return static_cast<int64_t>(u);
+  }
+  return v;
+}
+
+bool is_truth(PyObject* o) { return PyBool_Check(o) || std::string_view(Py_TYPE(o)->tp_name).starts_with("numpy.bool"); }
+
+}  // namespace
+
+Tensor number_beside(PyObject* o, const Tensor& like) {
+  const DType t = like.dtype();
+  if (is_truth(o)) return scalar(static_cast<int64_t>(PyObject_IsTrue(o)), t);
+  if (!is_integral(o)) return scalar(real_of(o), is_float(t) ? t : DType::Float32);
+  if (is_float(t)) return scalar(real_of(o), t);
+  return scalar(integer_of(o), t == DType::Bool ? DType::Int64 : t);
+}
+
+Tensor number_alone(PyObject* o) {
+  if (is_truth(o)) return scalar(static_cast<int64_t>(PyObject_IsTrue(o)), DType::Bool);
+  return is_integral(o) ? scalar(integer_of(o), DType::Int64) : scalar(real_of(o), DType::Float32);
+}
+
+Dims dims_from(PyObject* o, const char* op, const char* parameter) {
+  Dims dims;
+  auto push = [&](PyObject* item) {
+    if (PyBool_Check(item) || !PyIndex_Check(item)) {
+      fail(ErrorKind::Type, op, ": ", parameter, " must be an int or a sequence of ints, got ", Py_TYPE(item)->tp_name, ".");
+    }
+    const Owned index(checked(PyNumber_Index(item)));
+    const int64_t v = PyLong_AsLongLong(index.get());
+    if (v == -1 && PyErr_Occurred()) {
+      PyErr_Clear();
+      fail(ErrorKind::Memory, op, ": a size of ", parameter, " does not fit 64 bits.");
+    }
+    dims.push_back(v);
+  };
+  if (is_sequence(o)) {
+    const Owned items(checked(PySequence_Tuple(o)));
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(items.get()); ++i) push(PyTuple_GET_ITEM(items.get(), i));
+  } else if (is_tensor(o) && value_of(o).rank() == 1 && is_integer(value_of(o).dtype())) {
+    const Tensor t = as_contiguous(value_of(o), DType::Int64);
+    for (int64_t i = 0; i < t.size(); ++i) dims.push_back(t.data_as<int64_t>()[i]);
+  } else {
+    push(o);
+  }
+  return dims;
+}
+
+PyObject* shape_tuple(const Dims& shape) {
+  Owned out(checked(PyTuple_New(shape.size())));
+  for (int i = 0; i < shape.size(); ++i) PyTuple_SET_ITEM(out.get(), i, checked(PyLong_FromLongLong(shape[i])));
+  return out.release();
+}
+
+}  // namespace adcore::python

@@ -1,0 +1,357 @@
+// t[key] and t[key] = value: ints, slices of any step, None, ellipsis, and tensors, arrays or lists of integers or bool.
+//
+// A key is parsed once into a basic part (a Slice, new axes, dropped axes) and index tensors on some axes of what the basic
+// part leaves. Reading composes ops: slice, reshape, permute, take. Writing finds the same elements. Start reading at Key.
+#include <algorithm>
+
+#include "python/object.h"
+
+namespace adcore::python {
+namespace {
+
+struct Key {
+  Slice slice;                 // on the axes of the tensor
+  Dims shape;                  // after the slice, with new axes and without dropped ones
+  struct Index {
+    int axis;                  // of `shape`
+    Tensor index;              // int64, entries wrapped
+  };
+  std::vector<Index> indices;  // axes ascending; broadcast to one shape
+  bool joined = true;          // the indexed axes are neighbours: the result axes take their place, else they come first
+  bool basic() const { return indices.empty(); }
+};
+
+[[noreturn]] void fail_kind(PyObject* o) {
+  fail(ErrorKind::Index, "index: a tensor is indexed by ints, slices, None, '...', and tensors or lists of ints or bool, not by ",
+       Py_TYPE(o)->tp_name, ".");
+}
+
+int64_t integer(PyObject* o) {
+  const Owned index(checked(PyNumber_Index(o)));
+  const int64_t v = PyLong_AsLongLong(index.get());
+  if (v == -1 && PyErr_Occurred()) {
+    PyErr_Clear();
+    fail(ErrorKind::Index, "index: the index does not fit 64 bits.");
+  }
+  return v;
+}
+
+bool is_plain_int(PyObject* o) {
+  if (PyBool_Check(o)) return false;
+  if (PyLong_Check(o)) return true;
+  return !is_tensor(o) && is_number(o) && PyIndex_Check(o);
+}
+
+/// A tensor of indices from what is not basic.
+Tensor index_tensor(PyObject* o) {
+  if (is_tensor(o)) return value_of(o).detached();
+  if (PyFloat_Check(o) || PyUnicode_Check(o) || PyBytes_Check(o) || PyDict_Check(o)) fail_kind(o);
+  Tensor t;
+  try {
+    t = tensor_from(o, nullptr);
+  } catch (const Error& e) {
+    if (e.kind() == ErrorKind::Type) fail_kind(o);
+    throw;
+  }
+  return t.size() == 0 && is_float(t.dtype()) ? cast(t, DType::Int64) : t;  // an empty list names no element
+}
+
+class Parser {
+ public:
+  Parser(const Tensor& t, PyObject* key) : t_(t) {
+    key_.slice = whole(t.shape());
+    const Owned items = PyTuple_Check(key) ? Owned::copy(key) : Owned(checked(PyTuple_Pack(1, key)));
+    const Py_ssize_t n = PyTuple_GET_SIZE(items.get());
+    int used = 0, ellipses = 0;
+    for (Py_ssize_t i = 0; i < n; ++i) {
+      PyObject* o = PyTuple_GET_ITEM(items.get(), i);
+      if (o == Py_Ellipsis) {
+        ++ellipses;
+      } else {
+        used += axes_of(o);
+        has_tensor_ |= o != Py_None && o != Py_True && !is_plain_int(o) && !PySlice_Check(o);
+      }
+    }
+    if (ellipses > 1) fail(ErrorKind::Index, "index: '...' may stand only once.");
+    if (used > t.rank()) {
+      fail(ErrorKind::Index, "index: ", used, " indices for a tensor of ", t.rank(), " dimensions, shape ", to_string(t.shape()), ".");
+    }
+    for (Py_ssize_t i = 0; i < n; ++i) {
+      PyObject* o = PyTuple_GET_ITEM(items.get(), i);
+      if (o == Py_Ellipsis) {
+        for (int rest = t.rank() - used; rest > 0; --rest) keep_axis();
+      } else {
+        parse(o);
+      }
+    }
+    while (axis_ < t.rank()) keep_axis();
+    finish();
+  }
+
+  Key take() { return std::move(key_); }
+
+ private:
+  /// How many axes of the tensor an item uses.
+  int axes_of(PyObject* o) {
+    if (o == Py_None || PyBool_Check(o)) return 0;
+    if (is_plain_int(o) || PySlice_Check(o)) return 1;
+    const Tensor index = index_tensor(o);
+    return index.dtype() == DType::Bool ? index.rank() : 1;
+  }
+
+  void keep_axis() { key_.shape.push_back(t_.shape()[axis_++]); }
+
+  void parse(PyObject* o) {
+    if (o == Py_None || o == Py_True) {
+      key_.shape.push_back(1);
+    } else if (o == Py_False) {
+      // A false mask without axes: a new axis of size 0.
+      key_.shape.push_back(1);
+      add_index(key_.shape.size() - 1, Tensor(Dims{0}, DType::Int64));
+    } else if (is_plain_int(o)) {
+      parse_int(integer(o));
+    } else if (PySlice_Check(o)) {
+      parse_slice(o);
+    } else {
+      parse_tensor(index_tensor(o));
+    }
+  }
+
+  void parse_int(int64_t i) {
+    const int64_t size = t_.shape()[axis_];
+    if (i < -size || i >= size) {
+      fail(ErrorKind::Index, "index ", i, " is out of range for axis ", axis_, " of size ", size, ".");
+    }
+    i = i < 0 ? i + size : i;
+    if (has_tensor_) {  // beside index tensors an int is one of them, as in NumPy
+      keep_axis();
+      return add_index(key_.shape.size() - 1, scalar(i, DType::Int64));
+    }
+    key_.slice.start.v[axis_] = i;
+    key_.slice.count.v[axis_++] = 1;
+  }
+
+  void parse_slice(PyObject* o) {
+    Py_ssize_t start, stop, step;
+    if (PySlice_Unpack(o, &start, &stop, &step) < 0) throw PythonError{};
+    const Py_ssize_t n = PySlice_AdjustIndices(t_.shape()[axis_], &start, &stop, step);
+    key_.slice.start.v[axis_] = n ? start : 0;
+    key_.slice.step.v[axis_] = n ? step : 1;
+    key_.slice.count.v[axis_] = n;
+    key_.shape.push_back(n);
+    ++axis_;
+  }
+
+  void parse_tensor(const Tensor& index) {
+    if (index.dtype() == DType::Bool) {
+      parse_mask(index);
+    } else if (is_integer(index.dtype())) {
+      const int64_t size = t_.shape()[axis_];
+      const Tensor given = as_contiguous(index, DType::Int64);
+      Tensor wrapped(given.shape(), DType::Int64);
+      for (int64_t i = 0; i < given.size(); ++i) {
+        const int64_t v = given.data_as<int64_t>()[i];
+        if (v < -size || v >= size) {
+          fail(ErrorKind::Index, "index ", v, " is out of range for axis ", axis_, " of size ", size, ".");
+        }
+        wrapped.mutable_data_as<int64_t>()[i] = v < 0 ? v + size : v;
+      }
+      keep_axis();
+      add_index(key_.shape.size() - 1, wrapped);
+    } else {
+      fail(ErrorKind::Index, "index: a tensor index must be integer or bool, got ", name_of(index.dtype()), ".");
+    }
+  }
+
+  void parse_mask(const Tensor& mask) {
+    for (int i = 0; i < mask.rank(); ++i) {
+      if (mask.shape()[i] != t_.shape()[axis_ + i]) {
+        fail(ErrorKind::Index, "index: a mask of shape ", to_string(mask.shape()), " does not fit the tensor of shape ",
+             to_string(t_.shape()), " at axis ", axis_ + i, ".");
+      }
+    }
+    const Tensor where = nonzero(mask);
+    if (mask.rank() == 0) {
+      key_.shape.push_back(1);
+      add_index(key_.shape.size() - 1, full(Dims{where.shape()[0]}, int64_t{0}, DType::Int64));
+      return;
+    }
+    const Tensor columns = as_contiguous(swap_axes(where, 0, 1));
+    for (int i = 0; i < mask.rank(); ++i) {
+      keep_axis();
+      Tensor column(Dims{where.shape()[0]}, DType::Int64);
+      std::copy_n(columns.data_as<int64_t>() + i * column.size(), column.size(), column.mutable_data_as<int64_t>());
+      add_index(key_.shape.size() - 1, column);
+    }
+  }
+
+  void add_index(int axis, Tensor index) {
+    if (!key_.indices.empty() && (key_.indices.back().axis + 1 != axis)) key_.joined = false;
+    key_.indices.push_back({axis, std::move(index)});
+  }
+
+  void finish() {
+    if (key_.indices.empty()) return;
+    Dims common;
+    for (const Key::Index& i : key_.indices) common = broadcast("index", common, i.index.shape());
+    for (Key::Index& i : key_.indices) i.index = as_contiguous(broadcast_to(i.index, common));
+  }
+
+  const Tensor& t_;
+  Key key_;
+  int axis_ = 0;  // of the tensor
+  bool has_tensor_ = false;
+};
+
+/// What index tensors select, as rows: the indexed axes first, joined into one.
+struct Rows {
+  Dims order;           // permutation of the axes of the basic result: the indexed ones first
+  Dims rest;            // sizes of the other axes
+  Tensor index;         // flat, into the joined axis
+  Dims index_shape;     // of the index tensors
+  int place = 0;        // where the index axes stand in the result
+
+  explicit Rows(const Key& key) {
+    int64_t joined = 1;
+    for (const Key::Index& i : key.indices) {
+      order.push_back(i.axis);
+      joined *= key.shape[i.axis];
+    }
+    for (int axis = 0; axis < key.shape.size(); ++axis) {
+      if (std::any_of(key.indices.begin(), key.indices.end(), [&](const Key::Index& i) { return i.axis == axis; })) continue;
+      order.push_back(axis);
+      rest.push_back(key.shape[axis]);
+    }
+    index_shape = key.indices[0].index.shape();
+    place = key.joined ? key.indices[0].axis : 0;
+    index = Tensor(Dims{key.indices[0].index.size()}, DType::Int64);
+    auto* flat = index.mutable_data_as<int64_t>();
+    for (int64_t i = 0; i < index.size(); ++i) {
+      flat[i] = 0;
+      for (const Key::Index& k : key.indices) flat[i] = flat[i] * key.shape[k.axis] + k.index.data_as<int64_t>()[i];
+    }
+    size = joined;
+  }
+
+  int64_t size;
+
+  Tensor as_rows(const Tensor& basic) const {
+    Dims shape{size};
+    for (int64_t d : rest) shape.push_back(d);
+    return reshape(permute(basic, order), shape);
+  }
+
+  /// The axes of a result: the index axes at their place among the rest.
+  Dims result_shape() const {
+    Dims shape;
+    for (int i = 0; i < place; ++i) shape.push_back(rest[i]);
+    for (int64_t d : index_shape) shape.push_back(d);
+    for (int i = place; i < rest.size(); ++i) shape.push_back(rest[i]);
+    return shape;
+  }
+
+  /// Axes of a result so that the index axes come first.
+  Dims index_first() const {
+    Dims axes;
+    for (int i = 0; i < index_shape.size(); ++i) axes.push_back(place + i);
+    for (int i = 0; i < rest.size(); ++i) axes.push_back(i < place ? i : i + index_shape.size());
+    return axes;
+  }
+};
+
+Dims inverse(const Dims& axes) {
+  Dims out = axes;
+  for (int i = 0; i < axes.size(); ++i) out[static_cast<int>(axes[i])] = i;
+  return out;
+}
+
+Tensor basic_part(const Tensor& t, const Key& key) { return reshape(slice(t, key.slice), key.shape); }
+
+Tensor read(const Tensor& t, const Key& key) {
+  const Tensor basic = basic_part(t, key);
+  if (key.basic()) return basic;
+  const Rows rows(key);
+  const Tensor taken = take(rows.as_rows(basic), rows.index, 0);
+  Dims shape = rows.index_shape;
+  for (int64_t d : rows.rest) shape.push_back(d);
+  return permute(reshape(taken, shape), inverse(rows.index_first()));
+}
+
+/// The basic result with the elements that the index tensors select replaced.
+Tensor write_rows(const Tensor& basic, const Key& key, const Tensor& v) {
+  const Rows rows(key);
+  const Dims target = rows.result_shape();
+  if (!(broadcast("setitem", target, v.shape()) == target)) {
+    fail(ErrorKind::Value, "setitem: a value of shape ", to_string(v.shape()), " does not fit the selection ", to_string(target), ".");
+  }
+  Dims flat{rows.index.size()};
+  for (int64_t d : rows.rest) flat.push_back(d);
+  const Tensor values = reshape(permute(broadcast_to(v, target), rows.index_first()), flat);
+  const Tensor x = rows.as_rows(basic);
+  Dims permuted;
+  for (int64_t axis : rows.order) permuted.push_back(key.shape[static_cast<int>(axis)]);
+  return permute(reshape(put_rows(x, rows.index, values), permuted), inverse(rows.order));
+}
+
+Tensor write(const Tensor& t, const Key& key, const Tensor& v) {
+  const Dims region = key.slice.count.dims();
+  if (!key.basic()) return slice_set(t, reshape(write_rows(basic_part(t, key), key, v), region), key.slice);
+  if (!(broadcast("setitem", key.shape, v.shape()) == key.shape)) {
+    fail(ErrorKind::Value, "setitem: a value of shape ", to_string(v.shape()), " does not fit the selection ", to_string(key.shape), ".");
+  }
+  return slice_set(t, reshape(broadcast_to(v, key.shape), region), key.slice);
+}
+
+/// Writes the elements in place where nobody can see the old value; false where a new one must be made.
+bool overwrite(PyObject* self, const Key& key, const Tensor& v) {
+  const Tape* tape = context().tape;
+  Tensor& t = value_of(self);
+  if (!key.basic() || !t.exclusively_owned() || slot_of(self, tape) != 0 || (tape && tape->slot_of(v) != 0)) return false;
+  if (!(broadcast("setitem", key.shape, v.shape()) == key.shape)) return false;  // write() says why
+  copy_into_slice(t, reshape(broadcast_to(v, key.shape), key.slice.count.dims()), key.slice);
+  return true;
+}
+
+/// One int on the first axis, the commonest key, without the general parser.
+bool plain_row(const Tensor& t, PyObject* key, int64_t& i) {
+  if (!PyLong_CheckExact(key) || t.rank() == 0) return false;
+  i = integer(key);
+  const int64_t size = t.shape()[0];
+  if (i < -size || i >= size) fail(ErrorKind::Index, "index ", i, " is out of range for axis 0 of size ", size, ".");
+  if (i < 0) i += size;
+  return true;
+}
+
+}  // namespace
+
+PyObject* get_item(PyObject* self, PyObject* key) {
+  return guarded([&] {
+    const Tensor t = tracked_value(self);
+    int64_t row;
+    if (plain_row(t, key, row)) {
+      Slice s = whole(t.shape());
+      s.start.v[0] = row;
+      s.count.v[0] = 1;
+      Dims shape = t.shape();
+      shape.erase(0);
+      return wrap(reshape(slice(t, s), shape));
+    }
+    return wrap(read(t, Parser(t, key).take()));
+  });
+}
+
+int set_item(PyObject* self, PyObject* key, PyObject* value) {
+  if (!value) {
+    PyErr_SetString(PyExc_TypeError, "delitem: elements of a tensor cannot be deleted.");
+    return -1;
+  }
+  return guarded_int([&] {
+    const Key key_parts = Parser(value_of(self), key).take();
+    const Tensor given = is_tensor(value) ? tracked_value(value) : is_number(value) ? number_beside(value, value_of(self)) : tensor_from(value, nullptr);
+    const Tensor v = cast(given, value_of(self).dtype());
+    if (!overwrite(self, key_parts, v)) assign(self, write(tracked_value(self), key_parts, v));
+    return 0;
+  });
+}
+
+}  // namespace adcore::python

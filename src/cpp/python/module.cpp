@@ -1,0 +1,119 @@
+// The extension module adcore._core.
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "base/interpreter.h"
+#include "base/thread_pool.h"
+#include "ops/random.h"
+#include "python/bindings.h"
+#include "python/object.h"
+
+namespace py = pybind11;
+
+namespace adcore::python {
+
+PyObject* dtype_named(const char* name);
+
+namespace {
+
+Dims dims_of(const py::handle& o, const char* op) { return dims_from(o.ptr(), op, "shape"); }
+
+py::object steal(PyObject* o) { return py::reinterpret_steal<py::object>(o); }
+
+py::object random_between(const py::object& shape, double low, double high, const py::object& dtype) {
+  const DType t = dtype_from(dtype.ptr(), "random_uniform");
+  const Tensor u = random_uniform(dims_of(shape, "random_uniform"), t);
+  return steal(wrap(u * (high - low) + low));
+}
+
+py::object random_gaussian(const py::object& shape, double mean, double sigma, const py::object& dtype) {
+  const DType t = dtype_from(dtype.ptr(), "random_normal");
+  return steal(wrap(random_normal(dims_of(shape, "random_normal"), t) * sigma + mean));
+}
+
+/// The rows of the op table for tests and reference pages: name, whether a derivative exists, elementwise, sample interval.
+py::list op_table() {
+  py::list rows;
+  int index = 0;
+  std::apply(
+      [&](const auto&... row) {
+        (rows.append(py::dict(py::arg("name") = std::string(row.name()), py::arg("arity") = std::remove_cvref_t<decltype(row)>::kArity,
+                              py::arg("differentiable") = elementwise_op(index++).kind != OpKind::Constant,
+                              py::arg("types") = static_cast<int>(row.types), py::arg("low") = row.sample.low,
+                              py::arg("high") = row.sample.high)),
+         ...);
+      },
+      kFormulas);
+  return rows;
+}
+
+const char* compiler() {
+#if defined(__clang__)
+  return "clang " __clang_version__;
+#else
+  return "gcc " __VERSION__;
+#endif
+}
+
+void connect_interpreter() {
+  interpreter.release = []() -> void* { return PyGILState_Check() ? PyEval_SaveThread() : nullptr; };
+  interpreter.acquire = [](void* state) { PyEval_RestoreThread(static_cast<PyThreadState*>(state)); };
+  interpreter.check_interrupt = [] {
+    if (PyErr_CheckSignals() < 0) throw PythonError{};
+  };
+}
+
+void check(int status) {
+  if (status < 0) throw py::error_already_set();
+}
+
+}  // namespace
+}  // namespace adcore::python
+
+PYBIND11_MODULE(_core, m) {
+  using namespace adcore;
+  using namespace adcore::python;
+  m.doc() = "The native core of adcore.";
+  if (!requested_isa_available()) {
+    throw py::import_error("ADCORE_ISA names an instruction set that this CPU or build does not have; unset it, or use one of baseline, avx2, avx512, neon.");
+  }
+  py::register_exception_translator([](std::exception_ptr e) {
+    if (!e) return;
+    try {
+      std::rethrow_exception(e);
+    } catch (const Error&) {
+      set_python_error();
+    } catch (const PythonError&) {
+    }
+  });
+  connect_interpreter();
+  check(init_dtype(m.ptr()));
+  check(init_tensor_type(m.ptr()));
+  check(init_parameter_type(m.ptr()));
+  check(init_functions(m.ptr()));
+  check(init_transforms(m.ptr()));
+  bind_optimizers(m);
+
+  m.attr("__version__") = ADCORE_VERSION;
+  m.def("dtype_named", [](const char* name) { return py::reinterpret_borrow<py::object>(python::dtype_named(name)); });
+  m.def("has_default_name", [](const py::object& p) {
+    return is_parameter(p.ptr()) && reinterpret_cast<ParameterObject*>(p.ptr())->has_default_name;
+  });
+  m.def("set_seed", &adcore::set_seed, py::arg("seed"));
+  m.def("get_seed", &adcore::get_seed);
+  m.def("set_num_threads", &adcore::set_num_threads, py::arg("n"));
+  m.def("get_num_threads", &adcore::num_threads);
+  m.def("random_uniform", random_between, py::arg("shape"), py::arg("low"), py::arg("high"), py::arg("dtype"));
+  m.def("random_normal", random_gaussian, py::arg("shape"), py::arg("mean"), py::arg("sigma"), py::arg("dtype"));
+  m.def("tree_map", [](const py::function& f, const py::object& tree) {
+    return steal(tree_map(tree.ptr(), [&](PyObject* leaf) { return f(py::reinterpret_borrow<py::object>(leaf)).release().ptr(); }));
+  }, py::arg("f"), py::arg("tree"));
+  m.def("op_table", op_table);
+  m.def("compiler", compiler);
+  m.def("isa", [] { return kernels().isa; });
+  m.def("isas", [] {
+    py::list names;
+    for (const Kernels* const* k = all_kernels(); *k; ++k) names.append((*k)->isa);
+    return names;
+  });
+}

@@ -1,0 +1,163 @@
+// The Python objects of the core and the conversions between them and tensors.
+//
+// Tensor and Parameter are hand-written heap types: number slots, vectorcall and a free list, because every op passes
+// through them. pybind11 binds the rest (module.cpp). Where to start reading: binary() in tensor_type.cpp.
+#pragma once
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "base/function_ref.h"
+#include "core/tape.h"
+#include "ops/functions.h"
+
+namespace adcore::python {
+
+struct TensorObject {
+  PyObject_HEAD
+  PyObject* weak_references;
+  Tensor value;
+};
+
+struct ParameterObject {
+  TensorObject base;
+  PyObject* dict;          // attributes of the user
+  PyObject* name;          // str
+  uint32_t number;         // process-wide; free numbers are used again
+  bool requires_grad;
+  bool has_default_name;
+};
+
+extern PyTypeObject* tensor_type;
+extern PyTypeObject* parameter_type;
+
+/// Makes the types and adds them to the module; -1 with a Python error set where that fails.
+int init_dtype(PyObject* module);
+int init_tensor_type(PyObject* module);
+int init_parameter_type(PyObject* module);
+int init_functions(PyObject* module);
+int init_transforms(PyObject* module);
+
+// ---- errors -----------------------------------------------------------------------------------------------------------
+
+/// Thrown where a Python error is set already.
+struct PythonError {};
+
+/// Turns the C++ exception in flight into a Python error. Call it in a catch block.
+void set_python_error() noexcept;
+
+/// Runs f, which returns a new reference; null with a Python error set where it throws.
+template <class F>
+PyObject* guarded(F&& f) noexcept {
+  try {
+    return f();
+  } catch (...) {
+    set_python_error();
+    return nullptr;
+  }
+}
+template <class F>
+int guarded_int(F&& f) noexcept {
+  try {
+    return f();
+  } catch (...) {
+    set_python_error();
+    return -1;
+  }
+}
+
+/// A new reference, or throws where the call that made it failed.
+inline PyObject* checked(PyObject* o) {
+  if (!o) throw PythonError{};
+  return o;
+}
+
+/// Owns one reference.
+class Owned {
+ public:
+  Owned() noexcept : o_(nullptr) {}
+  explicit Owned(PyObject* o) noexcept : o_(o) {}
+  Owned(Owned&& other) noexcept : o_(other.o_) { other.o_ = nullptr; }
+  Owned& operator=(Owned other) noexcept {
+    std::swap(o_, other.o_);
+    return *this;
+  }
+  ~Owned() { Py_XDECREF(o_); }
+  static Owned copy(PyObject* o) noexcept {
+    Py_XINCREF(o);
+    return Owned(o);
+  }
+  PyObject* get() const noexcept { return o_; }
+  PyObject* release() noexcept { return std::exchange(o_, nullptr); }
+  explicit operator bool() const noexcept { return o_ != nullptr; }
+
+ private:
+  PyObject* o_;
+};
+
+// ---- tensors ------------------------------------------------------------------------------------------------------------
+
+inline bool is_tensor(PyObject* o) noexcept {
+  return Py_TYPE(o) == tensor_type || Py_TYPE(o) == parameter_type || PyType_IsSubtype(Py_TYPE(o), tensor_type);
+}
+inline bool is_parameter(PyObject* o) noexcept {
+  return Py_TYPE(o) == parameter_type || (Py_TYPE(o) != tensor_type && PyType_IsSubtype(Py_TYPE(o), parameter_type));
+}
+inline Tensor& value_of(PyObject* o) noexcept { return reinterpret_cast<TensorObject*>(o)->value; }
+
+/// A new Tensor object that holds no value yet.
+TensorObject* new_tensor();
+inline PyObject* wrap(Tensor value) {
+  TensorObject* o = new_tensor();
+  o->value = std::move(value);
+  return reinterpret_cast<PyObject*>(o);
+}
+
+/// The slot of a tensor object on the live tape.
+inline Slot slot_of(PyObject* o, const Tape* tape) noexcept {
+  if (!tape) return 0;
+  if (Py_TYPE(o) != tensor_type && is_parameter(o)) return tape->parameter_slot(reinterpret_cast<ParameterObject*>(o)->number);
+  return tape->slot_of(value_of(o));
+}
+inline Operand operand_of(PyObject* o, const Tape* tape) noexcept { return {&value_of(o), slot_of(o, tape)}; }
+/// The value with its place on the live tape.
+Tensor tracked_value(PyObject* o);
+
+/// Puts another value into a tensor object. For a Parameter the slot goes to the live tape.
+void assign(PyObject* cell, Tensor value);
+
+// ---- conversions ----------------------------------------------------------------------------------------------------------
+
+/// A tensor with data of its own from a Tensor, number, NumPy array or other buffer, or nested sequences of these.
+Tensor tensor_from(PyObject* data, const DType* dtype);
+/// A tensor on the memory of a writable C-contiguous array.
+Tensor share_array(PyObject* array);
+/// True for Python and NumPy numbers (bool included).
+bool is_number(PyObject* o) noexcept;
+/// A number as scalar beside `like`: it never widens a tensor.
+Tensor number_beside(PyObject* number, const Tensor& like);
+/// A number as a tensor of its own.
+Tensor number_alone(PyObject* number);
+
+DType dtype_from(PyObject* o, const char* op);
+PyObject* dtype_object(DType t) noexcept;  // borrowed
+Dims dims_from(PyObject* o, const char* op, const char* parameter);
+PyObject* shape_tuple(const Dims& shape);
+
+// ---- indexing (indexing.cpp) ------------------------------------------------------------------------------------------------
+
+PyObject* get_item(PyObject* self, PyObject* key);
+int set_item(PyObject* self, PyObject* key, PyObject* value);
+
+// ---- trees (tree.cpp) -------------------------------------------------------------------------------------------------------
+
+/// Rebuilds nested tuples, named tuples, lists, dicts and dataclasses with f applied to every leaf. f gets a borrowed reference
+/// and returns a new one.
+PyObject* tree_map(PyObject* tree, FunctionRef<PyObject*(PyObject*)> f);
+/// Calls f on every leaf.
+void tree_visit(PyObject* tree, FunctionRef<void(PyObject*)> f);
+
+/// The package's Python function `name` of module `module`: imported when first used. Borrowed.
+PyObject* python_function(const char* module, const char* name);
+
+}  // namespace adcore::python

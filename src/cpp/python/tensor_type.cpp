@@ -1,0 +1,506 @@
+// The Python type Tensor: a cell that holds one value. Operators enter here and go straight to apply().
+//
+// Start reading at binary(). What is not on the path of an op (printing, pickling, tolist) is Python: adcore/_tensor.py.
+#include "python/function.h"
+#include "python/object.h"
+
+#include <structmember.h>
+
+namespace adcore::python {
+
+PyTypeObject* tensor_type = nullptr;
+
+namespace {
+
+// ---- life of an object -------------------------------------------------------------------------------------------------
+
+constexpr int kFreeObjects = 256;
+TensorObject* free_objects[kFreeObjects];
+int free_count = 0;  // guarded by the interpreter's lock
+
+void tensor_dealloc(PyObject* self) {
+  auto* o = reinterpret_cast<TensorObject*>(self);
+  if (o->weak_references) PyObject_ClearWeakRefs(self);
+  PyTypeObject* type = Py_TYPE(self);
+  o->value.~Tensor();
+  if (type == tensor_type && free_count < kFreeObjects) {
+    free_objects[free_count++] = o;
+  } else {
+    type->tp_free(self);
+  }
+  Py_DECREF(type);
+}
+
+}  // namespace
+
+TensorObject* new_tensor() {
+  TensorObject* o;
+  if (free_count > 0) {
+    o = free_objects[--free_count];
+    PyObject_Init(reinterpret_cast<PyObject*>(o), tensor_type);
+  } else {
+    o = PyObject_New(TensorObject, tensor_type);
+    if (!o) throw std::bad_alloc();
+  }
+  o->weak_references = nullptr;
+  new (&o->value) Tensor;
+  return o;
+}
+
+Tensor tracked_value(PyObject* o) {
+  const Tape* tape = context().tape;
+  Tensor t = value_of(o);
+  const Slot slot = slot_of(o, tape);
+  t.set_ref({slot ? tape->id() : 0, slot});
+  return t;
+}
+
+void assign(PyObject* cell, Tensor value) {
+  if (!is_parameter(cell)) {
+    value_of(cell) = std::move(value);
+    return;
+  }
+  const uint32_t number = reinterpret_cast<ParameterObject*>(cell)->number;
+  if (Tape* tape = context().tape) tape->set_parameter_slot(number, tape->slot_of(value));
+  value.set_ref({});
+  value_of(cell) = std::move(value);
+}
+
+// ---- operators ---------------------------------------------------------------------------------------------------------------
+
+namespace {
+
+bool is_array(PyObject* o) { return PyObject_CheckBuffer(o) && !PyBytes_Check(o) && !PyByteArray_Check(o); }
+
+/// The other side of an operator as an operand; false where Python should try something else.
+bool operand_beside(PyObject* o, const Tensor& like, const Op& op, Tensor& converted, Operand& out) {
+  if (is_number(o)) {
+    converted = number_beside(o, like);
+  } else if (PyList_Check(o) || PyTuple_Check(o)) {
+    converted = tensor_from(o, nullptr);
+  } else {
+    // Returning NotImplemented would let NumPy compute the result and drop the derivative.
+    if (is_array(o)) fail(ErrorKind::Type, op.name, ": a NumPy array is not a Tensor; wrap it: Tensor(array).");
+    return false;
+  }
+  out = {&converted, 0};
+  return true;
+}
+
+void check_divisor(const Op& op, const Tensor& divisor, const Tensor& dividend) {
+  if (is_float(divisor.dtype()) || is_float(dividend.dtype())) return;
+  const Tensor zero = map("equal", divisor.detached(), scalar(int64_t{0}, divisor.dtype()));
+  if (divisor.size() && item(amax(zero)) != 0) fail(ErrorKind::ZeroDivision, op.name, ": integer division by zero.");
+}
+
+}  // namespace
+
+const int kFloorDivRow = formula_index("floor_div"), kFloorModRow = formula_index("floor_mod");
+
+PyObject* apply_elementwise(const Op& op, const Operand* operands, int count) {
+  if (count == 2 && (op.row == kFloorDivRow || op.row == kFloorModRow)) check_divisor(op, *operands[1].value, *operands[0].value);
+  TensorObject* result = new_tensor();
+  try {
+    apply(op, operands, count, {}, &result->value);
+  } catch (...) {
+    Py_DECREF(result);
+    throw;
+  }
+  return reinterpret_cast<PyObject*>(result);
+}
+
+namespace {
+
+PyObject* binary_impl(const Op& op, PyObject* a, PyObject* b) {
+  const Tape* tape = context().tape;
+  Operand operands[2];
+  Tensor converted;
+  const bool left = is_tensor(a), right = is_tensor(b);
+  if (left) operands[0] = operand_of(a, tape);
+  if (right) operands[1] = operand_of(b, tape);
+  if ((!left && !operand_beside(a, value_of(b), op, converted, operands[0])) ||
+      (!right && !operand_beside(b, value_of(a), op, converted, operands[1]))) {
+    Py_RETURN_NOTIMPLEMENTED;
+  }
+  return apply_elementwise(op, operands, 2);
+}
+
+template <int Row>
+PyObject* binary(PyObject* a, PyObject* b) {
+  return guarded([&] { return binary_impl(elementwise_op(Row), a, b); });
+}
+
+constexpr int row(const char* name) { return formula_index(name); }
+
+template <int Row>
+PyObject* unary(PyObject* a) {
+  return guarded([&] {
+    const Operand operand = operand_of(a, context().tape);
+    return apply_elementwise(elementwise_op(Row), &operand, 1);
+  });
+}
+
+/// t += u: the cell gets a new value of the same shape and dtype; a Parameter gives a plain Tensor, as with +.
+template <int Row>
+PyObject* in_place(PyObject* a, PyObject* b) {
+  return guarded([&]() -> PyObject* {
+    const Op& op = elementwise_op(Row);
+    Owned result(binary_impl(op, a, b));
+    if (result.get() == Py_NotImplemented || is_parameter(a)) return result.release();
+    const Tensor &old = value_of(a), &fresh = value_of(result.get());
+    if (!(old.shape() == fresh.shape()) || old.dtype() != fresh.dtype()) {
+      fail(old.dtype() == fresh.dtype() ? ErrorKind::Value : ErrorKind::Type, op.name, ": the result, ", to_string(fresh.shape()), " ",
+           name_of(fresh.dtype()), ", does not fit in place of ", to_string(old.shape()), " ", name_of(old.dtype()), ".");
+    }
+    assign(a, fresh);
+    Py_INCREF(a);
+    return a;
+  });
+}
+
+PyObject* power(PyObject* a, PyObject* b, PyObject* modulo) {
+  if (modulo != Py_None) {
+    PyErr_SetString(PyExc_TypeError, "pow: a third argument is not possible with tensors.");
+    return nullptr;
+  }
+  return guarded([&] { return power_of(a, b); });
+}
+
+PyObject* matrix_multiply(PyObject* a, PyObject* b) {
+  return guarded([&]() -> PyObject* {
+    if (!is_tensor(a) || !is_tensor(b)) {
+      PyObject* other = is_tensor(a) ? b : a;
+      fail(ErrorKind::Type, "matmul: both operands must be tensors, got ", Py_TYPE(other)->tp_name, ".");
+    }
+    return wrap(matmul(tracked_value(a), tracked_value(b)));
+  });
+}
+
+PyObject* absolute(PyObject* a) { return unary<row("abs")>(a); }
+PyObject* positive(PyObject* a) {
+  return guarded([&] { return wrap(tracked_value(a)); });
+}
+PyObject* invert(PyObject* a) {
+  return guarded([&] {
+    const Tensor t = tracked_value(a);
+    if (t.dtype() == DType::Bool) return wrap(map("logical_not", t));
+    if (is_float(t.dtype())) fail(ErrorKind::Type, "invert: works on integers and bool, got ", name_of(t.dtype()), ".");
+    return wrap(map("sub", scalar(int64_t{-1}, t.dtype()), t));  // two's complement: ~x = -1 - x
+  });
+}
+
+PyObject* compare(PyObject* a, PyObject* b, int how) {
+  static constexpr int kRows[] = {row("less"), row("less_equal"), row("equal"), row("not_equal"), row("greater"), row("greater_equal")};
+  return guarded([&]() -> PyObject* {
+    if (!is_tensor(b) && !is_number(b) && !(is_array(b))) Py_RETURN_NOTIMPLEMENTED;
+    return binary_impl(elementwise_op(kRows[how]), a, b);
+  });
+}
+
+// ---- numbers -----------------------------------------------------------------------------------------------------------------
+
+double single(const Tensor& t, const char* what) {
+  if (t.size() != 1) {
+    fail(ErrorKind::Value, what, ": needs a tensor of one element, this one has ", t.size(), " (shape ", to_string(t.shape()), ").");
+  }
+  return item(t);
+}
+
+int as_bool(PyObject* self) {
+  return guarded_int([&] { return single(value_of(self), "bool") != 0 ? 1 : 0; });
+}
+
+/// The one element as a Python number, exactly.
+PyObject* python_number(const Tensor& t) {
+  if (is_float(t.dtype())) return checked(PyFloat_FromDouble(item(t)));
+  int64_t v = 0;
+  copy_to(t, &v, DType::Int64);
+  if (t.dtype() == DType::Bool) return checked(PyBool_FromLong(v != 0));
+  return checked(t.dtype() == DType::UInt64 ? PyLong_FromUnsignedLongLong(static_cast<uint64_t>(v)) : PyLong_FromLongLong(v));
+}
+
+PyObject* as_float(PyObject* self) {
+  return guarded([&] { return checked(PyFloat_FromDouble(single(value_of(self), "float"))); });
+}
+PyObject* as_int(PyObject* self) {
+  return guarded([&] {
+    const Tensor& t = value_of(self);
+    const double v = single(t, "int");
+    return is_float(t.dtype()) ? checked(PyLong_FromDouble(v)) : checked(PyNumber_Long(Owned(python_number(t)).get()));
+  });
+}
+PyObject* as_index(PyObject* self) {
+  return guarded([&] {
+    const Tensor& t = value_of(self);
+    if (!is_integer(t.dtype())) fail(ErrorKind::Type, "index: a tensor of ", name_of(t.dtype()), " is not an integer.");
+    single(t, "index");
+    return python_number(t);
+  });
+}
+PyObject* tensor_item(PyObject* self, PyObject*) {
+  return guarded([&] {
+    single(value_of(self), "item");
+    return python_number(value_of(self));
+  });
+}
+
+// ---- sequence ------------------------------------------------------------------------------------------------------------------
+
+Py_ssize_t length(PyObject* self) {
+  const Tensor& t = value_of(self);
+  if (t.rank()) return t.shape()[0];
+  PyErr_SetString(PyExc_TypeError, "len: a tensor without axes has no length.");
+  return -1;
+}
+PyObject* sequence_item(PyObject* self, Py_ssize_t i) {
+  // The sequence protocol has added the length to a negative index already.
+  const Owned key(PyLong_FromSsize_t(i));
+  return key ? get_item(self, key.get()) : nullptr;
+}
+PyObject* iterate(PyObject* self) {
+  if (value_of(self).rank()) return PySeqIter_New(self);
+  PyErr_SetString(PyExc_TypeError, "iter: a tensor without axes has nothing to iterate over.");
+  return nullptr;
+}
+int contains(PyObject* self, PyObject* element) {
+  const Owned equal(PyObject_RichCompare(self, element, Py_EQ));
+  if (!equal) return -1;
+  if (!is_tensor(equal.get())) return PyObject_IsTrue(equal.get());
+  return guarded_int([&] {
+    const Tensor hits = value_of(equal.get());
+    return hits.size() && item(amax(hits)) != 0 ? 1 : 0;
+  });
+}
+
+// ---- attributes ------------------------------------------------------------------------------------------------------------------
+
+PyObject* get_shape(PyObject* self, void*) {
+  return guarded([&] { return shape_tuple(value_of(self).shape()); });
+}
+PyObject* get_dtype(PyObject* self, void*) { return Py_NewRef(dtype_object(value_of(self).dtype())); }
+PyObject* get_ndim(PyObject* self, void*) { return PyLong_FromLong(value_of(self).rank()); }
+PyObject* get_size(PyObject* self, void*) { return PyLong_FromLongLong(value_of(self).size()); }
+PyObject* get_itemsize(PyObject* self, void*) { return PyLong_FromSize_t(size_of(value_of(self).dtype())); }
+PyObject* get_nbytes(PyObject* self, void*) {
+  const Tensor& t = value_of(self);
+  return PyLong_FromLongLong(t.size() * static_cast<int64_t>(size_of(t.dtype())));
+}
+PyObject* get_strides(PyObject* self, void*) {
+  return guarded([&] {
+    Dims strides = value_of(self).strides();
+    for (int i = 0; i < strides.size(); ++i) strides[i] *= static_cast<int64_t>(size_of(value_of(self).dtype()));
+    return shape_tuple(strides);
+  });
+}
+PyObject* get_transposed(PyObject* self, void*) {
+  return guarded([&] {
+    const Tensor t = tracked_value(self);
+    Dims order;
+    for (int i = t.rank() - 1; i >= 0; --i) order.push_back(i);
+    return wrap(permute(t, order));
+  });
+}
+PyObject* get_matrix_transposed(PyObject* self, void*) {
+  return guarded([&] { return wrap(swap_axes(tracked_value(self), -1, -2)); });
+}
+
+PyObject* is_contiguous(PyObject* self, PyObject*) { return PyBool_FromLong(value_of(self).contiguous()); }
+PyObject* contiguous(PyObject* self, PyObject*) {
+  return guarded([&] {
+    const Tensor t = tracked_value(self);
+    return wrap(t.contiguous() ? t : slice_set(full(t.shape(), int64_t{0}, t.dtype()), t, whole(t.shape())));
+  });
+}
+PyObject* tensor_copy(PyObject* self, PyObject*) {
+  return guarded([&] { return wrap(tracked_value(self)); });  // values are immutable: a cell of its own is a copy
+}
+PyObject* tensor_assign(PyObject* self, PyObject* value) {
+  return guarded([&]() -> PyObject* {
+    if (!is_tensor(value)) fail(ErrorKind::Type, "assign: the value must be a Tensor, got ", Py_TYPE(value)->tp_name, ".");
+    assign(self, tracked_value(value));
+    return Py_NewRef(self);
+  });
+}
+
+// ---- memory: exported without a copy, read-only --------------------------------------------------------------------------------
+
+struct Export {
+  BufferRef buffer;
+  Py_ssize_t shape[kMaxRank];
+  Py_ssize_t strides[kMaxRank];
+};
+
+const char* format_of(DType t) {
+  constexpr const char* kFormats[kDTypeCount] = {"?", "B", "b", "H", "h", "I", "i", "Q", "q", "e", nullptr, "f", "d"};
+  return kFormats[static_cast<int>(t)];
+}
+
+int get_buffer(PyObject* self, Py_buffer* view, int flags) {
+  view->obj = nullptr;
+  const Tensor& t = value_of(self);
+  const char* problem = nullptr;
+  if (flags & PyBUF_WRITABLE) problem = "a Tensor's memory is read-only; copy it to change it.";
+  if (!format_of(t.dtype())) problem = "bfloat16 has no buffer format; convert it to float32.";
+  if ((flags & PyBUF_STRIDES) != PyBUF_STRIDES && !t.contiguous()) problem = "this Tensor is not contiguous; ask for strides.";
+  if (problem) {
+    PyErr_SetString(PyExc_BufferError, problem);
+    return -1;
+  }
+  auto* held = new (std::nothrow) Export{t.buffer(), {}, {}};
+  if (!held) {
+    PyErr_NoMemory();
+    return -1;
+  }
+  const auto item_size = static_cast<Py_ssize_t>(size_of(t.dtype()));
+  for (int i = 0; i < t.rank(); ++i) {
+    held->shape[i] = t.shape()[i];
+    held->strides[i] = t.strides()[i] * item_size;
+  }
+  view->buf = const_cast<void*>(t.data());
+  view->obj = Py_NewRef(self);
+  view->len = t.size() * item_size;
+  view->itemsize = item_size;
+  view->readonly = 1;
+  view->ndim = t.rank();
+  view->format = flags & PyBUF_FORMAT ? const_cast<char*>(format_of(t.dtype())) : nullptr;
+  view->shape = flags & PyBUF_ND ? held->shape : nullptr;
+  view->strides = (flags & PyBUF_STRIDES) == PyBUF_STRIDES ? held->strides : nullptr;
+  view->suboffsets = nullptr;
+  view->internal = held;
+  return 0;
+}
+void release_buffer(PyObject*, Py_buffer* view) { delete static_cast<Export*>(view->internal); }
+
+// ---- construction ----------------------------------------------------------------------------------------------------------------
+
+PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
+  static const char* names[] = {"input_data", "dtype", "shape", "init", "const_arg", nullptr};
+  PyObject *data = nullptr, *dtype = Py_None, *shape = Py_None, *init = Py_None, *const_arg = Py_None;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOOOO:Tensor", const_cast<char**>(names), &data, &dtype, &shape, &init, &const_arg)) {
+    return nullptr;
+  }
+  return guarded([&]() -> PyObject* {
+    Tensor value;
+    if (init != Py_None) {
+      if (shape == Py_None) fail(ErrorKind::Value, "Tensor: init needs a shape.");
+      PyObject* make = python_function("adcore.common.initializer", "initializer");
+      const Owned made(checked(PyObject_CallFunctionObjArgs(make, init, shape, dtype == Py_None ? dtype_object(DType::Float32) : dtype, nullptr)));
+      value = value_of(made.get()).detached();
+    } else {
+      if (!data) fail(ErrorKind::Type, "Tensor: needs data, or a shape with init.");
+      DType t = DType::Float32;
+      if (dtype != Py_None) t = dtype_from(dtype, "Tensor");
+      value = tensor_from(data, dtype == Py_None ? nullptr : &t);
+      if (is_tensor(data) && dtype == Py_None) value = tracked_value(data);
+    }
+    if (type == tensor_type) return wrap(std::move(value));
+    PyObject* self = checked(type->tp_alloc(type, 0));
+    new (&value_of(self)) Tensor(std::move(value));
+    return self;
+  });
+}
+
+PyObject* from_numpy(PyObject*, PyObject* array) {
+  return guarded([&] {
+    if (!PyObject_CheckBuffer(array)) fail(ErrorKind::Type, "from_numpy: needs a NumPy array, got ", Py_TYPE(array)->tp_name, ".");
+    return wrap(share_array(array));
+  });
+}
+
+PyMethodDef kMethods[] = {
+    {"item", tensor_item, METH_NOARGS, "item($self, /)\n--\n\nThe one element as a Python number."},
+    {"is_contiguous", is_contiguous, METH_NOARGS, "is_contiguous($self, /)\n--\n\nTrue where the elements lie in memory in order of the indices."},
+    {"contiguous", contiguous, METH_NOARGS, "contiguous($self, /)\n--\n\nThe same values, lying in memory in order of the indices."},
+    {"copy", tensor_copy, METH_NOARGS, "copy($self, /)\n--\n\nA Tensor of its own with the same values."},
+    {"clone", tensor_copy, METH_NOARGS, "clone($self, /)\n--\n\nA Tensor of its own with the same values."},
+    {"__copy__", tensor_copy, METH_NOARGS, nullptr},
+    {"_assign", tensor_assign, METH_O, nullptr},
+    {"from_numpy", from_numpy, METH_O | METH_STATIC, "from_numpy(array, /)\n--\n\nA Tensor that shares the memory of a writable array: changes of the array show."},
+    {nullptr, nullptr, 0, nullptr}};
+
+PyGetSetDef kGetSet[] = {
+    {"shape", get_shape, nullptr, "Sizes of the axes, a tuple.", nullptr},
+    {"dtype", get_dtype, nullptr, "Element type.", nullptr},
+    {"ndim", get_ndim, nullptr, "Number of axes.", nullptr},
+    {"size", get_size, nullptr, "Number of elements.", nullptr},
+    {"itemsize", get_itemsize, nullptr, "Bytes of one element.", nullptr},
+    {"nbytes", get_nbytes, nullptr, "Bytes of all elements.", nullptr},
+    {"strides", get_strides, nullptr, "Bytes from one element to the next along each axis.", nullptr},
+    {"T", get_transposed, nullptr, "The axes reversed.", nullptr},
+    {"mT", get_matrix_transposed, nullptr, "The last two axes exchanged.", nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
+
+PyMemberDef kMembers[] = {{"__weaklistoffset__", T_PYSSIZET, offsetof(TensorObject, weak_references), READONLY, nullptr},
+                          {nullptr, 0, 0, 0, nullptr}};
+
+template <class F>
+void* pointer(F* f) {
+  return reinterpret_cast<void*>(f);
+}
+
+PyType_Slot kSlots[] = {
+    {Py_tp_doc, const_cast<char*>(
+         "Tensor(input_data=None, dtype=None, shape=None, init=None, const_arg=False)\n--\n\n"
+         "An array of numbers that can be differentiated.\n\n"
+         "Parameters\n----------\n"
+         "input_data : number, sequence, numpy.ndarray or Tensor\n"
+         "    Copied. Python floats become float32, ints int64; arrays keep their dtype.\n"
+         "dtype : dtype, optional\n    Converts the data.\n"
+         "shape, init : tuple of int and initializer, optional\n    Instead of data: see adcore.common.initializer.\n\n"
+         "Raises\n------\nTypeError\n    For data that is no array of numbers.\n\n"
+         "Examples\n--------\n>>> from adcore import Tensor\n>>> Tensor([[1.0, 2.0], [3.0, 4.0]]).sum(0)\n"
+         "Tensor(shape=[2], dtype=Float32, value= [ 4.00000000e+00,  6.00000000e+00])\n")},
+    {Py_tp_new, pointer(tensor_new)},
+    {Py_tp_dealloc, pointer(tensor_dealloc)},
+    {Py_tp_methods, kMethods},
+    {Py_tp_getset, kGetSet},
+    {Py_tp_members, kMembers},
+    {Py_tp_richcompare, pointer(compare)},
+    {Py_tp_hash, pointer(PyObject_HashNotImplemented)},
+    {Py_tp_iter, pointer(iterate)},
+    {Py_nb_add, pointer(binary<row("add")>)},
+    {Py_nb_subtract, pointer(binary<row("sub")>)},
+    {Py_nb_multiply, pointer(binary<row("mul")>)},
+    {Py_nb_true_divide, pointer(binary<row("div")>)},
+    {Py_nb_floor_divide, pointer(binary<row("floor_div")>)},
+    {Py_nb_remainder, pointer(binary<row("floor_mod")>)},
+    {Py_nb_power, pointer(power)},
+    {Py_nb_matrix_multiply, pointer(matrix_multiply)},
+    {Py_nb_and, pointer(binary<row("bitwise_and")>)},
+    {Py_nb_or, pointer(binary<row("bitwise_or")>)},
+    {Py_nb_xor, pointer(binary<row("bitwise_xor")>)},
+    {Py_nb_negative, pointer(unary<row("neg")>)},
+    {Py_nb_positive, pointer(positive)},
+    {Py_nb_absolute, pointer(absolute)},
+    {Py_nb_invert, pointer(invert)},
+    {Py_nb_inplace_add, pointer(in_place<row("add")>)},
+    {Py_nb_inplace_subtract, pointer(in_place<row("sub")>)},
+    {Py_nb_inplace_multiply, pointer(in_place<row("mul")>)},
+    {Py_nb_inplace_true_divide, pointer(in_place<row("div")>)},
+    {Py_nb_bool, pointer(as_bool)},
+    {Py_nb_float, pointer(as_float)},
+    {Py_nb_int, pointer(as_int)},
+    {Py_nb_index, pointer(as_index)},
+    {Py_sq_length, pointer(length)},
+    {Py_sq_item, pointer(sequence_item)},
+    {Py_sq_contains, pointer(contains)},
+    {Py_mp_length, pointer(length)},
+    {Py_mp_subscript, pointer(get_item)},
+    {Py_mp_ass_subscript, pointer(set_item)},
+    {Py_bf_getbuffer, pointer(get_buffer)},
+    {Py_bf_releasebuffer, pointer(release_buffer)},
+    {0, nullptr}};
+
+PyType_Spec kSpec{"adcore.Tensor", sizeof(TensorObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, kSlots};
+
+}  // namespace
+
+int init_tensor_type(PyObject* module) {
+  tensor_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&kSpec));
+  if (!tensor_type) return -1;
+  // Equality compares elements, so a tensor is hashed by identity, as MindSpore does.
+  tensor_type->tp_hash = PyBaseObject_Type.tp_hash;
+  return PyModule_AddObjectRef(module, "Tensor", reinterpret_cast<PyObject*>(tensor_type));
+}
+
+}  // namespace adcore::python

@@ -1,0 +1,98 @@
+// Containers of tensors: nested tuples, named tuples, lists, dicts, dataclasses. Anything else is a leaf.
+#include "python/object.h"
+
+namespace adcore::python {
+namespace {
+
+class Depth {
+ public:
+  Depth() {
+    if (Py_EnterRecursiveCall(" while walking nested containers of tensors")) throw PythonError{};
+  }
+  ~Depth() { Py_LeaveRecursiveCall(); }
+};
+
+/// The fields of a dataclass instance, or an empty reference.
+Owned dataclass_fields(PyObject* o) {
+  if (is_tensor(o) || PyType_Check(o) || PyCallable_Check(o)) return Owned();
+  Owned fields(PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(o)), "__dataclass_fields__"));
+  if (!fields) PyErr_Clear();
+  return fields && PyDict_Check(fields.get()) ? std::move(fields) : Owned();
+}
+
+PyObject* map_tuple(PyObject* tree, FunctionRef<PyObject*(PyObject*)> f) {
+  const Py_ssize_t n = PyTuple_GET_SIZE(tree);
+  Owned out(checked(PyTuple_New(n)));
+  for (Py_ssize_t i = 0; i < n; ++i) PyTuple_SET_ITEM(out.get(), i, checked(tree_map(PyTuple_GET_ITEM(tree, i), f)));
+  if (PyTuple_CheckExact(tree)) return out.release();
+  PyObject* type = reinterpret_cast<PyObject*>(Py_TYPE(tree));
+  if (PyObject_HasAttrString(type, "_fields")) return checked(PyObject_CallObject(type, out.get()));
+  return out.release();  // another subclass of tuple, such as ParameterTuple: its elements may not fit it any more
+}
+
+PyObject* map_list(PyObject* tree, FunctionRef<PyObject*(PyObject*)> f) {
+  Owned out(checked(PyList_New(0)));
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(tree); ++i) {
+    const Owned item(checked(tree_map(PyList_GET_ITEM(tree, i), f)));
+    if (PyList_Append(out.get(), item.get()) < 0) throw PythonError{};
+  }
+  return out.release();
+}
+
+PyObject* map_dict(PyObject* tree, FunctionRef<PyObject*(PyObject*)> f) {
+  Owned out(checked(PyDict_New()));
+  PyObject *key, *value;
+  for (Py_ssize_t i = 0; PyDict_Next(tree, &i, &key, &value);) {
+    const Owned mapped(checked(tree_map(value, f)));
+    if (PyDict_SetItem(out.get(), key, mapped.get()) < 0) throw PythonError{};
+  }
+  return out.release();
+}
+
+PyObject* map_dataclass(PyObject* tree, PyObject* fields, FunctionRef<PyObject*(PyObject*)> f) {
+  const Owned copy_module(checked(PyImport_ImportModule("copy")));
+  Owned out(checked(PyObject_CallMethod(copy_module.get(), "copy", "O", tree)));
+  PyObject *name, *unused;
+  for (Py_ssize_t i = 0; PyDict_Next(fields, &i, &name, &unused);) {
+    const Owned value(checked(PyObject_GetAttr(tree, name)));
+    const Owned mapped(checked(tree_map(value.get(), f)));
+    // As dataclasses do for frozen instances: past the class's own __setattr__.
+    if (PyObject_GenericSetAttr(out.get(), name, mapped.get()) < 0) throw PythonError{};
+  }
+  return out.release();
+}
+
+}  // namespace
+
+PyObject* tree_map(PyObject* tree, FunctionRef<PyObject*(PyObject*)> f) {
+  if (is_tensor(tree)) return f(tree);
+  const Depth depth;
+  if (PyTuple_Check(tree)) return map_tuple(tree, f);
+  if (PyList_Check(tree)) return map_list(tree, f);
+  if (PyDict_Check(tree)) return map_dict(tree, f);
+  if (const Owned fields = dataclass_fields(tree)) return map_dataclass(tree, fields.get(), f);
+  return f(tree);
+}
+
+void tree_visit(PyObject* tree, FunctionRef<void(PyObject*)> f) {
+  if (is_tensor(tree)) return f(tree);
+  const Depth depth;
+  if (PyTuple_Check(tree)) {
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tree); ++i) tree_visit(PyTuple_GET_ITEM(tree, i), f);
+  } else if (PyList_Check(tree)) {
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(tree); ++i) tree_visit(PyList_GET_ITEM(tree, i), f);
+  } else if (PyDict_Check(tree)) {
+    PyObject *key, *value;
+    for (Py_ssize_t i = 0; PyDict_Next(tree, &i, &key, &value);) tree_visit(value, f);
+  } else if (const Owned fields = dataclass_fields(tree)) {
+    PyObject *name, *unused;
+    for (Py_ssize_t i = 0; PyDict_Next(fields.get(), &i, &name, &unused);) {
+      const Owned value(checked(PyObject_GetAttr(tree, name)));
+      tree_visit(value.get(), f);
+    }
+  } else {
+    f(tree);
+  }
+}
+
+}  // namespace adcore::python

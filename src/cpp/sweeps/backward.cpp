@@ -1,0 +1,146 @@
+// Data: one adjoint per slot of the level, as an index into a pool of live tensors, so that an idle slot costs 4 bytes.
+// Each adjoint is read once, by the statement that wrote its slot, and freed there. Start reading at run().
+#include "sweeps/backward.h"
+
+#include <memory>
+#include <vector>
+
+#include "base/interpreter.h"
+#include "ops/functions.h"
+
+namespace adcore {
+
+struct Backward::Adjoints {
+  std::vector<uint32_t> index;   // by slot - first; kNone: nothing reached it
+  std::vector<Tensor> pool;
+  std::vector<uint32_t> free;    // places of the pool
+  std::vector<uint8_t> active;   // by slot - first
+
+  void put(uint32_t at, Tensor t) {
+    if (free.empty()) {
+      index[at] = static_cast<uint32_t>(pool.size());
+      pool.push_back(std::move(t));
+    } else {
+      index[at] = free.back();
+      pool[free.back()] = std::move(t);
+      free.pop_back();
+    }
+  }
+  Tensor take(uint32_t at) {
+    Tensor t = std::move(pool[index[at]]);
+    free.push_back(index[at]);
+    index[at] = kNone;
+    return t;
+  }
+};
+
+namespace {
+
+/// Adjoints of this thread that are not in use: their memory is kept for the next sweep.
+thread_local std::vector<std::unique_ptr<Backward::Adjoints>> idle;
+
+Backward::Adjoints* take_idle() {
+  if (idle.empty()) return new Backward::Adjoints;
+  Backward::Adjoints* a = idle.back().release();
+  idle.pop_back();
+  return a;
+}
+
+constexpr uint32_t kInterruptEvery = 4096;  // statements
+
+}  // namespace
+
+Backward::Backward(Level& level)
+    : level_(level),
+      adjoints_(*take_idle()),
+      recording_(!level.outermost()),
+      all_active_(level.outermost() && level.tape().levels_seen == 1) {
+  level.close();
+  adjoints_.index.assign(level.tape().slot_count() - level.first_slot(), kNone);
+}
+
+Backward::~Backward() {
+  adjoints_.pool.clear();
+  adjoints_.free.clear();
+  constexpr size_t kKeep = size_t{1} << 20;
+  if (adjoints_.index.capacity() > kKeep) {
+    delete &adjoints_;
+  } else {
+    idle.emplace_back(&adjoints_);
+  }
+}
+
+void Backward::seed(const Tensor& output, Tensor cotangent) {
+  const Slot slot = level_.tape().slot_of(output);
+  if (slot >= level_.first_slot()) accumulate(slot, std::move(cotangent));
+}
+
+bool Backward::is_active(const void* sweep, Slot slot) {
+  const auto& self = *static_cast<const Backward*>(sweep);
+  if (self.all_active_) return true;
+  return slot >= self.level_.first_slot() && self.adjoints_.active[slot - self.level_.first_slot()];
+}
+
+void Backward::give(void* sweep, const Pullback& p, int k, Tensor cotangent) {
+  const Dims shape = p.in_shape(k);
+  if (!(cotangent.shape() == shape)) cotangent = sum_to(cotangent, shape);
+  if (cotangent.dtype() != p.in_dtype(k)) cotangent = cast(cotangent, p.in_dtype(k));
+  static_cast<Backward*>(sweep)->accumulate(p.slot(k), std::move(cotangent));
+}
+
+void Backward::accumulate(Slot slot, Tensor cotangent) {
+  const uint32_t at = slot - level_.first_slot();
+  if (adjoints_.index[at] == kNone) {
+    adjoints_.put(at, std::move(cotangent));
+    return;
+  }
+  Tensor& held = adjoints_.pool[adjoints_.index[at]];
+  const Compute compute = compute_of(held.dtype());
+  if (!recording_ && held.exclusively_owned() && held.dtype() == storage_of(compute) && cotangent.dtype() == held.dtype() &&
+      cotangent.contiguous()) {
+    static const int kAdd = formula_index("add");
+    const void* in[] = {held.data(), cotangent.data()};
+    kernels().elementwise[kAdd].map[static_cast<int>(compute)](in, held.mutable_data(), held.size(), 0);
+  } else {
+    held = held + cotangent;
+  }
+}
+
+void Backward::mark_active(std::span<const Slot> inputs) {
+  const Tape& tape = level_.tape();
+  auto& active = adjoints_.active;
+  active.assign(tape.slot_count() - level_.first_slot(), 0);
+  for (Slot s : inputs) active[s - level_.first_slot()] = 1;
+  for (uint32_t i = level_.begin(); i < level_.end(); ++i) {
+    const Statement& s = tape.statement(i);
+    bool any = false;
+    for (int k = 0; k < s.arg_count && !any; ++k) {
+      const Slot slot = tape.arg(s, k).slot;
+      any = slot >= level_.first_slot() && active[slot - level_.first_slot()];
+    }
+    active[s.out - level_.first_slot()] = any;
+  }
+}
+
+void Backward::run(std::span<const Slot> inputs) {
+  if (!all_active_) mark_active(inputs);
+  Tape& tape = level_.tape();
+  for (uint32_t i = level_.end(); i-- > level_.begin();) {
+    const Statement s = tape.statement(i);
+    const uint32_t at = s.out - level_.first_slot();
+    if (adjoints_.index[at] != kNone && is_active(this, s.out)) {
+      Pullback p(tape, s, adjoints_.take(at), recording_, is_active, give, this);
+      s.op->vjp(p);
+    }
+    if (!recording_) tape.release_from(i);
+    if (i % kInterruptEvery == 0 && interpreter.check_interrupt) interpreter.check_interrupt();
+  }
+}
+
+Tensor Backward::cotangent(Slot slot, const Tensor& input) const {
+  const uint32_t at = slot - level_.first_slot();
+  if (slot < level_.first_slot() || adjoints_.index[at] == kNone) return zeros_like(input);
+  return adjoints_.pool[adjoints_.index[at]];
+}
+
+}  // namespace adcore

@@ -1,0 +1,41 @@
+// Reverse mode: down the list with transposed rules.
+#pragma once
+
+#include <span>
+
+#include "core/tape.h"
+
+namespace adcore {
+
+/// The cotangents of a closed level's inputs, given those of its outputs.
+class Backward {
+ public:
+  explicit Backward(Level& level);
+  ~Backward();
+  Backward(const Backward&) = delete;
+  Backward& operator=(const Backward&) = delete;
+
+  /// Adds a cotangent of an output. Outputs that do not depend on the level's inputs are passed over.
+  void seed(const Tensor& output, Tensor cotangent);
+
+  /// Sweeps. `inputs` are the slots whose cotangents will be asked for. Called once.
+  void run(std::span<const Slot> inputs);
+
+  /// The cotangent at an input's slot; zeros like `input` where nothing reached it.
+  Tensor cotangent(Slot slot, const Tensor& input) const;
+
+  struct Adjoints;
+
+ private:
+  static bool is_active(const void* sweep, Slot slot);
+  static void give(void* sweep, const Pullback& p, int k, Tensor cotangent);
+  void accumulate(Slot slot, Tensor cotangent);
+  void mark_active(std::span<const Slot> inputs);
+
+  Level& level_;
+  Adjoints& adjoints_;
+  bool recording_;
+  bool all_active_;
+};
+
+}  // namespace adcore

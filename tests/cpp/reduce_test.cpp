@@ -1,0 +1,380 @@
+// Reductions and scans against plain loops (in long double where rounding matters), on every instruction set.
+#include <iterator>
+
+#include "kernel_cases.h"
+
+namespace adcore {
+namespace {
+
+using namespace testing;
+
+template <class T>
+const ReduceKernels& kernels_of(const Kernels& k) {
+  constexpr Compute kCompute = std::is_same_v<T, float>     ? Compute::F32
+                               : std::is_same_v<T, double>  ? Compute::F64
+                               : std::is_same_v<T, int64_t> ? Compute::I64
+                                                            : Compute::U64;
+  return k.reduce[static_cast<int>(kCompute)];
+}
+
+struct Shape {
+  int64_t outer, n, inner;
+  int64_t size() const { return outer * n * inner; }
+};
+doctest::String toString(const Shape& s) {
+  return doctest::toString(s.outer) + " x " + doctest::toString(s.n) + " x " + doctest::toString(s.inner);
+}
+
+// Rows, columns and both; 1, odd, prime, one around the packs, leaves, panels and folds of every instruction set.
+std::vector<Shape> shapes() {
+  std::vector<Shape> all;
+  for (int64_t n : {1,   2,   3,   4,   5,   7,   8,   9,   15,   16,   17,   31,   33,   63,   64,
+                    65,  127, 129, 255, 256, 257, 511, 513, 1023, 1025, 2047, 2048, 2049, 4097, 10007}) {
+    all.push_back({1, n, 1});
+    all.push_back({1, n, 2});
+    all.push_back({1, n, 3});
+  }
+  for (int64_t inner : {4, 5, 8, 13, 16, 17, 31, 32, 63, 64, 65, 127, 128, 129, 255, 256, 257, 600}) {
+    for (int64_t n : {1, 2, 3, 7, 8, 15, 16, 17, 33, 130}) all.push_back({1, n, inner});
+  }
+  const Shape mixed[] = {{2, 3, 4}, {3, 17, 1}, {20, 5, 1}, {5, 1, 7}, {17, 40, 9}, {3, 33, 300}, {40, 2, 2}, {1, 1, 1}};
+  all.insert(all.end(), std::begin(mixed), std::end(mixed));
+  return all;
+}
+
+constexpr int kGuard = 3;  // elements behind the result that must stay as they are
+
+template <class T, class Fn, class Out = T>
+std::vector<Out> run(Fn fn, const std::vector<T>& x, Shape s, Out fill = Out(77)) {
+  const auto results = static_cast<size_t>(s.outer * s.inner);
+  std::vector<Out> y(results + kGuard, fill);
+  fn(x.data(), y.data(), s.outer, s.n, s.inner);
+  for (size_t i = results; i < y.size(); ++i) REQUIRE(y[i] == fill);
+  y.resize(results);
+  return y;
+}
+
+/// visit(o, j, column) with the n elements that make result (o, j).
+template <class T, class Visit>
+void for_columns(const std::vector<T>& x, Shape s, Visit visit) {
+  std::vector<T> column(static_cast<size_t>(s.n));
+  for (int64_t o = 0; o < s.outer; ++o) {
+    for (int64_t j = 0; j < s.inner; ++j) {
+      for (int64_t i = 0; i < s.n; ++i) {
+        column[static_cast<size_t>(i)] = x[static_cast<size_t>((o * s.n + i) * s.inner + j)];
+      }
+      visit(static_cast<size_t>(o * s.inner + j), column);
+    }
+  }
+}
+
+struct Exact {
+  long double sum = 0, size = 0;
+};
+template <class T>
+Exact exact_sum(const std::vector<T>& v) {
+  Exact e;
+  for (T x : v) e.sum += x, e.size += std::fabs(static_cast<long double>(x));
+  return e;
+}
+
+/// Every element passes through at most log2(n) + 22 roundings. The last term is the rounding of the long double
+/// itself.
+template <class T>
+long double sum_bound(int64_t terms, long double size) {
+  const long double u = kUnit<T>, wide = std::numeric_limits<long double>::epsilon(), n = terms;
+  return size * ((std::log2(n) + 22) * u * (1 + 100 * u) + n * wide);
+}
+
+template <class T>
+void check_sums(const std::vector<T>& x, Shape s) {
+  CAPTURE(s);
+  on_every_isa([&](const Kernels& k) {
+    const std::vector<T> y = run(kernels_of<T>(k).sum, x, s);
+    for_columns(x, s, [&](size_t at, const std::vector<T>& column) {
+      const Exact e = exact_sum(column);
+      const long double error = std::fabs(static_cast<long double>(y[at]) - e.sum);
+      if (!(error <= sum_bound<T>(s.n, e.size))) FAIL_CHECK("sum ", at, " is off by ", static_cast<double>(error));
+    });
+  });
+}
+
+TEST_CASE_TEMPLATE("sums of any shape stay within the pairwise bound", T, float, double) {
+  for (Shape s : shapes()) {
+    check_sums(random_values<T>(s.size(), -1, 1), s);
+    check_sums(random_values<T>(s.size(), 0, 1, 2), s);
+  }
+}
+
+TEST_CASE_TEMPLATE("a million equal terms: a running sum breaks the bound, the kernel keeps it", T, float, double) {
+  for (Shape s : {Shape{1, 1000003, 1}, {1, 1000003, 2}, {1, 1000003, 40}}) {
+    const std::vector<T> x(static_cast<size_t>(s.size()), T(0.1));
+    check_sums(x, s);
+  }
+  const std::vector<T> x(1000003, T(0.1));
+  T running = 0;
+  for (T v : x) running += v;
+  const Exact e = exact_sum(x);
+  CHECK(std::fabs(static_cast<long double>(running) - e.sum) > 10 * sum_bound<T>(1000003, e.size));
+}
+
+TEST_CASE_TEMPLATE("sums of small whole numbers are exact, in every type", T, float, double, int64_t, uint64_t) {
+  for (Shape s : shapes()) {
+    CAPTURE(s);
+    std::vector<T> x(static_cast<size_t>(s.size()));
+    for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<T>((i * 7919) % 101);
+    on_every_isa([&](const Kernels& k) {
+      const std::vector<T> y = run(kernels_of<T>(k).sum, x, s);
+      for_columns(x, s, [&](size_t at, const std::vector<T>& column) {
+        T sum = 0;
+        for (T v : column) sum += v;
+        if (y[at] != sum) FAIL_CHECK("sum ", at, ": ", y[at], " is not ", sum);
+      });
+    });
+  }
+}
+
+TEST_CASE_TEMPLATE("integer sums and products wrap", T, int64_t, uint64_t) {
+  for (Shape s : shapes()) {
+    CAPTURE(s);
+    std::vector<T> x = random_values<T>(s.size(), 0, 0);
+    std::vector<T> odd = x;
+    for (T& v : odd) v |= 1;  // products of these never become 0
+    on_every_isa([&](const Kernels& k) {
+      const std::vector<T> sums = run(kernels_of<T>(k).sum, x, s), products = run(kernels_of<T>(k).prod, odd, s);
+      for_columns(x, s, [&](size_t at, const std::vector<T>& column) {
+        uint64_t sum = 0;
+        for (T v : column) sum += static_cast<uint64_t>(v);
+        if (static_cast<uint64_t>(sums[at]) != sum) FAIL_CHECK("sum ", at);
+      });
+      for_columns(odd, s, [&](size_t at, const std::vector<T>& column) {
+        uint64_t product = 1;
+        for (T v : column) product *= static_cast<uint64_t>(v);
+        if (static_cast<uint64_t>(products[at]) != product) FAIL_CHECK("product ", at);
+      });
+    });
+  }
+}
+
+TEST_CASE_TEMPLATE("products: at most one rounding per factor", T, float, double) {
+  for (Shape s : shapes()) {
+    CAPTURE(s);
+    const double spread = 20.0 / static_cast<double>(s.n + 20);  // the product stays in range
+    const std::vector<T> x = random_values<T>(s.size(), 1 - spread / 2, 1 + spread / 2);
+    on_every_isa([&](const Kernels& k) {
+      const std::vector<T> y = run(kernels_of<T>(k).prod, x, s);
+      for_columns(x, s, [&](size_t at, const std::vector<T>& column) {
+        long double product = 1;
+        for (T v : column) product *= v;
+        const long double bound = static_cast<long double>(s.n - 1) * kUnit<T> * 1.01L * product;
+        if (!(std::fabs(y[at] - product) <= bound)) FAIL_CHECK("product ", at);
+      });
+    });
+  }
+}
+
+TEST_CASE_TEMPLATE("an empty axis: sum 0, product 1; no result, no access", T, float, double, int64_t, uint64_t) {
+  on_every_isa([](const Kernels& k) {
+    const ReduceKernels& r = kernels_of<T>(k);
+    for (int64_t inner : {1, 3, 300}) {
+      for (T v : run(r.sum, std::vector<T>(), {2, 0, inner})) {
+        CHECK(v == 0);
+        if constexpr (std::is_floating_point_v<T>) CHECK(!std::signbit(v));
+      }
+      for (T v : run(r.prod, std::vector<T>(), {2, 0, inner})) CHECK(v == 1);
+    }
+    for (Shape s : {Shape{0, 3, 1}, {0, 3, 5}, {2, 3, 0}, {0, 0, 0}}) {
+      for (auto fn : {r.sum, r.prod, r.max, r.min}) CHECK(run(fn, std::vector<T>(), s).empty());
+      for (auto fn : {r.argmax, r.argmin}) CHECK(run(fn, std::vector<T>(), s, int64_t{7}).empty());
+      for (bool reverse : {false, true}) r.cumsum(nullptr, nullptr, s.outer, s.n, s.inner, reverse);
+    }
+  });
+}
+
+TEST_CASE_TEMPLATE("sums with inf, NaN and denormals at any place", T, float, double) {
+  for (Shape s : {Shape{1, 3, 1}, {1, 40, 1}, {1, 301, 1}, {1, 37, 3}, {1, 19, 21}, {2, 18, 70}}) {
+    CAPTURE(s);
+    const auto sum_with = [&](const Kernels& k, int64_t at, T value, T rest) {
+      std::vector<T> x(static_cast<size_t>(s.size()), rest);
+      for (int64_t j = 0; j < s.inner; ++j) x[static_cast<size_t>(at * s.inner + j)] = value;
+      return run(kernels_of<T>(k).sum, x, s)[static_cast<size_t>(s.inner - 1)];
+    };
+    on_every_isa([&](const Kernels& k) {
+      const T tiny = std::numeric_limits<T>::denorm_min();
+      for (int64_t i = 0; i < s.n; ++i) {
+        if (sum_with(k, i, kInf<T>, 1) != kInf<T>) FAIL_CHECK("inf at ", i);
+        if (sum_with(k, i, -kInf<T>, 1) != -kInf<T>) FAIL_CHECK("-inf at ", i);
+        if (!std::isnan(sum_with(k, i, kNaN<T>, 1))) FAIL_CHECK("NaN at ", i);
+        if (!std::isnan(sum_with(k, i, -kInf<T>, kInf<T>))) FAIL_CHECK("inf - inf at ", i);
+        if (sum_with(k, i, 2 * tiny, tiny) != static_cast<T>(s.n + 1) * tiny) FAIL_CHECK("denormals at ", i);
+      }
+    });
+  }
+}
+
+// ---- extrema --------------------------------------------------------------------------------------------------------
+
+template <class T>
+struct Place {
+  T value;
+  int64_t index;
+};
+
+/// The first extremum, or the first NaN. sign 1: max, -1: min.
+template <class T>
+Place<T> extremum(const std::vector<T>& v, int sign) {
+  Place<T> best{v[0], 0};
+  for (size_t i = 1; i < v.size(); ++i) {
+    if (best.value != best.value) break;
+    const bool better = sign > 0 ? v[i] > best.value : v[i] < best.value;
+    if (better || v[i] != v[i]) best = {v[i], static_cast<int64_t>(i)};
+  }
+  return best;
+}
+
+template <class T>
+void check_extrema(const std::vector<T>& x, Shape s) {
+  CAPTURE(s);
+  on_every_isa([&](const Kernels& k) {
+    const ReduceKernels& r = kernels_of<T>(k);
+    const std::vector<T> highest = run(r.max, x, s), lowest = run(r.min, x, s);
+    const std::vector<int64_t> argmax = run(r.argmax, x, s, int64_t{-5}), argmin = run(r.argmin, x, s, int64_t{-5});
+    for_columns(x, s, [&](size_t at, const std::vector<T>& column) {
+      const Place<T> high = extremum(column, 1), low = extremum(column, -1);
+      if (!same_value(highest[at], high.value)) FAIL_CHECK("max ", at);
+      if (!same_value(lowest[at], low.value)) FAIL_CHECK("min ", at);
+      if (argmax[at] != high.index) FAIL_CHECK("argmax ", at, ": ", argmax[at], " is not ", high.index);
+      if (argmin[at] != low.index) FAIL_CHECK("argmin ", at, ": ", argmin[at], " is not ", low.index);
+    });
+  });
+}
+
+TEST_CASE_TEMPLATE("max, min, argmax, argmin of any shape", T, float, double, int64_t, uint64_t) {
+  for (Shape s : shapes()) {
+    check_extrema(random_values<T>(s.size(), -5, 5), s);
+    std::vector<T> ties(static_cast<size_t>(s.size()));  // few values: the first of many equal ones counts
+    for (size_t i = 0; i < ties.size(); ++i) ties[i] = static_cast<T>((i * 7919) % 3);
+    check_extrema(ties, s);
+  }
+  check_extrema(std::vector<T>(5000, std::numeric_limits<T>::max()), {1, 5000, 1});
+  check_extrema(std::vector<T>(5000, std::numeric_limits<T>::lowest()), {1, 5000, 1});
+}
+
+TEST_CASE_TEMPLATE("extrema: NaN wins wherever it stands, the first one; infinities are values", T, float, double) {
+  for (Shape s : {Shape{1, 1, 1}, {1, 5, 1}, {1, 67, 1}, {1, 9, 3}, {1, 37, 5}, {1, 5, 70}}) {
+    for (int64_t i = 0; i < s.size(); ++i) {
+      std::vector<T> x = random_values<T>(s.size(), -1, 1);
+      x[static_cast<size_t>(i)] = kNaN<T>;
+      check_extrema(x, s);
+      x[static_cast<size_t>(s.size() - 1)] = -kNaN<T>;
+      x[0] = kInf<T>;
+      check_extrema(x, s);
+    }
+  }
+  for (T value : {kInf<T>, -kInf<T>, kNaN<T>, T(0)}) {
+    for (Shape s : {Shape{1, 3000, 1}, {1, 77, 3}, {2, 5, 40}}) {
+      check_extrema(std::vector<T>(static_cast<size_t>(s.size()), value), s);
+    }
+  }
+  std::vector<T> late(20000, T(1));  // beyond the first blocks
+  late[15000] = late[17000] = 2;
+  check_extrema(late, {1, 20000, 1});
+  late[16000] = kNaN<T>;
+  check_extrema(late, {1, 20000, 1});
+}
+
+TEST_CASE("argmax takes zeros of both signs as equal") {
+  const std::vector<float> x = {-0.0f, 0.0f, -0.0f};
+  check_extrema(x, {1, 3, 1});
+  check_extrema(x, {3, 1, 1});
+}
+
+// ---- cumsum ---------------------------------------------------------------------------------------------------------
+
+template <class T>
+std::vector<T> cumsum(const Kernels& k, const std::vector<T>& x, Shape s, bool reverse) {
+  std::vector<T> y(x.size() + kGuard, T(77));
+  kernels_of<T>(k).cumsum(x.data(), y.data(), s.outer, s.n, s.inner, reverse);
+  for (size_t i = x.size(); i < y.size(); ++i) REQUIRE(y[i] == T(77));
+  y.resize(x.size());
+  return y;
+}
+
+/// next(sum so far, element) makes the wanted sums; close(got, wanted) judges.
+template <class T, class Wide, class Add, class Close>
+void check_cumsum(const std::vector<T>& x, Shape s, Add add, Close close) {
+  CAPTURE(s);
+  on_every_isa([&](const Kernels& k) {
+    for (bool reverse : {false, true}) {
+      CAPTURE(reverse);
+      const std::vector<T> y = cumsum(k, x, s, reverse);
+      for (int64_t o = 0; o < s.outer; ++o) {
+        for (int64_t j = 0; j < s.inner; ++j) {
+          Wide sum = 0;
+          for (int64_t i = 0; i < s.n; ++i) {
+            const int64_t row = reverse ? s.n - 1 - i : i;
+            const auto at = static_cast<size_t>((o * s.n + row) * s.inner + j);
+            sum = add(sum, x[at]);
+            if (!close(y[at], sum)) FAIL_CHECK("at ", at);
+          }
+        }
+      }
+    }
+  });
+}
+
+TEST_CASE_TEMPLATE("cumsum of integers wraps", T, int64_t, uint64_t) {
+  for (Shape s : shapes()) {
+    check_cumsum<T, uint64_t>(
+        random_values<T>(s.size(), 0, 0), s, [](uint64_t sum, T x) { return sum + static_cast<uint64_t>(x); },
+        [](T got, uint64_t want) { return static_cast<uint64_t>(got) == want; });
+  }
+}
+
+TEST_CASE_TEMPLATE("cumsum of floats: one rounding, and the square of it per term", T, float, double) {
+  const auto check = [](const std::vector<T>& x, Shape s) {
+    const double n = static_cast<double>(s.n), u = kUnit<T>;
+    long double size = 0;
+    for (T v : x) size = std::fmax(size, std::fabs(static_cast<long double>(v)));
+    // sum|x| <= n * max|x|: the compensation leaves n^2 u^2 sum|x|, the long double reference n * 2^-64 sum|x|.
+    const long double rest = n * size * (2 * n * n * u * u + n * 0x1p-64);
+    check_cumsum<T, long double>(
+        x, s, [](long double sum, T v) { return sum + v; },
+        [=](T got, long double want) { return std::fabs(got - want) <= 1.01L * u * std::fabs(want) + rest; });
+  };
+  for (Shape s : shapes()) check(random_values<T>(s.size(), -1, 1), s);
+  // A running sum in T would be off by hundreds of roundings here.
+  check(std::vector<T>(20001, T(0.1)), {1, 20001, 1});
+  check(std::vector<T>(20001 * 35, T(0.1)), {1, 20001, 35});
+}
+
+TEST_CASE_TEMPLATE("cumsum: from an inf or NaN on, the sums are what IEEE says", T, float, double) {
+  for (int64_t inner : {1, 3, 70}) {
+    const Shape s{1, 6, inner};
+    std::vector<T> x;
+    for (T v : {T(1), kInf<T>, T(2), -kInf<T>, T(3), kNaN<T>}) x.insert(x.end(), static_cast<size_t>(inner), v);
+    check_cumsum<T, T>(x, s, [](T sum, T v) { return sum + v; }, [](T got, T want) { return same_value(got, want); });
+  }
+}
+
+// ---- threads --------------------------------------------------------------------------------------------------------
+
+TEST_CASE_TEMPLATE("the same bits at any number of threads", T, float, double) {
+  // Shapes large enough to be split: inside a row, over rows, inside columns, over panels, over both.
+  for (Shape s : {Shape{1, 2100007, 1}, {3, 700001, 1}, {1009, 2003, 1}, {1, 300007, 3}, {1, 70001, 30}, {1, 5003, 401},
+                  {67, 301, 103}, {2, 90001, 11}}) {
+    CAPTURE(s);
+    const std::vector<T> x = random_values<T>(s.size(), -1, 1);
+    on_every_isa([&](const Kernels& k) {
+      const ReduceKernels& r = kernels_of<T>(k);
+      for (auto fn : {r.sum, r.prod, r.max, r.min}) check_any_thread_count([&] { return run(fn, x, s); });
+      for (auto fn : {r.argmax, r.argmin}) check_any_thread_count([&] { return run(fn, x, s, int64_t{7}); });
+      check_any_thread_count([&] { return cumsum(k, x, s, false); });
+    });
+    check_sums(x, s);
+    check_extrema(x, s);
+  }
+}
+
+}  // namespace
+}  // namespace adcore

@@ -1,0 +1,101 @@
+"""What the documentation shows, runs; what is public, is documented with an example."""
+
+import doctest
+import inspect
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import adcore
+from adcore import Parameter, Tensor, nn, ops
+
+ROOT = Path(__file__).parents[2]
+MODULES = {"adcore": adcore, "adcore.ops": ops, "adcore.nn": nn}
+# What an example may use without importing it.
+NAMES = {"adcore": adcore, "np": np, "nn": nn, "ops": ops, "Parameter": Parameter, "Tensor": Tensor}
+
+
+def public():
+    """(name, object) of every public function and class, once each, under its first name."""
+    seen = {}
+    for module_name, module in MODULES.items():
+        for name in module.__all__:
+            value = getattr(module, name)
+            if inspect.isclass(value) or inspect.isroutine(value):
+                seen.setdefault(id(value), (f"{module_name}.{name}", value))
+    return list(seen.values())
+
+
+def methods():
+    """(name, object) of the public methods and properties that a public class defines itself."""
+    return [
+        (f"{owner}.{name}", value)
+        for owner, cls in public()
+        if inspect.isclass(cls)
+        for name, value in vars(cls).items()
+        if not name.startswith("_") and (inspect.isroutine(value) or inspect.isdatadescriptor(value))
+    ]
+
+
+def docstring(value):
+    return inspect.cleandoc(getattr(value, "__doc__", None) or "")
+
+
+PUBLIC = pytest.mark.parametrize("name, value", public(), ids=lambda v: v if isinstance(v, str) else "")
+
+
+@pytest.mark.parametrize("module", MODULES.values(), ids=MODULES)
+def test_all_lists_what_is_there(module):
+    assert len(set(module.__all__)) == len(module.__all__)
+    assert [n for n in module.__all__ if not hasattr(module, n)] == []
+    assert docstring(module)
+
+
+@PUBLIC
+def test_documented_with_an_example(name, value):
+    first, *rest = docstring(value).splitlines()
+    assert len(first) <= 120
+    assert any(line.lstrip().startswith(">>>") for line in rest), f"{name}: no example"
+
+
+def test_methods_are_documented():
+    assert [name for name, value in methods() if not docstring(value)] == []
+
+
+@pytest.mark.parametrize("name, value", public() + methods(), ids=lambda v: v if isinstance(v, str) else "")
+def test_examples_give_what_they_show(name, value):
+    example = doctest.DocTestParser().get_doctest(docstring(value), dict(NAMES), name, None, None)
+    report = []
+    adcore.set_seed(0)
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    failed, _ = runner.run(example, out=report.append)
+    assert not failed, "".join(report)
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
+def test_the_python_of_a_page_runs(page):
+    """The blocks of one page are one program."""
+    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
+    assert blocks
+    exec(compile("\n".join(blocks), page, "exec"), {"__name__": page})
+
+
+def test_both_languages_show_the_same_code():
+    english, chinese = (
+        re.findall(r"^```.*?^```", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
+        for page in ("README.md", "README.zh-CN.md")
+    )
+    assert english == chinese
+
+
+def pages():
+    folders = ("docs", "src", "examples", "benchmarks", "python")
+    return sorted([*ROOT.glob("*.md"), *(page for folder in folders for page in (ROOT / folder).rglob("*.md"))])
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(page):
+    targets = re.findall(r"\]\((?!\w+:)([^)#]+)", page.read_text())
+    assert [t for t in targets if not (page.parent / t).exists()] == []

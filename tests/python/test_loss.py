@@ -1,0 +1,145 @@
+"""The losses of nn against NumPy in float64, their options and errors. The ops behind them have tests of their own."""
+
+import numpy as np
+import pytest
+
+import adcore
+from adcore import Tensor, nn
+from helpers import check, check_grads, f32, t32
+
+RNG = np.random.default_rng(7)
+X = RNG.normal(size=(5, 3))
+Y = RNG.normal(size=(5, 3))
+P = RNG.uniform(0.05, 0.95, size=(5, 3))
+LABELS = RNG.integers(0, 2, size=(5, 3)).astype(np.float64)
+W = RNG.uniform(0.5, 2.0, size=(5, 3))
+W3 = RNG.uniform(0.5, 2.0, size=3)
+
+REDUCE = {"mean": np.mean, "sum": np.sum, "none": lambda x: x}
+REDUCTIONS = pytest.mark.parametrize("reduction", REDUCE)
+
+
+def compare(loss, expected, *args):
+    for dtype, rtol in ((adcore.float64, 1e-12), (adcore.float32, 2e-6)):
+        out = loss(*(Tensor(a, dtype) if a.dtype.kind == "f" else Tensor(a) for a in args))
+        assert out.dtype == dtype
+        np.testing.assert_allclose(out.asnumpy(), expected, rtol=rtol, atol=rtol)
+
+
+@REDUCTIONS
+def test_mse_and_l1(reduction):
+    compare(nn.MSELoss(reduction), REDUCE[reduction]((X - Y) ** 2), X, Y)
+    compare(nn.L1Loss(reduction=reduction), REDUCE[reduction](abs(X - Y)), X, Y)
+    compare(nn.MSELoss(reduction), REDUCE[reduction]((X - Y[0]) ** 2), X, Y[0])
+
+
+@REDUCTIONS
+def test_bce(reduction):
+    losses = -(LABELS * np.log(P) + (1 - LABELS) * np.log1p(-P))
+    compare(nn.BCELoss(reduction=reduction), REDUCE[reduction](losses), P, LABELS)
+    for dtype in (adcore.float64, adcore.float32):
+        loss = nn.BCELoss(Tensor(W, dtype), reduction)
+        out = loss(Tensor(P, dtype), Tensor(LABELS, dtype)).asnumpy()
+        np.testing.assert_allclose(out, REDUCE[reduction](W * losses), rtol=4e-6)
+
+
+@REDUCTIONS
+def test_c26_bce_with_logits(reduction):
+    losses = LABELS * np.logaddexp(0, -X) + (1 - LABELS) * np.logaddexp(0, X)
+    compare(nn.BCEWithLogitsLoss(reduction), REDUCE[reduction](losses), X, LABELS)
+    weighted = W * (LABELS * W3 * np.logaddexp(0, -X) + (1 - LABELS) * np.logaddexp(0, X))
+    loss = nn.BCEWithLogitsLoss(reduction, weight=Tensor(W), pos_weight=Tensor(W3))
+    out = loss(Tensor(X), Tensor(LABELS)).asnumpy()
+    np.testing.assert_allclose(out, REDUCE[reduction](weighted), rtol=1e-12)
+
+
+def test_c26_the_observed_values():
+    # Observed to five digits.
+    x, y = t32(1.0, -2.0, 3.0), t32(1.0, 0.0, 1.0)
+    check(nn.BCEWithLogitsLoss()(x, y), f32(0.16293, rtol=5e-5))
+    check(nn.BCEWithLogitsLoss("sum")(x, y), f32(0.48878, rtol=5e-5))
+    weighted = nn.BCEWithLogitsLoss("none", weight=t32(1.0, 2.0, 3.0), pos_weight=t32(2.0, 2.0, 2.0))
+    check(weighted(x, y), f32([0.62652, 0.25386, 0.29152], rtol=5e-5))
+    with pytest.raises(ValueError, match=r"\(3,\).*\(2,\)"):
+        nn.BCEWithLogitsLoss()(x, t32(1.0, 2.0))
+    with pytest.raises(TypeError):
+        nn.BCEWithLogitsLoss()(x.asnumpy(), y)
+    assert nn.BCEWithLogitsLoss().trainable_params() == []
+    assert repr(nn.BCEWithLogitsLoss()) == "BCEWithLogitsLoss()"
+
+
+def test_c28_the_observed_values():
+    logits = Tensor([[1.0, 2.0], [0.0, 1.0]], adcore.float32)
+    check(nn.CrossEntropyLoss()(logits, Tensor([0, 1], adcore.int32)), f32(0.81326, rtol=1e-5))
+    check(nn.MSELoss()(t32(1.0, 2.0), t32(3.0, 5.0)), f32(6.5))
+
+
+def log_softmax(x):
+    return x - np.log(np.exp(x).sum(axis=1, keepdims=True))
+
+
+@REDUCTIONS
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("weight", [None, W3])
+def test_cross_entropy_of_class_indices(reduction, smoothing, weight):
+    target = np.array([0, 2, 1, 2, 0])
+    keep = target != 1
+    w = np.ones(3) if weight is None else weight
+    log_p = log_softmax(X)
+    one_hot = np.eye(3)[target]
+    # Smoothing spreads over the classes, each with its own weight.
+    losses = keep * -((1 - smoothing) * (one_hot * w * log_p).sum(1) + smoothing / 3 * (w * log_p).sum(1))
+    expected = losses.sum() / (w[target] * keep).sum() if reduction == "mean" else REDUCE[reduction](losses)
+    for index in (np.int32, np.int64):
+        loss = nn.CrossEntropyLoss(None if weight is None else Tensor(weight), 1, reduction, smoothing)
+        out = loss(Tensor(X), Tensor(target.astype(index)))
+        np.testing.assert_allclose(out.asnumpy(), expected, rtol=1e-12)
+
+
+@REDUCTIONS
+def test_cross_entropy_of_probabilities(reduction):
+    q = P / P.sum(axis=1, keepdims=True)
+    losses = -(q * log_softmax(X)).sum(1)
+    compare(nn.CrossEntropyLoss(reduction=reduction), REDUCE[reduction](losses), X, q)
+
+
+@pytest.mark.parametrize(
+    "loss, target",
+    [
+        (nn.MSELoss(), Y),
+        (nn.BCEWithLogitsLoss(pos_weight=Tensor(W3)), LABELS),
+        (nn.CrossEntropyLoss(label_smoothing=0.1), np.array([0, 2, 1, 2, 0])),
+    ],
+    ids=lambda v: getattr(v, "cls_name", ""),
+)
+def test_gradients_of_losses(loss, target):
+    check_grads(lambda x: loss(x, Tensor(target)), [X], order=2)
+
+
+@pytest.mark.parametrize("cls", [nn.MSELoss, nn.L1Loss, nn.BCELoss, nn.BCEWithLogitsLoss, nn.CrossEntropyLoss])
+def test_an_unknown_reduction(cls):
+    for reduction in ("xx", None, 3, "Mean"):
+        with pytest.raises(ValueError, match=f"{cls.__name__}: reduction must be 'mean', 'sum' or 'none'"):
+            cls(reduction=reduction)
+
+
+@pytest.mark.parametrize("cls", [nn.BCELoss, nn.BCEWithLogitsLoss, nn.CrossEntropyLoss])
+def test_a_weight_must_be_a_tensor(cls):
+    with pytest.raises(TypeError, match="weight must be a Tensor or None, but got float"):
+        cls(weight=3.0)
+
+
+def test_options_of_cross_entropy():
+    for smoothing in (-0.1, 2.0, float("nan")):
+        with pytest.raises(ValueError, match=r"label_smoothing must be in \[0, 1\]"):
+            nn.CrossEntropyLoss(label_smoothing=smoothing)
+    with pytest.raises(TypeError, match="label_smoothing must be a float, but got str"):
+        nn.CrossEntropyLoss(label_smoothing="a")
+    with pytest.raises(TypeError, match="ignore_index must be an int, but got float"):
+        nn.CrossEntropyLoss(ignore_index=1.5)
+
+
+def test_shapes_that_do_not_broadcast():
+    for loss in (nn.MSELoss(), nn.L1Loss()):
+        with pytest.raises(ValueError, match=r"\(2,\).*\(3,\)"):
+            loss(t32(1.0, 2.0), t32(1.0, 2.0, 3.0))

@@ -1,0 +1,564 @@
+"""Laws of derivatives, looped over a table of op samples.
+
+Each sample is a differentiable call in float64. The laws: the first and the second derivative agree with finite
+differences at random, broadcast, strided and edge points; a gradient has the shape and dtype of its input; the sum
+of gradients is the gradient of the sum; value_and_grad computes the value of the plain call. Third orders of the
+structural ops: test_nested.py.
+"""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import adcore
+from adcore import Tensor, grad, ops, value_and_grad
+from helpers import TOLERANCE, array_of, check, check_grads, f32, t32
+from test_ops_values import ELSEWHERE, public_functions
+
+RNG = np.random.default_rng(23)
+
+
+def rows(*shape, low=-2.0, high=2.0):
+    return RNG.uniform(low, high, shape)
+
+
+def off(points, *shape, low=-2.0, high=2.0):
+    """Random numbers at least 0.1 away from the kinks at `points`."""
+    x = rows(*shape, low=low, high=high)
+    for p in points:
+        x = np.where(np.abs(x - p) < 0.1, x + np.where(x < p, -0.1, 0.1), x)
+    return x
+
+
+def separate(*shape):
+    """Numbers at least 0.15 apart."""
+    n = int(np.prod(shape))
+    return (RNG.permutation(n) * 0.15 - n * 0.07).reshape(shape)
+
+
+MASK = RNG.random((3, 4)) > 0.5
+INDEX = np.array([2, 0, 2])
+
+# Smooth elementwise functions of one argument: where they are sampled.
+UNARY = {
+    "exp": rows(3, 4),
+    "log": rows(3, 4, low=0.2),
+    "log1p": rows(3, 4, low=-0.7),
+    "expm1": rows(3, 4),
+    "sqrt": rows(3, 4, low=0.2),
+    "rsqrt": rows(3, 4, low=0.3),
+    "square": rows(3, 4),
+    "abs": off([0], 3, 4),
+    "sign": off([0], 3, 4),
+    "neg": rows(3, 4),
+    "sin": rows(3, 4),
+    "cos": rows(3, 4),
+    "tanh": rows(3, 4),
+    "sigmoid": rows(3, 4, low=-5, high=5),
+    "relu": off([0], 3, 4),
+    "relu6": off([0, 6], 3, 4, low=-3, high=9),
+    "leaky_relu": off([0], 3, 4),
+    "elu": off([0], 3, 4),
+    "selu": off([0], 3, 4),
+    "gelu": rows(3, 4),
+    "silu": rows(3, 4, low=-5, high=5),
+    "softplus": rows(3, 4, low=-5, high=5),
+    "erf": rows(3, 4),
+    "floor": off([-2, -1, 0, 1, 2], 3, 4, low=-1.8, high=1.8),
+    "ceil": off([-2, -1, 0, 1, 2], 3, 4, low=-1.8, high=1.8),
+    "round": off([-1.5, -0.5, 0.5, 1.5], 3, 4, low=-1.3, high=1.3),
+    "stop_gradient": None,
+    # names that adcore may or may not offer
+    "tan": rows(3, 4, low=-1, high=1),
+    "asin": rows(3, 4, low=-0.8, high=0.8),
+    "acos": rows(3, 4, low=-0.8, high=0.8),
+    "atan": rows(3, 4),
+    "sinh": rows(3, 4),
+    "cosh": rows(3, 4),
+    "asinh": rows(3, 4),
+    "acosh": rows(3, 4, low=1.3, high=3),
+    "atanh": rows(3, 4, low=-0.8, high=0.8),
+    "erfc": rows(3, 4),
+    "log2": rows(3, 4, low=0.2),
+    "log10": rows(3, 4, low=0.2),
+    "exp2": rows(3, 4),
+    "reciprocal": rows(3, 4, low=0.3),
+    "trunc": off([-2, -1, 0, 1, 2], 3, 4, low=-1.8, high=1.8),
+    "negative": rows(3, 4),
+    "absolute": off([0], 3, 4),
+    "hardtanh": off([-1, 1], 3, 4),
+    "hardswish": off([-3, 3], 3, 4, low=-4, high=4),
+    "hardsigmoid": off([-3, 3], 3, 4, low=-4, high=4),
+    "logsigmoid": rows(3, 4, low=-5, high=5),
+    "mish": rows(3, 4),
+    "softsign": off([0], 3, 4),
+    "tanhshrink": rows(3, 4),
+}
+
+BROADCASTS = [
+    ((3, 4), (3, 4)),
+    ((3, 4), (4,)),
+    ((3, 1), (1, 4)),
+    ((2, 1, 4), (3, 1)),
+    ((3, 4), ()),
+    ((), (2,)),
+    ((1,), (3, 1)),
+]
+
+BINARY = {
+    "add": (ops.add, -2.0, 2.0),
+    "sub": (ops.sub, -2.0, 2.0),
+    "mul": (ops.mul, -2.0, 2.0),
+    "div": (ops.div, 0.4, 2.0),
+    "pow": (ops.pow, 0.4, 2.0),
+}
+
+
+def optional(name, *args, **kwargs):
+    """A sample of an op that may not exist: [] or one row."""
+    return {name: (lambda x, *rest: getattr(ops, name)(x, *rest, **kwargs), list(args))} if hasattr(ops, name) else {}
+
+
+X, Y = rows(3, 4), rows(3, 4)
+UNIT, POSITIVE = rows(3, 4, low=0.15, high=0.85), rows(3, 4, low=0.3)
+
+# name -> (function of tensors, arrays); the name up to the first space is the op that the row covers.
+SAMPLES = {
+    "maximum": (ops.maximum, [off([0], 3, 4), np.zeros((3, 4))]),
+    "maximum broadcast": (ops.maximum, [separate(3, 4), np.array([0.03, -0.31, 0.47, 1.9])]),
+    "minimum": (ops.minimum, [off([0], 3, 4), np.zeros(4)]),
+    "where": (lambda x, y: ops.where(Tensor(MASK), x * y, y**2), [X, Y]),
+    "where broadcast": (lambda x, y: ops.where(Tensor(MASK), x, y), [rows(3, 1), rows(4)]),
+    "where scalar": (lambda x: ops.where(Tensor(MASK), x**2, 1.0), [X]),
+    "clamp": (lambda x: ops.clamp(x, -0.7, 1.1) ** 2, [off([-0.7, 1.1], 3, 4)]),
+    "clamp low": (lambda x: ops.clamp(x, -0.7) ** 2, [off([-0.7], 3, 4)]),
+    "clip": (lambda x: ops.clip(x, max=0.7) ** 2, [off([0.7], 3, 4)]),
+    "leaky_relu slope": (lambda x: ops.leaky_relu(x, 0.05), [off([0], 3, 4)]),
+    "elu alpha": (lambda x: ops.elu(x, 1.7), [off([0], 3, 4)]),
+    "gelu tanh": (lambda x: ops.gelu(x, approximate="tanh"), [X]),
+    "pow whole": (lambda x: ops.pow(x, 3), [X]),
+    "pow square": (lambda x: x**2, [X]),
+    "pow scalar base": (lambda x: 1.7**x, [X]),
+    "pow negative": (lambda x: x**-2, [POSITIVE]),
+    "sum": (ops.sum, [X]),
+    "sum axis": (lambda x: ops.sum(x**2, 1), [X]),
+    "sum axes": (lambda x: ops.sum(x**2, (0, -1), True), [rows(2, 3, 4)]),
+    "mean": (lambda x: ops.mean(x**2), [X]),
+    "mean axis": (lambda x: ops.mean(x**2, -1, True), [X]),
+    "prod": (ops.prod, [POSITIVE]),
+    "prod axis": (lambda x: ops.prod(x, 0, True), [X]),
+    "prod one zero": (ops.prod, [np.array([2.0, 0.0, 3.0])]),
+    "prod two zeros": (ops.prod, [np.array([2.0, 0.0, 3.0, 0.0])]),
+    "max": (lambda x: ops.max(x**3)[0], [separate(3, 4)]),
+    "max axis": (lambda x: ops.max(x**3, 1, True)[0], [separate(3, 4)]),
+    "min": (lambda x: ops.min(x**3, 0)[0], [separate(3, 4)]),
+    "amax": (lambda x: ops.amax(x**3, (0, 1)), [separate(3, 4)]),
+    "amax axis": (lambda x: ops.amax(x**3, 1), [separate(3, 4)]),
+    "amin": (lambda x: ops.amin(x**3, 0, True), [separate(3, 4)]),
+    "var": (ops.var, [X]),
+    "var axis": (lambda x: ops.var(x, 1, 1, True), [X]),
+    "std": (ops.std, [X]),
+    "std axis": (lambda x: ops.std(x, 0, 1), [X]),
+    "norm": (ops.norm, [X]),
+    "norm axis": (lambda x: ops.norm(x, dim=0), [X]),
+    "norm 1": (lambda x: ops.norm(x, 1, 1), [off([0], 3, 4)]),
+    "norm 3": (lambda x: ops.norm(x, 3, 1), [off([0], 3, 4)]),
+    "norm inf": (lambda x: ops.norm(x, float("inf"), 1), [separate(3, 4) + 3.0]),
+    "logsumexp": (lambda x: ops.logsumexp(x, 0), [X]),
+    "logsumexp large": (lambda x: ops.logsumexp(x * 300.0, 1) / 300.0, [separate(2, 3)]),
+    "softmax": (ops.softmax, [X]),
+    "softmax axis": (lambda x: ops.softmax(x, 0), [X]),
+    "log_softmax": (ops.log_softmax, [X]),
+    "log_softmax axis": (lambda x: ops.log_softmax(x, 1), [rows(2, 3, 2)]),
+    "cumsum": (lambda x: ops.cumsum(x**2, 0), [X]),
+    "cumsum last": (lambda x: ops.cumsum(x**2, -1), [rows(2, 3, 2)]),
+    "matmul": (ops.matmul, [X, rows(4, 2)]),
+    "bmm": (ops.bmm, [rows(2, 3, 2), rows(2, 2, 3)]),
+    "binary_cross_entropy_with_logits": (ops.binary_cross_entropy_with_logits, [3 * X, UNIT]),
+    "binary_cross_entropy_with_logits weights": (
+        lambda x, y, w, p: ops.binary_cross_entropy_with_logits(x, y, w, p, "sum"),
+        [3 * X, UNIT, POSITIVE[:, :1], POSITIVE[0]],
+    ),
+    "binary_cross_entropy": (ops.binary_cross_entropy, [UNIT, rows(3, 4, low=0.2, high=0.8)]),
+    "binary_cross_entropy weight": (
+        lambda x, y, w: ops.binary_cross_entropy(x, y, w, "none"),
+        [UNIT, rows(3, 4, low=0.2, high=0.8), POSITIVE],
+    ),
+    "cross_entropy": (lambda x: ops.cross_entropy(x, Tensor(INDEX)), [X]),
+    "cross_entropy weight": (lambda x, w: ops.cross_entropy(x, Tensor(INDEX), w), [X, POSITIVE[0]]),
+    "cross_entropy smoothed": (lambda x: ops.cross_entropy(x, Tensor(INDEX), label_smoothing=0.3), [X]),
+    "cross_entropy probabilities": (ops.cross_entropy, [X, UNIT]),
+    "cross_entropy weighted probabilities": (ops.cross_entropy, [X, UNIT, POSITIVE[0]]),
+    "cross_entropy images": (
+        lambda x: ops.cross_entropy(x, Tensor(np.array([[0, 1], [2, 2]])), reduction="none"),
+        [rows(2, 3, 2)],
+    ),
+    "mse_loss": (ops.mse_loss, [X, Y]),
+    "mse_loss broadcast": (lambda x, y: ops.mse_loss(x, y, "sum"), [X, rows(4)]),
+    "l1_loss": (ops.l1_loss, [X, X + np.where(MASK, 0.4, -0.4)]),
+    "reshape": (lambda x: ops.reshape(x, (2, 6)) ** 2, [X]),
+    "transpose": (lambda x: ops.transpose(x, (2, 0, 1)) ** 2, [rows(2, 3, 2)]),
+    "permute": (lambda x: ops.permute(x, (1, 2, 0)) ** 2, [rows(2, 3, 2)]),
+    "swapaxes": (lambda x: ops.swapaxes(x, 0, -1) ** 2, [rows(2, 3, 2)]),
+    "expand_dims": (lambda x: ops.expand_dims(x, 1) * x, [X]),
+    "squeeze": (lambda x: ops.squeeze(x) ** 2, [rows(3, 1, 2)]),
+    "broadcast_to": (lambda x: ops.broadcast_to(x, (2, 3, 4)) ** 2, [rows(3, 1)]),
+    "concat": (lambda x, y: ops.concat((x, y, x), 1) ** 2, [X, rows(3, 2)]),
+    "stack": (lambda x, y: ops.stack((x, y), 1) ** 2, [X, Y]),
+    "split": (lambda x: tuple(p**2 for p in ops.split(x, 3, 1)), [X]),
+    "split one part": (lambda x: ops.split(x, [1, 3], 1)[1] ** 2, [X]),
+    "tile": (lambda x: ops.tile(x, (2, 1, 2)) ** 2, [X]),
+    "flip": (lambda x: ops.flip(x, (0, 1)) * x, [X]),
+    "pad": (lambda x: ops.pad(x, (1, 0, 2, 1)) ** 2, [X]),
+    "pad crop": (lambda x: ops.pad(x, (-1, 2)) ** 2, [X]),
+    "cast": (lambda x: ops.cast(x, adcore.float64) ** 2, [X]),
+    "gather": (lambda x: ops.gather(x, Tensor(INDEX), 0) ** 2, [X]),
+    "gather twice": (lambda x: ops.gather(x, Tensor(np.array([[0, 3], [3, 3]])), 1) ** 2, [X]),
+    "index_select": (lambda x: ops.index_select(x, 1, Tensor(INDEX)) ** 2, [X]),
+    "assign": (lambda x: _assigned(x), [X]),
+    **optional("cat", X),
+    **optional("atan2", POSITIVE, POSITIVE + 0.2),
+    **optional("hypot", POSITIVE, POSITIVE + 0.2),
+    **optional("logaddexp", X, Y),
+    **optional("cumprod", POSITIVE, dim=1),
+    **optional("flatten", rows(2, 3, 2)),
+    **optional("ravel", X),
+    **optional("dot", rows(4), rows(4)),
+    **optional("outer", rows(4), rows(3)),
+    **optional("tril", X),
+    **optional("triu", X),
+    **optional("diag", rows(4)),
+    **optional("dense", X, rows(2, 4), rows(2)),
+    **optional("trace", X),
+    **optional("addmm", X, rows(3, 2), rows(2, 4)),
+    **optional("unsqueeze", X, dim=1),
+    **optional("t", X),
+    **optional("reciprocal", POSITIVE),
+}
+SAMPLES.pop("cat", None)
+
+
+def _assigned(x):
+    """Item assignment of rows and of masked elements: the old values go, the new ones count."""
+    y = x * 1
+    y[0] = x[1] * x[2]
+    y[Tensor(MASK)] = 2.0
+    y[:, ::2] *= x[:, 1::2]
+    return y * y
+
+
+# Ops whose result is a constant, that are covered by their synonym, or that have no tensor argument.
+NOT_SAMPLED = {
+    *ELSEWHERE - {"cast", "assign"},
+    *"equal not_equal greater greater_equal less less_equal eq ne gt ge lt le".split(),
+    *"logical_and logical_or logical_not logical_xor isnan isinf isfinite any all argmax argmin one_hot nonzero".split(),
+    *"bitwise_and bitwise_or bitwise_xor floor_divide floor_div".split(),
+    *"subtract multiply divide true_divide cat chunk unbind var_mean std_mean dropout fmax fmin".split(),
+    *"remainder floor_mod fmod masked_fill masked_select gather_elements repeat_interleave nll_loss".split(),
+}
+
+
+def test_every_public_function_has_a_sample():
+    sampled = {name.split()[0] for name in SAMPLES} | set(UNARY) | set(BINARY) | NOT_SAMPLED
+    missing = sorted(set(public_functions()) - sampled)
+    assert not missing, f"no derivative is checked of {missing}"
+
+
+ALL_UNARY = [name for name, x in UNARY.items() if x is not None and hasattr(ops, name)]
+
+
+@pytest.mark.parametrize("name", ALL_UNARY)
+def test_elementwise_functions(name):
+    check_grads(getattr(ops, name), [UNARY[name]], order=2, step=2.0**-7)
+
+
+@pytest.mark.parametrize("name", ALL_UNARY)
+def test_elementwise_functions_of_scalars_and_views(name):
+    op, x = getattr(ops, name), UNARY[name]
+    check_grads(op, [x[0, 0]], order=2, step=2.0**-7)
+    check_grads(lambda x: op(x[:, ::-2]) + op(x.T[1:3].T), [x], order=2, step=2.0**-7)
+
+
+@pytest.mark.parametrize("shapes", BROADCASTS, ids=str)
+@pytest.mark.parametrize("name", BINARY)
+def test_broadcasting_functions(name, shapes):
+    op, low, high = BINARY[name]
+    arrays = [rows(*shape, low=low, high=high) for shape in shapes]
+    check_grads(op, arrays, order=2)
+    check_grads(op, arrays[::-1], order=2)
+
+
+@pytest.mark.parametrize("name", BINARY)
+def test_both_arguments_the_same(name):
+    op, low, high = BINARY[name]
+    check_grads(lambda x: op(x, x), [rows(3, low=low, high=high)], order=2)
+    check_grads(lambda x: op(x, x.reshape(3, 1)), [rows(3, low=low, high=high)], order=2)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_samples(name):
+    f, arrays = SAMPLES[name]
+    check_grads(f, arrays, order=2)
+
+
+def float_samples():
+    yield from ((name, getattr(ops, name), [UNARY[name]]) for name in ALL_UNARY)
+    yield from ((name, op, [rows(3, 4, low=low), rows(4, low=low)]) for name, (op, low, _) in BINARY.items())
+    yield from ((name, f, arrays) for name, (f, arrays) in SAMPLES.items() if name != "cast")
+
+
+@pytest.mark.parametrize(("name", "f", "arrays"), list(float_samples()), ids=lambda v: v if isinstance(v, str) else "")
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_a_gradient_has_dtype_and_shape_of_its_input(name, f, arrays, dtype):
+    """In float32 also its value: the float64 gradient up to rounding."""
+    positions = tuple(range(len(arrays)))
+    args = [Tensor(a).astype(getattr(adcore, dtype)) for a in arrays]
+    gradients = grad(f, positions)(*args)
+    gradients = gradients if isinstance(gradients, tuple) else (gradients,)
+    for gradient, arg in zip(gradients, args, strict=True):
+        assert type(gradient) is Tensor and gradient.dtype == arg.dtype and gradient.shape == arg.shape
+        assert np.isfinite(array_of(gradient)).all()
+    if dtype != "float32":
+        return
+    exact = grad(f, positions)(*(a.astype(adcore.float64) for a in args))
+    exact = exact if isinstance(exact, tuple) else (exact,)
+    for gradient, expected in zip(gradients, exact, strict=True):
+        scale = max(1.0, np.abs(array_of(expected)).max(initial=0))
+        np.testing.assert_allclose(
+            array_of(gradient), array_of(expected), rtol=0, atol=scale * 20 * TOLERANCE["Float32"]
+        )
+
+
+@pytest.mark.parametrize(("name", "f", "arrays"), list(float_samples()), ids=lambda v: v if isinstance(v, str) else "")
+def test_recording_changes_no_value(name, f, arrays):
+    args = [Tensor(a.astype(np.float32)) for a in arrays]
+    plain = f(*args)
+    recorded, _ = value_and_grad(f, tuple(range(len(args))))(*args)
+    plain, recorded = (v if isinstance(v, tuple) else (v,) for v in (plain, recorded))
+    for one, other in zip(plain, recorded, strict=True):
+        assert array_of(one).tobytes() == array_of(other).tobytes()
+
+
+@pytest.mark.parametrize(("name", "f", "arrays"), list(float_samples()), ids=lambda v: v if isinstance(v, str) else "")
+def test_one_position_alone_has_the_same_gradient(name, f, arrays):
+    args = [Tensor(a) for a in arrays]
+    together = grad(f, tuple(range(len(args))))(*args)
+    together = together if isinstance(together, tuple) else (together,)
+    for position, expected in enumerate(together):
+        alone = grad(f, position)(*args)
+        np.testing.assert_allclose(array_of(alone), array_of(expected), rtol=1e-13, atol=1e-13)
+
+
+# Edge points: values of the inputs where a careless formula gives nan or infinity.
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "expected"),
+    [
+        (ops.sigmoid, [-1000.0, 1000.0, 0.0], [0.0, 0.0, 0.25]),
+        (ops.tanh, [-1000.0, 1000.0, 0.0], [0.0, 0.0, 1.0]),
+        (ops.softplus, [-1000.0, 1000.0, 0.0], [0.0, 1.0, 0.5]),
+        (ops.silu, [-1000.0, 1000.0, 0.0], [0.0, 1.0, 0.5]),
+        (ops.gelu, [-1000.0, 1000.0, 0.0], [0.0, 1.0, 0.5]),
+        (lambda x: ops.gelu(x, approximate="tanh"), [-1000.0, 1000.0, 0.0], [0.0, 1.0, 0.5]),
+        (ops.elu, [-1000.0, 1000.0], [0.0, 1.0]),
+        (ops.erf, [-1000.0, 1000.0], [0.0, 0.0]),
+        (ops.exp, [-1000.0], [0.0]),
+        (ops.log1p, [0.0, 1e-30], [1.0, 1.0]),
+        (ops.expm1, [0.0, 1e-30, -1000.0], [1.0, 1.0, 0.0]),
+        (ops.square, [0.0, -0.0], [0.0, 0.0]),
+        (lambda x: x**2, [0.0], [0.0]),
+        (lambda x: x**1, [0.0], [1.0]),
+        (lambda x: x**3, [0.0, -2.0], [0.0, 12.0]),
+        (lambda x: ops.logsumexp(x, 0), [-1000.0, 0.0, 1000.0], [0.0, 0.0, 1.0]),
+        (lambda x: ops.softmax(x)[0], [1000.0, -1000.0], [0.0, 0.0]),
+        (lambda x: ops.log_softmax(x)[1], [1000.0, -1000.0], [-1.0, 1.0]),
+        (ops.prod, [0.0, 0.0, 2.0], [0.0, 0.0, 0.0]),
+        (ops.prod, [0.0, 3.0, 2.0], [6.0, 0.0, 0.0]),
+        (ops.norm, [3.0, 4.0], [0.6, 0.8]),
+        (lambda x: ops.where(x > 0, ops.log(ops.maximum(x, t32(1e-3))), x), [-1.0, 2.0], [1.0, 0.5]),
+        (lambda x: x.std(), [1.0, 3.0], [-0.5, 0.5]),
+        (lambda x: ops.amax(x), [np.inf, 1.0], [1.0, 0.0]),
+        (lambda x: ops.amax(x), [1.0, 1.0, 1.0, 0.0], [1 / 3, 1 / 3, 1 / 3, 0.0]),
+        (lambda x: ops.max(x, 0)[0], [2.0, 1.0], [1.0, 0.0]),
+        (lambda x: ops.clamp(x, -1.0, 1.0), [-1.0, 1.0, 5.0, -5.0], [1.0, 1.0, 0.0, 0.0]),
+    ],
+)
+def test_edge_points(f, x, expected):
+    check(grad(f)(Tensor(x, adcore.float32)), f32(expected))
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 30.0, 88.0, 100.0, 1e4, 3e38])
+def test_bce_with_logits_is_finite_for_any_logit(value):
+    """The derivative by the logit is sigmoid(x) - y, and nothing else, at any finite x; the second sigmoid'(x)."""
+    for sign in (1.0, -1.0):
+        for target in (0.0, 1.0, 0.3):
+            x, y = Tensor(sign * value, adcore.float32), t32(target)
+            loss, gradient = value_and_grad(ops.binary_cross_entropy_with_logits)(x, y)
+            x64 = np.float64(np.float32(sign * value))
+            sigmoid = np.exp(-np.logaddexp(0, -x64))
+            check(loss, f32((1 - target) * np.logaddexp(0, x64) + target * np.logaddexp(0, -x64), rtol=1e-5))
+            assert abs(float(gradient) - (sigmoid - target)) < 1e-6
+            second = grad(grad(ops.binary_cross_entropy_with_logits))(x, y)
+            assert abs(float(second) - sigmoid * (1 - sigmoid)) < 1e-6
+            third = grad(grad(grad(ops.binary_cross_entropy_with_logits)))(x, y)
+            assert np.isfinite(float(third))
+
+
+def test_ties_of_maximum_share_the_gradient():
+    x, y = t32(1.0, 2.0, 3.0), t32(1.0, 3.0, 2.0)
+    check(grad(ops.maximum, (0, 1))(x, y), (f32([0.5, 0.0, 1.0]), f32([0.5, 1.0, 0.0])))
+    check(grad(ops.minimum, (0, 1))(x, y), (f32([0.5, 1.0, 0.0]), f32([0.5, 0.0, 1.0])))
+
+
+def test_constant_ops_have_zero_derivatives():
+    x = t32(1.5, -2.5)
+    for op in (ops.floor, ops.ceil, ops.round, ops.sign):
+        check(grad(op)(x), f32([0.0, 0.0]))
+        check(grad(lambda x, op=op: op(x) * x)(x), f32(array_of(op(x))))
+    check(grad(lambda x: ops.equal(x, x).astype(adcore.float32) * x)(x), f32([1.0, 1.0]))
+    check(grad(lambda x: ops.one_hot(ops.argmax(x), 2, 1.0, 0.0) * x)(x), f32([1.0, 0.0]))
+
+
+def test_mixed_dtypes_give_each_input_its_own():
+    args = [Tensor([1.5, 2.5], getattr(adcore, d)) for d in ("float16", "bfloat16", "float32", "float64")]
+    gradients = grad(lambda a, b, c, d: a * b * c * d, (0, 1, 2, 3))(*args)
+    for gradient, arg in zip(gradients, args, strict=True):
+        assert gradient.dtype == arg.dtype
+        np.testing.assert_allclose(array_of(gradient), [1.5**3, 2.5**3], rtol=TOLERANCE[str(arg.dtype)])
+
+
+def test_casts_pass_the_gradient_through():
+    check(grad(lambda x: ops.cast(x, adcore.float16) * 2)(t32(1.0, 2.0)), f32([2.0, 2.0]))
+    check(grad(lambda x: (x.astype(adcore.float64) ** 2).astype(adcore.float32))(t32(1.0, 3.0)), f32([2.0, 6.0]))
+
+
+def test_linearity_in_the_output():
+    """The gradient of a f + b g is a grad f + b grad g."""
+    x = Tensor(X)
+    f, g = (lambda x: ops.softmax(x) ** 2), (lambda x: ops.norm(x, dim=0))
+    both = grad(lambda x: (2.0 * f(x), -3.0 * g(x)))(x)
+    np.testing.assert_allclose(
+        array_of(both), 2 * array_of(grad(f)(x)) - 3 * array_of(grad(g)(x)), rtol=1e-13, atol=1e-14
+    )
+
+
+def test_an_input_used_many_times_accumulates():
+    x = Tensor(X)
+
+    def f(x):
+        return sum((x * k + x[::-1] for k in range(1, 50)), x)
+
+    np.testing.assert_allclose(array_of(grad(f)(x)), np.full(X.shape, 1 + 49 * 25 + 49.0), rtol=1e-13)
+
+
+def test_gradients_are_fresh_tensors():
+    """Changing one gradient changes neither another one nor the input, also when a rule passes its adjoint through."""
+    x, y = t32(1.0, 2.0), t32(3.0, 4.0)
+    a, b = grad(lambda x, y: x + y, (0, 1))(x, y)
+    a[0] = 50.0
+    check(b, f32([1.0, 1.0]))
+    value, gradient = value_and_grad(lambda x: x)(x)
+    value[0] = 9.0
+    gradient[1] = 8.0
+    check(x, f32([1.0, 2.0]))
+
+
+def test_gradients_do_not_depend_on_the_number_of_threads():
+    x = Tensor(np.random.default_rng(2).standard_normal((500, 300)).astype(np.float32))
+    w = Tensor(np.random.default_rng(3).standard_normal((300, 200)).astype(np.float32))
+    before = adcore.get_num_threads()
+    runs = []
+    try:
+        for count in (1, 2, 4):
+            adcore.set_num_threads(count)
+            gradients = grad(lambda x, w: ops.log_softmax(ops.tanh(x @ w)).mean() + ops.norm(x), (0, 1))(x, w)
+            runs.append([array_of(g).tobytes() for g in gradients])
+    finally:
+        adcore.set_num_threads(before)
+    assert runs[0] == runs[1] == runs[2]
+
+
+# Shapes and indices that nobody thought of, drawn by hypothesis (the same ones in each run).
+
+drawn = settings(max_examples=150, deadline=None, derandomize=True, database=None)
+shapes = hnp.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=4)
+
+
+def indices_of(shape):
+    """Basic indices, integer arrays (which may repeat), masks."""
+    basic = hnp.basic_indices(shape, allow_newaxis=True)
+    masks = hnp.arrays(bool, shape)
+    if 0 in shape:
+        return st.one_of(basic, masks)
+    return st.one_of(basic, masks, hnp.integer_array_indices(shape, result_shape=hnp.array_shapes(max_dims=2)))
+
+
+@drawn
+@given(st.data())
+def test_drawn_indices_agree_with_numpy(data):
+    shape = data.draw(shapes)
+    index = data.draw(indices_of(shape))
+    x = np.arange(np.prod(shape, dtype=int), dtype=np.float64).reshape(shape)
+    expected = x[index]
+    weights = 1.0 + np.arange(expected.size).reshape(expected.shape)
+    got, gradient = value_and_grad(lambda x: x[index] * Tensor(weights))(Tensor(x))
+    np.testing.assert_array_equal(array_of(got), expected * weights)
+    scattered = np.zeros(shape)
+    np.add.at(scattered, index, weights)
+    np.testing.assert_array_equal(array_of(gradient), scattered)
+
+
+@drawn
+@given(hnp.mutually_broadcastable_shapes(num_shapes=3, max_dims=4, max_side=4, min_side=0))
+def test_drawn_broadcasts_agree_with_numpy(broadcast):
+    """The gradient of a product is the product of the others, summed over the axes that broadcasting added."""
+    rng = np.random.default_rng(1)
+    inputs = [rng.uniform(-2, 2, shape) for shape in broadcast.input_shapes]
+    value, gradients = value_and_grad(lambda a, b, c: a * b * c, (0, 1, 2))(*map(Tensor, inputs))
+    np.testing.assert_allclose(array_of(value), inputs[0] * inputs[1] * inputs[2], rtol=1e-14)
+    for n, gradient in enumerate(gradients):
+        others = np.ones(broadcast.result_shape)
+        for m, other in enumerate(inputs):
+            others = others if m == n else others * other
+        added = others.ndim - inputs[n].ndim
+        stretched = tuple(added + d for d, size in enumerate(inputs[n].shape) if size == 1)
+        expected = others.sum(tuple(range(added)) + stretched).reshape(inputs[n].shape)
+        assert tuple(gradient.shape) == inputs[n].shape
+        np.testing.assert_allclose(array_of(gradient), expected, rtol=1e-12, atol=1e-12)
+
+
+@drawn
+@given(st.data())
+def test_drawn_reductions_agree_with_numpy(data):
+    shape = data.draw(shapes)
+    axes = data.draw(hnp.valid_tuple_axes(len(shape), min_size=1))
+    keep = data.draw(st.booleans())
+    x = np.random.default_rng(2).uniform(-2, 2, shape)
+    total, gradient = value_and_grad(lambda x: ops.sum(x * x, axes, keep))(Tensor(x))
+    np.testing.assert_allclose(array_of(total), (x * x).sum(axes, keepdims=keep), rtol=1e-12)
+    np.testing.assert_allclose(array_of(gradient), 2 * x, rtol=1e-14)
+    if x.size:
+        top, gradient = value_and_grad(lambda x: ops.amax(x, axes, keep))(Tensor(x))
+        np.testing.assert_array_equal(array_of(top), x.max(axes, keepdims=keep))
+        np.testing.assert_array_equal(array_of(gradient), x == x.max(axes, keepdims=True))
+
+
+@drawn
+@given(st.data())
+def test_drawn_matmuls_agree_with_numpy(data):
+    signature = hnp.mutually_broadcastable_shapes(
+        signature="(m?,n),(n,p?)->(m?,p?)", max_dims=2, max_side=4, min_side=0
+    )
+    left, right = data.draw(signature).input_shapes
+    a, b = np.random.default_rng(3).uniform(-2, 2, left), np.random.default_rng(4).uniform(-2, 2, right)
+    value, (by_a, by_b) = value_and_grad(ops.matmul, (0, 1))(Tensor(a), Tensor(b))
+    np.testing.assert_allclose(array_of(value), np.matmul(a, b), rtol=1e-12, atol=1e-13)
+    # sum(a @ b) is linear in each argument, so <gradient, argument> is the sum itself.
+    assert tuple(by_a.shape) == left and tuple(by_b.shape) == right
+    total = np.matmul(a, b).sum()
+    np.testing.assert_allclose(
+        [np.sum(array_of(by_a) * a), np.sum(array_of(by_b) * b)], [total, total], rtol=1e-10, atol=1e-11
+    )
