@@ -1,5 +1,7 @@
 """The methods of Tensor that need no speed: printing, NumPy, pickling, and those that only rename a function of ops."""
 
+import operator
+
 from adcore import _core
 from adcore._core import Tensor
 
@@ -192,6 +194,10 @@ Tensor.unsqueeze = _f["expand_dims"]
 Tensor.value = lambda self: self.copy()
 Tensor.assign_value = Tensor._assign
 Tensor.data = property(lambda self: self)
+Tensor.add_ = lambda self, other: operator.iadd(self, other)
+Tensor.sub_ = lambda self, other: operator.isub(self, other)
+Tensor.mul_ = lambda self, other: operator.imul(self, other)
+Tensor.div_ = lambda self, other: operator.itruediv(self, other)
 Tensor.dim = lambda self: self.ndim
 Tensor.numel = lambda self: self.size
 

@@ -68,7 +68,7 @@ def grad(fn, grad_position=0, weights=None, has_aux=False, return_ids=False):
         Takes and returns tensors, or containers of them. Of several outputs, or outputs of several elements, the sum of all
         elements is differentiated.
     grad_position : int, tuple of int or None, default 0
-        Which positional arguments to differentiate. They may be Tensors, floats, NumPy arrays, and tuples, lists, dicts and
+        Which arguments to differentiate, counted as the call passes them, keyword arguments last. They may be Tensors, floats, NumPy arrays, and tuples, lists, dicts and
         dataclasses of these; the derivative has the same structure.
     weights : Parameter, or list or tuple of Parameter, optional
         Which Parameters to differentiate.
@@ -166,20 +166,14 @@ def _find(gradients, wanted):
     return None
 
 
-def _parameter_at(fn, position, args, names):
-    """Return the place among the keyword arguments `names` of the parameter that stands at `position` in fn's signature."""
+def _no_such_position(fn, position, args, names):
+    """Raise the error of a call that has no argument at `position`: in the function's own words where it needs more."""
     import inspect
 
-    passed = len(args) + len(names)
     try:
-        signature = inspect.signature(fn)
-    except (TypeError, ValueError):  # a builtin without a signature
-        signature = None
-    if signature is not None:
-        signature.bind(*args, **dict.fromkeys(names))
-        parameters = list(signature.parameters)
-        if position < len(parameters) and parameters[position] in names:
-            return names.index(parameters[position])
-    raise RuntimeError(f"grad: there is no argument at position {position}, the call has {passed}.")
-
-
+        inspect.signature(fn).bind(*args, **dict.fromkeys(names))
+    except TypeError:
+        fn(*args, **dict.fromkeys(names))
+    except ValueError:  # a builtin without a signature
+        pass
+    raise RuntimeError(f"grad: there is no argument at position {position}, the call has {len(args) + len(names)}.")

@@ -37,7 +37,8 @@ std::vector<Shape> shapes() {
   for (int64_t inner : {4, 5, 8, 13, 16, 17, 31, 32, 63, 64, 65, 127, 128, 129, 255, 256, 257, 600}) {
     for (int64_t n : {1, 2, 3, 7, 8, 15, 16, 17, 33, 130}) all.push_back({1, n, inner});
   }
-  const Shape mixed[] = {{2, 3, 4}, {3, 17, 1}, {20, 5, 1}, {5, 1, 7}, {17, 40, 9}, {3, 33, 300}, {40, 2, 2}, {1, 1, 1}};
+  const Shape mixed[] = {{2, 3, 4},  {3, 17, 1},   {20, 5, 1}, {5, 1, 7},
+                         {17, 40, 9}, {3, 33, 300}, {40, 2, 2}, {1, 1, 1}};
   all.insert(all.end(), std::begin(mixed), std::end(mixed));
   return all;
 }

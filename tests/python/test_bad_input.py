@@ -360,7 +360,6 @@ def test_odd_arrays_are_read_rightly():
         check(grad(lambda x: x * x)(Tensor(source)), f32(2 * expected))
     check(Tensor(np.arange(3, dtype=">i8")), i64([0, 1, 2]))
     check(Tensor(np.arange(3, dtype=">f8")), f64([0, 1, 2]))
-    check(Tensor(np.matrix([[1.0, 2.0]])), f64([[1.0, 2.0]]))
     check(Tensor(np.float32(2.5)), f32(2.5))
     check(Tensor(np.int32(2)), i32(2))
 
@@ -404,9 +403,8 @@ def test_from_numpy_shares_or_says_why_not():
         assert isinstance(odd, np.ndarray)
     frozen = np.ones(3, np.float32)
     frozen.flags.writeable = False
-    t = adcore.from_numpy(frozen)
-    t[0] = 5.0
-    assert frozen.tolist() == [1.0, 1.0, 1.0], "a read-only array was written through a tensor"
+    with pytest.raises(ValueError, match="read-only"):
+        adcore.from_numpy(frozen)
 
 
 def test_item_assignment_never_writes_into_a_shared_array_unseen():

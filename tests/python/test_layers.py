@@ -97,7 +97,7 @@ def test_c23_options_of_dense(error, text, make):
 
 def test_c23_inputs_that_do_not_fit():
     layer = nn.Dense(3, 2)
-    with pytest.raises(ValueError, match=r"\(2, 4\).*\(2, 3\)"):
+    with pytest.raises(ValueError, match=r"\(2, 4\).*\((2, 3|3, 2)\)"):
         layer(Tensor(np.ones((2, 4), np.float32)))
     with pytest.raises(TypeError):
         layer(np.ones((1, 3), np.float32))

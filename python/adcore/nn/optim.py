@@ -8,7 +8,7 @@ How the rates and groups come about is in `optimizer`.
 import math
 
 from .. import _core
-from .._core import Parameter, float32, float64, Tensor
+from .._core import Parameter, Tensor, float32, float64
 from .optimizer import Optimizer
 
 __all__ = ["SGD", "Adam", "AdamWeightDecay", "Momentum"]
@@ -219,9 +219,10 @@ class Adam(_Betas):
         self.moment1 = self.parameters.clone(prefix="moment1", init="zeros")
         self.moment2 = self.parameters.clone(prefix="moment2", init="zeros")
         # 1 - beta2 is small: a correction that did not use beta2 as the averages round it would be off by 1e-5.
-        rounded = (float(Tensor(beta1, float32)), float(Tensor(beta2, float32)))
-        self._betas = ((beta1, beta2), rounded)
-        self._kinds = tuple(0 if param.dtype == float64 else 1 for param in self.parameters)
+        exact, rounded = (beta1, beta2), (float(Tensor(beta1, float32)), float(Tensor(beta2, float32)))
+        pairs = [exact if param.dtype == float64 else rounded for param in self.parameters]
+        self._betas = list(dict.fromkeys(pairs))  # the pairs in use, mostly one
+        self._pair_of = [self._betas.index(pair) for pair in pairs]
 
     def parameters_and_names(self, name_prefix="", expand=True):
         """Iterate over ``(path, Parameter)``; ``beta1_power`` and ``beta2_power`` are brought up to date first.
@@ -242,7 +243,7 @@ class Adam(_Betas):
             gradients,
             self.moment1,
             self.moment2,
-            [rate * factors[kind] for rate, kind in zip(self._rates(), self._kinds)],
+            [rate * factors[pair] for rate, pair in zip(self._rates(), self._pair_of)],
             self.beta1,
             self.beta2,
             self.eps,

@@ -282,10 +282,10 @@ class Optimizer(Cell):
 
     def _rates(self):
         """The learning rate of each Parameter at this step, a list of floats."""
-        if self.is_group_lr or self.dynamic_lr:
-            rates = self.get_lr()
-            return [float(rate) for rate in rates] if self.is_group_lr else [float(rates)] * len(self._done)
-        return [float(self.learning_rate)] * len(self._done)
+        if self.is_group_lr:
+            return [float(rate) for rate in self.get_lr()]
+        rate = self.get_lr() if self.dynamic_lr else self.learning_rate
+        return [float(rate)] * len(self._done)
 
     def _decays(self):
         """The weight decay of each Parameter at this step, a list of floats."""
@@ -305,22 +305,9 @@ class Optimizer(Cell):
             )
         if self.loss_scale != 1.0:
             gradients = self.scale_grad(gradients)
-        try:
-            update(self.parameters, gradients, *arguments)
-        except TypeError:
-            cast = self._cast_to_parameters(gradients)
-            if cast is None:
-                raise
-            update(self.parameters, cast, *arguments)
+        update(self.parameters, gradients, *arguments)
         self.global_step.set_data(self.global_step + 1)
         return self._done
-
-    def _cast_to_parameters(self, gradients):
-        """The gradients in the dtypes of the Parameters; None if they have them or one is not a Tensor."""
-        pairs = list(zip(gradients, self.parameters))
-        if not all(isinstance(g, Tensor) for g, _ in pairs) or all(g.dtype == p.dtype for g, p in pairs):
-            return None
-        return tuple(g if g.dtype == p.dtype else g.astype(p.dtype) for g, p in pairs)
 
     def construct(self, gradients):
         """Do one step. Every optimizer overrides this."""

@@ -21,6 +21,7 @@ class Attrs {
  public:
   constexpr Attrs() noexcept : words_(nullptr), count_(0) {}
   constexpr Attrs(const int64_t* words, int count) noexcept : words_(words), count_(count) {}
+  /// A view of `a`, which must outlive it.
   template <class A>
     requires(std::is_trivially_copyable_v<A> && sizeof(A) % sizeof(int64_t) == 0 && !std::is_same_v<A, Attrs>)
   explicit Attrs(const A& a) noexcept

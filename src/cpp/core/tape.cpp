@@ -155,12 +155,14 @@ Slot Level::alias(const Tensor& value, Slot outer) {
 Tensor Level::input(const Tensor& value) {
   Tensor fresh = value;
   fresh.set_ref({tape_->id(), alias(value, tape_->slot_of(value))});
+  begin_ = tape_->statement_count();
   return fresh;
 }
 
 Slot Level::parameter(uint32_t number, const Tensor& value) {
   const Slot outer = tape_->parameter_slot(number);
   const Slot inner = alias(value, outer);
+  begin_ = tape_->statement_count();
   held_.push_back({number, outer, inner});
   tape_->set_parameter_slot(number, inner);
   return inner;

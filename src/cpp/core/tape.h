@@ -158,7 +158,8 @@ class Level {
 
   Tape& tape() noexcept { return *tape_; }
   bool outermost() const noexcept { return outermost_; }
-  uint32_t begin() const noexcept { return begin_; }      // the level's statements are [begin, end)
+  // The level's statements are [begin, end); the aliases that made its inputs belong to the outer levels.
+  uint32_t begin() const noexcept { return begin_; }
   uint32_t end() const noexcept { return end_; }
   Slot first_slot() const noexcept { return first_slot_; }  // slots below are inactive in this level
 

@@ -171,7 +171,8 @@ const Op kCrossEntropy{.name = "cross_entropy", .kind = OpKind::Custom, .infer =
 }  // namespace
 
 Tensor bce_with_logits(const Tensor& logits, const Tensor& label, const Tensor& weight, const Tensor& pos_weight, Reduction reduction) {
-  const Attrs attrs(BceAttr{reduction, weight.defined(), pos_weight.defined()});
+  const BceAttr held{reduction, weight.defined(), pos_weight.defined()};
+  const Attrs attrs(held);
   if (weight.defined() && pos_weight.defined()) return apply(kBce, {&logits, &label, &weight, &pos_weight}, attrs);
   if (weight.defined()) return apply(kBce, {&logits, &label, &weight}, attrs);
   if (pos_weight.defined()) return apply(kBce, {&logits, &label, &pos_weight}, attrs);

@@ -162,7 +162,7 @@ void matmul_vjp(Pullback& p) {
   if (p.active(0)) {
     const Tensor matrix = b.rank() == 1 ? expand_dims(b, -1) : b;
     const Tensor c = matmul(g, turned(matrix));
-    p.give(0, a_shape.size() == 1 ? sum_to(c, Dims{1, a_shape[0]}) : c);
+    p.give(0, a_shape.size() == 1 ? reshape(sum_to(c, Dims{1, a_shape[0]}), a_shape) : c);
   }
   if (p.active(1)) {
     const Tensor matrix = a.rank() == 1 ? expand_dims(a, 0) : a;
@@ -170,7 +170,7 @@ void matmul_vjp(Pullback& p) {
       p.give(1, matmul(turned(folded(matrix)), folded(g)));
     } else {
       const Tensor c = matmul(turned(matrix), g);
-      p.give(1, b_shape.size() == 1 ? sum_to(c, Dims{b_shape[0], 1}) : c);
+      p.give(1, b_shape.size() == 1 ? reshape(sum_to(c, Dims{b_shape[0], 1}), b_shape) : c);
     }
   }
 }

@@ -89,11 +89,10 @@ class Run {
     if (g->positions == Py_None) return;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(g->positions); ++i) {
       const Py_ssize_t position = PyLong_AsSsize_t(PyTuple_GET_ITEM(g->positions, i));
-      const Py_ssize_t at = position < count ? position : keyword_place(position, args, count, keywords);
+      if (position >= count + named) fail_position(position, args, count, keywords);
       inputs_.emplace_back();
       inputs_.back().position = position;
-      inputs_.back().argument = args_[static_cast<size_t>(at)];
-      places_.push_back(at);
+      inputs_.back().argument = args_[static_cast<size_t>(position)];
     }
   }
 
@@ -103,7 +102,7 @@ class Run {
     for (size_t i = 0; i < inputs_.size(); ++i) {
       Input& in = inputs_[i];
       in.fresh = Owned(tree_map(in.argument, [&](PyObject* leaf) { return open_leaf(in, leaf, level, g_->name); }));
-      args_[static_cast<size_t>(places_[i])] = in.fresh.get();
+      args_[static_cast<size_t>(in.position)] = in.fresh.get();
     }
     const Owned result(checked(PyObject_Vectorcall(g_->fn, args_.data(), static_cast<size_t>(count), keywords)));
     PyObject* differentiated = result.get();
@@ -135,14 +134,13 @@ class Run {
   }
 
  private:
-  /// Where the argument of a position beyond the positional ones stands among the keyword arguments.
-  Py_ssize_t keyword_place(Py_ssize_t position, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
-    PyObject* find = python_function("adcore.transforms", "_parameter_at");
+  [[noreturn]] void fail_position(Py_ssize_t position, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
+    PyObject* raise = python_function("adcore.transforms", "_no_such_position");
     const Owned passed(checked(PyTuple_New(count)));
     for (Py_ssize_t i = 0; i < count; ++i) PyTuple_SET_ITEM(passed.get(), i, Py_NewRef(args[i]));
     const Owned names(keywords ? Py_NewRef(keywords) : checked(PyTuple_New(0)));
-    const Owned at(checked(PyObject_CallFunction(find, "OnOO", g_->fn, position, passed.get(), names.get())));
-    return count + PyLong_AsSsize_t(at.get());
+    const Owned unused(checked(PyObject_CallFunction(raise, "OnOO", g_->fn, position, passed.get(), names.get())));
+    throw PythonError{};
   }
 
   void open_weights(Level& level) {
@@ -192,7 +190,6 @@ class Run {
   const GradObject* g_;
   std::vector<PyObject*> args_;  // borrowed; the differentiated ones are replaced by their fresh trees
   std::vector<Input> inputs_;
-  std::vector<Py_ssize_t> places_;
   std::vector<Slot> weight_slots_;
   std::vector<Tensor> weight_values_;
 };
