@@ -12,7 +12,7 @@ from adcore._config import (
 from adcore._core import (
     Parameter,
     Tensor,
-    __version__,
+    __version__,  # noqa: F401
     bfloat16,
     bool_,
     dtype,

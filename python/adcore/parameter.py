@@ -1,6 +1,5 @@
 """ParameterTuple, and the methods of Parameter that need no speed."""
 
-
 from adcore._core import Parameter
 
 

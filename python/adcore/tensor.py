@@ -46,7 +46,7 @@ def from_numpy(array):
     return Tensor.from_numpy(array)
 
 
-# ---- NumPy ------------------------------------------------------------------------------------------------------------
+# ---- NumPy -----------------------------------------------------------------------------------------------------------
 
 
 def _asnumpy(self):
@@ -72,7 +72,7 @@ def _tolist(self):
     return _asnumpy(self).tolist()
 
 
-# ---- printing ---------------------------------------------------------------------------------------------------------
+# ---- printing --------------------------------------------------------------------------------------------------------
 
 
 def _repr(self):
@@ -97,7 +97,7 @@ def _format(self, spec):
     return format(self.item(), spec) if spec and self.size == 1 else format(str(self), spec)
 
 
-# ---- copies -----------------------------------------------------------------------------------------------------------
+# ---- copies ----------------------------------------------------------------------------------------------------------
 
 
 def _rebuild(data, shape, dtype):
@@ -124,7 +124,7 @@ def _deepcopy(self, memo):
     return self.copy()
 
 
-# ---- names of MindSpore -----------------------------------------------------------------------------------------------
+# ---- names of MindSpore ----------------------------------------------------------------------------------------------
 
 
 def _astype(self, dtype, copy=True):
@@ -132,17 +132,28 @@ def _astype(self, dtype, copy=True):
     return _f["cast"](self, dtype)
 
 
-def _extremum(value, arg):
-    def method(self, axis=None, keepdims=False, *, dim=None, keepdim=None, return_indices=False):
-        """Return the largest or smallest elements; with ``dim`` or ``return_indices`` their indices too."""
-        if keepdim is not None:
-            keepdims = keepdim
+def _extremum(value, arg, word):
+    def method(self, *args, axis=None, keepdims=False, dim=None, keepdim=False, return_indices=False):
+        if args:
+            dim, keepdim = (*args, keepdim)[:2]
         along = axis if dim is None else dim
+        keepdims = keepdims or keepdim
         values = value(self, along, keepdims)
         if dim is None and not return_indices:
             return values
         return values, arg(self, along, keepdims)
 
+    method.__doc__ = f"""Return the {word} elements.
+
+    Called with a positional number, ``dim`` or ``return_indices=True`` it returns the pair of values and indices along
+    that axis; with ``axis``, or without one, the values alone.
+
+    Examples
+    --------
+    >>> from adcore import Tensor
+    >>> float(Tensor([1.0, 3.0]).{"max" if word == "largest" else "min"}())
+    {3.0 if word == "largest" else 1.0}
+    """
     return method
 
 
@@ -167,6 +178,66 @@ def _renamed(name, *arguments):
     return method
 
 
+def _in_place(name, operator_function):
+    def method(self, other):
+        return operator_function(self, other)
+
+    method.__doc__ = f"""Give the Tensor the value of the operation with `other`, in place; it keeps shape and dtype.
+
+    Examples
+    --------
+    >>> from adcore import Tensor
+    >>> t = Tensor([4.0])
+    >>> print(t.{name}(2))
+    [{operator_function(4.0, 2.0):g}.]
+    """
+    return method
+
+
+def _value(self):
+    """Return the value as a Tensor of its own."""
+    return self.copy()
+
+
+def _assign_value(self, value):
+    """Give the cell the value of another Tensor and return the cell."""
+    return self._assign(value)
+
+
+def _dim(self):
+    """Return the number of axes."""
+    return self.ndim
+
+
+def _numel(self):
+    """Return the number of elements."""
+    return self.size
+
+
+def _flatten(self, start_dim=0, end_dim=-1):
+    """Return the tensor with neighbouring axes joined into one."""
+    return _f["flatten"](self, start_dim, end_dim)
+
+
+def _round(self, digits=None):
+    if digits:
+        raise ValueError(f"round: only whole numbers are possible, got digits={digits}.")
+    return _f["round"](self)
+
+
+_DOCUMENTED = {
+    "value": _value,
+    "assign_value": _assign_value,
+    "dim": _dim,
+    "numel": _numel,
+    "flatten": _flatten,
+    "__round__": _round,
+    "add_": _in_place("add_", operator.iadd),
+    "sub_": _in_place("sub_", operator.isub),
+    "mul_": _in_place("mul_", operator.imul),
+    "div_": _in_place("div_", operator.itruediv),
+}
+
 Tensor.asnumpy = _asnumpy
 Tensor.numpy = _asnumpy
 Tensor.__array__ = _array
@@ -183,22 +254,16 @@ Tensor.half = _renamed("cast", _core.float16)
 Tensor.int = _renamed("cast", _core.int32)
 Tensor.long = _renamed("cast", _core.int64)
 Tensor.bool = _renamed("cast", _core.bool_)
-Tensor.max = _extremum(_f["amax"], _f["argmax"])
-Tensor.min = _extremum(_f["amin"], _f["argmin"])
+Tensor.max = _extremum(_f["amax"], _f["argmax"], "largest")
+Tensor.min = _extremum(_f["amin"], _f["argmin"], "smallest")
 Tensor.where = _where
 Tensor.init_data = _init_data
 Tensor.has_init = False
 Tensor.view = _f["reshape"]
 Tensor.expand = _f["broadcast_to"]
 Tensor.unsqueeze = _f["expand_dims"]
-Tensor.value = lambda self: self.copy()
-Tensor.assign_value = Tensor._assign
-Tensor.data = property(lambda self: self)
-Tensor.add_ = lambda self, other: operator.iadd(self, other)
-Tensor.sub_ = lambda self, other: operator.isub(self, other)
-Tensor.mul_ = lambda self, other: operator.imul(self, other)
-Tensor.div_ = lambda self, other: operator.itruediv(self, other)
-Tensor.dim = lambda self: self.ndim
-Tensor.numel = lambda self: self.size
+Tensor.data = property(lambda self: self, doc="The Tensor itself.")
+for _name, _method in _DOCUMENTED.items():
+    setattr(Tensor, _name, _method)
 
 __all__ = ["Tensor", "from_numpy", "tensor"]

@@ -14,7 +14,9 @@ def _checked_positions(name, grad_position):
             raise ValueError(f"{name}: grad_position must be >= 0, got {grad_position}.")
         return (int(grad_position),)
     if not isinstance(grad_position, tuple):
-        raise TypeError(f"{name}: grad_position must be an int, a tuple of ints or None, got {type(grad_position).__name__}.")
+        raise TypeError(
+            f"{name}: grad_position must be an int, a tuple of ints or None, got {type(grad_position).__name__}."
+        )
     if not grad_position:
         raise RuntimeError(f"{name}: grad_position is an empty tuple; name at least one position.")
     for position in grad_position:
@@ -65,11 +67,11 @@ def grad(fn, grad_position=0, weights=None, has_aux=False, return_ids=False):
     Parameters
     ----------
     fn : callable
-        Takes and returns tensors, or containers of them. Of several outputs, or outputs of several elements, the sum of all
-        elements is differentiated.
+        Takes and returns tensors, or containers of them. Of several outputs, or outputs of several elements, the sum of
+        all elements is differentiated.
     grad_position : int, tuple of int or None, default 0
-        Which arguments to differentiate, counted as the call passes them, keyword arguments last. They may be Tensors, floats, NumPy arrays, and tuples, lists, dicts and
-        dataclasses of these; the derivative has the same structure.
+        Which arguments to differentiate, counted as the call passes them, keyword arguments last. They may be Tensors,
+        floats, NumPy arrays, and tuples, lists, dicts and dataclasses of these; the derivative has the same structure.
     weights : Parameter, or list or tuple of Parameter, optional
         Which Parameters to differentiate.
     has_aux : bool, default False
@@ -80,8 +82,8 @@ def grad(fn, grad_position=0, weights=None, has_aux=False, return_ids=False):
     Returns
     -------
     callable
-        Takes what `fn` takes. Gives the derivative for one position, a tuple for several; likewise for weights; the pair of
-        both where both are asked for. With `has_aux`: the pair of that and the tuple of the other outputs.
+        Takes what `fn` takes. Gives the derivative for one position, a tuple for several; likewise for weights; the
+        pair of both where both are asked for. With `has_aux`: the pair of that and the tuple of the other outputs.
 
     Raises
     ------

@@ -1,9 +1,9 @@
-"""Functions of tensors, with MindSpore's names. Most come from the op table of the core; composites are in this folder."""
+"""Functions of tensors, with MindSpore's names: those of the core's op table, and composites of them (composite.py)."""
 
 from adcore import _core
 from adcore.ops.composite import *  # noqa: F403
 from adcore.ops.composite import __all__ as _composites
-from adcore.transforms import get_grad, grad, value_and_grad
+from adcore.transforms import get_grad, grad, value_and_grad  # noqa: F401
 
 _functions = {name: function for name, function in _core.functions.items() if not name.startswith("_")}
 _aliases = {

@@ -68,7 +68,7 @@ def stop_gradient(value):
     return value
 
 
-# ---- elementwise ------------------------------------------------------------------------------------------------------
+# ---- elementwise -----------------------------------------------------------------------------------------------------
 
 
 def clamp(input, min=None, max=None):
@@ -174,7 +174,7 @@ def dropout(input, p=0.5, training=True, seed=None):
     return _mul(input, _mul(kept, 1 / (1 - p)))
 
 
-# ---- reductions -------------------------------------------------------------------------------------------------------
+# ---- reductions ------------------------------------------------------------------------------------------------------
 
 
 def _axes(axis, ndim):
@@ -253,7 +253,9 @@ def norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):
         A = _cast(A, float32)
     if ord is None or ord == "fro" or ord == 2:
         if ord == 2 and (len(dim) if isinstance(dim, (tuple, list)) else A.ndim if dim is None else 1) == 2:
-            raise ValueError("norm: ord=2 of matrices is the largest singular value, which is not supported; use 'fro'.")
+            raise ValueError(
+                "norm: ord=2 of matrices is the largest singular value, which is not supported; use 'fro'."
+            )
         return _sqrt(_sum(_square(A), dim, keepdim))
     if not isinstance(ord, (int, float)):
         raise ValueError(f"norm: ord={ord!r} is not supported; use a number, 'fro' or None.")
@@ -271,7 +273,7 @@ def norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):
     return _sum(magnitude**ord, dim, keepdim) ** (1 / ord)
 
 
-# ---- shape ------------------------------------------------------------------------------------------------------------
+# ---- shape -----------------------------------------------------------------------------------------------------------
 
 
 def tile(input, dims):
@@ -301,16 +303,13 @@ def tile(input, dims):
         raise ValueError(f"tile: repetitions must not be negative, got {dims}.")
     rank = builtins.max(len(dims), input.ndim)
     dims = (1,) * (rank - len(dims)) + dims
-    shape = (1,) * (rank - input.ndim) + input.shape
-    paired = [size for d, n in zip(shape, dims, strict=True) for size in (1, d)]
-    repeated = [size for d, n in zip(shape, dims, strict=True) for size in (n, d)]
-    whole = _f["broadcast_to"](_reshape(input, tuple(paired)), tuple(repeated)) if rank <= 6 else None
-    if whole is None:
-        whole = _reshape(input, shape)
-        for axis, n in enumerate(dims):
-            whole = _concat([whole] * n, axis) if n else whole[(slice(None),) * axis + (slice(0),)]
-        return whole
-    return _reshape(whole, tuple(d * n for d, n in zip(shape, dims, strict=True)))
+    tiled = _reshape(input, (1,) * (rank - input.ndim) + input.shape)
+    for axis, n in enumerate(dims):
+        if n == 0:
+            tiled = tiled[(slice(None),) * axis + (slice(0),)]
+        elif n > 1:
+            tiled = _concat([tiled] * n, axis)
+    return tiled
 
 
 def split(tensor, split_size_or_sections, axis=0):
@@ -374,14 +373,14 @@ def chunk(input, chunks, axis=0):
 
 
 def _pad_indices(mode, size, before, after):
-    from builtins import range
-
-    positions = range(-before, size + after)
+    """Return which element of an axis stands at each place of the padded one."""
+    places = range(-before, size + after)
     if mode == "replicate":
-        return [builtins.min(builtins.max(i, 0), size - 1) for i in positions]
+        return [builtins.min(builtins.max(i, 0), size - 1) for i in places]
     if mode == "circular":
-        return [i % size for i in positions]
-    return [abs_mod if (abs_mod := i % (2 * size - 2 or 1)) < size else 2 * size - 2 - abs_mod for i in positions]
+        return [i % size for i in places]
+    period = builtins.max(2 * size - 2, 1)
+    return [builtins.min(i % period, period - i % period) for i in places]
 
 
 def pad(input_x, padding, mode="constant", value=None):
@@ -419,7 +418,10 @@ def pad(input_x, padding, mode="constant", value=None):
         size = input_x.shape[axis]
         if size + before + after < 0:
             raise ValueError(f"pad: cutting {-before} and {-after} leaves nothing of axis {axis} of size {size}.")
-    cut = tuple(slice(builtins.max(0, -b), builtins.max(0, s - builtins.max(0, -a))) for (b, a), s in zip(pairs, input_x.shape, strict=True))
+    cut = tuple(
+        slice(builtins.max(0, -b), builtins.max(0, s - builtins.max(0, -a)))
+        for (b, a), s in zip(pairs, input_x.shape, strict=True)
+    )
     inner = input_x[cut] if builtins.any(p < 0 for p in padding) else input_x
     pairs = [(builtins.max(0, b), builtins.max(0, a)) for b, a in pairs]
     if mode == "constant":
@@ -473,7 +475,7 @@ def one_hot(indices, depth, on_value=1, off_value=0, axis=-1):
     return _where(_equal(_expand_dims(_cast(indices, int64), axis), places), on_value, off_value)
 
 
-# ---- losses -----------------------------------------------------------------------------------------------------------
+# ---- losses ----------------------------------------------------------------------------------------------------------
 
 
 def _reduced(op, loss, reduction):
@@ -613,7 +615,9 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
     if weight is not None:
         _require_tensor("cross_entropy", "weight", weight)
         if weight.shape != (classes,):
-            raise ValueError(f"cross_entropy: weight must have one entry for each of {classes} classes, got {weight.shape}.")
+            raise ValueError(
+                f"cross_entropy: weight must have one entry for each of {classes} classes, got {weight.shape}."
+            )
     if target.dtype.name.startswith(("float", "bfloat")):
         return _probability_targets(input, target, weight, reduction, label_smoothing, rows, sample_shape)
     if target.shape != sample_shape:
@@ -647,7 +651,7 @@ def _probability_targets(input, target, weight, reduction, label_smoothing, rows
     return _sum(loss) if reduction == "sum" else _sum(loss) / rows.shape[0]
 
 
-# ---- assignment -------------------------------------------------------------------------------------------------------
+# ---- assignment ------------------------------------------------------------------------------------------------------
 
 
 def _assign(op, variable, value, combine):
@@ -724,5 +728,3 @@ Tensor.tile = tile
 Tensor.split = split
 Tensor.chunk = chunk
 Tensor.masked_fill = masked_fill
-Tensor.flatten = lambda self, start_dim=0, end_dim=-1: _f["flatten"](self, start_dim, end_dim)
-

@@ -17,15 +17,16 @@ inline constexpr int32_t kForeign = -2;
 /// The head of a block; its memory follows (or lies elsewhere for external memory).
 struct alignas(64) Buffer {
   std::atomic<int32_t> refs;
-  int32_t size_class;        // < 0: not cached; kForeign: memory that somebody else may write
-  size_t capacity;           // bytes
-  std::byte* data;           // 64-byte aligned, except external memory
-  void (*release)(void*);    // external memory: called with owner by the last reference
+  int32_t size_class;      // < 0: not cached; kForeign: memory that somebody else may write
+  size_t capacity;         // bytes
+  std::byte* data;         // 64-byte aligned, except external memory
+  void (*release)(void*);  // external memory: called with owner by the last reference
   void* owner;
-  Buffer* next;              // in a free list
+  Buffer* next;  // in a free list
 };
 
-/// A block of at least `bytes` bytes with one reference. Throws std::bad_alloc, at once, for what the machine cannot hold.
+/// A block of at least `bytes` bytes with one reference. Throws std::bad_alloc, at once, for what the machine cannot
+/// hold.
 Buffer* allocate(size_t bytes);
 /// Memory that somebody else owns; `release(owner)` runs when the last reference goes.
 Buffer* adopt(void* data, size_t bytes, void* owner, void (*release)(void*));
@@ -48,7 +49,8 @@ class BufferRef {
   }
   ~BufferRef() {
     // The only holder needs no atomic read-modify-write: nobody else can gain a reference meanwhile.
-    if (b_ && (b_->refs.load(std::memory_order_acquire) == 1 || b_->refs.fetch_sub(1, std::memory_order_acq_rel) == 1)) {
+    if (b_ &&
+        (b_->refs.load(std::memory_order_acquire) == 1 || b_->refs.fetch_sub(1, std::memory_order_acq_rel) == 1)) {
       deallocate(b_);
     }
   }
@@ -79,7 +81,7 @@ class Scratch {
 /// The free lists of one thread.
 class BufferCache {
  public:
-  static constexpr int kClasses = 49;                      // capacities 64 bytes to 256 KB
+  static constexpr int kClasses = 49;  // capacities 64 bytes to 256 KB
   static constexpr size_t kBytesPerClass = size_t{1} << 20;
 
   BufferCache() noexcept = default;

@@ -7,7 +7,19 @@
 namespace adcore {
 
 enum class DType : uint8_t {
-  Bool, UInt8, Int8, UInt16, Int16, UInt32, Int32, UInt64, Int64, Float16, BFloat16, Float32, Float64,
+  Bool,
+  UInt8,
+  Int8,
+  UInt16,
+  Int16,
+  UInt32,
+  Int32,
+  UInt64,
+  Int64,
+  Float16,
+  BFloat16,
+  Float32,
+  Float64,
 };
 inline constexpr int kDTypeCount = 13;
 
@@ -55,7 +67,8 @@ constexpr DType storage_of(Compute c) {
   return kStorage[static_cast<int>(c)];
 }
 
-/// The common type of two tensors of types a and b. Throws a TypeError where none holds both (uint64 with a signed integer).
+/// The common type of two tensors of types a and b. Throws a TypeError where none holds both (uint64 with a signed
+/// integer).
 DType promote(DType a, DType b);
 
 }  // namespace adcore

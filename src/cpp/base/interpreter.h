@@ -7,7 +7,7 @@ namespace adcore {
 
 /// Set once by the binding; all null without an interpreter.
 struct Interpreter {
-  void* (*release)() = nullptr;         // lets other threads of the interpreter run; the result goes to acquire
+  void* (*release)() = nullptr;  // lets other threads of the interpreter run; the result goes to acquire
   void (*acquire)(void* state) = nullptr;
   void (*check_interrupt)() = nullptr;  // throws if the user asked to stop
 };

@@ -145,8 +145,10 @@ Pool& the_pool() {
   Pool* p = pool.load(std::memory_order_acquire);
   if (p) return *p;
   static std::once_flag once;
-  // The child of a fork has no workers: it starts with a pool of its own. The old one is not destroyed, its mutex may be held.
-  std::call_once(once, [] { pthread_atfork(nullptr, nullptr, [] { pool.store(new Pool, std::memory_order_release); }); });
+  // The child of a fork has no workers: it starts with a pool of its own. The old one is not destroyed, its mutex may
+  // be held.
+  std::call_once(once,
+                 [] { pthread_atfork(nullptr, nullptr, [] { pool.store(new Pool, std::memory_order_release); }); });
   Pool* fresh = new Pool;
   if (!pool.compare_exchange_strong(p, fresh)) {
     delete fresh;

@@ -23,7 +23,7 @@ int64_t work_of(const Call& call) {
   operands.reserve(static_cast<size_t>(call.count));
   for (int i = 0; i < call.count; ++i) {
     held.push_back(call.in(i));
-    operands.push_back({&held.back(), call.operands[i].slot});
+    operands.push_back({&held.back(), call.operands[i].slot, call.operands[i].weak});
   }
   Call own{call.op, operands.data(), call.count, call.out, call.attrs, call.tracked};
   Released released;

@@ -58,6 +58,7 @@ struct DimsAttr {
 struct Operand {
   const Tensor* value;
   Slot slot;
+  bool weak = false;  // a number in full precision beside half precision: it does not count in promotion
 };
 
 /// One application of an op, on the stack of apply().

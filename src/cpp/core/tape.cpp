@@ -40,7 +40,8 @@ void give_back(Tape* t) {
 Tape::Tape() noexcept : id_(next_tape_id()) {}
 
 Slot Tape::new_slot() {
-  if (next_slot_ == kNone) fail(ErrorKind::Runtime, "the tape is full: more than 4 billion values were recorded in one call.");
+  if (next_slot_ == kNone)
+    fail(ErrorKind::Runtime, "the tape is full: more than 4 billion values were recorded in one call.");
   return next_slot_++;
 }
 
@@ -81,7 +82,8 @@ void Tape::append(const Call& call) {
     const Operand& o = call.operands[i];
     const bool needed = i < kMaxNeeds && (needs & needs_input(i));
     args_.push_back({o.slot, needed ? keep(*o.value, o.slot) : kNone,
-                     o.slot == 0 || o.value->shape() == out.shape() ? kNone : put_dims(o.value->shape()), o.value->dtype()});
+                     o.slot == 0 || o.value->shape() == out.shape() ? kNone : put_dims(o.value->shape()),
+                     o.value->dtype()});
   }
   s.out = new_slot();
   out.set_ref({id_, s.out});
@@ -114,7 +116,8 @@ void Tape::clear() {
   id_ = next_tape_id();
 }
 
-// ---- alias: an input of a nested level -------------------------------------------------------------------------------
+// ---- alias: an input of a nested level
+// -------------------------------------------------------------------------------
 
 namespace {
 
@@ -122,11 +125,17 @@ void alias_infer(Call&) {}
 void alias_kernel(Call& call) { call.out[0] = call.in(0); }
 void alias_vjp(Pullback& p) { p.give(0, p.g); }
 
-const Op kAlias = {.name = "alias", .kind = OpKind::Linear, .infer = alias_infer, .kernel = alias_kernel, .vjp = alias_vjp, .view = true};
+const Op kAlias = {.name = "alias",
+                   .kind = OpKind::Linear,
+                   .infer = alias_infer,
+                   .kernel = alias_kernel,
+                   .vjp = alias_vjp,
+                   .view = true};
 
 }  // namespace
 
-// ---- Level -----------------------------------------------------------------------------------------------------------
+// ---- Level
+// -----------------------------------------------------------------------------------------------------------
 
 Level::Level() {
   ThreadContext& c = context();
@@ -177,7 +186,8 @@ void Level::close() {
     if (tape_->parameter_slot(h->number) == h->inner) tape_->set_parameter_slot(h->number, h->outer);
   }
   --tape_->open_levels;
-  // Parked: what the sweep of the outermost level runs records nothing, and a level that it opens gets a tape of its own.
+  // Parked: what the sweep of the outermost level runs records nothing, and a level that it opens gets a tape of its
+  // own.
   if (outermost_) context().tape = nullptr;
 }
 

@@ -17,9 +17,9 @@ namespace adcore {
 inline constexpr uint32_t kNone = UINT32_MAX;
 
 struct Arg {
-  Slot slot;       // 0: constant; else < Statement::out
-  uint32_t kept;   // index of the kept value, kNone if no rule needs it
-  uint32_t dims;   // index in the word list of rank and sizes; kNone: the shape of the output
+  Slot slot;      // 0: constant; else < Statement::out
+  uint32_t kept;  // index of the kept value, kNone if no rule needs it
+  uint32_t dims;  // index in the word list of rank and sizes; kNone: the shape of the output
   DType dtype;
 };
 
@@ -33,7 +33,7 @@ struct Statement {
   uint32_t kept_begin;   // the kept values of this and later statements start here
   uint16_t arg_count;
   uint16_t word_count;
-  DType dtype;           // of the output
+  DType dtype;  // of the output
 };
 
 class Tape {
@@ -92,8 +92,8 @@ class Tape {
 /// What the rule of one statement sees. Rules call in()/out() only for values that Op::needs declares.
 class Pullback {
  public:
-  Pullback(const Tape& tape, const Statement& statement, Tensor cotangent, bool recording, bool (*is_active)(const void*, Slot),
-           void (*accumulate)(void*, const Pullback&, int, Tensor), void* sweep)
+  Pullback(const Tape& tape, const Statement& statement, Tensor cotangent, bool recording,
+           bool (*is_active)(const void*, Slot), void (*accumulate)(void*, const Pullback&, int, Tensor), void* sweep)
       : g(std::move(cotangent)),
         recording(recording),
         statement_(statement),
@@ -128,7 +128,8 @@ class Pullback {
     return tape_.attrs(statement_).template as<A>();
   }
   Attrs attrs() const noexcept { return tape_.attrs(statement_); }
-  /// Adds to the cotangent of argument k. A shape that was broadcast is summed, another dtype is cast: here, once, for all rules.
+  /// Adds to the cotangent of argument k. A shape that was broadcast is summed, another dtype is cast: here, once, for
+  /// all rules.
   void give(int k, Tensor cotangent) { accumulate_(sweep_, *this, k, std::move(cotangent)); }
   Slot slot(int k) const noexcept { return tape_.arg(statement_, k).slot; }
 
@@ -140,7 +141,8 @@ class Pullback {
   void* sweep_;
 };
 
-/// A level of differentiation: opened by the constructor, closed by close() or the destructor, also when the function throws.
+/// A level of differentiation: opened by the constructor, closed by close() or the destructor, also when the function
+/// throws.
 class Level {
  public:
   Level();

@@ -31,7 +31,8 @@ template <class T>
 Tensor filled(const Dims& shape, T value, DType value_dtype, DType dtype) {
   Tensor t(shape, dtype);
   const Dims zero(shape.size(), 0);
-  kernels().copy({shape.size(), shape.data(), &value, zero.data(), value_dtype, t.mutable_data(), t.strides().data(), dtype});
+  kernels().copy(
+      {shape.size(), shape.data(), &value, zero.data(), value_dtype, t.mutable_data(), t.strides().data(), dtype});
   return t;
 }
 
@@ -69,7 +70,8 @@ Tensor from_values(const Dims& shape, std::initializer_list<double> values, DTyp
 
 void copy_to(const Tensor& src, void* dst, DType dtype) {
   const Dims strides = contiguous_strides(src.shape());
-  kernels().copy({src.rank(), src.shape().data(), src.data(), src.strides().data(), src.dtype(), dst, strides.data(), dtype});
+  kernels().copy(
+      {src.rank(), src.shape().data(), src.data(), src.strides().data(), src.dtype(), dst, strides.data(), dtype});
 }
 
 Tensor as_contiguous(const Tensor& t, DType dtype) {

@@ -76,7 +76,9 @@ class Tensor {
     return static_cast<T*>(mutable_data());
   }
   /// True iff the elements may be overwritten in place: contiguous, and nobody else holds the buffer.
-  bool exclusively_owned() const noexcept { return contiguous_ && buffer_.unique() && buffer_.get()->size_class != kForeign; }
+  bool exclusively_owned() const noexcept {
+    return contiguous_ && buffer_.unique() && buffer_.get()->size_class != kForeign;
+  }
 
   const TapeRef& ref() const noexcept { return ref_; }
   void set_ref(TapeRef ref) noexcept { ref_ = ref; }

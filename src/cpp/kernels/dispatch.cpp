@@ -7,13 +7,23 @@
 namespace adcore {
 
 #if defined(__x86_64__)
-namespace baseline { const Kernels& table(); }
-namespace avx2 { const Kernels& table(); }
-namespace avx512 { const Kernels& table(); }
+namespace baseline {
+const Kernels& table();
+}
+namespace avx2 {
+const Kernels& table();
+}
+namespace avx512 {
+const Kernels& table();
+}
 #elif defined(__aarch64__)
-namespace neon { const Kernels& table(); }
+namespace neon {
+const Kernels& table();
+}
 #else
-namespace baseline { const Kernels& table(); }
+namespace baseline {
+const Kernels& table();
+}
 #endif
 
 namespace {
@@ -28,10 +38,11 @@ struct Tables {
 #if defined(__x86_64__)
     __builtin_cpu_init();
     all[n++] = &baseline::table();
-    const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+    const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                          __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("f16c");
     if (has_avx2) all[n++] = &avx2::table();
-    if (has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512vl")) {
+    if (has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
       all[n++] = &avx512::table();
     }
 #elif defined(__aarch64__)

@@ -30,7 +30,8 @@ namespace {
 template <class T>
 class Source {
  public:
-  [[gnu::always_inline]] Source(const void* p, bool is_scalar) : p_(static_cast<const T*>(p)), step_(is_scalar ? 0 : 1) {
+  [[gnu::always_inline]] Source(const void* p, bool is_scalar)
+      : p_(static_cast<const T*>(p)), step_(is_scalar ? 0 : 1) {
     if (is_scalar) {
       Pack<T>(*p_).store(spread_);
       p_ = spread_;
@@ -72,9 +73,8 @@ template <class T, class Body>
 /// out[i] = value(sources at i...).
 template <class T, class Value, class... Sources>
 [[gnu::always_inline]] inline void loop(void* out, int64_t n, const Value& value, const Sources&... sources) {
-  for_packs<T>(n, [&](int64_t i, auto... rest) __attribute__((always_inline)) {
-    put<T>(out, i, value(sources.at(i, rest...)...), rest...);
-  });
+  for_packs<T>(n, [&](int64_t i, auto... rest)
+                      __attribute__((always_inline)) { put<T>(out, i, value(sources.at(i, rest...)...), rest...); });
 }
 
 template <class T, int Row>
@@ -106,11 +106,13 @@ template <class T>
 
 /// Collects the sources that Needs names, lowest bit first, then runs the loop. operands: a, b, c, y.
 template <class T, uint32_t Needs, class F, class... Ready>
-[[gnu::always_inline]] inline void partial_loop(const Source<T>& g, const void* const* operands, uint32_t scalars, void* grad,
-                                                int64_t n, const F& f, const Ready&... ready) {
+[[gnu::always_inline]] inline void partial_loop(const Source<T>& g, const void* const* operands, uint32_t scalars,
+                                                void* grad, int64_t n, const F& f, const Ready&... ready) {
   if constexpr (Needs == 0) {
     loop<T>(
-        grad, n, [&](Pack<T> cotangent, auto... values) __attribute__((always_inline)) { return times<T>(cotangent, f(values...)); },
+        grad, n,
+        [&](Pack<T> cotangent, auto... values)
+            __attribute__((always_inline)) { return times<T>(cotangent, f(values...)); },
         g, ready...);
   } else {
     constexpr int kNext = std::countr_zero(Needs);
@@ -147,7 +149,8 @@ constexpr PartialFn partial_entry() {
   constexpr const auto& partials = std::get<Row>(kFormulas).partials;
   if constexpr (Input < std::tuple_size_v<std::remove_cvref_t<decltype(partials)>>) {
     // A partial without needs is a constant: no kernel.
-    if constexpr (std::remove_cvref_t<decltype(std::get<Input>(partials))>::kNeeds != 0) return partial_kernel<T, Row, Input>;
+    if constexpr (std::remove_cvref_t<decltype(std::get<Input>(partials))>::kNeeds != 0)
+      return partial_kernel<T, Row, Input>;
   }
   return nullptr;
 }
@@ -168,6 +171,8 @@ const ElementwiseKernel* entries(std::integer_sequence<int, Rows...>) {
 
 }  // namespace
 
-void install_elementwise(Kernels& table) { table.elementwise = entries(std::make_integer_sequence<int, kFormulaCount>{}); }
+void install_elementwise(Kernels& table) {
+  table.elementwise = entries(std::make_integer_sequence<int, kFormulaCount>{});
+}
 
 }  // namespace adcore::ADCORE_ISA

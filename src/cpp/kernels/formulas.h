@@ -95,8 +95,8 @@ struct Formula {
 };
 
 template <class F, class... P>
-constexpr Formula<sizeof...(P), F, P...> elementwise(const char* signature, const char* summary, Example example, Types types,
-                                                     Interval sample, F value, P... partials) {
+constexpr Formula<sizeof...(P), F, P...> elementwise(const char* signature, const char* summary, Example example,
+                                                     Types types, Interval sample, F value, P... partials) {
   return {signature, summary, example, types, sample, value, {partials...}};
 }
 /// A row whose derivative is 0 everywhere.
@@ -123,179 +123,211 @@ inline constexpr auto kFormulas = [] {
   constexpr Interval kReal{-3, 3}, kPositive{0.2, 4};
   return std::make_tuple(
       // ---- arithmetic ----
-      elementwise("add(input, other)", "Sum of two tensors, element by element.", {"add(Tensor([1.0, 2.0]), 3)", "[4. 5.]"},
-                  Types::Number, kReal, [](auto a, auto b) { return a + b; }, d_one(), d_one()),
-      elementwise("sub(input, other)", "Difference of two tensors, element by element.",
-                  {"sub(Tensor([1.0, 2.0]), 3)", "[-2. -1.]"}, Types::Number, kReal, [](auto a, auto b) { return a - b; },
-                  d_one(), d_minus_one()),
-      elementwise("mul(input, other)", "Product of two tensors, element by element.",
-                  {"mul(Tensor([1.0, 2.0]), 3)", "[3. 6.]"}, Types::Number, kReal, [](auto a, auto b) { return a * b; },
-                  d<B>([](auto b) { return b; }), d<A>([](auto a) { return a; })),
-      elementwise("div(input, other)", "Quotient of two tensors; integers divide as float32.",
-                  {"div(Tensor([1.0, 2.0]), 4)", "[0.25 0.5 ]"}, Types::Float, kPositive,
-                  [](auto a, auto b) { return a / b; }, d<B>([](auto b) { return 1.0 / b; }),
-                  d<B | Y>([](auto b, auto y) { return -y / b; })),
+      elementwise(
+          "add(input, other)", "Sum of two tensors, element by element.", {"add(Tensor([1.0, 2.0]), 3)", "[4. 5.]"},
+          Types::Number, kReal, [](auto a, auto b) { return a + b; }, d_one(), d_one()),
+      elementwise(
+          "sub(input, other)", "Difference of two tensors, element by element.",
+          {"sub(Tensor([1.0, 2.0]), 3)", "[-2. -1.]"}, Types::Number, kReal, [](auto a, auto b) { return a - b; },
+          d_one(), d_minus_one()),
+      elementwise(
+          "mul(input, other)", "Product of two tensors, element by element.", {"mul(Tensor([1.0, 2.0]), 3)", "[3. 6.]"},
+          Types::Number, kReal, [](auto a, auto b) { return a * b; }, d<B>([](auto b) { return b; }),
+          d<A>([](auto a) { return a; })),
+      elementwise(
+          "div(input, other)", "Quotient of two tensors; integers divide as float32.",
+          {"div(Tensor([1.0, 2.0]), 4)", "[0.25 0.5 ]"}, Types::Float, kPositive, [](auto a, auto b) { return a / b; },
+          d<B>([](auto b) { return 1.0 / b; }), d<B | Y>([](auto b, auto y) { return -y / b; })),
       constant<2>("floor_div(input, other)",
                   "Quotient rounded down to an integer value. Dividing integers by zero raises ZeroDivisionError.",
                   {"floor_div(Tensor([-7, 7]), 2)", "[-4  3]"}, Types::Number, kPositive,
                   [](auto a, auto b) { return floor_div(a, b); }),
-      elementwise("floor_mod(input, other)",
-                  "Remainder of floor division, with the sign of the divisor. Integers modulo zero raise ZeroDivisionError.",
-                  {"floor_mod(Tensor([-7, 7]), 3)", "[2 1]"}, Types::Number, {1.1, 1.9},
-                  [](auto a, auto b) { return mod(a, b); }, d_one(),
-                  d<A | B>([](auto a, auto b) { return -floor_div(a, b); })),
-      elementwise("neg(input)", "Negative of every element.", {"neg(Tensor([1.0, -2.0]))", "[-1.  2.]"}, Types::Number, kReal,
-                  [](auto a) { return -a; }, d_minus_one()),
+      elementwise(
+          "floor_mod(input, other)",
+          "Remainder of floor division, with the sign of the divisor. Integers modulo zero raise ZeroDivisionError.",
+          {"floor_mod(Tensor([-7, 7]), 3)", "[2 1]"}, Types::Number, {1.1, 1.9},
+          [](auto a, auto b) { return mod(a, b); }, d_one(), d<A | B>([](auto a, auto b) { return -floor_div(a, b); })),
+      elementwise(
+          "neg(input)", "Negative of every element.", {"neg(Tensor([1.0, -2.0]))", "[-1.  2.]"}, Types::Number, kReal,
+          [](auto a) { return -a; }, d_minus_one()),
       // Subgradient at 0: 0.
-      elementwise("abs(input)", "Absolute value.", {"abs(Tensor([1.0, -2.0]))", "[1. 2.]"}, Types::Number, kReal,
-                  [](auto a) { return abs(a); }, d<A>([](auto a) { return sign(a); })),
-      constant<1>("sign(input)", "Sign of every element: -1, 0 or 1.", {"sign(Tensor([3.0, 0.0, -2.0]))", "[ 1.  0. -1.]"},
-                  Types::Number, kReal, [](auto a) { return sign(a); }),
-      elementwise("square(input)", "Square of every element.", {"square(Tensor([3.0, -2.0]))", "[9. 4.]"}, Types::Number, kReal,
-                  [](auto a) { return a * a; }, d<A>([](auto a) { return 2.0 * a; })),
-      elementwise("reciprocal(input)", "1 / input.", {"reciprocal(Tensor([2.0, -4.0]))", "[ 0.5  -0.25]"}, Types::Float,
-                  kPositive, [](auto a) { return 1.0 / a; }, d<Y>([](auto y) { return -y * y; })),
+      elementwise(
+          "abs(input)", "Absolute value.", {"abs(Tensor([1.0, -2.0]))", "[1. 2.]"}, Types::Number, kReal,
+          [](auto a) { return abs(a); }, d<A>([](auto a) { return sign(a); })),
+      constant<1>("sign(input)", "Sign of every element: -1, 0 or 1.",
+                  {"sign(Tensor([3.0, 0.0, -2.0]))", "[ 1.  0. -1.]"}, Types::Number, kReal,
+                  [](auto a) { return sign(a); }),
+      elementwise(
+          "square(input)", "Square of every element.", {"square(Tensor([3.0, -2.0]))", "[9. 4.]"}, Types::Number, kReal,
+          [](auto a) { return a * a; }, d<A>([](auto a) { return 2.0 * a; })),
+      elementwise(
+          "reciprocal(input)", "1 / input.", {"reciprocal(Tensor([2.0, -4.0]))", "[ 0.5  -0.25]"}, Types::Float,
+          kPositive, [](auto a) { return 1.0 / a; }, d<Y>([](auto y) { return -y * y; })),
       // x**0 is 1 everywhere, so its derivative is 0 also at 0; likewise 0**b for b >= 0 with respect to b.
-      elementwise("pow(input, exponent)",
-                  "Power, element by element. Integer to negative integer powers round toward zero.",
-                  {"pow(Tensor([2.0, 3.0]), 3)", "[ 8. 27.]"}, Types::Number, kPositive,
-                  [](auto a, auto b) { return pow(a, b); },
-                  d<A | B>([](auto a, auto b) { return select(b == 0.0, 0.0, b * pow(a, b - 1.0)); }),
-                  d<A | B | Y>([](auto a, auto b, auto y) {
-                    return select((a == 0.0) & (b >= 0.0), 0.0, y * log(a));
-                  })),
-      elementwise("maximum(input, other)", "The larger of two elements; NaN if either is.",
-                  {"maximum(Tensor([1.0, 5.0]), 3)", "[3. 5.]"}, Types::Number, kReal,
-                  [](auto a, auto b) { return max(a, b); },
-                  d<A | B>([](auto a, auto b) { return select(a > b, 1.0, select(a == b, 0.5, 0.0)); }),
-                  d<A | B>([](auto a, auto b) { return select(b > a, 1.0, select(a == b, 0.5, 0.0)); })),
-      elementwise("minimum(input, other)", "The smaller of two elements; NaN if either is.",
-                  {"minimum(Tensor([1.0, 5.0]), 3)", "[1. 3.]"}, Types::Number, kReal,
-                  [](auto a, auto b) { return min(a, b); },
-                  d<A | B>([](auto a, auto b) { return select(a < b, 1.0, select(a == b, 0.5, 0.0)); }),
-                  d<A | B>([](auto a, auto b) { return select(b < a, 1.0, select(a == b, 0.5, 0.0)); })),
-      elementwise("where(condition, input, other)", "Elements of `input` where the condition holds, of `other` elsewhere.",
-                  {"where(Tensor([True, False]), Tensor([1.0, 2.0]), 0)", "[1. 0.]"}, Types::Select, kReal,
-                  [](auto c, auto a, auto b) { return select(c != 0.0, a, b); }, d_zero(),
-                  d<A>([](auto c) { return gate(c != 0.0); }), d<A>([](auto c) { return gate(c == 0.0); })),
+      elementwise(
+          "pow(input, exponent)", "Power, element by element. Integer to negative integer powers round toward zero.",
+          {"pow(Tensor([2.0, 3.0]), 3)", "[ 8. 27.]"}, Types::Number, kPositive,
+          [](auto a, auto b) { return pow(a, b); },
+          d<A | B>([](auto a, auto b) { return select(b == 0.0, 0.0, b * pow(a, b - 1.0)); }),
+          d<A | B | Y>([](auto a, auto b, auto y) { return select((a == 0.0) & (b >= 0.0), 0.0, y * log(a)); })),
+      elementwise(
+          "maximum(input, other)", "The larger of two elements; NaN if either is.",
+          {"maximum(Tensor([1.0, 5.0]), 3)", "[3. 5.]"}, Types::Number, kReal, [](auto a, auto b) { return max(a, b); },
+          d<A | B>([](auto a, auto b) { return select(a > b, 1.0, select(a == b, 0.5, 0.0)); }),
+          d<A | B>([](auto a, auto b) { return select(b > a, 1.0, select(a == b, 0.5, 0.0)); })),
+      elementwise(
+          "minimum(input, other)", "The smaller of two elements; NaN if either is.",
+          {"minimum(Tensor([1.0, 5.0]), 3)", "[1. 3.]"}, Types::Number, kReal, [](auto a, auto b) { return min(a, b); },
+          d<A | B>([](auto a, auto b) { return select(a < b, 1.0, select(a == b, 0.5, 0.0)); }),
+          d<A | B>([](auto a, auto b) { return select(b < a, 1.0, select(a == b, 0.5, 0.0)); })),
+      elementwise(
+          "where(condition, input, other)", "Elements of `input` where the condition holds, of `other` elsewhere.",
+          {"where(Tensor([True, False]), Tensor([1.0, 2.0]), 0)", "[1. 0.]"}, Types::Select, kReal,
+          [](auto c, auto a, auto b) { return select(c != 0.0, a, b); }, d_zero(),
+          d<A>([](auto c) { return gate(c != 0.0); }), d<A>([](auto c) { return gate(c == 0.0); })),
       // At a bound the derivative with respect to input is 1, as inside.
-      elementwise("_clamp(input, min, max)", "Elements limited to [min, max]; max wins where the bounds cross.",
-                  {"_clamp(Tensor([-2.0, 0.5, 2.0]), 0, 1)", "[0.  0.5 1. ]"}, Types::Number, kReal,
-                  [](auto a, auto low, auto high) { return min(max(a, low), high); },
-                  d<A | B | C>([](auto a, auto low, auto high) { return gate((a >= low) & (a <= high)); }),
-                  d<A | B | C>([](auto a, auto low, auto high) { return gate((a < low) & (low <= high)); }),
-                  d<A | B | C>([](auto a, auto low, auto high) { return gate((a > high) | (low > high)); })),
+      elementwise(
+          "_clamp(input, min, max)", "Elements limited to [min, max]; max wins where the bounds cross.",
+          {"_clamp(Tensor([-2.0, 0.5, 2.0]), 0, 1)", "[0.  0.5 1. ]"}, Types::Number, kReal,
+          [](auto a, auto low, auto high) { return min(max(a, low), high); },
+          d<A | B | C>([](auto a, auto low, auto high) { return gate((a >= low) & (a <= high)); }),
+          d<A | B | C>([](auto a, auto low, auto high) { return gate((a < low) & (low <= high)); }),
+          d<A | B | C>([](auto a, auto low, auto high) { return gate((a > high) | (low > high)); })),
       // ---- rounding ----
       constant<1>("floor(input)", "Largest integer value not above.", {"floor(Tensor([1.7, -1.2]))", "[ 1. -2.]"},
                   Types::Number, kReal, [](auto a) { return floor(a); }),
       constant<1>("ceil(input)", "Smallest integer value not below.", {"ceil(Tensor([1.7, -1.2]))", "[ 2. -1.]"},
                   Types::Number, kReal, [](auto a) { return ceil(a); }),
-      constant<1>("round(input)", "Nearest integer value, halves to even.", {"round(Tensor([0.5, 1.5, -1.2]))", "[ 0.  2. -1.]"},
-                  Types::Number, kReal, [](auto a) { return round(a); }),
-      constant<1>("trunc(input)", "Integer part, toward zero.", {"trunc(Tensor([1.7, -1.2]))", "[ 1. -1.]"}, Types::Number,
-                  kReal, [](auto a) { return trunc(a); }),
+      constant<1>("round(input)", "Nearest integer value, halves to even.",
+                  {"round(Tensor([0.5, 1.5, -1.2]))", "[ 0.  2. -1.]"}, Types::Number, kReal,
+                  [](auto a) { return round(a); }),
+      constant<1>("trunc(input)", "Integer part, toward zero.", {"trunc(Tensor([1.7, -1.2]))", "[ 1. -1.]"},
+                  Types::Number, kReal, [](auto a) { return trunc(a); }),
       // ---- exponentials, roots, trigonometry ----
-      elementwise("exp(input)", "e to the power of every element.", {"exp(Tensor([0.0, 1.0]))", "[1.        2.7182817]"},
-                  Types::Float, kReal, [](auto a) { return exp(a); }, d<Y>([](auto y) { return y; })),
-      elementwise("expm1(input)", "exp(input) - 1, accurate near 0.", {"expm1(Tensor([0.0, 1.0]))", "[0.        1.7182819]"},
-                  Types::Float, kReal, [](auto a) { return expm1(a); }, d<Y>([](auto y) { return y + 1.0; })),
-      elementwise("log(input)", "Natural logarithm.", {"log(Tensor([1.0, 2.0]))", "[0.        0.6931472]"}, Types::Float,
-                  kPositive, [](auto a) { return log(a); }, d<A>([](auto a) { return 1.0 / a; })),
-      elementwise("log1p(input)", "log(1 + input), accurate near 0.", {"log1p(Tensor([0.0, 1.0]))", "[0.        0.6931472]"},
-                  Types::Float, {-0.7, 3}, [](auto a) { return log1p(a); }, d<A>([](auto a) { return 1.0 / (1.0 + a); })),
-      elementwise("sqrt(input)", "Square root.", {"sqrt(Tensor([4.0, 9.0]))", "[2. 3.]"}, Types::Float, kPositive,
-                  [](auto a) { return sqrt(a); }, d<Y>([](auto y) { return 0.5 / y; })),
-      elementwise("rsqrt(input)", "1 / sqrt(input).", {"rsqrt(Tensor([4.0, 16.0]))", "[0.5  0.25]"}, Types::Float, kPositive,
-                  [](auto a) { return 1.0 / sqrt(a); }, d<Y>([](auto y) { return -0.5 * y * y * y; })),
-      elementwise("sin(input)", "Sine of an angle in radians.", {"sin(Tensor([0.0, 1.5707964]))", "[0. 1.]"}, Types::Float,
-                  kReal, [](auto a) { return sin(a); }, d<A>([](auto a) { return cos(a); })),
-      elementwise("cos(input)", "Cosine of an angle in radians.", {"cos(Tensor([0.0, 3.1415927]))", "[ 1. -1.]"}, Types::Float,
-                  kReal, [](auto a) { return cos(a); }, d<A>([](auto a) { return -sin(a); })),
-      elementwise("tan(input)", "Tangent of an angle in radians.", {"tan(Tensor([0.0, 0.7853982]))", "[0. 1.]"}, Types::Float,
-                  {-1.2, 1.2}, [](auto a) { return tan(a); }, d<Y>([](auto y) { return 1.0 + y * y; })),
-      elementwise("tanh(input)", "Hyperbolic tangent.", {"tanh(Tensor([0.0, 1.0]))", "[0.        0.7615942]"}, Types::Float,
-                  kReal, [](auto a) { return tanh(a); }, d<Y>([](auto y) { return (1.0 - y) * (1.0 + y); })),
-      elementwise("erf(input)", "Error function.", {"erf(Tensor([0.0, 1.0]))", "[0.        0.8427008]"}, Types::Float, kReal,
-                  [](auto a) { return erf(a); }, d<A>([](auto a) { return kTwoOverSqrtPi * exp(-(a * a)); })),
-      elementwise("erfc(input)", "Complementary error function, 1 - erf(input).",
-                  {"erfc(Tensor([0.0, 1.0]))", "[1.        0.1572992]"}, Types::Float, kReal,
-                  [](auto a) { return erfc(a); }, d<A>([](auto a) { return -kTwoOverSqrtPi * exp(-(a * a)); })),
+      elementwise(
+          "exp(input)", "e to the power of every element.", {"exp(Tensor([0.0, 1.0]))", "[1.        2.7182817]"},
+          Types::Float, kReal, [](auto a) { return exp(a); }, d<Y>([](auto y) { return y; })),
+      elementwise(
+          "expm1(input)", "exp(input) - 1, accurate near 0.", {"expm1(Tensor([0.0, 0.5]))", "[0.        0.6487213]"},
+          Types::Float, kReal, [](auto a) { return expm1(a); }, d<Y>([](auto y) { return y + 1.0; })),
+      elementwise(
+          "log(input)", "Natural logarithm.", {"log(Tensor([1.0, 2.0]))", "[0.        0.6931472]"}, Types::Float,
+          kPositive, [](auto a) { return log(a); }, d<A>([](auto a) { return 1.0 / a; })),
+      elementwise(
+          "log1p(input)", "log(1 + input), accurate near 0.", {"log1p(Tensor([0.0, 1.0]))", "[0.        0.6931472]"},
+          Types::Float, {-0.7, 3}, [](auto a) { return log1p(a); }, d<A>([](auto a) { return 1.0 / (1.0 + a); })),
+      elementwise(
+          "sqrt(input)", "Square root.", {"sqrt(Tensor([4.0, 9.0]))", "[2. 3.]"}, Types::Float, kPositive,
+          [](auto a) { return sqrt(a); }, d<Y>([](auto y) { return 0.5 / y; })),
+      elementwise(
+          "rsqrt(input)", "1 / sqrt(input).", {"rsqrt(Tensor([4.0, 16.0]))", "[0.5  0.25]"}, Types::Float, kPositive,
+          [](auto a) { return 1.0 / sqrt(a); }, d<Y>([](auto y) { return -0.5 * y * y * y; })),
+      elementwise(
+          "sin(input)", "Sine of an angle in radians.", {"sin(Tensor([0.0, 1.5707964]))", "[0. 1.]"}, Types::Float,
+          kReal, [](auto a) { return sin(a); }, d<A>([](auto a) { return cos(a); })),
+      elementwise(
+          "cos(input)", "Cosine of an angle in radians.", {"cos(Tensor([0.0, 3.1415927]))", "[ 1. -1.]"}, Types::Float,
+          kReal, [](auto a) { return cos(a); }, d<A>([](auto a) { return -sin(a); })),
+      elementwise(
+          "tan(input)", "Tangent of an angle in radians.", {"tan(Tensor([0.0, 0.7853982]))", "[0. 1.]"}, Types::Float,
+          {-1.2, 1.2}, [](auto a) { return tan(a); }, d<Y>([](auto y) { return 1.0 + y * y; })),
+      elementwise(
+          "tanh(input)", "Hyperbolic tangent.", {"tanh(Tensor([0.0, 1.0]))", "[0.        0.7615942]"}, Types::Float,
+          kReal, [](auto a) { return tanh(a); }, d<Y>([](auto y) { return (1.0 - y) * (1.0 + y); })),
+      elementwise(
+          "erf(input)", "Error function.", {"erf(Tensor([0.0, 1.0]))", "[0.        0.8427008]"}, Types::Float, kReal,
+          [](auto a) { return erf(a); }, d<A>([](auto a) { return kTwoOverSqrtPi * exp(-(a * a)); })),
+      elementwise(
+          "erfc(input)", "Complementary error function, 1 - erf(input).", {"erfc(Tensor([0.0]))", "[1.]"}, Types::Float,
+          kReal, [](auto a) { return erfc(a); }, d<A>([](auto a) { return -kTwoOverSqrtPi * exp(-(a * a)); })),
       // ---- activations ----
-      elementwise("sigmoid(input)", "Logistic function, 1 / (1 + exp(-input)).",
-                  {"sigmoid(Tensor([0.0, 1.0]))", "[0.5       0.7310586]"}, Types::Float, kReal,
-                  [](auto a) { return sigmoid(a); }, d<Y>([](auto y) { return y * (1.0 - y); })),
+      elementwise(
+          "sigmoid(input)", "Logistic function, 1 / (1 + exp(-input)).",
+          {"sigmoid(Tensor([0.0, 1.0]))", "[0.5       0.7310586]"}, Types::Float, kReal,
+          [](auto a) { return sigmoid(a); }, d<Y>([](auto y) { return y * (1.0 - y); })),
       // Subgradient at 0: 0.
-      elementwise("relu(input)", "max(input, 0).", {"relu(Tensor([-1.0, 2.0]))", "[0. 2.]"}, Types::Number, kReal,
-                  [](auto a) { return select(a < 0.0, 0.0, a); }, d<Y>([](auto y) { return gate(y > 0.0); })),
+      elementwise(
+          "relu(input)", "max(input, 0).", {"relu(Tensor([-1.0, 2.0]))", "[0. 2.]"}, Types::Number, kReal,
+          [](auto a) { return select(a < 0.0, 0.0, a); }, d<Y>([](auto y) { return gate(y > 0.0); })),
       // Subgradient at 0 and 6: 0.
-      elementwise("relu6(input)", "min(max(input, 0), 6).", {"relu6(Tensor([-1.0, 2.0, 9.0]))", "[0. 2. 6.]"}, Types::Number,
-                  {-3, 9}, [](auto a) { return select(a < 0.0, 0.0, select(a > 6.0, 6.0, a)); },
-                  d<Y>([](auto y) { return gate((y > 0.0) & (y < 6.0)); })),
+      elementwise(
+          "relu6(input)", "min(max(input, 0), 6).", {"relu6(Tensor([-1.0, 2.0, 9.0]))", "[0. 2. 6.]"}, Types::Number,
+          {-3, 9}, [](auto a) { return select(a < 0.0, 0.0, select(a > 6.0, 6.0, a)); },
+          d<Y>([](auto y) { return gate((y > 0.0) & (y < 6.0)); })),
       // At 0 the mean of both slopes.
-      elementwise("leaky_relu(input, alpha=0.2)", "input where positive, alpha * input elsewhere.",
-                  {"leaky_relu(Tensor([-1.0, 2.0]))", "[-0.2  2. ]"}, Types::Float, kReal,
-                  [](auto a, auto alpha) { return select(a < 0.0, alpha * a, a); },
-                  d<A | B>([](auto a, auto alpha) {
-                    return select(a > 0.0, 1.0, select(a < 0.0, alpha, 0.5 * (1.0 + alpha)));
-                  }),
-                  d<A>([](auto a) { return select(a < 0.0, a, 0.0); })),
-      elementwise("elu(input_x, alpha=1.0)", "input where positive, alpha * (exp(input) - 1) elsewhere.",
-                  {"elu(Tensor([-1.0, 2.0]))", "[-0.63212055  2.        ]"}, Types::Float, kReal,
-                  [](auto a, auto alpha) { return select(a > 0.0, a, alpha * expm1(min(a, 0.0))); },
-                  d<A | B>([](auto a, auto alpha) { return select(a > 0.0, 1.0, alpha * exp(min(a, 0.0))); }),
-                  d<A>([](auto a) { return select(a > 0.0, 0.0, expm1(min(a, 0.0))); })),
-      elementwise("selu(input_x)", "Scaled ELU with the constants of Klambauer et al. (2017), self-normalizing networks.",
-                  {"selu(Tensor([0.0, 1.0]))", "[0.       1.050701]"}, Types::Float, kReal,
-                  [](auto a) { return kSeluScale * select(a > 0.0, a, kSeluAlpha * expm1(min(a, 0.0))); },
-                  d<A>([](auto a) { return kSeluScale * select(a > 0.0, 1.0, kSeluAlpha * exp(min(a, 0.0))); })),
-      elementwise("_gelu(input)", "Gaussian error linear unit, input * Phi(input), exact.",
-                  {"_gelu(Tensor([0.0, 1.0]))", "[0.        0.8413447]"}, Types::Float, kReal,
-                  [](auto a) { return 0.5 * a * erfc(-kSqrtHalf * a); }, d<A>([](auto a) {
-                    return 0.5 * erfc(-kSqrtHalf * a) + kInvSqrtTwoPi * a * exp(-0.5 * (a * a));
-                  })),
-      elementwise("_gelu_tanh(input)", "Gaussian error linear unit, approximated with tanh (Hendrycks and Gimpel, 2016).",
-                  {"_gelu_tanh(Tensor([0.0, 1.0]))", "[0.        0.841192]"}, Types::Float, kReal,
-                  [](auto a) { return a * sigmoid(2.0 * kSqrtTwoOverPi * (a + 0.044715 * (a * a * a))); },
-                  d<A>([](auto a) {
-                    auto s = sigmoid(2.0 * kSqrtTwoOverPi * (a + 0.044715 * (a * a * a)));
-                    return s + a * s * (1.0 - s) * (2.0 * kSqrtTwoOverPi * (1.0 + 0.134145 * (a * a)));
-                  })),
-      elementwise("silu(input)", "input * sigmoid(input), also called swish.", {"silu(Tensor([0.0, 1.0]))", "[0.        0.7310586]"},
-                  Types::Float, kReal, [](auto a) { return a * sigmoid(a); }, d<A>([](auto a) {
-                    auto s = sigmoid(a);
-                    return s * (1.0 + a * (1.0 - s));
-                  })),
-      elementwise("softplus(input, beta=1, threshold=20)",
-                  "log(1 + exp(beta * input)) / beta; input itself where beta * input > threshold.",
-                  {"softplus(Tensor([0.0, 30.0]))", "[ 0.6931472 30.       ]"}, Types::Float, kPositive,
-                  [](auto a, auto beta, auto threshold) { return select(beta * a > threshold, a, softplus(beta * a) / beta); },
-                  d<A | B | C>([](auto a, auto beta, auto threshold) {
-                    return select(beta * a > threshold, 1.0, sigmoid(beta * a));
-                  }),
-                  d<A | B | C | Y>([](auto a, auto beta, auto threshold, auto y) {
-                    return select(beta * a > threshold, 0.0, (a * sigmoid(beta * a) - y) / beta);
-                  }),
-                  d_zero()),
+      elementwise(
+          "leaky_relu(input, alpha=0.2)", "input where positive, alpha * input elsewhere.",
+          {"leaky_relu(Tensor([-1.0, 2.0]))", "[-0.2  2. ]"}, Types::Float, kReal,
+          [](auto a, auto alpha) { return select(a < 0.0, alpha * a, a); }, d<A | B>([](auto a, auto alpha) {
+            return select(a > 0.0, 1.0, select(a < 0.0, alpha, 0.5 * (1.0 + alpha)));
+          }),
+          d<A>([](auto a) { return select(a < 0.0, a, 0.0); })),
+      elementwise(
+          "elu(input_x, alpha=1.0)", "input where positive, alpha * (exp(input) - 1) elsewhere.",
+          {"elu(Tensor([-1.0, 2.0]))", "[-0.63212055  2.        ]"}, Types::Float, kReal,
+          [](auto a, auto alpha) { return select(a > 0.0, a, alpha * expm1(min(a, 0.0))); },
+          d<A | B>([](auto a, auto alpha) { return select(a > 0.0, 1.0, alpha * exp(min(a, 0.0))); }),
+          d<A>([](auto a) { return select(a > 0.0, 0.0, expm1(min(a, 0.0))); })),
+      elementwise(
+          "selu(input_x)", "Scaled ELU with the constants of Klambauer et al. (2017), self-normalizing networks.",
+          {"selu(Tensor([0.0, 1.0]))", "[0.       1.050701]"}, Types::Float, kReal,
+          [](auto a) { return kSeluScale * select(a > 0.0, a, kSeluAlpha * expm1(min(a, 0.0))); },
+          d<A>([](auto a) { return kSeluScale * select(a > 0.0, 1.0, kSeluAlpha * exp(min(a, 0.0))); })),
+      elementwise(
+          "_gelu(input)", "Gaussian error linear unit, input * Phi(input), exact.",
+          {"_gelu(Tensor([0.0, 1.0]))", "[0.        0.8413447]"}, Types::Float, kReal,
+          [](auto a) { return 0.5 * a * erfc(-kSqrtHalf * a); },
+          d<A>([](auto a) { return 0.5 * erfc(-kSqrtHalf * a) + kInvSqrtTwoPi * a * exp(-0.5 * (a * a)); })),
+      elementwise(
+          "_gelu_tanh(input)", "Gaussian error linear unit, approximated with tanh (Hendrycks and Gimpel, 2016).",
+          {"_gelu_tanh(Tensor([0.0, 1.0]))", "[0.        0.841192]"}, Types::Float, kReal,
+          [](auto a) { return a * sigmoid(2.0 * kSqrtTwoOverPi * (a + 0.044715 * (a * a * a))); }, d<A>([](auto a) {
+            auto s = sigmoid(2.0 * kSqrtTwoOverPi * (a + 0.044715 * (a * a * a)));
+            return s + a * s * (1.0 - s) * (2.0 * kSqrtTwoOverPi * (1.0 + 0.134145 * (a * a)));
+          })),
+      elementwise(
+          "silu(input)", "input * sigmoid(input), also called swish.",
+          {"silu(Tensor([0.0, 1.0]))", "[0.        0.7310586]"}, Types::Float, kReal,
+          [](auto a) { return a * sigmoid(a); }, d<A>([](auto a) {
+            auto s = sigmoid(a);
+            return s * (1.0 + a * (1.0 - s));
+          })),
+      elementwise(
+          "softplus(input, beta=1, threshold=20)",
+          "log(1 + exp(beta * input)) / beta; input itself where beta * input > threshold.",
+          {"softplus(Tensor([0.0, 30.0]))", "[ 0.6931472 30.       ]"}, Types::Float, kPositive,
+          [](auto a, auto beta, auto threshold) { return select(beta * a > threshold, a, softplus(beta * a) / beta); },
+          d<A | B | C>(
+              [](auto a, auto beta, auto threshold) { return select(beta * a > threshold, 1.0, sigmoid(beta * a)); }),
+          d<A | B | C | Y>([](auto a, auto beta, auto threshold, auto y) {
+            return select(beta * a > threshold, 0.0, (a * sigmoid(beta * a) - y) / beta);
+          }),
+          d_zero()),
       // ---- comparison ----
-      constant<2>("equal(input, other)", "input == other, element by element.", {"equal(Tensor([1, 2]), 2)", "[False  True]"},
-                  Types::Compare, kReal, [](auto a, auto b) { return a == b; }),
+      constant<2>("equal(input, other)", "input == other, element by element.",
+                  {"equal(Tensor([1, 2]), 2)", "[False  True]"}, Types::Compare, kReal,
+                  [](auto a, auto b) { return a == b; }),
       constant<2>("not_equal(input, other)", "input != other, element by element.",
                   {"not_equal(Tensor([1, 2]), 2)", "[ True False]"}, Types::Compare, kReal,
                   [](auto a, auto b) { return a != b; }),
-      constant<2>("greater(input, other)", "input > other, element by element.", {"greater(Tensor([1, 2]), 1)", "[False  True]"},
-                  Types::Compare, kReal, [](auto a, auto b) { return a > b; }),
+      constant<2>("greater(input, other)", "input > other, element by element.",
+                  {"greater(Tensor([1, 2]), 1)", "[False  True]"}, Types::Compare, kReal,
+                  [](auto a, auto b) { return a > b; }),
       constant<2>("greater_equal(input, other)", "input >= other, element by element.",
                   {"greater_equal(Tensor([1, 2]), 2)", "[False  True]"}, Types::Compare, kReal,
                   [](auto a, auto b) { return a >= b; }),
-      constant<2>("less(input, other)", "input < other, element by element.", {"less(Tensor([1, 2]), 2)", "[ True False]"},
-                  Types::Compare, kReal, [](auto a, auto b) { return a < b; }),
+      constant<2>("less(input, other)", "input < other, element by element.",
+                  {"less(Tensor([1, 2]), 2)", "[ True False]"}, Types::Compare, kReal,
+                  [](auto a, auto b) { return a < b; }),
       constant<2>("less_equal(input, other)", "input <= other, element by element.",
                   {"less_equal(Tensor([1, 2]), 1)", "[ True False]"}, Types::Compare, kReal,
                   [](auto a, auto b) { return a <= b; }),
-      constant<1>("isnan(input)", "True where an element is not a number.", {"isnan(Tensor([1.0, float('nan')]))", "[False  True]"},
-                  Types::Compare, kReal, [](auto a) { return a != a; }),
-      constant<1>("isinf(input)", "True where an element is infinite.", {"isinf(Tensor([1.0, float('inf')]))", "[False  True]"},
-                  Types::Compare, kReal, [](auto a) { return (a == a) & (a - a != a - a); }),
+      constant<1>("isnan(input)", "True where an element is not a number.",
+                  {"isnan(Tensor([1.0, float('nan')]))", "[False  True]"}, Types::Compare, kReal,
+                  [](auto a) { return a != a; }),
+      constant<1>("isinf(input)", "True where an element is infinite.",
+                  {"isinf(Tensor([1.0, float('inf')]))", "[False  True]"}, Types::Compare, kReal,
+                  [](auto a) { return (a == a) & (a - a != a - a); }),
       constant<1>("isfinite(input)", "True where an element is neither infinite nor NaN.",
                   {"isfinite(Tensor([1.0, float('inf')]))", "[ True False]"}, Types::Compare, kReal,
                   [](auto a) { return a - a == a - a; }),
@@ -309,12 +341,15 @@ inline constexpr auto kFormulas = [] {
       constant<2>("logical_xor(input, other)", "True where exactly one is nonzero.",
                   {"logical_xor(Tensor([True, False]), True)", "[False  True]"}, Types::Logic, kReal,
                   [](auto a, auto b) { return ((a != 0.0) & (b == 0.0)) | ((a == 0.0) & (b != 0.0)); }),
-      constant<1>("logical_not(input)", "True where an element is zero.", {"logical_not(Tensor([True, False]))", "[False  True]"},
-                  Types::Logic, kReal, [](auto a) { return a == 0.0; }),
-      constant<2>("bitwise_and(input, other)", "Bits that are set in both integers.", {"bitwise_and(Tensor([6, 3]), 5)", "[4 1]"},
-                  Types::Integer, kReal, [](auto a, auto b) { return bit_and(a, b); }),
-      constant<2>("bitwise_or(input, other)", "Bits that are set in either integer.", {"bitwise_or(Tensor([6, 3]), 5)", "[7 7]"},
-                  Types::Integer, kReal, [](auto a, auto b) { return bit_or(a, b); }),
+      constant<1>("logical_not(input)", "True where an element is zero.",
+                  {"logical_not(Tensor([True, False]))", "[False  True]"}, Types::Logic, kReal,
+                  [](auto a) { return a == 0.0; }),
+      constant<2>("bitwise_and(input, other)", "Bits that are set in both integers.",
+                  {"bitwise_and(Tensor([6, 3]), 5)", "[4 1]"}, Types::Integer, kReal,
+                  [](auto a, auto b) { return bit_and(a, b); }),
+      constant<2>("bitwise_or(input, other)", "Bits that are set in either integer.",
+                  {"bitwise_or(Tensor([6, 3]), 5)", "[7 7]"}, Types::Integer, kReal,
+                  [](auto a, auto b) { return bit_or(a, b); }),
       constant<2>("bitwise_xor(input, other)", "Bits that are set in exactly one integer.",
                   {"bitwise_xor(Tensor([6, 3]), 5)", "[3 6]"}, Types::Integer, kReal,
                   [](auto a, auto b) { return bit_xor(a, b); }));

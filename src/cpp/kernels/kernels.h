@@ -1,8 +1,9 @@
 // What the kernels offer: one table of functions per instruction set, chosen once at start-up (dispatch.cpp).
 //
 // Kernels see raw pointers and sizes: no Tensor, no tape, no Python. Every .cpp of this folder except dispatch.cpp is
-// compiled once per instruction set with ADCORE_ISA set to its name; all its code stands in namespace adcore::ADCORE_ISA
-// (include "kernels/isa.h"), and it exports one `void install_<file>(Kernels&)` that fills its entries.
+// compiled once per instruction set with ADCORE_ISA set to its name; all its code stands in namespace
+// adcore::ADCORE_ISA (include "kernels/isa.h"), and it exports one `void install_<file>(Kernels&)` that fills its
+// entries.
 //
 // Laws: any size may be 0; pointers of size 0 are not read; NaN and inf behave as IEEE says; a result depends on the
 // arguments alone, never on the number of threads (work splits into blocks by shape, partial results combine in order).
@@ -24,12 +25,14 @@ inline constexpr int kMaxArity = 3;
 /// Comparisons and logic write uint8_t 0/1. `out` may be one of the inputs.
 using MapFn = void (*)(const void* const* in, void* out, int64_t n, uint32_t scalars);
 
-/// grad[i] = g[i] * partial(in[0][i], ..., y[i]): bit kMaxArity of `scalars`: g is one element. Unused operands may be null.
-using PartialFn = void (*)(const void* g, const void* const* in, const void* y, void* grad, int64_t n, uint32_t scalars);
+/// grad[i] = g[i] * partial(in[0][i], ..., y[i]): bit kMaxArity of `scalars`: g is one element. Unused operands may be
+/// null.
+using PartialFn = void (*)(const void* g, const void* const* in, const void* y, void* grad, int64_t n,
+                           uint32_t scalars);
 
 struct ElementwiseKernel {
-  MapFn map[kComputeCount];           // null where the row is not defined for that type
-  PartialFn partial[kMaxArity][2];    // [input][F32 or F64]; null where the partial is a constant (see formulas.h)
+  MapFn map[kComputeCount];         // null where the row is not defined for that type
+  PartialFn partial[kMaxArity][2];  // [input][F32 or F64]; null where the partial is a constant (see formulas.h)
 };
 
 // ---- copy: strides, dtypes ---------------------------------------------------------------------------------------
@@ -51,28 +54,28 @@ struct CopyArgs {
 // ---- indexing: rows of `row` bytes --------------------------------------------------------------------------------
 
 /// The checked and wrapped index array: every entry in [0, size).
-struct TakeArgs {          // out[o, i, :] = x[o, index[i], :]
-  const void* x;           // [outer, size, row bytes]
-  const int64_t* index;    // [count]
-  void* out;               // [outer, count, row bytes]
+struct TakeArgs {        // out[o, i, :] = x[o, index[i], :]
+  const void* x;         // [outer, size, row bytes]
+  const int64_t* index;  // [count]
+  void* out;             // [outer, count, row bytes]
   int64_t outer, size, count, row;
 };
-struct PutArgs {           // x[o, index[i], :] = v[o, i, :]; of equal indices the last wins
+struct PutArgs {  // x[o, index[i], :] = v[o, i, :]; of equal indices the last wins
   void* x;
   const int64_t* index;
   const void* v;
   int64_t outer, size, count, row;
 };
-struct IndexAddArgs {      // x[o, index[i], j] += v[o, i, j], in the order of i
-  void* x;                 // [outer, size, inner] elements of the compute type
+struct IndexAddArgs {  // x[o, index[i], j] += v[o, i, j], in the order of i
+  void* x;             // [outer, size, inner] elements of the compute type
   const int64_t* index;
-  const void* v;           // [outer, count, inner]
+  const void* v;  // [outer, count, inner]
   int64_t outer, size, count, inner;
 };
-struct GatherArgs {        // out[o, i, j] = x[o, index[o, i, j], j]; the scatter form adds out into x instead
-  const void* x;           // [outer, size, inner] elements of `item` bytes
-  const int64_t* index;    // [outer, count, inner]
-  void* out;               // [outer, count, inner]
+struct GatherArgs {      // out[o, i, j] = x[o, index[o, i, j], j]; the scatter form adds out into x instead
+  const void* x;         // [outer, size, inner] elements of `item` bytes
+  const int64_t* index;  // [outer, count, inner]
+  void* out;             // [outer, count, inner]
   int64_t outer, size, count, inner, item;
 };
 
@@ -94,7 +97,8 @@ struct ReduceKernels {
   void (*scatter_add)(const GatherArgs&);  // x (written) [outer, size, inner] += out (read) at index, in order
 };
 
-struct SoftmaxKernels {    // y has x's shape for the first two; [outer, inner] for logsumexp (its maximum is finite or inf)
+struct SoftmaxKernels {  // y has x's shape for the first two; [outer, inner] for logsumexp (its maximum is finite or
+                         // inf)
   ReduceFn softmax, log_softmax, logsumexp;
 };
 
@@ -107,10 +111,10 @@ template <class T>
 struct BceArgs {
   const T *z, *y, *w, *p;  // w, p: null means 1
   int64_t n;
-  bool w_scalar, p_scalar; // w, p are one element
-  T* loss;                 // [n] or null
-  T* slope;                // [n] or null
-  T scale;                 // multiplies every slope (1/n for a mean)
+  bool w_scalar, p_scalar;  // w, p are one element
+  T* loss;                  // [n] or null
+  T* slope;                 // [n] or null
+  T scale;                  // multiplies every slope (1/n for a mean)
 };
 template <class T>
 using BceFn = T (*)(const BceArgs<T>&);  // returns the blocked sum of the losses, unscaled
@@ -119,11 +123,11 @@ using BceFn = T (*)(const BceArgs<T>&);  // returns the blocked sum of the losse
 /// A target outside [0, classes) marks an ignored row: loss 0 (prob is still written).
 template <class T>
 struct CrossEntropyArgs {
-  const T* x;              // [rows, classes]
-  const int64_t* target;   // [rows]
-  const T* scale;          // [rows] or null for 1
-  T* loss;                 // [rows]
-  T* prob;                 // [rows, classes] or null
+  const T* x;             // [rows, classes]
+  const int64_t* target;  // [rows]
+  const T* scale;         // [rows] or null for 1
+  T* loss;                // [rows]
+  T* prob;                // [rows, classes] or null
   int64_t rows, classes;
 };
 
@@ -136,8 +140,9 @@ struct LossKernels {
 // ---- gemm ---------------------------------------------------------------------------------------------------------
 
 /// C[i, j] = sum over k of A[i, k] * B[k, j] for every batch; `accumulate` adds to C instead.
-/// A[i, k] stands at a[i * a_row + k * a_col] (elements), B and C likewise. c_col is 1 and c_row >= n; A and B have any strides >= 0,
-/// fast where one of their two is 1. Nothing is transposed in memory beyond the packed panels. k = 0 gives 0.
+/// A[i, k] stands at a[i * a_row + k * a_col] (elements), B and C likewise. c_col is 1 and c_row >= n; A and B have any
+/// strides >= 0, fast where one of their two is 1. Nothing is transposed in memory beyond the packed panels. k = 0
+/// gives 0.
 template <class T>
 struct GemmArgs {
   int64_t m, n, k;
@@ -148,9 +153,9 @@ struct GemmArgs {
   T* c;
   int64_t c_row;
   bool accumulate;
-  int64_t batch;                        // number of products
-  const int64_t *a_offset, *b_offset;   // [batch] element offsets, null for batch == 1
-  int64_t c_step;                       // elements from one product to the next
+  int64_t batch;                       // number of products
+  const int64_t *a_offset, *b_offset;  // [batch] element offsets, null for batch == 1
+  int64_t c_step;                      // elements from one product to the next
 };
 template <class T>
 using GemmFn = void (*)(const GemmArgs<T>&);
@@ -164,9 +169,9 @@ struct RandomArgs {
   int64_t n;
 };
 struct RandomKernels {
-  void (*uniform_f32)(const RandomArgs&, float* out);    // [0, 1), 24 bits
-  void (*uniform_f64)(const RandomArgs&, double* out);   // [0, 1), 53 bits
-  void (*normal_f32)(const RandomArgs&, float* out);     // standard normal, Box-Muller
+  void (*uniform_f32)(const RandomArgs&, float* out);   // [0, 1), 24 bits
+  void (*uniform_f64)(const RandomArgs&, double* out);  // [0, 1), 53 bits
+  void (*normal_f32)(const RandomArgs&, float* out);    // standard normal, Box-Muller
   void (*normal_f64)(const RandomArgs&, double* out);
   void (*integers)(const RandomArgs&, int64_t low, int64_t high, int64_t* out);  // [low, high), unbiased to 2^-64
 };
@@ -180,7 +185,8 @@ struct OptimizerKernels {
   void (*sgd)(T* p, const T* g, T* a, int64_t n, T lr, T momentum, T dampening, T decay, bool nesterov, bool first);
   /// g += decay * p; a = momentum * a + g; p -= lr * (nesterov ? g + momentum * a : a)
   void (*momentum)(T* p, const T* g, T* a, int64_t n, T lr, T momentum, T decay, bool nesterov);
-  /// g += decay * p; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g g; p -= lr_t * (nesterov ? b1 m + (1-b1) g : m) / (sqrt(v) + eps)
+  /// g += decay * p; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g g; p -= lr_t * (nesterov ? b1 m + (1-b1) g : m) /
+  /// (sqrt(v) + eps)
   void (*adam)(T* p, const T* g, T* m, T* v, int64_t n, T lr_t, T beta1, T beta2, T eps, T decay, bool nesterov);
   /// m = b1 m + (1-b1) g; v = b2 v + (1-b2) g g; p -= lr * (m / (sqrt(v) + eps) + decay * p)
   void (*adam_weight_decay)(T* p, const T* g, T* m, T* v, int64_t n, T lr, T beta1, T beta2, T eps, T decay);

@@ -55,12 +55,12 @@ struct Min {
   }
 };
 
-constexpr double kByteNs = 0.05;     // reading from memory
-constexpr int64_t kManyTasks = 16;   // as many independent results run in parallel; fewer are split inside
-constexpr int kRowWays = 8;          // accumulators of a row: hide the latency of an addition
-constexpr int64_t kRowLeaf = 128;    // packs
-constexpr int kPanelWays = 4;        // packs of a panel that run together
-constexpr int64_t kPanelLeaf = 16;   // rows
+constexpr double kByteNs = 0.05;    // reading from memory
+constexpr int64_t kManyTasks = 16;  // as many independent results run in parallel; fewer are split inside
+constexpr int kRowWays = 8;         // accumulators of a row: hide the latency of an addition
+constexpr int64_t kRowLeaf = 128;   // packs
+constexpr int kPanelWays = 4;       // packs of a panel that run together
+constexpr int64_t kPanelLeaf = 16;  // rows
 constexpr int64_t kPanelBytes = 2048;
 
 template <class T>
@@ -85,9 +85,8 @@ Pack<T> reduce_leaf(const T* x, int64_t n) {
     }
     total = acc[0];
   }
-  for_packs<T>(i, n, [&](int64_t at, int lanes) {
-    total = Op()(total, load_lanes(x + at, lanes, Op::template kIdentity<T>));
-  });
+  for_packs<T>(
+      i, n, [&](int64_t at, int lanes) { total = Op()(total, load_lanes(x + at, lanes, Op::template kIdentity<T>)); });
   return total;
 }
 

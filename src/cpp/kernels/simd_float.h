@@ -24,12 +24,8 @@ namespace adcore::ADCORE_ISA::detail {
 [[gnu::always_inline]] inline F64 ceil(F64 x) {
   return _mm512_maskz_roundscale_pd(kAll8, x, _MM_FROUND_TO_POS_INF | 8);
 }
-[[gnu::always_inline]] inline F32 trunc(F32 x) {
-  return _mm512_maskz_roundscale_ps(kAll16, x, _MM_FROUND_TO_ZERO | 8);
-}
-[[gnu::always_inline]] inline F64 trunc(F64 x) {
-  return _mm512_maskz_roundscale_pd(kAll8, x, _MM_FROUND_TO_ZERO | 8);
-}
+[[gnu::always_inline]] inline F32 trunc(F32 x) { return _mm512_maskz_roundscale_ps(kAll16, x, _MM_FROUND_TO_ZERO | 8); }
+[[gnu::always_inline]] inline F64 trunc(F64 x) { return _mm512_maskz_roundscale_pd(kAll8, x, _MM_FROUND_TO_ZERO | 8); }
 [[gnu::always_inline]] inline F32 round(F32 x) {
   return _mm512_maskz_roundscale_ps(kAll16, x, _MM_FROUND_TO_NEAREST_INT | 8);
 }

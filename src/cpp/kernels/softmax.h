@@ -64,27 +64,28 @@ Pack<T> strip_reduce(const Strip& s, double pack_ns, Pack<T> identity, Op op, Te
 
 template <class T>
 Pack<T> strip_max(const Strip& s, const T* x) {
-  return strip_reduce<T>(s, kLoadNs, Pack<T>(-kInf<T>), [](Pack<T> a, Pack<T> b) { return max(a, b); },
-                         [=](int64_t at, int lanes) { return load_lanes(x + at, lanes, -kInf<T>); });
+  return strip_reduce<T>(
+      s, kLoadNs, Pack<T>(-kInf<T>), [](Pack<T> a, Pack<T> b) { return max(a, b); },
+      [=](int64_t at, int lanes) { return load_lanes(x + at, lanes, -kInf<T>); });
 }
 
 /// The sum of exp(x - shift); the terms go to `e` unless it is null.
 template <class T>
 Pack<T> strip_exp_sum(const Strip& s, const T* x, Pack<T> shift, T* e) {
-  return strip_reduce<T>(s, kExpNs, Pack<T>(0), [](Pack<T> a, Pack<T> b) { return a + b; },
-                         [=](int64_t at, int lanes) {
-                           const Pack<T> term = exp(load_lanes(x + at, lanes, -kInf<T>) - shift);
-                           if (e) store_lanes(term, e + at, lanes);
-                           return term;
-                         });
+  return strip_reduce<T>(
+      s, kExpNs, Pack<T>(0), [](Pack<T> a, Pack<T> b) { return a + b; },
+      [=](int64_t at, int lanes) {
+        const Pack<T> term = exp(load_lanes(x + at, lanes, -kInf<T>) - shift);
+        if (e) store_lanes(term, e + at, lanes);
+        return term;
+      });
 }
 
 /// y = f(pack of x), in parallel where the strip is long; y may be x.
 template <class T, class F>
 void strip_map(const Strip& s, const T* x, T* y, F f) {
   for_blocks(s.packs, kLoadNs, [=](int64_t begin, int64_t end) {
-    walk<T>(s, begin, end,
-            [=](int64_t at, int lanes) { store_lanes(f(load_lanes(x + at, lanes)), y + at, lanes); });
+    walk<T>(s, begin, end, [=](int64_t at, int lanes) { store_lanes(f(load_lanes(x + at, lanes)), y + at, lanes); });
   });
 }
 

@@ -75,7 +75,7 @@ template <Real T>
 [[gnu::always_inline]] inline Pack<T> log_core(Pack<T> x, Pack<T> n, Pack<T> c) {
   constexpr Word<T> kOneBits = kExponentBias<T> << kMantissaBits<T>;
   const Words<T> shifted = to_words(x) - to_words(Pack<T>(0.70710678118654752440)) + kOneBits;
-  const Words<T> exponent = (shifted >> kMantissaBits<T>) - kExponentBias<T>;
+  const Words<T> exponent = (shifted >> kMantissaBits<T>)-kExponentBias<T>;
   const Pack<T> k = number<T>(exponent) + n;
   const Pack<T> f = from_words<T>(to_words(x) - (exponent << kMantissaBits<T>)) - 1.0;
   const Pack<T> s = f / (2.0 + f), z = s * s, half_square = 0.5 * f * f;

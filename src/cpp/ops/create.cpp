@@ -10,7 +10,8 @@
 namespace adcore {
 namespace {
 
-// ---- random state ---------------------------------------------------------------------------------------------------------
+// ---- random state
+// ---------------------------------------------------------------------------------------------------------
 
 struct Generator {
   std::mutex mutex;
@@ -34,7 +35,8 @@ RandomArgs draw(int64_t n, const uint64_t* seed) {
 }
 
 void require_float(const char* op, DType dtype) {
-  if (!is_float(dtype)) fail(ErrorKind::Type, op, ": random real numbers need a float dtype, got ", name_of(dtype), ".");
+  if (!is_float(dtype))
+    fail(ErrorKind::Type, op, ": random real numbers need a float dtype, got ", name_of(dtype), ".");
 }
 
 }  // namespace
@@ -123,7 +125,8 @@ Tensor arange(Args& a) {
   }
   const double start = two ? a.real(0) : 0, end = a.real(two ? 1 : 0), step = a.real(2);
   if (!(step != 0) || !std::isfinite(start) || !std::isfinite(end) || !std::isfinite(step)) {
-    fail(ErrorKind::Value, "arange: needs finite bounds and a step that is not 0, got ", start, ", ", end, ", ", step, ".");
+    fail(ErrorKind::Value, "arange: needs finite bounds and a step that is not 0, got ", start, ", ", end, ", ", step,
+         ".");
   }
   const double n = std::max(0.0, std::ceil((end - start) / step));
   if (n > 1e18) throw std::bad_alloc();
@@ -140,7 +143,10 @@ Tensor linspace(Args& a) {
   if (n < 0) fail(ErrorKind::Value, "linspace: steps must be at least 0, got ", n, ".");
   Tensor t(Dims{n}, DType::Float64);
   auto* p = t.mutable_data_as<double>();
-  for (int64_t i = 0; i < n; ++i) p[i] = i == n - 1 && n > 1 ? end : start + static_cast<double>(i) * ((end - start) / static_cast<double>(std::max<int64_t>(1, n - 1)));
+  for (int64_t i = 0; i < n; ++i)
+    p[i] = i == n - 1 && n > 1
+               ? end
+               : start + static_cast<double>(i) * ((end - start) / static_cast<double>(std::max<int64_t>(1, n - 1)));
   return as_contiguous(t, dtype_or(a, 3, DType::Float32));
 }
 
@@ -163,41 +169,92 @@ class Seed {
 };
 
 constexpr Function kFunctions[] = {
-    {"zeros(size: dims, dtype: dtype = None)", "A tensor of zeros; float32 unless a dtype is named.", {"zeros((2,))", "[0. 0.]"},
-     [](Args& a) { return full(a.dims(0), int64_t{0}, dtype_or(a, 1, DType::Float32)); }, nullptr, false},
-    {"ones(shape: dims, dtype: dtype = None)", "A tensor of ones; float32 unless a dtype is named.", {"ones((2,))", "[1. 1.]"},
-     [](Args& a) { return full(a.dims(0), int64_t{1}, dtype_or(a, 1, DType::Float32)); }, nullptr, false},
+    {"zeros(size: dims, dtype: dtype = None)",
+     "A tensor of zeros; float32 unless a dtype is named.",
+     {"zeros((2,))", "[0. 0.]"},
+     [](Args& a) { return full(a.dims(0), int64_t{0}, dtype_or(a, 1, DType::Float32)); },
+     nullptr,
+     false},
+    {"ones(shape: dims, dtype: dtype = None)",
+     "A tensor of ones; float32 unless a dtype is named.",
+     {"ones((2,))", "[1. 1.]"},
+     [](Args& a) { return full(a.dims(0), int64_t{1}, dtype_or(a, 1, DType::Float32)); },
+     nullptr,
+     false},
     {"full(size: dims, fill_value: Number, *, dtype: dtype = None)",
-     "A tensor of one value: bool, int64 or float32 as the value is, unless a dtype is named.", {"full((2,), 1.5)", "[1.5 1.5]"},
-     full_front, nullptr, false},
-    {"zeros_like(input: Tensor, *, dtype: dtype = None)", "Zeros of the shape and dtype of a tensor.", {"zeros_like(Tensor([3.0]))", "[0.]"},
-     [](Args& a) { return full(a.tensor(0).shape(), int64_t{0}, dtype_or(a, 1, a.tensor(0).dtype())); }, nullptr, false},
-    {"ones_like(input: Tensor, *, dtype: dtype = None)", "Ones of the shape and dtype of a tensor.", {"ones_like(Tensor([3.0]))", "[1.]"},
-     [](Args& a) { return full(a.tensor(0).shape(), int64_t{1}, dtype_or(a, 1, a.tensor(0).dtype())); }, nullptr, false},
-    {"full_like(input: Tensor, fill_value: Number, *, dtype: dtype = None)", "One value in the shape and dtype of a tensor.",
-     {"full_like(Tensor([3.0]), 7)", "[7.]"}, full_like, nullptr, false},
+     "A tensor of one value: bool, int64 or float32 as the value is, unless a dtype is named.",
+     {"full((2,), 1.5)", "[1.5 1.5]"},
+     full_front,
+     nullptr,
+     false},
+    {"zeros_like(input: Tensor, *, dtype: dtype = None)",
+     "Zeros of the shape and dtype of a tensor.",
+     {"zeros_like(Tensor([3.0]))", "[0.]"},
+     [](Args& a) { return full(a.tensor(0).shape(), int64_t{0}, dtype_or(a, 1, a.tensor(0).dtype())); },
+     nullptr,
+     false},
+    {"ones_like(input: Tensor, *, dtype: dtype = None)",
+     "Ones of the shape and dtype of a tensor.",
+     {"ones_like(Tensor([3.0]))", "[1.]"},
+     [](Args& a) { return full(a.tensor(0).shape(), int64_t{1}, dtype_or(a, 1, a.tensor(0).dtype())); },
+     nullptr,
+     false},
+    {"full_like(input: Tensor, fill_value: Number, *, dtype: dtype = None)",
+     "One value in the shape and dtype of a tensor.",
+     {"full_like(Tensor([3.0]), 7)", "[7.]"},
+     full_like,
+     nullptr,
+     false},
     {"arange(start: Number = 0, end: Number = None, step: Number = 1, *, dtype: dtype = None)",
      "Numbers from start up to, not including, end. One argument is the end. int64 for integers, else float32.",
-     {"arange(3)", "[0 1 2]"}, arange, nullptr, false},
-    {"linspace(start: Number, end: Number, steps: int, *, dtype: dtype = None)", "Evenly spaced numbers from start to end, both included.",
-     {"linspace(0, 1, 3)", "[0.  0.5 1. ]"}, linspace, nullptr, false},
-    {"eye(n: int, m: int = None, dtype: dtype = None)", "Ones on the diagonal, zeros elsewhere.", {"eye(2)", "[[1. 0.]\n [0. 1.]]"}, eye,
-     nullptr, false},
-    {"rand(size: dims..., dtype: dtype = None, seed: int = None)", "Random numbers, uniform in [0, 1).", {"rand(2, 3).shape", "(2, 3)"},
-     [](Args& a) { return random_uniform(a.dims(0), dtype_or(a, 1, DType::Float32), Seed(a, 2).get()); }, nullptr, false},
-    {"randn(size: dims..., dtype: dtype = None, seed: int = None)", "Random numbers from the standard normal distribution.",
+     {"arange(3)", "[0 1 2]"},
+     arange,
+     nullptr,
+     false},
+    {"linspace(start: Number, end: Number, steps: int, *, dtype: dtype = None)",
+     "Evenly spaced numbers from start to end, both included.",
+     {"linspace(0, 1, 3)", "[0.  0.5 1. ]"},
+     linspace,
+     nullptr,
+     false},
+    {"eye(n: int, m: int = None, dtype: dtype = None)",
+     "Ones on the diagonal, zeros elsewhere.",
+     {"eye(2)", "[[1. 0.]\n [0. 1.]]"},
+     eye,
+     nullptr,
+     false},
+    {"rand(size: dims..., dtype: dtype = None, seed: int = None)",
+     "Random numbers, uniform in [0, 1).",
+     {"rand(2, 3).shape", "(2, 3)"},
+     [](Args& a) { return random_uniform(a.dims(0), dtype_or(a, 1, DType::Float32), Seed(a, 2).get()); },
+     nullptr,
+     false},
+    {"randn(size: dims..., dtype: dtype = None, seed: int = None)",
+     "Random numbers from the standard normal distribution.",
      {"randn(2, 3).shape", "(2, 3)"},
-     [](Args& a) { return random_normal(a.dims(0), dtype_or(a, 1, DType::Float32), Seed(a, 2).get()); }, nullptr, false},
-    {"randint(low: int, high: int, size: dims, seed: int = None, *, dtype: dtype = None)", "Random integers in [low, high); int64 unless a dtype is named.",
+     [](Args& a) { return random_normal(a.dims(0), dtype_or(a, 1, DType::Float32), Seed(a, 2).get()); },
+     nullptr,
+     false},
+    {"randint(low: int, high: int, size: dims, seed: int = None, *, dtype: dtype = None)",
+     "Random integers in [low, high); int64 unless a dtype is named.",
      {"randint(0, 5, (2, 3)).shape", "(2, 3)"},
-     [](Args& a) { return random_integers(a.dims(2), a.integer(0), a.integer(1), dtype_or(a, 4, DType::Int64), Seed(a, 3).get()); },
-     nullptr, false},
-    {"rand_like(input: Tensor, seed: int = None, *, dtype: dtype = None)", "Uniform random numbers in the shape of a tensor.",
+     [](Args& a) {
+       return random_integers(a.dims(2), a.integer(0), a.integer(1), dtype_or(a, 4, DType::Int64), Seed(a, 3).get());
+     },
+     nullptr,
+     false},
+    {"rand_like(input: Tensor, seed: int = None, *, dtype: dtype = None)",
+     "Uniform random numbers in the shape of a tensor.",
      {"rand_like(Tensor([1.0, 2.0])).shape", "(2,)"},
-     [](Args& a) { return random_uniform(a.tensor(0).shape(), dtype_or(a, 2, a.tensor(0).dtype()), Seed(a, 1).get()); }, nullptr, false},
-    {"randn_like(input: Tensor, seed: int = None, *, dtype: dtype = None)", "Standard normal numbers in the shape of a tensor.",
+     [](Args& a) { return random_uniform(a.tensor(0).shape(), dtype_or(a, 2, a.tensor(0).dtype()), Seed(a, 1).get()); },
+     nullptr,
+     false},
+    {"randn_like(input: Tensor, seed: int = None, *, dtype: dtype = None)",
+     "Standard normal numbers in the shape of a tensor.",
      {"randn_like(Tensor([1.0, 2.0])).shape", "(2,)"},
-     [](Args& a) { return random_normal(a.tensor(0).shape(), dtype_or(a, 2, a.tensor(0).dtype()), Seed(a, 1).get()); }, nullptr, false},
+     [](Args& a) { return random_normal(a.tensor(0).shape(), dtype_or(a, 2, a.tensor(0).dtype()), Seed(a, 1).get()); },
+     nullptr,
+     false},
 };
 
 }  // namespace

@@ -17,7 +17,8 @@ namespace {
 constexpr int64_t kBlock = 512;           // elements that are converted at a time; 4 KB of stack per operand
 constexpr int64_t kParallel = 64 * 1024;  // elements per chunk: fixed, so that chunks depend on the shape alone
 
-// ---- rows at run time -------------------------------------------------------------------------------------------------
+// ---- rows at run time
+// -------------------------------------------------------------------------------------------------
 
 template <class F>
 void for_row(int row, F f) {
@@ -29,10 +30,11 @@ constexpr auto kRowTypes = std::apply([](const auto&... rows) { return std::arra
 
 DType operand_dtype(const Call& call) {
   const Types types = kRowTypes[static_cast<size_t>(call.op.row)];
-  const int first = types == Types::Select ? 1 : 0;
+  int first = types == Types::Select ? 1 : 0;
+  while (first + 1 < call.count && call.operands[first].weak) ++first;
   DType t = call.in(first).dtype();
   for (int i = first + 1; i < call.count; ++i) {
-    if (call.in(i).dtype() != t) t = promote(t, call.in(i).dtype());
+    if (call.in(i).dtype() != t && !call.operands[i].weak) t = promote(t, call.in(i).dtype());
   }
   if (types == Types::Float && !is_float(t)) return DType::Float32;
   if (types == Types::Integer && is_float(t)) {
@@ -58,7 +60,8 @@ void elementwise_infer(Call& call) {
   }
 }
 
-// ---- the block driver ----------------------------------------------------------------------------------------------------
+// ---- the block driver
+// ----------------------------------------------------------------------------------------------------
 
 constexpr int kMaxLanes = kMaxArity + 2;  // operands, the cotangent and the result
 
@@ -100,7 +103,11 @@ void merge_axes(Space& s) {
     for (int k = 0; k < s.count; ++k)
       if (s.lanes[k].tensor) s.lanes[k].strides[last] = s.lanes[k].strides[axis];
   }
-  while (s.shape.size() > last + 1) s.shape.erase(s.shape.size() - 1);
+  const auto cut = [last](Dims& d) {
+    while (d.size() > last + 1) d.erase(d.size() - 1);
+  };
+  cut(s.shape);
+  for (int k = 0; k < s.count; ++k) cut(s.lanes[k].strides);
   if (s.shape.empty()) {
     s.shape.push_back(1);
     for (int k = 0; k < s.count; ++k)
@@ -223,7 +230,8 @@ void drive(const Tensor* const* operands, int count, Tensor& out, Compute comput
 }
 
 /// The common case: every operand is a contiguous array like the output or one element, of the computing type.
-bool all_direct(const Tensor* const* operands, int count, const Tensor& out, Compute compute, const void** in, uint32_t& scalars) {
+bool all_direct(const Tensor* const* operands, int count, const Tensor& out, Compute compute, const void** in,
+                uint32_t& scalars) {
   for (int k = 0; k < count; ++k) {
     const Tensor* t = operands[k];
     if (!t) continue;
@@ -260,7 +268,8 @@ void elementwise_kernel(Call& call) {
              [map](const void* const* in, void* out, int64_t n, uint32_t scalars) { map(in, out, n, scalars); });
 }
 
-// ---- Sym: the text of a formula as ops ---------------------------------------------------------------------------------
+// ---- Sym: the text of a formula as ops
+// ---------------------------------------------------------------------------------
 
 struct Sym {
   Tensor t;
@@ -289,20 +298,76 @@ SymMask compare(RowName name, const L& a, const R& b) {
   return {binary(name, a, b).t, symbol(a, b).t.dtype()};
 }
 
-template <class L, class R> requires SymPair<L, R> Sym operator+(const L& a, const R& b) { return binary("add", a, b); }
-template <class L, class R> requires SymPair<L, R> Sym operator-(const L& a, const R& b) { return binary("sub", a, b); }
-template <class L, class R> requires SymPair<L, R> Sym operator*(const L& a, const R& b) { return binary("mul", a, b); }
-template <class L, class R> requires SymPair<L, R> Sym operator/(const L& a, const R& b) { return binary("div", a, b); }
-template <class L, class R> requires SymPair<L, R> Sym min(const L& a, const R& b) { return binary("minimum", a, b); }
-template <class L, class R> requires SymPair<L, R> Sym max(const L& a, const R& b) { return binary("maximum", a, b); }
-template <class L, class R> requires SymPair<L, R> Sym pow(const L& a, const R& b) { return binary("pow", a, b); }
-template <class L, class R> requires SymPair<L, R> Sym floor_div(const L& a, const R& b) { return binary("floor_div", a, b); }
-template <class L, class R> requires SymPair<L, R> SymMask operator<(const L& a, const R& b) { return compare("less", a, b); }
-template <class L, class R> requires SymPair<L, R> SymMask operator<=(const L& a, const R& b) { return compare("less_equal", a, b); }
-template <class L, class R> requires SymPair<L, R> SymMask operator>(const L& a, const R& b) { return compare("greater", a, b); }
-template <class L, class R> requires SymPair<L, R> SymMask operator>=(const L& a, const R& b) { return compare("greater_equal", a, b); }
-template <class L, class R> requires SymPair<L, R> SymMask operator==(const L& a, const R& b) { return compare("equal", a, b); }
-template <class L, class R> requires SymPair<L, R> SymMask operator!=(const L& a, const R& b) { return compare("not_equal", a, b); }
+template <class L, class R>
+  requires SymPair<L, R>
+Sym operator+(const L& a, const R& b) {
+  return binary("add", a, b);
+}
+template <class L, class R>
+  requires SymPair<L, R>
+Sym operator-(const L& a, const R& b) {
+  return binary("sub", a, b);
+}
+template <class L, class R>
+  requires SymPair<L, R>
+Sym operator*(const L& a, const R& b) {
+  return binary("mul", a, b);
+}
+template <class L, class R>
+  requires SymPair<L, R>
+Sym operator/(const L& a, const R& b) {
+  return binary("div", a, b);
+}
+template <class L, class R>
+  requires SymPair<L, R>
+Sym min(const L& a, const R& b) {
+  return binary("minimum", a, b);
+}
+template <class L, class R>
+  requires SymPair<L, R>
+Sym max(const L& a, const R& b) {
+  return binary("maximum", a, b);
+}
+template <class L, class R>
+  requires SymPair<L, R>
+Sym pow(const L& a, const R& b) {
+  return binary("pow", a, b);
+}
+template <class L, class R>
+  requires SymPair<L, R>
+Sym floor_div(const L& a, const R& b) {
+  return binary("floor_div", a, b);
+}
+template <class L, class R>
+  requires SymPair<L, R>
+SymMask operator<(const L& a, const R& b) {
+  return compare("less", a, b);
+}
+template <class L, class R>
+  requires SymPair<L, R>
+SymMask operator<=(const L& a, const R& b) {
+  return compare("less_equal", a, b);
+}
+template <class L, class R>
+  requires SymPair<L, R>
+SymMask operator>(const L& a, const R& b) {
+  return compare("greater", a, b);
+}
+template <class L, class R>
+  requires SymPair<L, R>
+SymMask operator>=(const L& a, const R& b) {
+  return compare("greater_equal", a, b);
+}
+template <class L, class R>
+  requires SymPair<L, R>
+SymMask operator==(const L& a, const R& b) {
+  return compare("equal", a, b);
+}
+template <class L, class R>
+  requires SymPair<L, R>
+SymMask operator!=(const L& a, const R& b) {
+  return compare("not_equal", a, b);
+}
 Sym operator-(const Sym& a) { return {map("neg", a.t)}; }
 SymMask operator&(const SymMask& a, const SymMask& b) { return {map("logical_and", a.t, b.t), a.dtype}; }
 SymMask operator|(const SymMask& a, const SymMask& b) { return {map("logical_or", a.t, b.t), a.dtype}; }
@@ -323,7 +388,8 @@ Sym cos(const Sym& a) { return {map("cos", a.t)}; }
 Sym sigmoid(const Sym& a) { return {map("sigmoid", a.t)}; }
 Sym erfc(const Sym& a) { return {map("erfc", a.t)}; }
 
-// ---- the reverse rule -------------------------------------------------------------------------------------------------------
+// ---- the reverse rule
+// -------------------------------------------------------------------------------------------------------
 
 /// What a partial makes of the cotangent, as ops; an undefined tensor is zero.
 Tensor times(const Tensor&, Zero) { return {}; }
@@ -400,7 +466,8 @@ void elementwise_vjp(Pullback& p) {
   });
 }
 
-// ---- the ops ---------------------------------------------------------------------------------------------------------------
+// ---- the ops
+// ---------------------------------------------------------------------------------------------------------------
 
 template <class Row>
 Op make_op(const Row& row, int index) {

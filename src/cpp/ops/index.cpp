@@ -1,4 +1,5 @@
-// Indexing by tensors of integers. take and scatter_rows are transposes of one another, so are gather and scatter elements.
+// Indexing by tensors of integers. take and scatter_rows are transposes of one another, so are gather and scatter
+// elements.
 #include <algorithm>
 
 #include "core/tape.h"
@@ -8,7 +9,8 @@
 namespace adcore {
 namespace {
 
-/// The index as int64, every entry wrapped into [0, size). Throws an IndexError that names the entry as the user gave it.
+/// The index as int64, every entry wrapped into [0, size). Throws an IndexError that names the entry as the user gave
+/// it.
 Tensor checked_index(const char* op, const Tensor& index, int64_t size) {
   if (!is_integer(index.dtype())) {
     fail(ErrorKind::Type, op, ": indices must be integers, got ", name_of(index.dtype()), ".");
@@ -44,7 +46,8 @@ void accumulate_into(Tensor& out, F f) {
   copy_to(total, out.mutable_data(), out.dtype());
 }
 
-// ---- take: operands x, index; attributes: axis, then x's shape ----------------------------------------------------------------
+// ---- take: operands x, index; attributes: axis, then x's shape
+// ----------------------------------------------------------------
 
 struct TakeAttr {
   int64_t axis;
@@ -69,7 +72,12 @@ void take_kernel(Call& call) {
                   p.inner * static_cast<int64_t>(size_of(x.dtype()))});
 }
 void take_vjp(Pullback& p) { p.give(0, scatter_rows(p.g, p.in(1), p.attrs<TakeAttr>())); }
-const Op kTake{.name = "take", .kind = OpKind::Linear, .infer = take_infer, .kernel = take_kernel, .vjp = take_vjp, .needs = {needs_input(1)}};
+const Op kTake{.name = "take",
+               .kind = OpKind::Linear,
+               .infer = take_infer,
+               .kernel = take_kernel,
+               .vjp = take_vjp,
+               .needs = {needs_input(1)}};
 
 void scatter_rows_infer(Call& call) { call.out->set_shape(call.attrs.as<TakeAttr>().shape.dims(), call.in(0).dtype()); }
 void scatter_rows_kernel(Call& call) {
@@ -83,17 +91,30 @@ void scatter_rows_kernel(Call& call) {
   });
 }
 void scatter_rows_vjp(Pullback& p) { p.give(0, take(p.g, p.in(1), p.attrs<TakeAttr>().axis)); }
-const Op kScatterRows{.name = "scatter_rows", .kind = OpKind::Linear, .infer = scatter_rows_infer, .kernel = scatter_rows_kernel,
-                      .vjp = scatter_rows_vjp, .needs = {needs_input(1)}};
-Tensor scatter_rows(const Tensor& v, const Tensor& index, const TakeAttr& a) { return apply(kScatterRows, {&v, &index}, Attrs(a)); }
+const Op kScatterRows{.name = "scatter_rows",
+                      .kind = OpKind::Linear,
+                      .infer = scatter_rows_infer,
+                      .kernel = scatter_rows_kernel,
+                      .vjp = scatter_rows_vjp,
+                      .needs = {needs_input(1)}};
+Tensor scatter_rows(const Tensor& v, const Tensor& index, const TakeAttr& a) {
+  return apply(kScatterRows, {&v, &index}, Attrs(a));
+}
 
-// ---- gather elements -------------------------------------------------------------------------------------------------------------
+// ---- gather elements
+// -------------------------------------------------------------------------------------------------------------
 
 Tensor scatter_elements(const Tensor& v, const Tensor& index, const TakeAttr& a);
 
 GatherArgs gather_args(const Tensor& x, const void* data, const Tensor& index, const void* out, int64_t axis) {
   const Parts p = parts_of(x.shape(), axis);
-  return {data, index.data_as<int64_t>(), const_cast<void*>(out), p.outer, p.size, index.shape()[static_cast<int>(axis)], p.inner,
+  return {data,
+          index.data_as<int64_t>(),
+          const_cast<void*>(out),
+          p.outer,
+          p.size,
+          index.shape()[static_cast<int>(axis)],
+          p.inner,
           static_cast<int64_t>(size_of(x.dtype()))};
 }
 
@@ -112,7 +133,11 @@ void gather_kernel(Call& call) {
   kernels().gather(gather_args(x, x.data(), index, call.out->mutable_data(), a.axis));
 }
 void gather_vjp(Pullback& p) { p.give(0, scatter_elements(p.g, p.in(1), p.attrs<TakeAttr>())); }
-const Op kGather{.name = "gather_elements", .kind = OpKind::Linear, .infer = gather_infer, .kernel = gather_kernel, .vjp = gather_vjp,
+const Op kGather{.name = "gather_elements",
+                 .kind = OpKind::Linear,
+                 .infer = gather_infer,
+                 .kernel = gather_kernel,
+                 .vjp = gather_vjp,
                  .needs = {needs_input(1)}};
 
 void scatter_kernel(Call& call) {
@@ -128,11 +153,18 @@ void scatter_vjp(Pullback& p) {
   const Tensor index = p.in(1);
   p.give(0, apply(kGather, {&p.g, &index}, Attrs(a)));
 }
-const Op kScatter{.name = "scatter_elements", .kind = OpKind::Linear, .infer = scatter_rows_infer, .kernel = scatter_kernel,
-                  .vjp = scatter_vjp, .needs = {needs_input(1)}};
-Tensor scatter_elements(const Tensor& v, const Tensor& index, const TakeAttr& a) { return apply(kScatter, {&v, &index}, Attrs(a)); }
+const Op kScatter{.name = "scatter_elements",
+                  .kind = OpKind::Linear,
+                  .infer = scatter_rows_infer,
+                  .kernel = scatter_kernel,
+                  .vjp = scatter_vjp,
+                  .needs = {needs_input(1)}};
+Tensor scatter_elements(const Tensor& v, const Tensor& index, const TakeAttr& a) {
+  return apply(kScatter, {&v, &index}, Attrs(a));
+}
 
-// ---- put rows: operands x [size, ...], index [count], v [count, ...] -----------------------------------------------------------
+// ---- put rows: operands x [size, ...], index [count], v [count, ...]
+// -----------------------------------------------------------
 
 void put_rows_infer(Call& call) { call.out->set_shape(call.in(0).shape(), call.in(0).dtype()); }
 void put_rows_kernel(Call& call) {
@@ -165,7 +197,11 @@ void put_rows_vjp(Pullback& p) {
   }
   if (p.active(2)) p.give(2, take(p.g, index, 0) * survivors(index, p.g.shape()[0], p.g.rank(), p.g.dtype()));
 }
-const Op kPutRows{.name = "put_rows", .kind = OpKind::Linear, .infer = put_rows_infer, .kernel = put_rows_kernel, .vjp = put_rows_vjp,
+const Op kPutRows{.name = "put_rows",
+                  .kind = OpKind::Linear,
+                  .infer = put_rows_infer,
+                  .kernel = put_rows_kernel,
+                  .vjp = put_rows_vjp,
                   .needs = {needs_input(1), 0, needs_input(1)}};
 
 }  // namespace
@@ -181,8 +217,8 @@ Tensor gather_elements(const Tensor& x, int64_t axis, const Tensor& index) {
   bool fits = index.rank() == x.rank();
   for (int i = 0; fits && i < x.rank(); ++i) fits = i == at || index.shape()[i] <= x.shape()[i];
   if (!fits) {
-    fail(ErrorKind::Value, "gather_elements: an index of shape ", to_string(index.shape()), " does not fit ", to_string(x.shape()),
-         " along axis ", axis, ".");
+    fail(ErrorKind::Value, "gather_elements: an index of shape ", to_string(index.shape()), " does not fit ",
+         to_string(x.shape()), " along axis ", axis, ".");
   }
   const Tensor cut = cut_to(x, index, at), i = checked_index("gather_elements", index, x.shape()[at]);
   return apply(kGather, {&cut, &i}, Attrs(TakeAttr{at, DimsAttr(cut.shape())}));
@@ -215,7 +251,8 @@ namespace {
 
 Tensor index_select(Args& a) {
   if (a.tensor(2).rank() != 1) {
-    fail(ErrorKind::Value, "index_select: the index must have one axis, got shape ", to_string(a.tensor(2).shape()), ".");
+    fail(ErrorKind::Value, "index_select: the index must have one axis, got shape ", to_string(a.tensor(2).shape()),
+         ".");
   }
   return take(a.tensor(0), a.tensor(2), a.integer(1));
 }
@@ -223,13 +260,19 @@ Tensor index_select(Args& a) {
 constexpr Function kFunctions[] = {
     {"gather(input_params: Tensor, input_indices: Tensor, axis: int)",
      "Slices along an axis, at integer indices of any shape; negative ones count from the end.",
-     {"gather(Tensor([10, 20, 30]), Tensor([2, 0]), 0)", "[30 10]"}, [](Args& a) { return take(a.tensor(0), a.tensor(1), a.integer(2)); }},
-    {"index_select(input: Tensor, axis: int, index: Tensor)", "Slices along an axis, at a list of integer indices.",
-     {"index_select(Tensor([10, 20, 30]), 0, Tensor([2, 0]))", "[30 10]"}, index_select},
-    {"gather_elements(input: Tensor, dim: int, index: Tensor)", "Elements along an axis: out[i][j] = input[index[i][j]][j] for axis 0.",
+     {"gather(Tensor([10, 20, 30]), Tensor([2, 0]), 0)", "[30 10]"},
+     [](Args& a) { return take(a.tensor(0), a.tensor(1), a.integer(2)); }},
+    {"index_select(input: Tensor, axis: int, index: Tensor)",
+     "Slices along an axis, at a list of integer indices.",
+     {"index_select(Tensor([10, 20, 30]), 0, Tensor([2, 0]))", "[30 10]"},
+     index_select},
+    {"gather_elements(input: Tensor, dim: int, index: Tensor)",
+     "Elements along an axis: out[i][j] = input[index[i][j]][j] for axis 0.",
      {"gather_elements(Tensor([[1, 2], [3, 4]]), 1, Tensor([[1], [0]]))", "[[2]\n [3]]"},
      [](Args& a) { return gather_elements(a.tensor(0), a.integer(1), a.tensor(2)); }},
-    {"nonzero(input: Tensor)", "Coordinates of the nonzero elements, one row each.", {"nonzero(Tensor([0, 5, 7]))", "[[1]\n [2]]"},
+    {"nonzero(input: Tensor)",
+     "Coordinates of the nonzero elements, one row each.",
+     {"nonzero(Tensor([0, 5, 7]))", "[[1]\n [2]]"},
      [](Args& a) { return nonzero(a.tensor(0)); }},
 };
 

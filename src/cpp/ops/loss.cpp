@@ -10,8 +10,9 @@ namespace {
 
 Dims reduced(const Dims& shape, Reduction r) { return r == Reduction::None ? shape : Dims{}; }
 
-// ---- binary cross-entropy with logits ------------------------------------------------------------------------------------
-// Operands: logits, label, then weight and pos_weight where they are given.
+// ---- binary cross-entropy with logits
+// ------------------------------------------------------------------------------------ Operands: logits, label, then
+// weight and pos_weight where they are given.
 
 struct BceAttr {
   Reduction reduction;
@@ -38,12 +39,13 @@ void bce_infer(Call& call) {
       fail(ErrorKind::Type, kName, ": ", role, " must be a float tensor, got ", name_of(call.in(i).dtype()), ".");
     }
     if (i >= 2 && !(broadcast(kName, z.shape(), call.in(i).shape()) == z.shape())) {
-      fail(ErrorKind::Value, kName, ": a weight of shape ", to_string(call.in(i).shape()), " does not broadcast to the logits ",
-           to_string(z.shape()), ".");
+      fail(ErrorKind::Value, kName, ": a weight of shape ", to_string(call.in(i).shape()),
+           " does not broadcast to the logits ", to_string(z.shape()), ".");
     }
   }
   if (!(z.shape() == y.shape())) {
-    fail(ErrorKind::Value, kName, ": logits and label must have one shape, got ", to_string(z.shape()), " and ", to_string(y.shape()), ".");
+    fail(ErrorKind::Value, kName, ": logits and label must have one shape, got ", to_string(z.shape()), " and ",
+         to_string(y.shape()), ".");
   }
   const DType t = bce_dtype(z.dtype(), y.dtype());
   call.out->set_shape(reduced(z.shape(), a.reduction), t);
@@ -80,7 +82,8 @@ void bce_run(Call& call, const LossKernels<T>& k) {
     copy_to(each, call.out->mutable_data(), call.out->dtype());
     return;
   }
-  if (a.reduction == Reduction::Mean) total = static_cast<T>(static_cast<double>(total) / static_cast<double>(z.size()));
+  if (a.reduction == Reduction::Mean)
+    total = static_cast<T>(static_cast<double>(total) / static_cast<double>(z.size()));
   copy_to(scalar(static_cast<double>(total), t), call.out->mutable_data(), call.out->dtype());
 }
 
@@ -99,7 +102,8 @@ void bce_vjp(Pullback& p) {
     return;
   }
   const Tensor z = p.in(0), y = p.in(1);
-  const Tensor w = a.has_weight ? p.in(a.weight()) : number(1.0, z), q = a.has_pos_weight ? p.in(a.pos_weight()) : number(1.0, z);
+  const Tensor w = a.has_weight ? p.in(a.weight()) : number(1.0, z),
+               q = a.has_pos_weight ? p.in(a.pos_weight()) : number(1.0, z);
   const Tensor g = a.reduction == Reduction::Mean ? p.g * (1.0 / static_cast<double>(z.size())) : p.g;
   const Tensor one = number(1.0, z);
   if (p.active(0)) {
@@ -113,11 +117,17 @@ void bce_vjp(Pullback& p) {
 }
 
 constexpr uint32_t kAllOperands = needs_input(0) | needs_input(1) | needs_input(2) | needs_input(3) | kNeedsHidden;
-const Op kBce{.name = "binary_cross_entropy_with_logits", .kind = OpKind::Custom, .infer = bce_infer, .kernel = bce_kernel,
-              .vjp = bce_vjp, .outputs = 2, .needs = {kAllOperands, kAllOperands, kAllOperands, kAllOperands}};
+const Op kBce{.name = "binary_cross_entropy_with_logits",
+              .kind = OpKind::Custom,
+              .infer = bce_infer,
+              .kernel = bce_kernel,
+              .vjp = bce_vjp,
+              .outputs = 2,
+              .needs = {kAllOperands, kAllOperands, kAllOperands, kAllOperands}};
 
-// ---- softmax cross-entropy -------------------------------------------------------------------------------------------------
-// Operands: logits [n, classes], target [n] int64, scale [n]; a target outside [0, classes) marks an ignored row.
+// ---- softmax cross-entropy
+// ------------------------------------------------------------------------------------------------- Operands: logits
+// [n, classes], target [n] int64, scale [n]; a target outside [0, classes) marks an ignored row.
 
 void ce_infer(Call& call) {
   call.out->set_shape(Dims{call.in(0).shape()[0]}, call.in(0).dtype());
@@ -127,10 +137,12 @@ void ce_infer(Call& call) {
 template <class T>
 void ce_run(Call& call, const LossKernels<T>& k) {
   const DType t = storage_of(sizeof(T) == 4 ? Compute::F32 : Compute::F64);
-  const Tensor x = as_contiguous(call.in(0), t), target = as_contiguous(call.in(1), DType::Int64), scale = as_contiguous(call.in(2), t);
+  const Tensor x = as_contiguous(call.in(0), t), target = as_contiguous(call.in(1), DType::Int64),
+               scale = as_contiguous(call.in(2), t);
   Tensor loss(call.out->shape(), t);
-  CrossEntropyArgs<T> args{x.data_as<T>(), target.data_as<int64_t>(), scale.data_as<T>(), loss.mutable_data_as<T>(), nullptr,
-                           x.shape()[0], x.shape()[1]};
+  CrossEntropyArgs<T> args{
+      x.data_as<T>(), target.data_as<int64_t>(), scale.data_as<T>(), loss.mutable_data_as<T>(), nullptr, x.shape()[0],
+      x.shape()[1]};
   if (call.tracked) args.prob = call.out[1].mutable_data_as<T>();
   k.cross_entropy(args);
   copy_to(loss, call.out->mutable_data(), call.out->dtype());
@@ -163,14 +175,19 @@ void ce_vjp(Pullback& p) {
   if (p.active(2)) p.give(2, -sum(log_softmax(x, 1) * hot * g, Dims{1}));
 }
 
-const Op kCrossEntropy{.name = "cross_entropy", .kind = OpKind::Custom, .infer = ce_infer, .kernel = ce_kernel, .vjp = ce_vjp,
+const Op kCrossEntropy{.name = "cross_entropy",
+                       .kind = OpKind::Custom,
+                       .infer = ce_infer,
+                       .kernel = ce_kernel,
+                       .vjp = ce_vjp,
                        .outputs = 2,
                        .needs = {needs_input(0) | needs_input(1) | needs_input(2) | kNeedsHidden, 0,
                                  needs_input(0) | needs_input(1) | needs_input(2)}};
 
 }  // namespace
 
-Tensor bce_with_logits(const Tensor& logits, const Tensor& label, const Tensor& weight, const Tensor& pos_weight, Reduction reduction) {
+Tensor bce_with_logits(const Tensor& logits, const Tensor& label, const Tensor& weight, const Tensor& pos_weight,
+                       Reduction reduction) {
   const BceAttr held{reduction, weight.defined(), pos_weight.defined()};
   const Attrs attrs(held);
   if (weight.defined() && pos_weight.defined()) return apply(kBce, {&logits, &label, &weight, &pos_weight}, attrs);
@@ -181,12 +198,15 @@ Tensor bce_with_logits(const Tensor& logits, const Tensor& label, const Tensor& 
 
 Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& target, const Tensor& scale, int64_t ignore) {
   constexpr const char* kName = "cross_entropy";
-  if (logits.rank() != 2 || target.rank() != 1 || target.shape()[0] != logits.shape()[0] || !(scale.shape() == target.shape())) {
-    fail(ErrorKind::Value, kName, ": logits ", to_string(logits.shape()), ", target ", to_string(target.shape()), " and scale ",
-         to_string(scale.shape()), " do not belong together.");
+  if (logits.rank() != 2 || target.rank() != 1 || target.shape()[0] != logits.shape()[0] ||
+      !(scale.shape() == target.shape())) {
+    fail(ErrorKind::Value, kName, ": logits ", to_string(logits.shape()), ", target ", to_string(target.shape()),
+         " and scale ", to_string(scale.shape()), " do not belong together.");
   }
-  if (!is_float(logits.dtype())) fail(ErrorKind::Type, kName, ": logits must be a float tensor, got ", name_of(logits.dtype()), ".");
-  if (!is_integer(target.dtype())) fail(ErrorKind::Type, kName, ": class indices must be integers, got ", name_of(target.dtype()), ".");
+  if (!is_float(logits.dtype()))
+    fail(ErrorKind::Type, kName, ": logits must be a float tensor, got ", name_of(logits.dtype()), ".");
+  if (!is_integer(target.dtype()))
+    fail(ErrorKind::Type, kName, ": class indices must be integers, got ", name_of(target.dtype()), ".");
   const Tensor given = as_contiguous(target, DType::Int64);
   Tensor checked(given.shape(), DType::Int64);
   for (int64_t i = 0; i < given.size(); ++i) {
@@ -209,19 +229,24 @@ Reduction reduction_of(const char* op, std::string_view word) {
 }
 
 constexpr Function kFunctions[] = {
-    {"binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor = None, pos_weight: Tensor = None, reduction: str = "
+    {"binary_cross_entropy_with_logits(logits: Tensor, label: Tensor, weight: Tensor = None, pos_weight: Tensor = "
+     "None, reduction: str = "
      "'mean')",
-     "Binary cross-entropy between sigmoid(input) and target, computed from the logits without overflow.",
+     "Binary cross-entropy between sigmoid(logits) and label, computed from the logits without overflow.",
      {"binary_cross_entropy_with_logits(Tensor([0.0]), Tensor([1.0]))", "0.6931472"},
      [](Args& a) {
-       return bce_with_logits(a.tensor(0), a.tensor(1), a.given(2) ? a.tensor(2) : Tensor(), a.given(3) ? a.tensor(3) : Tensor(),
+       return bce_with_logits(a.tensor(0), a.tensor(1), a.given(2) ? a.tensor(2) : Tensor(),
+                              a.given(3) ? a.tensor(3) : Tensor(),
                               reduction_of("binary_cross_entropy_with_logits", a.word(4)));
      },
-     nullptr, false},
+     nullptr,
+     false},
     {"_softmax_cross_entropy(logits: Tensor, target: Tensor, scale: Tensor, ignore_index: int)",
      "scale * cross-entropy of softmax(logits) per row, for class indices.",
      {"_softmax_cross_entropy(Tensor([[0.0, 0.0]]), Tensor([1]), Tensor([1.0]), -100)", "[0.6931472]"},
-     [](Args& a) { return softmax_cross_entropy(a.tensor(0), a.tensor(1), a.tensor(2), a.integer(3)); }, nullptr, false},
+     [](Args& a) { return softmax_cross_entropy(a.tensor(0), a.tensor(1), a.tensor(2), a.integer(3)); },
+     nullptr,
+     false},
 };
 
 }  // namespace

@@ -33,10 +33,12 @@ Sizes sizes_of(const Tensor& a, const Tensor& b) {
 void matmul_infer(Call& call) {
   const Tensor &a = call.in(0), &b = call.in(1);
   if (a.dtype() != b.dtype() || a.dtype() == DType::Bool) {
-    fail(ErrorKind::Type, "matmul: operands must have one numeric dtype, got ", name_of(a.dtype()), " and ", name_of(b.dtype()), ".");
+    fail(ErrorKind::Type, "matmul: operands must have one numeric dtype, got ", name_of(a.dtype()), " and ",
+         name_of(b.dtype()), ".");
   }
   if (a.rank() == 0 || b.rank() == 0) {
-    fail(ErrorKind::Value, "matmul: operands need at least one axis, got ", to_string(a.shape()), " and ", to_string(b.shape()), ".");
+    fail(ErrorKind::Value, "matmul: operands need at least one axis, got ", to_string(a.shape()), " and ",
+         to_string(b.shape()), ".");
   }
   const Sizes s = sizes_of(a, b);
   Dims shape = s.batch;
@@ -54,7 +56,8 @@ struct Matrices {
 
 Matrices matrices(const Tensor& x, bool left, DType storage, const Dims& batch) {
   // The kernel reads any non-negative strides of the computing type; the rest is copied.
-  const bool readable = x.dtype() == storage && std::all_of(x.strides().begin(), x.strides().end(), [](int64_t s) { return s >= 0; });
+  const bool readable =
+      x.dtype() == storage && std::all_of(x.strides().begin(), x.strides().end(), [](int64_t s) { return s >= 0; });
   Matrices m{readable ? x : as_contiguous(x, storage), 0, 0, {}};
   const Dims& strides = m.t.strides();
   const int rank = x.rank();
@@ -150,10 +153,16 @@ int64_t matmul_work(const Call& call) { return call.out->size() * call.in(0).sha
 
 /// x with its last two axes exchanged.
 Tensor turned(const Tensor& x) { return swap_axes(x, -1, -2); }
-Tensor folded(const Tensor& x) { return reshape(x, Dims{x.size() / std::max<int64_t>(1, x.shape().back()), x.shape().back()}); }
+/// x as one matrix: all axes but the last are rows.
+Tensor folded(const Tensor& x) {
+  int64_t rows = 1;
+  for (int i = 0; i + 1 < x.rank(); ++i) rows *= x.shape()[i];
+  return reshape(x, Dims{rows, x.shape().back()});
+}
 
 void matmul_vjp(Pullback& p) {
-  // Vectors as matrices of one row or column; then dA = G B^T, dB = A^T G. A kept operand is missing iff the other is constant.
+  // Vectors as matrices of one row or column; then dA = G B^T, dB = A^T G. A kept operand is missing iff the other is
+  // constant.
   const Tensor a = p.active(1) ? p.in(0) : Tensor(), b = p.active(0) ? p.in(1) : Tensor();
   const Dims a_shape = p.active(1) ? a.shape() : p.in_shape(0), b_shape = p.active(0) ? b.shape() : p.in_shape(1);
   Tensor g = p.g;
@@ -166,7 +175,7 @@ void matmul_vjp(Pullback& p) {
   }
   if (p.active(1)) {
     const Tensor matrix = a.rank() == 1 ? expand_dims(a, 0) : a;
-    if (b_shape.size() == 2 && matrix.rank() > 2 && g.size() > 0) {
+    if (b_shape.size() == 2 && matrix.rank() > 2) {
       p.give(1, matmul(turned(folded(matrix)), folded(g)));
     } else {
       const Tensor c = matmul(turned(matrix), g);
@@ -175,8 +184,13 @@ void matmul_vjp(Pullback& p) {
   }
 }
 
-const Op kMatmul{.name = "matmul", .kind = OpKind::Bilinear, .infer = matmul_infer, .kernel = matmul_kernel, .vjp = matmul_vjp,
-                 .needs = {needs_input(1), needs_input(0)}, .work = matmul_work};
+const Op kMatmul{.name = "matmul",
+                 .kind = OpKind::Bilinear,
+                 .infer = matmul_infer,
+                 .kernel = matmul_kernel,
+                 .vjp = matmul_vjp,
+                 .needs = {needs_input(1), needs_input(0)},
+                 .work = matmul_work};
 
 }  // namespace
 
@@ -197,7 +211,8 @@ Tensor bmm(Args& args) {
 
 Tensor dense(Args& args) {
   const Tensor &x = args.tensor(0), &w = args.tensor(1);
-  if (w.rank() != 2) fail(ErrorKind::Value, "dense: weight must have the shape (out, in), got ", to_string(w.shape()), ".");
+  if (w.rank() != 2)
+    fail(ErrorKind::Value, "dense: weight must have the shape (out, in), got ", to_string(w.shape()), ".");
   const Tensor y = matmul(x, turned(w));
   return args.given(2) ? y + args.tensor(2) : y;
 }
@@ -205,11 +220,18 @@ Tensor dense(Args& args) {
 constexpr Function kFunctions[] = {
     {"matmul(input: Tensor, other: Tensor)",
      "Matrix product; vectors, and batches of matrices whose leading axes broadcast. Both operands have one dtype.",
-     {"matmul(Tensor([[1.0, 2.0]]), Tensor([[3.0], [4.0]]))", "[[11.]]"}, [](Args& a) { return matmul(a.tensor(0), a.tensor(1)); }},
-    {"bmm(input_x: Tensor, mat2: Tensor)", "Products of a batch of matrices; the batch shapes are equal.",
-     {"bmm(ops.ones((1, 1, 2)), ops.ones((1, 2, 1)))", "[[[2.]]]"}, bmm},
-    {"dense(input: Tensor, weight: Tensor, bias: Tensor = None)", "input @ weight.T + bias: a fully connected layer.",
-     {"dense(Tensor([1.0, 2.0]), Tensor([[3.0, 4.0]]), Tensor([1.0]))", "[12.]"}, dense, nullptr, false},
+     {"matmul(Tensor([[1.0, 2.0]]), Tensor([[3.0], [4.0]]))", "[[11.]]"},
+     [](Args& a) { return matmul(a.tensor(0), a.tensor(1)); }},
+    {"bmm(input_x: Tensor, mat2: Tensor)",
+     "Products of a batch of matrices; the batch shapes are equal.",
+     {"bmm(ops.ones((1, 1, 2)), ops.ones((1, 2, 1)))", "[[[2.]]]"},
+     bmm},
+    {"dense(input: Tensor, weight: Tensor, bias: Tensor = None)",
+     "input @ weight.T + bias: a fully connected layer.",
+     {"dense(Tensor([1.0, 2.0]), Tensor([[3.0, 4.0]]), Tensor([1.0]))", "[12.]"},
+     dense,
+     nullptr,
+     false},
 };
 
 }  // namespace

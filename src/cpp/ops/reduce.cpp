@@ -93,12 +93,14 @@ void broadcast_back(Pullback& p, const Tensor& g) {
   p.give(0, broadcast_to(reshape(g, reduced_shape(shape, static_cast<uint32_t>(a.axes), true)), shape));
 }
 
-// ---- sum, mean ---------------------------------------------------------------------------------------------------------
+// ---- sum, mean
+// ---------------------------------------------------------------------------------------------------------
 
 void sum_infer(Call& call) {
   const auto a = call.attrs.as<ReduceAttr>();
   const DType t = call.in(0).dtype();
-  call.out->set_shape(reduced_shape(call.in(0).shape(), static_cast<uint32_t>(a.axes), a.keep), is_float(t) ? t : DType::Int64);
+  call.out->set_shape(reduced_shape(call.in(0).shape(), static_cast<uint32_t>(a.axes), a.keep),
+                      is_float(t) ? t : DType::Int64);
 }
 void sum_kernel(Call& call) {
   const Compute compute = compute_of(call.in(0).dtype());
@@ -122,7 +124,8 @@ void mean_kernel(Call& call) {
   const Canonical c = canonical(call.in(0), static_cast<uint32_t>(call.attrs.as<ReduceAttr>().axes), compute);
   into(*call.out, compute, [&](void* out) {
     reduce_kernels(compute).sum(c.x.data(), out, c.outer, c.n, c.inner);
-    compute == Compute::F32 ? divide_all<float>(out, call.out->size(), c.n) : divide_all<double>(out, call.out->size(), c.n);
+    compute == Compute::F32 ? divide_all<float>(out, call.out->size(), c.n)
+                            : divide_all<double>(out, call.out->size(), c.n);
   });
 }
 void mean_vjp(Pullback& p) {
@@ -132,7 +135,8 @@ void mean_vjp(Pullback& p) {
 }
 const Op kMean{.name = "mean", .kind = OpKind::Linear, .infer = mean_infer, .kernel = mean_kernel, .vjp = mean_vjp};
 
-// ---- extrema ---------------------------------------------------------------------------------------------------------------
+// ---- extrema
+// ---------------------------------------------------------------------------------------------------------------
 
 void extremum_infer(Call& call) {
   const auto a = call.attrs.as<ReduceAttr>();
@@ -143,7 +147,7 @@ void extremum_infer(Call& call) {
   }
   call.out->set_shape(out, call.in(0).dtype());
 }
-template <ReduceFn ReduceKernels::*Fn>
+template <ReduceFn ReduceKernels::* Fn>
 void extremum_kernel(Call& call) {
   const Compute compute = compute_of(call.in(0).dtype());
   const Canonical c = canonical(call.in(0), static_cast<uint32_t>(call.attrs.as<ReduceAttr>().axes), compute);
@@ -162,26 +166,37 @@ void extremum_vjp(Pullback& p) {
   const Tensor hits = x.rank() ? cast(sum(hit, axes, true), p.g.dtype()) : hit;
   p.give(0, cast(hit * (reshape(p.g, kept) / hits), p.g.dtype()));
 }
-const Op kMax{.name = "max", .kind = OpKind::Custom, .infer = extremum_infer, .kernel = extremum_kernel<&ReduceKernels::max>,
-              .vjp = extremum_vjp, .needs = {needs_input(0) | kNeedsOutput}};
-const Op kMin{.name = "min", .kind = OpKind::Custom, .infer = extremum_infer, .kernel = extremum_kernel<&ReduceKernels::min>,
-              .vjp = extremum_vjp, .needs = {needs_input(0) | kNeedsOutput}};
+const Op kMax{.name = "max",
+              .kind = OpKind::Custom,
+              .infer = extremum_infer,
+              .kernel = extremum_kernel<&ReduceKernels::max>,
+              .vjp = extremum_vjp,
+              .needs = {needs_input(0) | kNeedsOutput}};
+const Op kMin{.name = "min",
+              .kind = OpKind::Custom,
+              .infer = extremum_infer,
+              .kernel = extremum_kernel<&ReduceKernels::min>,
+              .vjp = extremum_vjp,
+              .needs = {needs_input(0) | kNeedsOutput}};
 
 void arg_infer(Call& call) {
   extremum_infer(call);
   call.out->set_shape(Dims(call.out->shape()), DType::Int64);
 }
-template <ArgReduceFn ReduceKernels::*Fn>
+template <ArgReduceFn ReduceKernels::* Fn>
 void arg_kernel(Call& call) {
   const Compute compute = compute_of(call.in(0).dtype());
   const Canonical c = canonical(call.in(0), static_cast<uint32_t>(call.attrs.as<ReduceAttr>().axes), compute);
   if (call.out->size() == 0) return;
   (reduce_kernels(compute).*Fn)(c.x.data(), call.out->mutable_data_as<int64_t>(), c.outer, c.n, c.inner);
 }
-const Op kArgmax{.name = "argmax", .kind = OpKind::Constant, .infer = arg_infer, .kernel = arg_kernel<&ReduceKernels::argmax>};
-const Op kArgmin{.name = "argmin", .kind = OpKind::Constant, .infer = arg_infer, .kernel = arg_kernel<&ReduceKernels::argmin>};
+const Op kArgmax{
+    .name = "argmax", .kind = OpKind::Constant, .infer = arg_infer, .kernel = arg_kernel<&ReduceKernels::argmax>};
+const Op kArgmin{
+    .name = "argmin", .kind = OpKind::Constant, .infer = arg_infer, .kernel = arg_kernel<&ReduceKernels::argmin>};
 
-// ---- cumsum ----------------------------------------------------------------------------------------------------------------
+// ---- cumsum
+// ----------------------------------------------------------------------------------------------------------------
 
 struct ScanAttr {
   int64_t axis;
@@ -192,26 +207,32 @@ void cumsum_kernel(Call& call) {
   const auto a = call.attrs.as<ScanAttr>();
   const Compute compute = compute_of(call.in(0).dtype());
   const Canonical c = canonical(call.in(0), 1u << a.axis, compute);
-  into(*call.out, compute, [&](void* out) { reduce_kernels(compute).cumsum(c.x.data(), out, c.outer, c.n, c.inner, a.reverse); });
+  into(*call.out, compute,
+       [&](void* out) { reduce_kernels(compute).cumsum(c.x.data(), out, c.outer, c.n, c.inner, a.reverse); });
 }
 void cumsum_vjp(Pullback& p) {
   const auto a = p.attrs<ScanAttr>();
   p.give(0, cumsum(p.g, a.axis, !a.reverse));
 }
-const Op kCumsum{.name = "cumsum", .kind = OpKind::Linear, .infer = scan_infer, .kernel = cumsum_kernel, .vjp = cumsum_vjp};
+const Op kCumsum{
+    .name = "cumsum", .kind = OpKind::Linear, .infer = scan_infer, .kernel = cumsum_kernel, .vjp = cumsum_vjp};
 
 }  // namespace
 
-// ---- functions -----------------------------------------------------------------------------------------------------------------
+// ---- functions
+// -----------------------------------------------------------------------------------------------------------------
 
-Tensor sum(const Tensor& x, const Dims& axes, bool keep) { return apply(kSum, {&x}, Attrs(reduce_attr("sum", x, axes, keep))); }
+Tensor sum(const Tensor& x, const Dims& axes, bool keep) {
+  return apply(kSum, {&x}, Attrs(reduce_attr("sum", x, axes, keep)));
+}
 
 Tensor mean(const Tensor& x, const Dims& axes, bool keep) {
   const Tensor y = is_float(x.dtype()) ? x : cast(x, DType::Float32);
   return apply(kMean, {&y}, Attrs(reduce_attr("mean", x, axes, keep)));
 }
 
-// A tree of products: every step is an ordinary mul, so derivatives are right at every order, also where elements are zero.
+// A tree of products: every step is an ordinary mul, so derivatives are right at every order, also where elements are
+// zero.
 Tensor prod(const Tensor& x, const Dims& axes, bool keep) {
   const uint32_t mask = axis_mask("prod", axes, x.rank());
   Dims order, reduced;
@@ -240,10 +261,18 @@ Tensor prod(const Tensor& x, const Dims& axes, bool keep) {
   return reshape(y, reduced_shape(x.shape(), mask, keep));
 }
 
-Tensor amax(const Tensor& x, const Dims& axes, bool keep) { return apply(kMax, {&x}, Attrs(reduce_attr("max", x, axes, keep))); }
-Tensor amin(const Tensor& x, const Dims& axes, bool keep) { return apply(kMin, {&x}, Attrs(reduce_attr("min", x, axes, keep))); }
-Tensor argmax(const Tensor& x, int64_t axis, bool keep) { return apply(kArgmax, {&x}, Attrs(reduce_attr("argmax", x, Dims{axis}, keep))); }
-Tensor argmin(const Tensor& x, int64_t axis, bool keep) { return apply(kArgmin, {&x}, Attrs(reduce_attr("argmin", x, Dims{axis}, keep))); }
+Tensor amax(const Tensor& x, const Dims& axes, bool keep) {
+  return apply(kMax, {&x}, Attrs(reduce_attr("max", x, axes, keep)));
+}
+Tensor amin(const Tensor& x, const Dims& axes, bool keep) {
+  return apply(kMin, {&x}, Attrs(reduce_attr("min", x, axes, keep)));
+}
+Tensor argmax(const Tensor& x, int64_t axis, bool keep) {
+  return apply(kArgmax, {&x}, Attrs(reduce_attr("argmax", x, Dims{axis}, keep)));
+}
+Tensor argmin(const Tensor& x, int64_t axis, bool keep) {
+  return apply(kArgmin, {&x}, Attrs(reduce_attr("argmin", x, Dims{axis}, keep)));
+}
 Tensor cumsum(const Tensor& x, int64_t axis, bool reverse) {
   return apply(kCumsum, {&x}, Attrs(ScanAttr{checked_axis("cumsum", axis, x.rank()), reverse}));
 }
@@ -273,7 +302,9 @@ template <bool Any>
 Tensor truth(Args& a) {
   const Tensor& x = a.tensor(0);
   const Tensor hit = cast(map("not_equal", x, number(0.0, x)), DType::Int64);
-  if (x.size() == 0) return map(Any ? RowName("not_equal") : RowName("equal"), sum(hit, a.dims(1), a.flag(2)), scalar(int64_t{0}, DType::Int64));
+  if (x.size() == 0)
+    return map(Any ? RowName("not_equal") : RowName("equal"), sum(hit, a.dims(1), a.flag(2)),
+               scalar(int64_t{0}, DType::Int64));
   return cast(Any ? amax(hit, a.dims(1), a.flag(2)) : amin(hit, a.dims(1), a.flag(2)), DType::Bool);
 }
 
@@ -282,31 +313,53 @@ constexpr Function kFunctions[] = {
      "Sum over some axes, or all. Integers and bool sum as int64; the sum of nothing is 0.",
      {"sum(Tensor([[1.0, 2.0], [3.0, 4.0]]), 1)", "[3. 7.]"},
      [](Args& a) { return sum(with_dtype(a, 3, a.tensor(0)), a.dims(1), a.flag(2)); }},
-    {"mean(x: Tensor, axis: dims = None, keep_dims: bool = False)", "Mean over some axes, or all. Integers average as float32.",
-     {"mean(Tensor([[1.0, 2.0], [3.0, 4.0]]), 1)", "[1.5 3.5]"}, [](Args& a) { return mean(a.tensor(0), a.dims(1), a.flag(2)); }},
-    {"prod(input: Tensor, axis: dims = None, keep_dims: bool = False, dtype: dtype = None)", "Product over some axes, or all.",
-     {"prod(Tensor([1.0, 2.0, 3.0]))", "6.0"}, [](Args& a) { return prod(with_dtype(a, 3, a.tensor(0)), a.dims(1), a.flag(2)); }},
+    {"mean(x: Tensor, axis: dims = None, keep_dims: bool = False)",
+     "Mean over some axes, or all. Integers average as float32.",
+     {"mean(Tensor([[1.0, 2.0], [3.0, 4.0]]), 1)", "[1.5 3.5]"},
+     [](Args& a) { return mean(a.tensor(0), a.dims(1), a.flag(2)); }},
+    {"prod(input: Tensor, axis: dims = None, keep_dims: bool = False, dtype: dtype = None)",
+     "Product over some axes, or all.",
+     {"prod(Tensor([1.0, 2.0, 3.0]))", "6.0"},
+     [](Args& a) { return prod(with_dtype(a, 3, a.tensor(0)), a.dims(1), a.flag(2)); }},
     {"amax(input: Tensor, axis: dims = None, keepdims: bool = False)",
      "Largest element over some axes, or all; NaN if there is one. Equal maxima share the derivative.",
-     {"amax(Tensor([[1.0, 2.0], [3.0, 4.0]]), 1)", "[2. 4.]"}, [](Args& a) { return amax(a.tensor(0), a.dims(1), a.flag(2)); }},
+     {"amax(Tensor([[1.0, 2.0], [3.0, 4.0]]), 1)", "[2. 4.]"},
+     [](Args& a) { return amax(a.tensor(0), a.dims(1), a.flag(2)); }},
     {"amin(input: Tensor, axis: dims = None, keepdims: bool = False)",
      "Smallest element over some axes, or all; NaN if there is one. Equal minima share the derivative.",
-     {"amin(Tensor([[1.0, 2.0], [3.0, 4.0]]), 1)", "[1. 3.]"}, [](Args& a) { return amin(a.tensor(0), a.dims(1), a.flag(2)); }},
-    {"max(input: Tensor, axis: int = None, keepdims: bool = False)", "Largest elements along an axis, and their indices.",
-     {"max(Tensor([[1.0, 2.0], [4.0, 3.0]]), 1)[0]", "[2. 4.]"}, nullptr, extremum_and_index<amax, argmax>, false},
-    {"min(input: Tensor, axis: int = None, keepdims: bool = False)", "Smallest elements along an axis, and their indices.",
-     {"min(Tensor([[1.0, 2.0], [4.0, 3.0]]), 1)[0]", "[1. 3.]"}, nullptr, extremum_and_index<amin, argmin>, false},
+     {"amin(Tensor([[1.0, 2.0], [3.0, 4.0]]), 1)", "[1. 3.]"},
+     [](Args& a) { return amin(a.tensor(0), a.dims(1), a.flag(2)); }},
+    {"max(input: Tensor, axis: int = None, keepdims: bool = False)",
+     "Largest elements along an axis, and their indices.",
+     {"max(Tensor([[1.0, 2.0], [4.0, 3.0]]), 1)[0]", "[2. 4.]"},
+     nullptr,
+     extremum_and_index<amax, argmax>,
+     false},
+    {"min(input: Tensor, axis: int = None, keepdims: bool = False)",
+     "Smallest elements along an axis, and their indices.",
+     {"min(Tensor([[1.0, 2.0], [4.0, 3.0]]), 1)[0]", "[1. 3.]"},
+     nullptr,
+     extremum_and_index<amin, argmin>,
+     false},
     {"argmax(input: Tensor, dim: int = None, keepdim: bool = False)",
-     "Index of the first largest element along an axis, or in the flattened tensor.", {"argmax(Tensor([1.0, 5.0, 2.0]))", "1"},
+     "Index of the first largest element along an axis, or in the flattened tensor.",
+     {"argmax(Tensor([1.0, 5.0, 2.0]))", "1"},
      arg_extremum<argmax>},
     {"argmin(input: Tensor, axis: int = None, keepdims: bool = False)",
-     "Index of the first smallest element along an axis, or in the flattened tensor.", {"argmin(Tensor([3.0, 1.0, 2.0]))", "1"},
+     "Index of the first smallest element along an axis, or in the flattened tensor.",
+     {"argmin(Tensor([3.0, 1.0, 2.0]))", "1"},
      arg_extremum<argmin>},
-    {"any(input: Tensor, axis: dims = None, keep_dims: bool = False)", "True where any element is nonzero.",
-     {"any(Tensor([False, True]))", "True"}, truth<true>},
-    {"all(input: Tensor, axis: dims = None, keep_dims: bool = False)", "True where all elements are nonzero.",
-     {"all(Tensor([False, True]))", "False"}, truth<false>},
-    {"cumsum(x: Tensor, axis: int, dtype: dtype = None)", "Running sum along an axis.", {"cumsum(Tensor([1.0, 2.0, 3.0]), 0)", "[1. 3. 6.]"},
+    {"any(input: Tensor, axis: dims = None, keep_dims: bool = False)",
+     "True where any element is nonzero.",
+     {"any(Tensor([False, True]))", "True"},
+     truth<true>},
+    {"all(input: Tensor, axis: dims = None, keep_dims: bool = False)",
+     "True where all elements are nonzero.",
+     {"all(Tensor([False, True]))", "False"},
+     truth<false>},
+    {"cumsum(x: Tensor, axis: int, dtype: dtype = None)",
+     "Running sum along an axis.",
+     {"cumsum(Tensor([1.0, 2.0, 3.0]), 0)", "[1. 3. 6.]"},
      [](Args& a) { return cumsum(with_dtype(a, 2, a.tensor(0)), a.integer(1)); }},
 };
 

@@ -9,20 +9,25 @@
 namespace adcore {
 namespace {
 
-// ---- cast ------------------------------------------------------------------------------------------------------------
+// ---- cast
+// ------------------------------------------------------------------------------------------------------------
 
 struct CastAttr {
   int64_t dtype;
 };
 
-void cast_infer(Call& call) { call.out->set_shape(call.in(0).shape(), static_cast<DType>(call.attrs.as<CastAttr>().dtype)); }
+void cast_infer(Call& call) {
+  call.out->set_shape(call.in(0).shape(), static_cast<DType>(call.attrs.as<CastAttr>().dtype));
+}
 void cast_kernel(Call& call) { copy_to(call.in(0), call.out->mutable_data(), call.out->dtype()); }
 void cast_vjp(Pullback& p) { p.give(0, p.g); }  // give() casts back
 const Op kCast{.name = "cast", .kind = OpKind::Linear, .infer = cast_infer, .kernel = cast_kernel, .vjp = cast_vjp};
 /// A float that becomes an integer moves in steps: derivative zero.
-const Op kCastToInteger{.name = "cast_to_integer", .kind = OpKind::Constant, .infer = cast_infer, .kernel = cast_kernel};
+const Op kCastToInteger{
+    .name = "cast_to_integer", .kind = OpKind::Constant, .infer = cast_infer, .kernel = cast_kernel};
 
-// ---- views -------------------------------------------------------------------------------------------------------------
+// ---- views
+// -------------------------------------------------------------------------------------------------------------
 
 void reshape_infer(Call& call) { call.out->set_shape(call.attrs.as<DimsAttr>().dims(), call.in(0).dtype()); }
 void reshape_kernel(Call& call) {
@@ -31,7 +36,12 @@ void reshape_kernel(Call& call) {
   call.out->view_of(x, shape, contiguous_strides(shape), x.offset());
 }
 void reshape_vjp(Pullback& p) { p.give(0, reshape(p.g, p.in_shape(0))); }
-const Op kReshape{.name = "reshape", .kind = OpKind::Linear, .infer = reshape_infer, .kernel = reshape_kernel, .vjp = reshape_vjp, .view = true};
+const Op kReshape{.name = "reshape",
+                  .kind = OpKind::Linear,
+                  .infer = reshape_infer,
+                  .kernel = reshape_kernel,
+                  .vjp = reshape_vjp,
+                  .view = true};
 
 void expand_infer(Call& call) { call.out->set_shape(call.attrs.as<DimsAttr>().dims(), call.in(0).dtype()); }
 void expand_kernel(Call& call) {
@@ -43,7 +53,12 @@ void expand_kernel(Call& call) {
   call.out->view_of(x, shape, strides, x.offset());
 }
 void expand_vjp(Pullback& p) { p.give(0, p.g); }  // give() sums what was broadcast
-const Op kExpand{.name = "broadcast_to", .kind = OpKind::Linear, .infer = expand_infer, .kernel = expand_kernel, .vjp = expand_vjp, .view = true};
+const Op kExpand{.name = "broadcast_to",
+                 .kind = OpKind::Linear,
+                 .infer = expand_infer,
+                 .kernel = expand_kernel,
+                 .vjp = expand_vjp,
+                 .view = true};
 
 void permute_infer(Call& call) {
   const Dims axes = call.attrs.as<DimsAttr>().dims();
@@ -63,9 +78,15 @@ void permute_vjp(Pullback& p) {
   for (int i = 0; i < axes.size(); ++i) inverse[static_cast<int>(axes[i])] = i;
   p.give(0, permute(p.g, inverse));
 }
-const Op kPermute{.name = "permute", .kind = OpKind::Linear, .infer = permute_infer, .kernel = permute_kernel, .vjp = permute_vjp, .view = true};
+const Op kPermute{.name = "permute",
+                  .kind = OpKind::Linear,
+                  .infer = permute_infer,
+                  .kernel = permute_kernel,
+                  .vjp = permute_vjp,
+                  .view = true};
 
-// ---- slices --------------------------------------------------------------------------------------------------------------
+// ---- slices
+// --------------------------------------------------------------------------------------------------------------
 
 int64_t view_slice(const Tensor& x, const Slice& s, Dims& strides) {
   int64_t offset = x.offset();
@@ -84,10 +105,13 @@ void slice_kernel(Call& call) {
   const int64_t offset = view_slice(x, call.attrs.as<Slice>(), strides);
   call.out->view_of(x, Dims(call.out->shape()), strides, offset);
 }
-void slice_vjp(Pullback& p) {
-  p.give(0, slice_set(full(p.in_shape(0), 0.0, p.g.dtype()), p.g, p.attrs<Slice>()));
-}
-const Op kSlice{.name = "slice", .kind = OpKind::Linear, .infer = slice_infer, .kernel = slice_kernel, .vjp = slice_vjp, .view = true};
+void slice_vjp(Pullback& p) { p.give(0, slice_set(full(p.in_shape(0), 0.0, p.g.dtype()), p.g, p.attrs<Slice>())); }
+const Op kSlice{.name = "slice",
+                .kind = OpKind::Linear,
+                .infer = slice_infer,
+                .kernel = slice_kernel,
+                .vjp = slice_vjp,
+                .view = true};
 
 void slice_set_infer(Call& call) {
   const Dims region = call.attrs.as<Slice>().count.dims();
@@ -106,9 +130,14 @@ void slice_set_vjp(Pullback& p) {
   if (p.active(0)) p.give(0, slice_set(p.g, scalar(0.0, p.g.dtype()), s));
   if (p.active(1)) p.give(1, sum_to(slice(p.g, s), p.in_shape(1)));
 }
-const Op kSliceSet{.name = "slice_set", .kind = OpKind::Linear, .infer = slice_set_infer, .kernel = slice_set_kernel, .vjp = slice_set_vjp};
+const Op kSliceSet{.name = "slice_set",
+                   .kind = OpKind::Linear,
+                   .infer = slice_set_infer,
+                   .kernel = slice_set_kernel,
+                   .vjp = slice_set_vjp};
 
-// ---- concat ----------------------------------------------------------------------------------------------------------------
+// ---- concat
+// ----------------------------------------------------------------------------------------------------------------
 
 // Attributes: the axis, then where each argument starts along it.
 
@@ -121,8 +150,8 @@ void concat_infer(Call& call) {
     bool fits = other.size() == shape.size();
     for (int k = 0; fits && k < shape.size(); ++k) fits = k == axis || other[k] == shape[k];
     if (!fits) {
-      fail(ErrorKind::Value, "concat: shapes may differ only along axis ", axis, ", got ", to_string(call.in(0).shape()), " and ",
-           to_string(other), ".");
+      fail(ErrorKind::Value, "concat: shapes may differ only along axis ", axis, ", got ",
+           to_string(call.in(0).shape()), " and ", to_string(other), ".");
     }
     shape[axis] += other[axis];
     dtype = promote(dtype, call.in(i).dtype());
@@ -147,11 +176,13 @@ void concat_vjp(Pullback& p) {
     if (p.active(i)) p.give(i, slice(p.g, concat_region(p.g.shape(), p.attrs(), i, p.count())));
   }
 }
-const Op kConcat{.name = "concat", .kind = OpKind::Linear, .infer = concat_infer, .kernel = concat_kernel, .vjp = concat_vjp};
+const Op kConcat{
+    .name = "concat", .kind = OpKind::Linear, .infer = concat_infer, .kernel = concat_kernel, .vjp = concat_vjp};
 
 }  // namespace
 
-// ---- functions ---------------------------------------------------------------------------------------------------------------
+// ---- functions
+// ---------------------------------------------------------------------------------------------------------------
 
 Tensor cast(const Tensor& x, DType dtype) {
   if (x.dtype() == dtype) return x;
@@ -177,8 +208,8 @@ Tensor reshape(const Tensor& x, const Dims& shape) {
     known = -1;
   }
   if (known != x.size()) {
-    fail(ErrorKind::Value, "reshape: a tensor of shape ", to_string(x.shape()), " has ", x.size(), " elements, it cannot become ",
-         to_string(shape), ".");
+    fail(ErrorKind::Value, "reshape: a tensor of shape ", to_string(x.shape()), " has ", x.size(),
+         " elements, it cannot become ", to_string(shape), ".");
   }
   if (full_shape == x.shape()) return x;
   return apply(kReshape, {&x}, Attrs(DimsAttr(full_shape)));
@@ -194,7 +225,8 @@ Tensor broadcast_to(const Tensor& x, const Dims& shape) {
     fits = target[i] >= 0 && (i < skip || x.shape()[i - skip] == 1 || x.shape()[i - skip] == target[i]);
   }
   if (!fits) {
-    fail(ErrorKind::Value, "broadcast_to: shape ", to_string(x.shape()), " does not broadcast to ", to_string(shape), ".");
+    fail(ErrorKind::Value, "broadcast_to: shape ", to_string(x.shape()), " does not broadcast to ", to_string(shape),
+         ".");
   }
   count(target);
   return apply(kExpand, {&x}, Attrs(DimsAttr(target)));
@@ -230,10 +262,14 @@ Tensor expand_dims(const Tensor& x, int64_t axis) {
   return reshape(x, shape);
 }
 
-Slice whole(const Dims& shape) { return {DimsAttr(Dims(shape.size(), 0)), DimsAttr(Dims(shape.size(), 1)), DimsAttr(shape)}; }
+Slice whole(const Dims& shape) {
+  return {DimsAttr(Dims(shape.size(), 0)), DimsAttr(Dims(shape.size(), 1)), DimsAttr(shape)};
+}
 
 Tensor slice(const Tensor& x, const Slice& s) { return apply(kSlice, {&x}, Attrs(s)); }
-Tensor slice_set(const Tensor& base, const Tensor& v, const Slice& s) { return apply(kSliceSet, {&base, &v}, Attrs(s)); }
+Tensor slice_set(const Tensor& base, const Tensor& v, const Slice& s) {
+  return apply(kSliceSet, {&base, &v}, Attrs(s));
+}
 
 void copy_into_slice(Tensor& dst, const Tensor& v, const Slice& s) {
   const Dims region = s.count.dims();
@@ -242,8 +278,10 @@ void copy_into_slice(Tensor& dst, const Tensor& v, const Slice& s) {
   const int skip = region.size() - v.rank();
   for (int i = 0; i < v.rank(); ++i) v_strides[i + skip] = v.shape()[i] == 1 ? 0 : v.strides()[i];
   if (numel(region) == 0) return;
-  auto* base = static_cast<std::byte*>(dst.mutable_data()) + (offset - dst.offset()) * static_cast<int64_t>(size_of(dst.dtype()));
-  kernels().copy({region.size(), region.data(), v.data(), v_strides.data(), v.dtype(), base, dst_strides.data(), dst.dtype()});
+  auto* base = static_cast<std::byte*>(dst.mutable_data()) +
+               (offset - dst.offset()) * static_cast<int64_t>(size_of(dst.dtype()));
+  kernels().copy(
+      {region.size(), region.data(), v.data(), v_strides.data(), v.dtype(), base, dst_strides.data(), dst.dtype()});
 }
 
 Tensor flip(const Tensor& x, const Dims& axes) {
@@ -267,7 +305,8 @@ Tensor concat(std::span<const Tensor> tensors, int64_t axis) {
     words.push_back(start);
     start += t.rank() == rank ? t.shape()[static_cast<int>(words[0])] : 0;
   }
-  if (tensors.size() > 60'000) fail(ErrorKind::Value, "concat: joins at most 60000 tensors at once, got ", tensors.size(), ".");
+  if (tensors.size() > 60'000)
+    fail(ErrorKind::Value, "concat: joins at most 60000 tensors at once, got ", tensors.size(), ".");
   return apply(kConcat, tensors, Attrs(words.data(), static_cast<int>(words.size())));
 }
 
@@ -281,7 +320,8 @@ Tensor sum_to(const Tensor& x, const Dims& shape) {
   return reshape(axes.empty() ? x : sum(x, axes), shape);
 }
 
-// ---- the functions of the table ------------------------------------------------------------------------------------------------
+// ---- the functions of the table
+// ------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -300,7 +340,8 @@ Tensor stack(std::span<const Tensor> tensors, int64_t axis) {
   for (const Tensor& t : tensors) {
     if (!(t.shape() == tensors[0].shape()) || t.dtype() != tensors[0].dtype()) {
       fail(t.dtype() != tensors[0].dtype() ? ErrorKind::Type : ErrorKind::Value, "stack: tensors must agree, got ",
-           to_string(tensors[0].shape()), " ", name_of(tensors[0].dtype()), " and ", to_string(t.shape()), " ", name_of(t.dtype()), ".");
+           to_string(tensors[0].shape()), " ", name_of(tensors[0].dtype()), " and ", to_string(t.shape()), " ",
+           name_of(t.dtype()), ".");
     }
     rows.push_back(expand_dims(t, axis));
   }
@@ -323,7 +364,8 @@ Tensor transpose(Args& a) {
 Tensor flatten(Args& a) {
   const Tensor& x = a.tensor(0);
   const Dims shape = x.rank() ? x.shape() : Dims{1};
-  const int first = checked_axis("flatten", a.integer(1), shape.size()), last = checked_axis("flatten", a.integer(2), shape.size());
+  const int first = checked_axis("flatten", a.integer(1), shape.size()),
+            last = checked_axis("flatten", a.integer(2), shape.size());
   if (first > last) fail(ErrorKind::Value, "flatten: start_dim ", first, " comes after end_dim ", last, ".");
   Dims flat;
   int64_t joined = 1;
@@ -336,35 +378,66 @@ Tensor flatten(Args& a) {
 }
 
 constexpr Function kFunctions[] = {
-    {"cast(input: Tensor, dtype: dtype)", "The elements converted to another dtype; float to integer truncates.",
-     {"cast(Tensor([1.7, -1.7]), adcore.int32)", "[ 1 -1]"}, [](Args& a) { return cast(a.tensor(0), a.dtype(1)); }},
-    {"reshape(input: Tensor, shape: dims...)", "The same elements in another shape; one size may be -1.",
-     {"reshape(Tensor([1, 2, 3, 4]), (2, -1))", "[[1 2]\n [3 4]]"}, [](Args& a) { return reshape(a.tensor(0), a.dims(1)); }},
-    {"broadcast_to(input: Tensor, shape: dims...)", "The tensor repeated, without a copy, to a larger shape; -1 keeps a size.",
-     {"broadcast_to(Tensor([1, 2]), (2, 2))", "[[1 2]\n [1 2]]"}, [](Args& a) { return broadcast_to(a.tensor(0), a.dims(1)); }},
-    {"permute(input: Tensor, axis: dims...)", "The axes in another order: axis[i] becomes axis i.",
-     {"permute(Tensor([[1, 2], [3, 4]]), (1, 0))", "[[1 3]\n [2 4]]"}, [](Args& a) { return permute(a.tensor(0), a.dims(1)); }},
+    {"cast(input: Tensor, dtype: dtype)",
+     "The elements converted to another dtype; float to integer truncates.",
+     {"cast(Tensor([1.7, -1.7]), adcore.int32)", "[ 1 -1]"},
+     [](Args& a) { return cast(a.tensor(0), a.dtype(1)); }},
+    {"reshape(input: Tensor, shape: dims...)",
+     "The same elements in another shape; one size may be -1.",
+     {"reshape(Tensor([1, 2, 3, 4]), (2, -1))", "[[1 2]\n [3 4]]"},
+     [](Args& a) { return reshape(a.tensor(0), a.dims(1)); }},
+    {"broadcast_to(input: Tensor, shape: dims...)",
+     "The tensor repeated, without a copy, to a larger shape; -1 keeps a size.",
+     {"broadcast_to(Tensor([1, 2]), (2, 2))", "[[1 2]\n [1 2]]"},
+     [](Args& a) { return broadcast_to(a.tensor(0), a.dims(1)); }},
+    {"permute(input: Tensor, axis: dims...)",
+     "The axes in another order: axis[i] becomes axis i.",
+     {"permute(Tensor([[1, 2], [3, 4]]), (1, 0))", "[[1 3]\n [2 4]]"},
+     [](Args& a) { return permute(a.tensor(0), a.dims(1)); }},
     {"transpose(input: Tensor, dims: dims... = None)",
      "The axes in another order; without one, reversed. Two numbers on a tensor that has not two axes swap those.",
-     {"transpose(Tensor([[1, 2], [3, 4]]), (1, 0))", "[[1 3]\n [2 4]]"}, transpose},
-    {"swapaxes(input: Tensor, axis0: int, axis1: int)", "Two axes exchanged.",
+     {"transpose(Tensor([[1, 2], [3, 4]]), (1, 0))", "[[1 3]\n [2 4]]"},
+     transpose},
+    {"swapaxes(input: Tensor, axis0: int, axis1: int)",
+     "Two axes exchanged.",
      {"swapaxes(Tensor([[1, 2], [3, 4]]), 0, 1)", "[[1 3]\n [2 4]]"},
      [](Args& a) { return swap_axes(a.tensor(0), a.integer(1), a.integer(2)); }},
-    {"expand_dims(input_x: Tensor, axis: int)", "A new axis of size 1.", {"expand_dims(Tensor([1, 2]), 0)", "[[1 2]]"},
+    {"expand_dims(input_x: Tensor, axis: int)",
+     "A new axis of size 1.",
+     {"expand_dims(Tensor([1, 2]), 0)", "[[1 2]]"},
      [](Args& a) { return expand_dims(a.tensor(0), a.integer(1)); }},
-    {"squeeze(input: Tensor, axis: dims = None)", "The axes of size 1 removed, or those of `axis` that have size 1.",
-     {"squeeze(Tensor([[1, 2]]))", "[1 2]"}, [](Args& a) { return reshape(a.tensor(0), squeezed(a.tensor(0), a.dims(1))); }},
-    {"flatten(input: Tensor, start_dim: int = 1, end_dim: int = -1)", "Neighbouring axes joined into one.",
-     {"flatten(Tensor([[[1, 2], [3, 4]]]))", "[[1 2 3 4]]"}, flatten, nullptr, false},
-    {"flip(input: Tensor, dims: dims)", "The elements in reverse order along some axes.", {"flip(Tensor([1, 2, 3]), (0,))", "[3 2 1]"},
-     [](Args& a) { return flip(a.tensor(0), a.dims(1)); }},
-    {"concat(tensors: Tensors, axis: int = 0)", "Tensors joined along an axis that they have.",
-     {"concat((Tensor([1, 2]), Tensor([3])))", "[1 2 3]"}, [](Args& a) { return concat(a.tensors(0), a.integer(1)); }, nullptr, false},
-    {"stack(tensors: Tensors, axis: int = 0)", "Tensors of one shape joined along a new axis.",
-     {"stack((Tensor([1, 2]), Tensor([3, 4])))", "[[1 2]\n [3 4]]"}, [](Args& a) { return stack(a.tensors(0), a.integer(1)); }, nullptr,
+    {"squeeze(input: Tensor, axis: dims = None)",
+     "The axes of size 1 removed, or those of `axis` that have size 1.",
+     {"squeeze(Tensor([[1, 2]]))", "[1 2]"},
+     [](Args& a) { return reshape(a.tensor(0), squeezed(a.tensor(0), a.dims(1))); }},
+    {"flatten(input: Tensor, start_dim: int = 1, end_dim: int = -1)",
+     "Neighbouring axes joined into one.",
+     {"flatten(Tensor([[[1, 2], [3, 4]]]))", "[[1 2 3 4]]"},
+     flatten,
+     nullptr,
      false},
-    {"stop_gradient(input: Tensor)", "The same values as a constant: no derivative passes.",
-     {"stop_gradient(Tensor([1.0, 2.0]))", "[1. 2.]"}, [](Args& a) { return stop_gradient(a.tensor(0)); }, nullptr, false},
+    {"flip(input: Tensor, dims: dims)",
+     "The elements in reverse order along some axes.",
+     {"flip(Tensor([1, 2, 3]), (0,))", "[3 2 1]"},
+     [](Args& a) { return flip(a.tensor(0), a.dims(1)); }},
+    {"concat(tensors: Tensors, axis: int = 0)",
+     "Tensors joined along an axis that they have.",
+     {"concat((Tensor([1, 2]), Tensor([3])))", "[1 2 3]"},
+     [](Args& a) { return concat(a.tensors(0), a.integer(1)); },
+     nullptr,
+     false},
+    {"stack(tensors: Tensors, axis: int = 0)",
+     "Tensors of one shape joined along a new axis.",
+     {"stack((Tensor([1, 2]), Tensor([3, 4])))", "[[1 2]\n [3 4]]"},
+     [](Args& a) { return stack(a.tensors(0), a.integer(1)); },
+     nullptr,
+     false},
+    {"stop_gradient(input: Tensor)",
+     "The same values as a constant: no derivative passes.",
+     {"stop_gradient(Tensor([1.0, 2.0]))", "[1. 2.]"},
+     [](Args& a) { return stop_gradient(a.tensor(0)); },
+     nullptr,
+     false},
 };
 
 }  // namespace

@@ -13,7 +13,7 @@ struct AxisAttr {
 
 void same_infer(Call& call) { call.out->set_shape(call.in(0).shape(), call.in(0).dtype()); }
 
-template <ReduceFn SoftmaxKernels::*Fn>
+template <ReduceFn SoftmaxKernels::* Fn>
 void softmax_kernel(Call& call) {
   const Compute compute = compute_of(call.in(0).dtype());
   const Canonical c = canonical(call.in(0), call.in(0).rank() ? 1u << call.attrs.as<AxisAttr>().axis : 0, compute);
@@ -33,14 +33,20 @@ void softmax_vjp(Pullback& p) {
   const Tensor y = p.out(), gy = p.g * y;
   p.give(0, gy - y * sum_along(gy, p.attrs<AxisAttr>().axis));
 }
-void log_softmax_vjp(Pullback& p) {
-  p.give(0, p.g - map("exp", p.out()) * sum_along(p.g, p.attrs<AxisAttr>().axis));
-}
+void log_softmax_vjp(Pullback& p) { p.give(0, p.g - map("exp", p.out()) * sum_along(p.g, p.attrs<AxisAttr>().axis)); }
 
-const Op kSoftmax{.name = "softmax", .kind = OpKind::Custom, .infer = same_infer, .kernel = softmax_kernel<&SoftmaxKernels::softmax>,
-                  .vjp = softmax_vjp, .needs = {kNeedsOutput}};
-const Op kLogSoftmax{.name = "log_softmax", .kind = OpKind::Custom, .infer = same_infer,
-                     .kernel = softmax_kernel<&SoftmaxKernels::log_softmax>, .vjp = log_softmax_vjp, .needs = {kNeedsOutput}};
+const Op kSoftmax{.name = "softmax",
+                  .kind = OpKind::Custom,
+                  .infer = same_infer,
+                  .kernel = softmax_kernel<&SoftmaxKernels::softmax>,
+                  .vjp = softmax_vjp,
+                  .needs = {kNeedsOutput}};
+const Op kLogSoftmax{.name = "log_softmax",
+                     .kind = OpKind::Custom,
+                     .infer = same_infer,
+                     .kernel = softmax_kernel<&SoftmaxKernels::log_softmax>,
+                     .vjp = log_softmax_vjp,
+                     .needs = {kNeedsOutput}};
 
 void logsumexp_infer(Call& call) {
   Dims shape = call.in(0).shape();
@@ -48,8 +54,11 @@ void logsumexp_infer(Call& call) {
   call.out->set_shape(shape, call.in(0).dtype());
 }
 void logsumexp_vjp(Pullback& p) { p.give(0, p.g * map("exp", p.in(0) - p.out())); }
-const Op kLogsumexp{.name = "logsumexp", .kind = OpKind::Custom, .infer = logsumexp_infer,
-                    .kernel = softmax_kernel<&SoftmaxKernels::logsumexp>, .vjp = logsumexp_vjp,
+const Op kLogsumexp{.name = "logsumexp",
+                    .kind = OpKind::Custom,
+                    .infer = logsumexp_infer,
+                    .kernel = softmax_kernel<&SoftmaxKernels::logsumexp>,
+                    .vjp = logsumexp_vjp,
                     .needs = {needs_input(0) | kNeedsOutput}};
 
 Tensor along(const Op& op, const Tensor& x, int64_t axis) {
@@ -83,12 +92,18 @@ namespace {
 Tensor cast_if(Args& a, int i, const Tensor& x) { return a.given(i) ? cast(x, a.dtype(i)) : x; }
 
 constexpr Function kFunctions[] = {
-    {"softmax(input: Tensor, axis: int = -1, *, dtype: dtype = None)", "exp(input) / sum(exp(input)) along an axis.",
-     {"softmax(Tensor([0.0, 0.0]))", "[0.5 0.5]"}, [](Args& a) { return softmax(cast_if(a, 2, a.tensor(0)), a.integer(1)); }},
-    {"log_softmax(logits: Tensor, axis: int = -1)", "Logarithm of softmax along an axis, without overflow.",
-     {"log_softmax(Tensor([0.0, 0.0]))", "[-0.6931472 -0.6931472]"}, [](Args& a) { return log_softmax(a.tensor(0), a.integer(1)); }},
-    {"logsumexp(input: Tensor, dim: dims = None, keepdim: bool = False)", "Logarithm of the sum of exponentials, without overflow.",
-     {"logsumexp(Tensor([0.0, 0.0]), 0)", "0.6931472"}, [](Args& a) { return logsumexp(a.tensor(0), a.dims(1), a.flag(2)); }},
+    {"softmax(input: Tensor, axis: int = -1, *, dtype: dtype = None)",
+     "exp(input) / sum(exp(input)) along an axis.",
+     {"softmax(Tensor([0.0, 0.0]))", "[0.5 0.5]"},
+     [](Args& a) { return softmax(cast_if(a, 2, a.tensor(0)), a.integer(1)); }},
+    {"log_softmax(logits: Tensor, axis: int = -1)",
+     "Logarithm of softmax along an axis, without overflow.",
+     {"log_softmax(Tensor([0.0, 0.0]))", "[-0.6931472 -0.6931472]"},
+     [](Args& a) { return log_softmax(a.tensor(0), a.integer(1)); }},
+    {"logsumexp(input: Tensor, dim: dims = None, keepdim: bool = False)",
+     "Logarithm of the sum of exponentials, without overflow.",
+     {"logsumexp(Tensor([0.0, 0.0]), 0)", "0.6931472"},
+     [](Args& a) { return logsumexp(a.tensor(0), a.dims(1), a.flag(2)); }},
 };
 
 }  // namespace

@@ -5,8 +5,8 @@ namespace adcore {
 
 std::vector<const Function*> function_table() {
   std::vector<const Function*> all;
-  for (std::span<const Function> part : {kShapeFunctions, kReduceFunctions, kSoftmaxFunctions, kLossFunctions, kMatmulFunctions,
-                                         kIndexFunctions, kCreateFunctions}) {
+  for (std::span<const Function> part : {kShapeFunctions, kReduceFunctions, kSoftmaxFunctions, kLossFunctions,
+                                         kMatmulFunctions, kIndexFunctions, kCreateFunctions}) {
     for (const Function& f : part) all.push_back(&f);
   }
   return all;

@@ -1,7 +1,8 @@
 // What the outside sees of an op: a function with a signature, and the arguments that a call brings.
 //
-// From a row come the function of adcore.ops, the Tensor method, the text signature, the docstring, the type stub and the
-// samples that the tests walk. Rows of formulas.h make their own; the others stand at the end of the files of this folder.
+// From a row come the function of adcore.ops, the Tensor method, the text signature, the docstring, the type stub and
+// the samples that the tests walk. Rows of formulas.h make their own; the others stand at the end of the files of this
+// folder.
 #pragma once
 
 #include <span>
@@ -19,8 +20,6 @@ class Args {
   /// Parameter i was passed and is not None.
   virtual bool given(int i) = 0;
   virtual const Tensor& tensor(int i) = 0;
-  /// A tensor, or a number as a scalar beside `like` (a number never widens a tensor).
-  virtual Tensor operand(int i, const Tensor& like) = 0;
   virtual bool is_tensor(int i) = 0;
   virtual bool is_integer(int i) = 0;
   virtual bool is_bool(int i) = 0;
@@ -37,9 +36,9 @@ class Args {
   ~Args() = default;
 };
 
-/// Signature: "name(parameter: kind = default, *, keyword: kind = default)". Kinds: Tensor, Number (tensor or number), int, float,
-/// bool, str, dims (int or sequence of ints), dims... (or the remaining positional arguments), dtype, Tensors (a sequence).
-/// A default of None makes a parameter optional.
+/// Signature: "name(parameter: kind = default, *, keyword: kind = default)". Kinds: Tensor, Number (tensor or number),
+/// int, float, bool, str, dims (int or sequence of ints), dims... (or the remaining positional arguments), dtype,
+/// Tensors (a sequence). A default of None makes a parameter optional.
 struct Function {
   const char* signature;
   const char* summary;
@@ -57,7 +56,7 @@ struct Function {
 /// All functions but those of formulas.h.
 std::vector<const Function*> function_table();
 
-extern const std::span<const Function> kShapeFunctions, kReduceFunctions, kSoftmaxFunctions, kLossFunctions, kMatmulFunctions,
-    kIndexFunctions, kCreateFunctions;
+extern const std::span<const Function> kShapeFunctions, kReduceFunctions, kSoftmaxFunctions, kLossFunctions,
+    kMatmulFunctions, kIndexFunctions, kCreateFunctions;
 
 }  // namespace adcore

@@ -11,19 +11,36 @@ namespace {
 /// The dtype of a PEP 3118 format of native byte order; false for any other.
 bool dtype_of_format(const char* format, Py_ssize_t item_size, DType& dtype) {
   std::string_view f = format ? format : "B";
-  if (f.size() == 2 && (f[0] == '@' || f[0] == '=' || f[0] == '<')) f.remove_prefix(1);  // the library runs on little-endian CPUs
+  if (f.size() == 2 && (f[0] == '@' || f[0] == '=' || f[0] == '<'))
+    f.remove_prefix(1);  // the library runs on little-endian CPUs
   if (f.size() != 1) return false;
   switch (f[0]) {
     case '?': dtype = DType::Bool; return true;
     case 'e': dtype = DType::Float16; return true;
     case 'f': dtype = DType::Float32; return true;
     case 'd': dtype = DType::Float64; return true;
-    case 'b': case 'h': case 'i': case 'l': case 'q': case 'n': {
-      dtype = item_size == 1 ? DType::Int8 : item_size == 2 ? DType::Int16 : item_size == 4 ? DType::Int32 : DType::Int64;
+    case 'b':
+    case 'h':
+    case 'i':
+    case 'l':
+    case 'q':
+    case 'n': {
+      dtype = item_size == 1   ? DType::Int8
+              : item_size == 2 ? DType::Int16
+              : item_size == 4 ? DType::Int32
+                               : DType::Int64;
       return true;
     }
-    case 'B': case 'H': case 'I': case 'L': case 'Q': case 'N': {
-      dtype = item_size == 1 ? DType::UInt8 : item_size == 2 ? DType::UInt16 : item_size == 4 ? DType::UInt32 : DType::UInt64;
+    case 'B':
+    case 'H':
+    case 'I':
+    case 'L':
+    case 'Q':
+    case 'N': {
+      dtype = item_size == 1   ? DType::UInt8
+              : item_size == 2 ? DType::UInt16
+              : item_size == 4 ? DType::UInt32
+                               : DType::UInt64;
       return true;
     }
     default: return false;
@@ -33,7 +50,11 @@ bool dtype_of_format(const char* format, Py_ssize_t item_size, DType& dtype) {
 class BufferView {
  public:
   BufferView(PyObject* o, int flags) {
-    if (PyObject_GetBuffer(o, &view, flags) < 0) throw PythonError{};
+    if (PyObject_GetBuffer(o, &view, flags) == 0) return;
+    // NumPy says so of dtypes without a format, dates for one.
+    if (!PyErr_ExceptionMatches(PyExc_ValueError)) throw PythonError{};
+    PyErr_Clear();
+    fail(ErrorKind::Type, "Tensor: a ", Py_TYPE(o)->tp_name, " of this dtype is no array of numbers.");
   }
   ~BufferView() { PyBuffer_Release(&view); }
   BufferView(const BufferView&) = delete;
@@ -59,7 +80,8 @@ Tensor from_buffer(PyObject* o, const DType* wanted) {
     const Owned array(checked(PyObject_CallMethod(o, "astype", "O", native.get())));
     return from_buffer(array.get(), wanted);
   }
-  if (v.ndim > kMaxRank) fail(ErrorKind::Value, "Tensor: an array of ", v.ndim, " dimensions; at most ", kMaxRank, " are possible.");
+  if (v.ndim > kMaxRank)
+    fail(ErrorKind::Value, "Tensor: an array of ", v.ndim, " dimensions; at most ", kMaxRank, " are possible.");
   Dims shape, strides;
   bool aligned = reinterpret_cast<uintptr_t>(v.buf) % static_cast<size_t>(v.itemsize) == 0;
   for (int i = 0; i < v.ndim; ++i) {
@@ -77,7 +99,8 @@ Tensor from_buffer(PyObject* o, const DType* wanted) {
     src = packed.get();
     strides = contiguous_strides(shape);
   }
-  kernels().copy({shape.size(), shape.data(), src, strides.data(), dtype, out.mutable_data(), out.strides().data(), out.dtype()});
+  kernels().copy(
+      {shape.size(), shape.data(), src, strides.data(), dtype, out.mutable_data(), out.strides().data(), out.dtype()});
   return out;
 }
 
@@ -140,9 +163,8 @@ Tensor from_numbers(const Leaves& leaves, const DType* wanted) {
 Tensor from_tensors(const Leaves& leaves, const DType* wanted) {
   std::vector<Tensor> parts;
   for (PyObject* o : leaves.items) {
-    parts.push_back(tensor_from(o, wanted));
+    parts.push_back(expand_dims(tensor_from(o, wanted).detached(), 0));
     if (!(parts.back().shape() == parts[0].shape())) Leaves::fail_ragged();
-    parts.back() = expand_dims(parts.back().detached(), 0);
   }
   const Tensor joined = concat(parts, 0);
   Dims shape = leaves.shape;
@@ -150,9 +172,7 @@ Tensor from_tensors(const Leaves& leaves, const DType* wanted) {
   return reshape(joined, shape);
 }
 
-bool has_array_interface(PyObject* o) {
-  return PyObject_CheckBuffer(o) || PyObject_HasAttrString(o, "__array__");
-}
+bool has_array_interface(PyObject* o) { return PyObject_CheckBuffer(o) || PyObject_HasAttrString(o, "__array__"); }
 
 }  // namespace
 
@@ -183,17 +203,19 @@ Tensor tensor_from(PyObject* data, const DType* dtype) {
 }
 
 Tensor share_array(PyObject* array) {
+  const BufferView readable(array, PyBUF_FORMAT | PyBUF_STRIDES);
   auto* view = new Py_buffer;
   std::unique_ptr<Py_buffer> guard(view);
   if (PyObject_GetBuffer(array, view, PyBUF_FORMAT | PyBUF_STRIDES | PyBUF_WRITABLE) < 0) {
-    if (!PyErr_ExceptionMatches(PyExc_BufferError) && !PyErr_ExceptionMatches(PyExc_ValueError)) throw PythonError{};
     PyErr_Clear();
-    fail(ErrorKind::Value, "from_numpy: the array is read-only, so a Tensor cannot share it; use Tensor(array), which copies.");
+    fail(ErrorKind::Value,
+         "from_numpy: the array is read-only, so a Tensor cannot share it; use Tensor(array), which copies.");
   }
   DType dtype;
   const bool known = dtype_of_format(view->format, view->itemsize, dtype);
   Dims shape, strides;
-  bool aligned = reinterpret_cast<uintptr_t>(view->buf) % static_cast<size_t>(view->itemsize) == 0 && view->ndim <= kMaxRank;
+  bool aligned =
+      reinterpret_cast<uintptr_t>(view->buf) % static_cast<size_t>(view->itemsize) == 0 && view->ndim <= kMaxRank;
   int64_t low = 0, high = 0;  // the span of elements around the first
   for (int i = 0; known && aligned && i < view->ndim; ++i) {
     shape.push_back(view->shape[i]);
@@ -204,7 +226,8 @@ Tensor share_array(PyObject* array) {
   if (!known || !aligned) {
     const std::string format = view->format ? view->format : "?";
     PyBuffer_Release(view);
-    fail(ErrorKind::Type, "from_numpy: an array of format '", format, "' cannot be shared; use Tensor(array), which copies.");
+    fail(ErrorKind::Type, "from_numpy: an array of format '", format,
+         "' cannot be shared; use Tensor(array), which copies.");
   }
   guard.release();
   auto* first = static_cast<std::byte*>(view->buf) + low * view->itemsize;
@@ -255,12 +278,15 @@ int64_t integer_of(PyObject* o) {
   return v;
 }
 
-bool is_truth(PyObject* o) { return PyBool_Check(o) || std::string_view(Py_TYPE(o)->tp_name).starts_with("numpy.bool"); }
+bool is_truth(PyObject* o) {
+  return PyBool_Check(o) || std::string_view(Py_TYPE(o)->tp_name).starts_with("numpy.bool");
+}
 
 }  // namespace
 
 Tensor number_beside(PyObject* o, const Tensor& like) {
-  const DType t = like.dtype();
+  const bool half = is_float(like.dtype()) && size_of(like.dtype()) == 2;
+  const DType t = half ? DType::Float32 : like.dtype();
   if (is_truth(o)) return scalar(static_cast<int64_t>(PyObject_IsTrue(o)), t);
   if (!is_integral(o)) return scalar(real_of(o), is_float(t) ? t : DType::Float32);
   if (is_float(t)) return scalar(real_of(o), t);
@@ -276,7 +302,8 @@ Dims dims_from(PyObject* o, const char* op, const char* parameter) {
   Dims dims;
   auto push = [&](PyObject* item) {
     if (PyBool_Check(item) || !PyIndex_Check(item)) {
-      fail(ErrorKind::Type, op, ": ", parameter, " must be an int or a sequence of ints, got ", Py_TYPE(item)->tp_name, ".");
+      fail(ErrorKind::Type, op, ": ", parameter, " must be an int or a sequence of ints, got ", Py_TYPE(item)->tp_name,
+           ".");
     }
     const Owned index(checked(PyNumber_Index(item)));
     const int64_t v = PyLong_AsLongLong(index.get());

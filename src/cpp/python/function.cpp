@@ -1,10 +1,9 @@
-// Function: the callable type behind every name of adcore.ops that the op table defines, and behind the methods of Tensor.
+// Function: the callable type behind every name of adcore.ops that the op table defines, and behind the methods of
+// Tensor.
 //
-// One C function serves all: it finds the arguments by the parsed signature, then calls the row's function, which converts
-// them when it needs them. Elementwise rows go straight to apply(). Start reading at function_call().
+// One C function serves all: it finds the arguments by the parsed signature, then calls the row's function, which
+// converts them when it needs them. Elementwise rows go straight to apply(). Start reading at function_call().
 #include "python/function.h"
-
-#include <structmember.h>
 
 #include <algorithm>
 #include <array>
@@ -67,21 +66,24 @@ Signature parse_signature(std::string_view text, const char* default_kind) {
 }
 
 struct FunctionObject {
-  PyObject_HEAD
-  vectorcallfunc call;
+  PyObject_HEAD vectorcallfunc call;
   Signature* signature;
   const Function* function;  // null for an elementwise row
   const char* summary;
   Example example;
-  int row;                   // -1 for others
+  int row;  // -1 for others
   int arity;
 };
 
 PyTypeObject* function_type = nullptr;
 
-const char* const kSynonyms[][4] = {{"axis", "dim", "dims", nullptr}, {"keepdims", "keep_dims", "keepdim", nullptr}};
+const char* const kSynonyms[][4] = {{"axis", "dim", "dims", nullptr},
+                                    {"keepdims", "keep_dims", "keepdim", nullptr},
+                                    {"logits", "input", nullptr, nullptr},
+                                    {"label", "target", "labels", nullptr}};
 
-/// The parameter that a keyword names; NumPy's, PyTorch's and MindSpore's spellings of axis and keepdims are one. -1: none.
+/// The parameter that a keyword names; MindSpore's own spellings of one thing differ from op to op, all are taken. -1:
+/// none.
 int find_parameter(const Signature& s, PyObject* keyword) {
   const auto n = static_cast<int>(s.parameters.size());
   for (int i = 0; i < n; ++i)
@@ -103,7 +105,8 @@ int find_parameter(const Signature& s, PyObject* keyword) {
 
 [[noreturn]] void fail_arguments(const Signature& s, const std::string& fact) {
   std::string names;
-  for (const Parameter& p : s.parameters) names += (names.empty() ? "" : ", ") + p.name + (p.default_text.empty() ? "" : "=" + p.default_text);
+  for (const Parameter& p : s.parameters)
+    names += (names.empty() ? "" : ", ") + p.name + (p.default_text.empty() ? "" : "=" + p.default_text);
   fail(ErrorKind::Type, s.name, ": ", fact, "; the signature is ", s.name, "(", names, ").");
 }
 
@@ -118,7 +121,8 @@ struct Bound {
       if (i >= n || s.parameters[static_cast<size_t>(i)].keyword_only) {
         fail_arguments(s, text("takes at most ", i, " positional arguments, got ", count));
       }
-      const bool single = i + 1 == count && (PyTuple_Check(args[i]) || PyList_Check(args[i]) || is_tensor(args[i]) || args[i] == Py_None);
+      const bool single = i + 1 == count &&
+                          (PyTuple_Check(args[i]) || PyList_Check(args[i]) || is_tensor(args[i]) || args[i] == Py_None);
       if (s.parameters[static_cast<size_t>(i)].rest && !single) {
         rest = Owned(checked(PyTuple_New(count - i)));
         for (Py_ssize_t k = i; k < count; ++k) PyTuple_SET_ITEM(rest.get(), k - i, Py_NewRef(args[k]));
@@ -137,7 +141,8 @@ struct Bound {
     }
     for (Py_ssize_t i = 0; i < n; ++i) {
       const Parameter& p = s.parameters[static_cast<size_t>(i)];
-      if (!values[i] && p.default_text.empty() && !p.rest) fail_arguments(s, text("the argument '", p.name, "' is missing"));
+      if (!values[i] && p.default_text.empty() && !p.rest)
+        fail_arguments(s, text("the argument '", p.name, "' is missing"));
     }
   }
 };
@@ -161,10 +166,6 @@ class PyArgs final : public Args {
     }
     if (o && parameter(i).kind == "Number" && is_number(o)) return make(i, number_alone(o));
     fail_kind(i, "a Tensor");
-  }
-  Tensor operand(int i, const Tensor& like) override {
-    PyObject* o = bound_.values[i];
-    return o && !python::is_tensor(o) && is_number(o) ? number_beside(o, like) : tensor(i);
   }
   bool is_tensor(int i) override { return bound_.values[i] && python::is_tensor(bound_.values[i]); }
   bool is_integer(int i) override {
@@ -220,7 +221,8 @@ class PyArgs final : public Args {
     for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(items.get()); ++k) {
       PyObject* item = PyTuple_GET_ITEM(items.get(), k);
       if (!python::is_tensor(item)) {
-        fail(ErrorKind::Type, s_.name, ": ", parameter(i).name, " must hold Tensors only, element ", k, " is ", Py_TYPE(item)->tp_name, ".");
+        fail(ErrorKind::Type, s_.name, ": ", parameter(i).name, " must hold Tensors only, element ", k, " is ",
+             Py_TYPE(item)->tp_name, ".");
       }
       list_.push_back(tracked_value(item));
     }
@@ -244,7 +246,8 @@ class PyArgs final : public Args {
   }
   [[noreturn]] void fail_kind(int i, const char* wanted) const {
     PyObject* o = bound_.values[i];
-    fail(ErrorKind::Type, s_.name, ": ", parameter(i).name, " must be ", wanted, ", got ", o ? Py_TYPE(o)->tp_name : "nothing", ".");
+    fail(ErrorKind::Type, s_.name, ": ", parameter(i).name, " must be ", wanted, ", got ",
+         o ? Py_TYPE(o)->tp_name : "nothing", ".");
   }
 
   struct alignas(Tensor) Storage {
@@ -257,7 +260,8 @@ class PyArgs final : public Args {
   std::vector<Tensor> list_;
 };
 
-// ---- elementwise rows ---------------------------------------------------------------------------------------------------------
+// ---- elementwise rows
+// ---------------------------------------------------------------------------------------------------------
 
 PyObject* call_elementwise(const FunctionObject* f, PyObject* const* values) {
   const Op& op = elementwise_op(f->row);
@@ -278,15 +282,19 @@ PyObject* call_elementwise(const FunctionObject* f, PyObject* const* values) {
       continue;
     }
     if (!o) {
-      converted[i] = number(std::stod(f->signature->parameters[static_cast<size_t>(i)].default_text), *operands[0].value);
+      const Owned value(PyFloat_FromDouble(std::stod(f->signature->parameters[static_cast<size_t>(i)].default_text)));
+      converted[i] = number_beside(checked(value.get()), *operands[0].value);
+      operands[i] = number_operand(converted[i], *operands[0].value);
+      continue;
     } else if (is_number(o)) {
       converted[i] = like ? number_beside(o, *like) : number_alone(o);
+      operands[i] = like ? number_operand(converted[i], *like) : Operand{&converted[i], 0};
       if (!like) like = &converted[i];
+      continue;
     } else {
-      fail(ErrorKind::Type, op.name, ": ", f->signature->parameters[static_cast<size_t>(i)].name, " must be a Tensor or a number, got ",
-           Py_TYPE(o)->tp_name, ".");
+      fail(ErrorKind::Type, op.name, ": ", f->signature->parameters[static_cast<size_t>(i)].name,
+           " must be a Tensor or a number, got ", Py_TYPE(o)->tp_name, ".");
     }
-    operands[i] = {&converted[i], 0};
   }
   return apply_elementwise(op, operands, f->arity);
 }
@@ -308,7 +316,8 @@ PyObject* function_call(PyObject* self, PyObject* const* args, size_t flags, PyO
   });
 }
 
-// ---- the type --------------------------------------------------------------------------------------------------------------------
+// ---- the type
+// --------------------------------------------------------------------------------------------------------------------
 
 PyObject* bind_method(PyObject* self, PyObject* instance, PyObject*) {
   return instance && instance != Py_None ? PyMethod_New(self, instance) : Py_NewRef(self);
@@ -373,7 +382,9 @@ PyObject* get_doc(PyObject* self, void*) {
   return PyUnicode_FromString(doc.c_str());
 }
 
-PyObject* function_repr(PyObject* self) { return PyUnicode_FromFormat("<function adcore.ops.%s>", as_function(self)->signature->name.c_str()); }
+PyObject* function_repr(PyObject* self) {
+  return PyUnicode_FromFormat("<function adcore.ops.%s>", as_function(self)->signature->name.c_str());
+}
 PyObject* function_reduce(PyObject* self, PyObject*) { return get_name(self, nullptr); }
 
 PyMethodDef kMethods[] = {{"__reduce__", function_reduce, METH_NOARGS, nullptr}, {nullptr, nullptr, 0, nullptr}};
@@ -393,12 +404,14 @@ PyType_Slot kSlots[] = {{Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)}
                         {Py_tp_getset, kGetSet},
                         {Py_tp_members, kMembers},
                         {0, nullptr}};
-PyType_Spec kSpec{"adcore._core.Function", sizeof(FunctionObject), 0,
-                  Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_DISALLOW_INSTANTIATION, kSlots};
+PyType_Spec kSpec{
+    "adcore._core.Function", sizeof(FunctionObject), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    kSlots};
 
 /// Adds a function to the module's table of ops, and to Tensor. Lives as long as the process.
-int add_function(PyObject* table, Signature signature, const Function* function, const char* summary, Example example, int row, int arity,
-                 bool method) {
+int add_function(PyObject* table, Signature signature, const Function* function, const char* summary, Example example,
+                 int row, int arity, bool method) {
   auto* f = PyObject_New(FunctionObject, function_type);
   if (!f) return -1;
   const Owned owner(reinterpret_cast<PyObject*>(f));
@@ -411,7 +424,8 @@ int add_function(PyObject* table, Signature signature, const Function* function,
   f->arity = arity;
   const char* name = f->signature->name.c_str();
   if (PyDict_SetItemString(table, name, owner.get()) < 0) return -1;
-  if (method && name[0] != '_') return PyObject_SetAttrString(reinterpret_cast<PyObject*>(tensor_type), name, owner.get());
+  if (method && name[0] != '_')
+    return PyObject_SetAttrString(reinterpret_cast<PyObject*>(tensor_type), name, owner.get());
   return 0;
 }
 
@@ -438,26 +452,28 @@ PyObject* power_of(PyObject* base, PyObject* exponent) {
     if (!is_number(other)) Py_RETURN_NOTIMPLEMENTED;
     const int tensor_at = is_tensor(base) ? 0 : 1;
     converted = number_beside(other, *operands[tensor_at].value);
-    operands[1 - tensor_at] = {&converted, 0};
+    operands[1 - tensor_at] = number_operand(converted, *operands[tensor_at].value);
   }
   return apply_elementwise(elementwise_op(kPow), operands, 2);
 }
 
 int init_functions(PyObject* module) {
   function_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&kSpec));
-  if (!function_type || PyModule_AddObjectRef(module, "Function", reinterpret_cast<PyObject*>(function_type)) < 0) return -1;
+  if (!function_type || PyModule_AddObjectRef(module, "Function", reinterpret_cast<PyObject*>(function_type)) < 0)
+    return -1;
   const Owned table(PyDict_New());
   if (!table || PyModule_AddObjectRef(module, "functions", table.get()) < 0) return -1;
   int row = 0, failed = 0;
   std::apply(
       [&](const auto&... f) {
-        ((failed |= add_function(table.get(), parse_signature(f.signature, "Number"), nullptr, f.summary, f.example, row++,
-                                 std::remove_cvref_t<decltype(f)>::kArity, true)),
+        ((failed |= add_function(table.get(), parse_signature(f.signature, "Number"), nullptr, f.summary, f.example,
+                                 row++, std::remove_cvref_t<decltype(f)>::kArity, true)),
          ...);
       },
       kFormulas);
   for (const Function* f : function_table()) {
-    failed |= add_function(table.get(), parse_signature(f->signature, "Tensor"), f, f->summary, f->example, -1, 0, f->method);
+    failed |=
+        add_function(table.get(), parse_signature(f->signature, "Tensor"), f, f->summary, f->example, -1, 0, f->method);
   }
   return failed;
 }

@@ -1,7 +1,9 @@
-// t[key] and t[key] = value: ints, slices of any step, None, ellipsis, and tensors, arrays or lists of integers or bool.
+// t[key] and t[key] = value: ints, slices of any step, None, ellipsis, and tensors, arrays or lists of integers or
+// bool.
 //
-// A key is parsed once into a basic part (a Slice, new axes, dropped axes) and index tensors on some axes of what the basic
-// part leaves. Reading composes ops: slice, reshape, permute, take. Writing finds the same elements. Start reading at Key.
+// A key is parsed once into a basic part (a Slice, new axes, dropped axes) and index tensors on some axes of what the
+// basic part leaves. Reading composes ops: slice, reshape, permute, take. Writing finds the same elements. Start
+// reading at Key.
 #include <algorithm>
 
 #include "python/object.h"
@@ -10,19 +12,20 @@ namespace adcore::python {
 namespace {
 
 struct Key {
-  Slice slice;                 // on the axes of the tensor
-  Dims shape;                  // after the slice, with new axes and without dropped ones
+  Slice slice;  // on the axes of the tensor
+  Dims shape;   // after the slice, with new axes and without dropped ones
   struct Index {
-    int axis;                  // of `shape`
-    Tensor index;              // int64, entries wrapped
+    int axis;      // of `shape`
+    Tensor index;  // int64, entries wrapped
   };
   std::vector<Index> indices;  // axes ascending; broadcast to one shape
-  bool joined = true;          // the indexed axes are neighbours: the result axes take their place, else they come first
+  bool joined = true;  // the indexed axes are neighbours: the result axes take their place, else they come first
   bool basic() const { return indices.empty(); }
 };
 
 [[noreturn]] void fail_kind(PyObject* o) {
-  fail(ErrorKind::Index, "index: a tensor is indexed by ints, slices, None, '...', and tensors or lists of ints or bool, not by ",
+  fail(ErrorKind::Index,
+       "index: a tensor is indexed by ints, slices, None, '...', and tensors or lists of ints or bool, not by ",
        Py_TYPE(o)->tp_name, ".");
 }
 
@@ -74,7 +77,8 @@ class Parser {
     }
     if (ellipses > 1) fail(ErrorKind::Index, "index: '...' may stand only once.");
     if (used > t.rank()) {
-      fail(ErrorKind::Index, "index: ", used, " indices for a tensor of ", t.rank(), " dimensions, shape ", to_string(t.shape()), ".");
+      fail(ErrorKind::Index, "index: ", used, " indices for a tensor of ", t.rank(), " dimensions, shape ",
+           to_string(t.shape()), ".");
     }
     for (Py_ssize_t i = 0; i < n; ++i) {
       PyObject* o = PyTuple_GET_ITEM(items.get(), i);
@@ -205,11 +209,11 @@ class Parser {
 
 /// What index tensors select, as rows: the indexed axes first, joined into one.
 struct Rows {
-  Dims order;           // permutation of the axes of the basic result: the indexed ones first
-  Dims rest;            // sizes of the other axes
-  Tensor index;         // flat, into the joined axis
-  Dims index_shape;     // of the index tensors
-  int place = 0;        // where the index axes stand in the result
+  Dims order;        // permutation of the axes of the basic result: the indexed ones first
+  Dims rest;         // sizes of the other axes
+  Tensor index;      // flat, into the joined axis
+  Dims index_shape;  // of the index tensors
+  int place = 0;     // where the index axes stand in the result
 
   explicit Rows(const Key& key) {
     int64_t joined = 1;
@@ -218,7 +222,8 @@ struct Rows {
       joined *= key.shape[i.axis];
     }
     for (int axis = 0; axis < key.shape.size(); ++axis) {
-      if (std::any_of(key.indices.begin(), key.indices.end(), [&](const Key::Index& i) { return i.axis == axis; })) continue;
+      if (std::any_of(key.indices.begin(), key.indices.end(), [&](const Key::Index& i) { return i.axis == axis; }))
+        continue;
       order.push_back(axis);
       rest.push_back(key.shape[axis]);
     }
@@ -282,7 +287,8 @@ Tensor write_rows(const Tensor& basic, const Key& key, const Tensor& v) {
   const Rows rows(key);
   const Dims target = rows.result_shape();
   if (!(broadcast("setitem", target, v.shape()) == target)) {
-    fail(ErrorKind::Value, "setitem: a value of shape ", to_string(v.shape()), " does not fit the selection ", to_string(target), ".");
+    fail(ErrorKind::Value, "setitem: a value of shape ", to_string(v.shape()), " does not fit the selection ",
+         to_string(target), ".");
   }
   Dims flat{rows.index.size()};
   for (int64_t d : rows.rest) flat.push_back(d);
@@ -297,7 +303,8 @@ Tensor write(const Tensor& t, const Key& key, const Tensor& v) {
   const Dims region = key.slice.count.dims();
   if (!key.basic()) return slice_set(t, reshape(write_rows(basic_part(t, key), key, v), region), key.slice);
   if (!(broadcast("setitem", key.shape, v.shape()) == key.shape)) {
-    fail(ErrorKind::Value, "setitem: a value of shape ", to_string(v.shape()), " does not fit the selection ", to_string(key.shape), ".");
+    fail(ErrorKind::Value, "setitem: a value of shape ", to_string(v.shape()), " does not fit the selection ",
+         to_string(key.shape), ".");
   }
   return slice_set(t, reshape(broadcast_to(v, key.shape), region), key.slice);
 }
@@ -306,7 +313,8 @@ Tensor write(const Tensor& t, const Key& key, const Tensor& v) {
 bool overwrite(PyObject* self, const Key& key, const Tensor& v) {
   const Tape* tape = context().tape;
   Tensor& t = value_of(self);
-  if (!key.basic() || !t.exclusively_owned() || slot_of(self, tape) != 0 || (tape && tape->slot_of(v) != 0)) return false;
+  if (!key.basic() || !t.exclusively_owned() || slot_of(self, tape) != 0 || (tape && tape->slot_of(v) != 0))
+    return false;
   if (!(broadcast("setitem", key.shape, v.shape()) == key.shape)) return false;  // write() says why
   copy_into_slice(t, reshape(broadcast_to(v, key.shape), key.slice.count.dims()), key.slice);
   return true;
@@ -347,7 +355,9 @@ int set_item(PyObject* self, PyObject* key, PyObject* value) {
   }
   return guarded_int([&] {
     const Key key_parts = Parser(value_of(self), key).take();
-    const Tensor given = is_tensor(value) ? tracked_value(value) : is_number(value) ? number_beside(value, value_of(self)) : tensor_from(value, nullptr);
+    const Tensor given = is_tensor(value)   ? tracked_value(value)
+                         : is_number(value) ? number_beside(value, value_of(self))
+                                            : tensor_from(value, nullptr);
     const Tensor v = cast(given, value_of(self).dtype());
     if (!overwrite(self, key_parts, v)) assign(self, write(tracked_value(self), key_parts, v));
     return 0;

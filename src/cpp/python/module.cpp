@@ -31,13 +31,15 @@ py::object random_gaussian(const py::object& shape, double mean, double sigma, c
   return steal(wrap(random_normal(dims_of(shape, "random_normal"), t) * sigma + mean));
 }
 
-/// The rows of the op table for tests and reference pages: name, whether a derivative exists, elementwise, sample interval.
+/// The rows of the op table for tests and reference pages: name, whether a derivative exists, elementwise, sample
+/// interval.
 py::list op_table() {
   py::list rows;
   int index = 0;
   std::apply(
       [&](const auto&... row) {
-        (rows.append(py::dict(py::arg("name") = std::string(row.name()), py::arg("arity") = std::remove_cvref_t<decltype(row)>::kArity,
+        (rows.append(py::dict(py::arg("name") = std::string(row.name()),
+                              py::arg("arity") = std::remove_cvref_t<decltype(row)>::kArity,
                               py::arg("differentiable") = elementwise_op(index++).kind != OpKind::Constant,
                               py::arg("types") = static_cast<int>(row.types), py::arg("low") = row.sample.low,
                               py::arg("high") = row.sample.high)),
@@ -75,7 +77,9 @@ PYBIND11_MODULE(_core, m) {
   using namespace adcore::python;
   m.doc() = "The native core of adcore.";
   if (!requested_isa_available()) {
-    throw py::import_error("ADCORE_ISA names an instruction set that this CPU or build does not have; unset it, or use one of baseline, avx2, avx512, neon.");
+    throw py::import_error(
+        "ADCORE_ISA names an instruction set that this CPU or build does not have; unset it, or use one of baseline, "
+        "avx2, avx512, neon.");
   }
   py::register_exception_translator([](std::exception_ptr e) {
     if (!e) return;
@@ -105,9 +109,13 @@ PYBIND11_MODULE(_core, m) {
   m.def("get_num_threads", &adcore::num_threads);
   m.def("random_uniform", random_between, py::arg("shape"), py::arg("low"), py::arg("high"), py::arg("dtype"));
   m.def("random_normal", random_gaussian, py::arg("shape"), py::arg("mean"), py::arg("sigma"), py::arg("dtype"));
-  m.def("tree_map", [](const py::function& f, const py::object& tree) {
-    return steal(tree_map(tree.ptr(), [&](PyObject* leaf) { return f(py::reinterpret_borrow<py::object>(leaf)).release().ptr(); }));
-  }, py::arg("f"), py::arg("tree"));
+  m.def(
+      "tree_map",
+      [](const py::function& f, const py::object& tree) {
+        return steal(tree_map(
+            tree.ptr(), [&](PyObject* leaf) { return f(py::reinterpret_borrow<py::object>(leaf)).release().ptr(); }));
+      },
+      py::arg("f"), py::arg("tree"));
   m.def("op_table", op_table);
   m.def("compiler", compiler);
   m.def("isa", [] { return kernels().isa; });

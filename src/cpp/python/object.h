@@ -6,6 +6,7 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <structmember.h>
 
 #include "base/function_ref.h"
 #include "core/tape.h"
@@ -14,16 +15,15 @@
 namespace adcore::python {
 
 struct TensorObject {
-  PyObject_HEAD
-  PyObject* weak_references;
+  PyObject_HEAD PyObject* weak_references;
   Tensor value;
 };
 
 struct ParameterObject {
   TensorObject base;
-  PyObject* dict;          // attributes of the user
-  PyObject* name;          // str
-  uint32_t number;         // process-wide; free numbers are used again
+  PyObject* dict;   // attributes of the user
+  PyObject* name;   // str
+  uint32_t number;  // process-wide; free numbers are used again
   bool requires_grad;
   bool has_default_name;
 };
@@ -38,7 +38,8 @@ int init_parameter_type(PyObject* module);
 int init_functions(PyObject* module);
 int init_transforms(PyObject* module);
 
-// ---- errors -----------------------------------------------------------------------------------------------------------
+// ---- errors
+// -----------------------------------------------------------------------------------------------------------
 
 /// Thrown where a Python error is set already.
 struct PythonError {};
@@ -95,7 +96,8 @@ class Owned {
   PyObject* o_;
 };
 
-// ---- tensors ------------------------------------------------------------------------------------------------------------
+// ---- tensors
+// ------------------------------------------------------------------------------------------------------------
 
 inline bool is_tensor(PyObject* o) noexcept {
   return Py_TYPE(o) == tensor_type || Py_TYPE(o) == parameter_type || PyType_IsSubtype(Py_TYPE(o), tensor_type);
@@ -116,7 +118,8 @@ inline PyObject* wrap(Tensor value) {
 /// The slot of a tensor object on the live tape.
 inline Slot slot_of(PyObject* o, const Tape* tape) noexcept {
   if (!tape) return 0;
-  if (Py_TYPE(o) != tensor_type && is_parameter(o)) return tape->parameter_slot(reinterpret_cast<ParameterObject*>(o)->number);
+  if (Py_TYPE(o) != tensor_type && is_parameter(o))
+    return tape->parameter_slot(reinterpret_cast<ParameterObject*>(o)->number);
   return tape->slot_of(value_of(o));
 }
 inline Operand operand_of(PyObject* o, const Tape* tape) noexcept { return {&value_of(o), slot_of(o, tape)}; }
@@ -126,7 +129,8 @@ Tensor tracked_value(PyObject* o);
 /// Puts another value into a tensor object. For a Parameter the slot goes to the live tape.
 void assign(PyObject* cell, Tensor value);
 
-// ---- conversions ----------------------------------------------------------------------------------------------------------
+// ---- conversions
+// ----------------------------------------------------------------------------------------------------------
 
 /// A tensor with data of its own from a Tensor, number, NumPy array or other buffer, or nested sequences of these.
 Tensor tensor_from(PyObject* data, const DType* dtype);
@@ -134,8 +138,13 @@ Tensor tensor_from(PyObject* data, const DType* dtype);
 Tensor share_array(PyObject* array);
 /// True for Python and NumPy numbers (bool included).
 bool is_number(PyObject* o) noexcept;
-/// A number as scalar beside `like`: it never widens a tensor.
+/// A number as scalar beside `like`: it never widens a tensor. Beside half precision it is a float32, to be used as a
+/// weak operand.
 Tensor number_beside(PyObject* number, const Tensor& like);
+/// A number that number_beside() made for `like`.
+inline Operand number_operand(const Tensor& number, const Tensor& like) noexcept {
+  return {&number, 0, is_float(like.dtype()) && size_of(like.dtype()) == 2};
+}
 /// A number as a tensor of its own.
 Tensor number_alone(PyObject* number);
 
@@ -144,15 +153,17 @@ PyObject* dtype_object(DType t) noexcept;  // borrowed
 Dims dims_from(PyObject* o, const char* op, const char* parameter);
 PyObject* shape_tuple(const Dims& shape);
 
-// ---- indexing (indexing.cpp) ------------------------------------------------------------------------------------------------
+// ---- indexing (indexing.cpp)
+// ------------------------------------------------------------------------------------------------
 
 PyObject* get_item(PyObject* self, PyObject* key);
 int set_item(PyObject* self, PyObject* key, PyObject* value);
 
-// ---- trees (tree.cpp) -------------------------------------------------------------------------------------------------------
+// ---- trees (tree.cpp)
+// -------------------------------------------------------------------------------------------------------
 
-/// Rebuilds nested tuples, named tuples, lists, dicts and dataclasses with f applied to every leaf. f gets a borrowed reference
-/// and returns a new one.
+/// Rebuilds nested tuples, named tuples, lists, dicts and dataclasses with f applied to every leaf. f gets a borrowed
+/// reference and returns a new one.
 PyObject* tree_map(PyObject* tree, FunctionRef<PyObject*(PyObject*)> f);
 /// Calls f on every leaf.
 void tree_visit(PyObject* tree, FunctionRef<void(PyObject*)> f);

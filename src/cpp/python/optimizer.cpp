@@ -26,13 +26,16 @@ std::vector<Row> rows_of(const char* op, std::initializer_list<const Objects*> c
   for (const Objects* c : columns) {
     if (c->size() != n) fail(ErrorKind::Value, op, ": ", n, " parameters but ", c->size(), " gradients or states.");
   }
-  if (rates != n || decays != n) fail(ErrorKind::Value, op, ": ", n, " parameters but ", rates, " learning rates and ", decays, " weight decays.");
+  if (rates != n || decays != n)
+    fail(ErrorKind::Value, op, ": ", n, " parameters but ", rates, " learning rates and ", decays, " weight decays.");
   std::vector<Row> rows(n);
   for (size_t i = 0; i < n; ++i) {
     Row& r = rows[i];
     for (const Objects* c : columns) {
       PyObject* o = (*c)[i].ptr();
-      if (!is_tensor(o)) fail(ErrorKind::Type, op, ": the ", kRoles[r.count], " ", i, " must be a Tensor, got ", Py_TYPE(o)->tp_name, ".");
+      if (!is_tensor(o))
+        fail(ErrorKind::Type, op, ": the ", kRoles[r.count], " ", i, " must be a Tensor, got ", Py_TYPE(o)->tp_name,
+             ".");
       r.cells[r.count++] = o;
     }
     const Tensor& p = value_of(r.cells[0]);
@@ -42,8 +45,8 @@ std::vector<Row> rows_of(const char* op, std::initializer_list<const Objects*> c
     for (int k = 1; k < r.count; ++k) {
       const Tensor& t = value_of(r.cells[k]);
       if (!(t.shape() == p.shape())) {
-        fail(ErrorKind::Value, op, ": the ", kRoles[k], " of parameter ", i, " has shape ", to_string(t.shape()), ", the parameter ",
-             to_string(p.shape()), ".");
+        fail(ErrorKind::Value, op, ": the ", kRoles[k], " of parameter ", i, " has shape ", to_string(t.shape()),
+             ", the parameter ", to_string(p.shape()), ".");
       }
     }
     r.gradient = as_contiguous(value_of(r.cells[1]), storage_of(compute_of(p.dtype())));
@@ -108,10 +111,12 @@ void update(const std::vector<Row>& rows, Step step) {
   }
 }
 
-void sgd(const Objects& params, const Objects& grads, const std::optional<Objects>& accums, const std::vector<double>& lr, double momentum,
-         double dampening, const std::vector<double>& decay, bool nesterov, bool first) {
+void sgd(const Objects& params, const Objects& grads, const std::optional<Objects>& accums,
+         const std::vector<double>& lr, double momentum, double dampening, const std::vector<double>& decay,
+         bool nesterov, bool first) {
   auto step = [&]<class T>(const OptimizerKernels<T>& k, size_t i, T* p, const T* g, T* a, T*, int64_t n) {
-    k.sgd(p, g, a, n, static_cast<T>(lr[i]), static_cast<T>(momentum), static_cast<T>(dampening), static_cast<T>(decay[i]), nesterov, first);
+    k.sgd(p, g, a, n, static_cast<T>(lr[i]), static_cast<T>(momentum), static_cast<T>(dampening),
+          static_cast<T>(decay[i]), nesterov, first);
   };
   if (accums) {
     update<1>(rows_of("SGD", {&params, &grads, &*accums}, lr.size(), decay.size()), step);
@@ -120,43 +125,46 @@ void sgd(const Objects& params, const Objects& grads, const std::optional<Object
   }
 }
 
-void momentum_step(const Objects& params, const Objects& grads, const Objects& accums, const std::vector<double>& lr, double momentum,
-                   const std::vector<double>& decay, bool nesterov) {
+void momentum_step(const Objects& params, const Objects& grads, const Objects& accums, const std::vector<double>& lr,
+                   double momentum, const std::vector<double>& decay, bool nesterov) {
   update<1>(rows_of("Momentum", {&params, &grads, &accums}, lr.size(), decay.size()),
             [&]<class T>(const OptimizerKernels<T>& k, size_t i, T* p, const T* g, T* a, T*, int64_t n) {
-              k.momentum(p, g, a, n, static_cast<T>(lr[i]), static_cast<T>(momentum), static_cast<T>(decay[i]), nesterov);
+              k.momentum(p, g, a, n, static_cast<T>(lr[i]), static_cast<T>(momentum), static_cast<T>(decay[i]),
+                         nesterov);
             });
 }
 
-void adam(const Objects& params, const Objects& grads, const Objects& m, const Objects& v, const std::vector<double>& lr, double beta1,
-          double beta2, double eps, const std::vector<double>& decay, bool nesterov) {
+void adam(const Objects& params, const Objects& grads, const Objects& m, const Objects& v,
+          const std::vector<double>& lr, double beta1, double beta2, double eps, const std::vector<double>& decay,
+          bool nesterov) {
   update<2>(rows_of("Adam", {&params, &grads, &m, &v}, lr.size(), decay.size()),
             [&]<class T>(const OptimizerKernels<T>& k, size_t i, T* p, const T* g, T* a, T* b, int64_t n) {
-              k.adam(p, g, a, b, n, static_cast<T>(lr[i]), static_cast<T>(beta1), static_cast<T>(beta2), static_cast<T>(eps),
-                     static_cast<T>(decay[i]), nesterov);
+              k.adam(p, g, a, b, n, static_cast<T>(lr[i]), static_cast<T>(beta1), static_cast<T>(beta2),
+                     static_cast<T>(eps), static_cast<T>(decay[i]), nesterov);
             });
 }
 
-void adam_weight_decay(const Objects& params, const Objects& grads, const Objects& m, const Objects& v, const std::vector<double>& lr,
-                       double beta1, double beta2, double eps, const std::vector<double>& decay) {
+void adam_weight_decay(const Objects& params, const Objects& grads, const Objects& m, const Objects& v,
+                       const std::vector<double>& lr, double beta1, double beta2, double eps,
+                       const std::vector<double>& decay) {
   update<2>(rows_of("AdamWeightDecay", {&params, &grads, &m, &v}, lr.size(), decay.size()),
             [&]<class T>(const OptimizerKernels<T>& k, size_t i, T* p, const T* g, T* a, T* b, int64_t n) {
-              k.adam_weight_decay(p, g, a, b, n, static_cast<T>(lr[i]), static_cast<T>(beta1), static_cast<T>(beta2), static_cast<T>(eps),
-                                  static_cast<T>(decay[i]));
+              k.adam_weight_decay(p, g, a, b, n, static_cast<T>(lr[i]), static_cast<T>(beta1), static_cast<T>(beta2),
+                                  static_cast<T>(eps), static_cast<T>(decay[i]));
             });
 }
 
 }  // namespace
 
 void bind_optimizers(py::module_& m) {
-  m.def("sgd_update", sgd, py::arg("params"), py::arg("grads"), py::arg("accums").none(true), py::arg("lr"), py::arg("momentum"),
-        py::arg("dampening"), py::arg("weight_decay"), py::arg("nesterov"), py::arg("first"));
-  m.def("momentum_update", momentum_step, py::arg("params"), py::arg("grads"), py::arg("accums"), py::arg("lr"), py::arg("momentum"),
-        py::arg("weight_decay"), py::arg("nesterov"));
-  m.def("adam_update", adam, py::arg("params"), py::arg("grads"), py::arg("m"), py::arg("v"), py::arg("lr_t"), py::arg("beta1"),
-        py::arg("beta2"), py::arg("eps"), py::arg("weight_decay"), py::arg("nesterov"));
-  m.def("adam_weight_decay_update", adam_weight_decay, py::arg("params"), py::arg("grads"), py::arg("m"), py::arg("v"), py::arg("lr"),
-        py::arg("beta1"), py::arg("beta2"), py::arg("eps"), py::arg("weight_decay"));
+  m.def("sgd_update", sgd, py::arg("params"), py::arg("grads"), py::arg("accums").none(true), py::arg("lr"),
+        py::arg("momentum"), py::arg("dampening"), py::arg("weight_decay"), py::arg("nesterov"), py::arg("first"));
+  m.def("momentum_update", momentum_step, py::arg("params"), py::arg("grads"), py::arg("accums"), py::arg("lr"),
+        py::arg("momentum"), py::arg("weight_decay"), py::arg("nesterov"));
+  m.def("adam_update", adam, py::arg("params"), py::arg("grads"), py::arg("m"), py::arg("v"), py::arg("lr_t"),
+        py::arg("beta1"), py::arg("beta2"), py::arg("eps"), py::arg("weight_decay"), py::arg("nesterov"));
+  m.def("adam_weight_decay_update", adam_weight_decay, py::arg("params"), py::arg("grads"), py::arg("m"), py::arg("v"),
+        py::arg("lr"), py::arg("beta1"), py::arg("beta2"), py::arg("eps"), py::arg("weight_decay"));
 }
 
 }  // namespace adcore::python

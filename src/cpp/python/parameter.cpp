@@ -1,10 +1,8 @@
 // The Python type Parameter: a named, trainable Tensor cell.
 //
-// Its process-wide number is the index of its slot in a thread's tape, so several threads may differentiate one network at
-// once. Numbers of dead parameters are used again, which keeps that vector short.
+// Its process-wide number is the index of its slot in a thread's tape, so several threads may differentiate one network
+// at once. Numbers of dead parameters are used again, which keeps that vector short.
 #include "python/object.h"
-
-#include <structmember.h>
 
 namespace adcore::python {
 
@@ -12,7 +10,8 @@ PyTypeObject* parameter_type = nullptr;
 
 namespace {
 
-// ---- numbers (guarded by the interpreter's lock) --------------------------------------------------------------------------
+// ---- numbers (guarded by the interpreter's lock)
+// --------------------------------------------------------------------------
 
 std::vector<uint32_t> free_numbers;
 uint32_t next_number = 0;
@@ -48,7 +47,8 @@ void set_name(ParameterObject* p, PyObject* name) {
 Tensor parameter_data(PyObject* data) {
   if (PyBool_Check(data)) fail(ErrorKind::Value, "Parameter: data must not be bool.");
   if (!is_tensor(data) && !is_number(data) && !PyList_Check(data) && !PyObject_CheckBuffer(data)) {
-    fail(ErrorKind::Type, "Parameter: data must be a Tensor, int, float, numpy.ndarray or list, got ", Py_TYPE(data)->tp_name, ".");
+    fail(ErrorKind::Type, "Parameter: data must be a Tensor, int, float, numpy.ndarray or list, got ",
+         Py_TYPE(data)->tp_name, ".");
   }
   if (PyLong_CheckExact(data)) {
     const DType t = DType::Int32;
@@ -58,16 +58,18 @@ Tensor parameter_data(PyObject* data) {
 }
 
 PyObject* parameter_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
-  static const char* names[] = {"default_input", "name", "requires_grad", "layerwise_parallel", "parallel_optimizer", nullptr};
+  static const char* names[] = {"default_input",      "name", "requires_grad", "layerwise_parallel",
+                                "parallel_optimizer", nullptr};
   PyObject *data, *name = Py_None, *requires_grad = Py_True, *layerwise = Py_False, *parallel = Py_True;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OOOO:Parameter", const_cast<char**>(names), &data, &name, &requires_grad, &layerwise,
-                                   &parallel)) {
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OOOO:Parameter", const_cast<char**>(names), &data, &name,
+                                   &requires_grad, &layerwise, &parallel)) {
     return nullptr;
   }
   return guarded([&]() -> PyObject* {
     Tensor value = parameter_data(data);
     check_name(name);
-    if (!PyBool_Check(requires_grad)) fail(ErrorKind::Type, "Parameter: requires_grad must be a bool, got ", Py_TYPE(requires_grad)->tp_name, ".");
+    if (!PyBool_Check(requires_grad))
+      fail(ErrorKind::Type, "Parameter: requires_grad must be a bool, got ", Py_TYPE(requires_grad)->tp_name, ".");
     Owned self(checked(type->tp_alloc(type, 0)));
     auto* p = as_parameter(self.get());
     new (&p->base.value) Tensor(std::move(value));
@@ -126,7 +128,8 @@ int put_requires_grad(PyObject* self, PyObject* flag, void*) {
 PyObject* set_data(PyObject* self, PyObject* args, PyObject* kwargs) {
   static const char* names[] = {"data", "slice_shape", nullptr};
   PyObject *data, *slice_shape = Py_False;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:set_data", const_cast<char**>(names), &data, &slice_shape)) return nullptr;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:set_data", const_cast<char**>(names), &data, &slice_shape))
+    return nullptr;
   return guarded([&]() -> PyObject* {
     if (!is_tensor(data) && !PyFloat_Check(data) && !PyLong_Check(data)) {
       fail(ErrorKind::Type, "set_data: data must be a Tensor, int or float, got ", Py_TYPE(data)->tp_name, ".");
@@ -143,17 +146,21 @@ PyObject* value(PyObject* self, PyObject*) {
 
 PyMethodDef kMethods[] = {
     {"set_data", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(set_data)), METH_VARARGS | METH_KEYWORDS,
-     "set_data($self, data, slice_shape=False)\n--\n\nReplaces the value, also by one of another shape; it is cast to the parameter's dtype."},
+     "set_data($self, data, slice_shape=False)\n--\n\nReplaces the value, also by one of another shape; it is cast to "
+     "the parameter's dtype."},
     {"value", value, METH_NOARGS, "value($self, /)\n--\n\nThe value as a Tensor."},
     {nullptr, nullptr, 0, nullptr}};
 PyGetSetDef kGetSet[] = {{"name", get_name, put_name, "Name, a str; None or '' makes one up.", nullptr},
-                         {"requires_grad", get_requires_grad, put_requires_grad, "Whether derivatives with respect to it are wanted.", nullptr},
+                         {"requires_grad", get_requires_grad, put_requires_grad,
+                          "Whether derivatives with respect to it are wanted.", nullptr},
                          {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
                          {nullptr, nullptr, nullptr, nullptr, nullptr}};
-PyMemberDef kMembers[] = {{"__dictoffset__", T_PYSSIZET, offsetof(ParameterObject, dict), READONLY, nullptr}, {nullptr, 0, 0, 0, nullptr}};
+PyMemberDef kMembers[] = {{"__dictoffset__", T_PYSSIZET, offsetof(ParameterObject, dict), READONLY, nullptr},
+                          {nullptr, 0, 0, 0, nullptr}};
 
 PyType_Slot kSlots[] = {
-    {Py_tp_doc, const_cast<char*>(
+    {Py_tp_doc,
+     const_cast<char*>(
          "Parameter(default_input, name=None, requires_grad=True)\n--\n\n"
          "A Tensor with a name that transforms and optimizers find.\n\n"
          "Parameters\n----------\n"
@@ -171,7 +178,8 @@ PyType_Slot kSlots[] = {
     {Py_tp_getset, kGetSet},
     {Py_tp_members, kMembers},
     {0, nullptr}};
-PyType_Spec kSpec{"adcore.Parameter", sizeof(ParameterObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, kSlots};
+PyType_Spec kSpec{"adcore.Parameter", sizeof(ParameterObject), 0,
+                  Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, kSlots};
 
 }  // namespace
 

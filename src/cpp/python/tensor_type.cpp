@@ -1,10 +1,9 @@
 // The Python type Tensor: a cell that holds one value. Operators enter here and go straight to apply().
 //
-// Start reading at binary(). What is not on the path of an op (printing, pickling, tolist) is Python: adcore/_tensor.py.
+// Start reading at binary(). What is not on the path of an op (printing, pickling, tolist) is Python:
+// adcore/_tensor.py.
 #include "python/function.h"
 #include "python/object.h"
-
-#include <structmember.h>
 
 namespace adcore::python {
 
@@ -12,7 +11,8 @@ PyTypeObject* tensor_type = nullptr;
 
 namespace {
 
-// ---- life of an object -------------------------------------------------------------------------------------------------
+// ---- life of an object
+// -------------------------------------------------------------------------------------------------
 
 constexpr int kFreeObjects = 256;
 TensorObject* free_objects[kFreeObjects];
@@ -66,7 +66,8 @@ void assign(PyObject* cell, Tensor value) {
   value_of(cell) = std::move(value);
 }
 
-// ---- operators ---------------------------------------------------------------------------------------------------------------
+// ---- operators
+// ---------------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -76,7 +77,10 @@ bool is_array(PyObject* o) { return PyObject_CheckBuffer(o) && !PyBytes_Check(o)
 bool operand_beside(PyObject* o, const Tensor& like, const Op& op, Tensor& converted, Operand& out) {
   if (is_number(o)) {
     converted = number_beside(o, like);
-  } else if (PyList_Check(o) || PyTuple_Check(o)) {
+    out = number_operand(converted, like);
+    return true;
+  }
+  if (PyList_Check(o) || PyTuple_Check(o)) {
     converted = tensor_from(o, nullptr);
   } else {
     // Returning NotImplemented would let NumPy compute the result and drop the derivative.
@@ -98,7 +102,8 @@ void check_divisor(const Op& op, const Tensor& divisor, const Tensor& dividend) 
 const int kFloorDivRow = formula_index("floor_div"), kFloorModRow = formula_index("floor_mod");
 
 PyObject* apply_elementwise(const Op& op, const Operand* operands, int count) {
-  if (count == 2 && (op.row == kFloorDivRow || op.row == kFloorModRow)) check_divisor(op, *operands[1].value, *operands[0].value);
+  if (count == 2 && (op.row == kFloorDivRow || op.row == kFloorModRow))
+    check_divisor(op, *operands[1].value, *operands[0].value);
   TensorObject* result = new_tensor();
   try {
     apply(op, operands, count, {}, &result->value);
@@ -149,8 +154,9 @@ PyObject* in_place(PyObject* a, PyObject* b) {
     if (result.get() == Py_NotImplemented || is_parameter(a)) return result.release();
     const Tensor &old = value_of(a), &fresh = value_of(result.get());
     if (!(old.shape() == fresh.shape()) || old.dtype() != fresh.dtype()) {
-      fail(old.dtype() == fresh.dtype() ? ErrorKind::Value : ErrorKind::Type, op.name, ": the result, ", to_string(fresh.shape()), " ",
-           name_of(fresh.dtype()), ", does not fit in place of ", to_string(old.shape()), " ", name_of(old.dtype()), ".");
+      fail(old.dtype() == fresh.dtype() ? ErrorKind::Value : ErrorKind::Type, op.name, ": the result, ",
+           to_string(fresh.shape()), " ", name_of(fresh.dtype()), ", does not fit in place of ", to_string(old.shape()),
+           " ", name_of(old.dtype()), ".");
     }
     assign(a, fresh);
     Py_INCREF(a);
@@ -190,18 +196,21 @@ PyObject* invert(PyObject* a) {
 }
 
 PyObject* compare(PyObject* a, PyObject* b, int how) {
-  static constexpr int kRows[] = {row("less"), row("less_equal"), row("equal"), row("not_equal"), row("greater"), row("greater_equal")};
+  static constexpr int kRows[] = {row("less"),      row("less_equal"), row("equal"),
+                                  row("not_equal"), row("greater"),    row("greater_equal")};
   return guarded([&]() -> PyObject* {
     if (!is_tensor(b) && !is_number(b) && !(is_array(b))) Py_RETURN_NOTIMPLEMENTED;
     return binary_impl(elementwise_op(kRows[how]), a, b);
   });
 }
 
-// ---- numbers -----------------------------------------------------------------------------------------------------------------
+// ---- numbers
+// -----------------------------------------------------------------------------------------------------------------
 
 double single(const Tensor& t, const char* what) {
   if (t.size() != 1) {
-    fail(ErrorKind::Value, what, ": needs a tensor of one element, this one has ", t.size(), " (shape ", to_string(t.shape()), ").");
+    fail(ErrorKind::Value, what, ": needs a tensor of one element, this one has ", t.size(), " (shape ",
+         to_string(t.shape()), ").");
   }
   return item(t);
 }
@@ -216,7 +225,8 @@ PyObject* python_number(const Tensor& t) {
   int64_t v = 0;
   copy_to(t, &v, DType::Int64);
   if (t.dtype() == DType::Bool) return checked(PyBool_FromLong(v != 0));
-  return checked(t.dtype() == DType::UInt64 ? PyLong_FromUnsignedLongLong(static_cast<uint64_t>(v)) : PyLong_FromLongLong(v));
+  return checked(t.dtype() == DType::UInt64 ? PyLong_FromUnsignedLongLong(static_cast<uint64_t>(v))
+                                            : PyLong_FromLongLong(v));
 }
 
 PyObject* as_float(PyObject* self) {
@@ -244,7 +254,8 @@ PyObject* tensor_item(PyObject* self, PyObject*) {
   });
 }
 
-// ---- sequence ------------------------------------------------------------------------------------------------------------------
+// ---- sequence
+// ------------------------------------------------------------------------------------------------------------------
 
 Py_ssize_t length(PyObject* self) {
   const Tensor& t = value_of(self);
@@ -272,7 +283,8 @@ int contains(PyObject* self, PyObject* element) {
   });
 }
 
-// ---- attributes ------------------------------------------------------------------------------------------------------------------
+// ---- attributes
+// ------------------------------------------------------------------------------------------------------------------
 
 PyObject* get_shape(PyObject* self, void*) {
   return guarded([&] { return shape_tuple(value_of(self).shape()); });
@@ -316,13 +328,15 @@ PyObject* tensor_copy(PyObject* self, PyObject*) {
 }
 PyObject* tensor_assign(PyObject* self, PyObject* value) {
   return guarded([&]() -> PyObject* {
-    if (!is_tensor(value)) fail(ErrorKind::Type, "assign: the value must be a Tensor, got ", Py_TYPE(value)->tp_name, ".");
+    if (!is_tensor(value))
+      fail(ErrorKind::Type, "assign: the value must be a Tensor, got ", Py_TYPE(value)->tp_name, ".");
     assign(self, tracked_value(value));
     return Py_NewRef(self);
   });
 }
 
-// ---- memory: exported without a copy, read-only --------------------------------------------------------------------------------
+// ---- memory: exported without a copy, read-only
+// --------------------------------------------------------------------------------
 
 struct Export {
   BufferRef buffer;
@@ -341,7 +355,8 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
   const char* problem = nullptr;
   if (flags & PyBUF_WRITABLE) problem = "a Tensor's memory is read-only; copy it to change it.";
   if (!format_of(t.dtype())) problem = "bfloat16 has no buffer format; convert it to float32.";
-  if ((flags & PyBUF_STRIDES) != PyBUF_STRIDES && !t.contiguous()) problem = "this Tensor is not contiguous; ask for strides.";
+  if ((flags & PyBUF_STRIDES) != PyBUF_STRIDES && !t.contiguous())
+    problem = "this Tensor is not contiguous; ask for strides.";
   if (problem) {
     PyErr_SetString(PyExc_BufferError, problem);
     return -1;
@@ -371,12 +386,14 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
 }
 void release_buffer(PyObject*, Py_buffer* view) { delete static_cast<Export*>(view->internal); }
 
-// ---- construction ----------------------------------------------------------------------------------------------------------------
+// ---- construction
+// ----------------------------------------------------------------------------------------------------------------
 
 PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   static const char* names[] = {"input_data", "dtype", "shape", "init", "const_arg", nullptr};
   PyObject *data = nullptr, *dtype = Py_None, *shape = Py_None, *init = Py_None, *const_arg = Py_None;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOOOO:Tensor", const_cast<char**>(names), &data, &dtype, &shape, &init, &const_arg)) {
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOOOO:Tensor", const_cast<char**>(names), &data, &dtype, &shape,
+                                   &init, &const_arg)) {
     return nullptr;
   }
   return guarded([&]() -> PyObject* {
@@ -384,7 +401,8 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
     if (init != Py_None) {
       if (shape == Py_None) fail(ErrorKind::Value, "Tensor: init needs a shape.");
       PyObject* make = python_function("adcore.common.initializer", "initializer");
-      const Owned made(checked(PyObject_CallFunctionObjArgs(make, init, shape, dtype == Py_None ? dtype_object(DType::Float32) : dtype, nullptr)));
+      const Owned made(checked(PyObject_CallFunctionObjArgs(
+          make, init, shape, dtype == Py_None ? dtype_object(DType::Float32) : dtype, nullptr)));
       value = value_of(made.get()).detached();
     } else {
       if (!data) fail(ErrorKind::Type, "Tensor: needs data, or a shape with init.");
@@ -402,20 +420,24 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
 
 PyObject* from_numpy(PyObject*, PyObject* array) {
   return guarded([&] {
-    if (!PyObject_CheckBuffer(array)) fail(ErrorKind::Type, "from_numpy: needs a NumPy array, got ", Py_TYPE(array)->tp_name, ".");
+    if (!PyObject_CheckBuffer(array))
+      fail(ErrorKind::Type, "from_numpy: needs a NumPy array, got ", Py_TYPE(array)->tp_name, ".");
     return wrap(share_array(array));
   });
 }
 
 PyMethodDef kMethods[] = {
     {"item", tensor_item, METH_NOARGS, "item($self, /)\n--\n\nThe one element as a Python number."},
-    {"is_contiguous", is_contiguous, METH_NOARGS, "is_contiguous($self, /)\n--\n\nTrue where the elements lie in memory in order of the indices."},
-    {"contiguous", contiguous, METH_NOARGS, "contiguous($self, /)\n--\n\nThe same values, lying in memory in order of the indices."},
+    {"is_contiguous", is_contiguous, METH_NOARGS,
+     "is_contiguous($self, /)\n--\n\nTrue where the elements lie in memory in order of the indices."},
+    {"contiguous", contiguous, METH_NOARGS,
+     "contiguous($self, /)\n--\n\nThe same values, lying in memory in order of the indices."},
     {"copy", tensor_copy, METH_NOARGS, "copy($self, /)\n--\n\nA Tensor of its own with the same values."},
     {"clone", tensor_copy, METH_NOARGS, "clone($self, /)\n--\n\nA Tensor of its own with the same values."},
     {"__copy__", tensor_copy, METH_NOARGS, nullptr},
     {"_assign", tensor_assign, METH_O, nullptr},
-    {"from_numpy", from_numpy, METH_O | METH_STATIC, "from_numpy(array, /)\n--\n\nA Tensor that shares the memory of a writable array: changes of the array show."},
+    {"from_numpy", from_numpy, METH_O | METH_STATIC,
+     "from_numpy(array, /)\n--\n\nA Tensor that shares the memory of a writable array: changes of the array show."},
     {nullptr, nullptr, 0, nullptr}};
 
 PyGetSetDef kGetSet[] = {
@@ -430,8 +452,9 @@ PyGetSetDef kGetSet[] = {
     {"mT", get_matrix_transposed, nullptr, "The last two axes exchanged.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
-PyMemberDef kMembers[] = {{"__weaklistoffset__", T_PYSSIZET, offsetof(TensorObject, weak_references), READONLY, nullptr},
-                          {nullptr, 0, 0, 0, nullptr}};
+PyMemberDef kMembers[] = {
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(TensorObject, weak_references), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr}};
 
 template <class F>
 void* pointer(F* f) {
@@ -439,7 +462,8 @@ void* pointer(F* f) {
 }
 
 PyType_Slot kSlots[] = {
-    {Py_tp_doc, const_cast<char*>(
+    {Py_tp_doc,
+     const_cast<char*>(
          "Tensor(input_data=None, dtype=None, shape=None, init=None, const_arg=False)\n--\n\n"
          "An array of numbers that can be differentiated.\n\n"
          "Parameters\n----------\n"

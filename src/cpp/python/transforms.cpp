@@ -1,23 +1,19 @@
 // grad and value_and_grad: one callable, one C++ function per call. Arguments were checked when it was made
 // (adcore/transforms.py). Start reading at call().
 #include "python/object.h"
-
-#include <structmember.h>
-
 #include "sweeps/backward.h"
 
 namespace adcore::python {
 namespace {
 
 struct GradObject {
-  PyObject_HEAD
-  vectorcallfunc call;
+  PyObject_HEAD vectorcallfunc call;
   PyObject* fn;
   PyObject* positions;  // tuple of int, or None
   PyObject* weights;    // tuple of Parameter, or None
   bool single_weight;   // a bare Parameter was given
   bool has_aux, return_ids, with_value;
-  const char* name;     // for errors
+  const char* name;  // for errors
 };
 
 /// What becomes of one differentiated argument: its leaves in order, and the tree that the function sees.
@@ -25,7 +21,7 @@ struct Input {
   Py_ssize_t position;
   PyObject* argument;  // borrowed
   Owned fresh;
-  std::vector<Slot> slots;      // 0: a parameter that wants no derivative
+  std::vector<Slot> slots;  // 0: a parameter that wants no derivative
   std::vector<Tensor> values;
 };
 
@@ -33,8 +29,9 @@ struct Input {
   const Owned shown(PyObject_Repr(leaf));
   if (!shown) PyErr_Clear();
   const char* text_of_leaf = shown ? PyUnicode_AsUTF8(shown.get()) : nullptr;
-  fail(ErrorKind::Type, name, ": argument ", position, " is to be differentiated, but ", text_of_leaf ? text_of_leaf : "an element",
-       " (", Py_TYPE(leaf)->tp_name, ") has no derivative; pass a float, a Tensor, a NumPy array, or a container of these.");
+  fail(ErrorKind::Type, name, ": argument ", position, " is to be differentiated, but ",
+       text_of_leaf ? text_of_leaf : "an element", " (", Py_TYPE(leaf)->tp_name,
+       ") has no derivative; pass a float, a Tensor, a NumPy array, or a container of these.");
 }
 
 /// The same leaf as an input of the level.
@@ -44,7 +41,9 @@ PyObject* open_leaf(Input& in, PyObject* leaf, Level& level, const char* name) {
     auto* p = reinterpret_cast<ParameterObject*>(leaf);
     Tensor fresh = p->base.value;
     const Slot known = level.tape().parameter_slot(p->number);
-    const Slot slot = !p->requires_grad ? 0 : known >= level.first_slot() ? known : level.parameter(p->number, tracked_value(leaf));
+    const Slot slot = !p->requires_grad             ? 0
+                      : known >= level.first_slot() ? known
+                                                    : level.parameter(p->number, tracked_value(leaf));
     fresh.set_ref({slot ? level.tape().id() : 0, slot});
     in.slots.push_back(slot);
     in.values.push_back(p->base.value);
@@ -108,7 +107,8 @@ class Run {
     PyObject* differentiated = result.get();
     if (g_->has_aux) {
       if (!PyTuple_Check(result.get()) || PyTuple_GET_SIZE(result.get()) < 2) {
-        fail(ErrorKind::Value, g_->name, ": with has_aux=True the function must return a tuple of the value and at least one more, got ",
+        fail(ErrorKind::Value, g_->name,
+             ": with has_aux=True the function must return a tuple of the value and at least one more, got ",
              Py_TYPE(result.get())->tp_name, PyTuple_Check(result.get()) ? " of length 1." : ".");
       }
       differentiated = PyTuple_GET_ITEM(result.get(), 0);
@@ -149,13 +149,16 @@ class Run {
       auto* p = reinterpret_cast<ParameterObject*>(PyTuple_GET_ITEM(g_->weights, i));
       weight_values_.push_back(p->base.value);
       const Slot known = level.tape().parameter_slot(p->number);  // the same Parameter may be listed twice
-      weight_slots_.push_back(!p->requires_grad ? 0 : known >= level.first_slot() ? known : level.parameter(p->number, p->base.value));
+      weight_slots_.push_back(!p->requires_grad             ? 0
+                              : known >= level.first_slot() ? known
+                                                            : level.parameter(p->number, p->base.value));
     }
   }
 
   PyObject* weight_gradient(const Backward& sweep, size_t i) const {
     const Slot slot = weight_slots_[i];
-    return with_id(g_, reinterpret_cast<ParameterObject*>(PyTuple_GET_ITEM(g_->weights, static_cast<Py_ssize_t>(i)))->name,
+    return with_id(g_,
+                   reinterpret_cast<ParameterObject*>(PyTuple_GET_ITEM(g_->weights, static_cast<Py_ssize_t>(i)))->name,
                    Owned(wrap(slot ? sweep.cotangent(slot, weight_values_[i]) : zeros_like(weight_values_[i]))));
   }
 
@@ -171,7 +174,8 @@ class Run {
         by_position = Owned(input_gradient(sweep, 0));
       } else {
         by_position = Owned(checked(PyTuple_New(static_cast<Py_ssize_t>(inputs_.size()))));
-        for (size_t i = 0; i < inputs_.size(); ++i) PyTuple_SET_ITEM(by_position.get(), static_cast<Py_ssize_t>(i), input_gradient(sweep, i));
+        for (size_t i = 0; i < inputs_.size(); ++i)
+          PyTuple_SET_ITEM(by_position.get(), static_cast<Py_ssize_t>(i), input_gradient(sweep, i));
       }
     }
     if (g_->weights != Py_None) {
@@ -179,7 +183,8 @@ class Run {
         by_weight = Owned(weight_gradient(sweep, 0));
       } else {
         by_weight = Owned(checked(PyTuple_New(static_cast<Py_ssize_t>(weight_slots_.size()))));
-        for (size_t i = 0; i < weight_slots_.size(); ++i) PyTuple_SET_ITEM(by_weight.get(), static_cast<Py_ssize_t>(i), weight_gradient(sweep, i));
+        for (size_t i = 0; i < weight_slots_.size(); ++i)
+          PyTuple_SET_ITEM(by_weight.get(), static_cast<Py_ssize_t>(i), weight_gradient(sweep, i));
       }
     }
     if (!by_weight) return by_position.release();
@@ -206,21 +211,27 @@ PyObject* call(PyObject* self, PyObject* const* args, size_t flags, PyObject* ke
   return result;
 }
 
-// ---- the type ------------------------------------------------------------------------------------------------------------------
+// ---- the type
+// ------------------------------------------------------------------------------------------------------------------
 
 GradObject* as_grad(PyObject* o) { return reinterpret_cast<GradObject*>(o); }
 
 PyObject* grad_new(PyTypeObject* type, PyObject* args, PyObject*) {
   PyObject *fn, *positions, *weights;
   int single_weight, has_aux, return_ids, with_value;
-  if (!PyArg_ParseTuple(args, "OOOpppp:Gradient", &fn, &positions, &weights, &single_weight, &has_aux, &return_ids, &with_value)) {
+  if (!PyArg_ParseTuple(args, "OOOpppp:Gradient", &fn, &positions, &weights, &single_weight, &has_aux, &return_ids,
+                        &with_value)) {
     return nullptr;
   }
   return guarded([&]() -> PyObject* {
-    bool valid = PyCallable_Check(fn) && (positions == Py_None || PyTuple_Check(positions)) && (weights == Py_None || PyTuple_Check(weights));
-    for (Py_ssize_t i = 0; valid && positions != Py_None && i < PyTuple_GET_SIZE(positions); ++i) valid = PyLong_Check(PyTuple_GET_ITEM(positions, i));
-    for (Py_ssize_t i = 0; valid && weights != Py_None && i < PyTuple_GET_SIZE(weights); ++i) valid = is_parameter(PyTuple_GET_ITEM(weights, i));
-    if (!valid || (positions == Py_None && weights == Py_None) || (single_weight && (weights == Py_None || PyTuple_GET_SIZE(weights) != 1)) ||
+    bool valid = PyCallable_Check(fn) && (positions == Py_None || PyTuple_Check(positions)) &&
+                 (weights == Py_None || PyTuple_Check(weights));
+    for (Py_ssize_t i = 0; valid && positions != Py_None && i < PyTuple_GET_SIZE(positions); ++i)
+      valid = PyLong_Check(PyTuple_GET_ITEM(positions, i));
+    for (Py_ssize_t i = 0; valid && weights != Py_None && i < PyTuple_GET_SIZE(weights); ++i)
+      valid = is_parameter(PyTuple_GET_ITEM(weights, i));
+    if (!valid || (positions == Py_None && weights == Py_None) ||
+        (single_weight && (weights == Py_None || PyTuple_GET_SIZE(weights) != 1)) ||
         (positions != Py_None && PyTuple_GET_SIZE(positions) == 0)) {
       fail(ErrorKind::Type, "Gradient: made by adcore.grad and adcore.value_and_grad only.");
     }
@@ -258,7 +269,9 @@ void grad_dealloc(PyObject* self) {
 }
 PyObject* get_wrapped(PyObject* self, void*) { return Py_NewRef(as_grad(self)->fn); }
 PyObject* get_name(PyObject*, void*) { return PyUnicode_FromString("after_grad"); }
-PyObject* grad_repr(PyObject* self) { return PyUnicode_FromFormat("<adcore.%s of %R>", as_grad(self)->name, as_grad(self)->fn); }
+PyObject* grad_repr(PyObject* self) {
+  return PyUnicode_FromFormat("<adcore.%s of %R>", as_grad(self)->name, as_grad(self)->fn);
+}
 PyObject* bind_method(PyObject* self, PyObject* instance, PyObject*) {
   return instance && instance != Py_None ? PyMethod_New(self, instance) : Py_NewRef(self);
 }
@@ -266,20 +279,24 @@ PyObject* bind_method(PyObject* self, PyObject* instance, PyObject*) {
 PyGetSetDef kGetSet[] = {{"__wrapped__", get_wrapped, nullptr, "The differentiated function.", nullptr},
                          {"__name__", get_name, nullptr, nullptr, nullptr},
                          {nullptr, nullptr, nullptr, nullptr, nullptr}};
-PyMemberDef kMembers[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(GradObject, call), READONLY, nullptr}, {nullptr, 0, 0, 0, nullptr}};
-PyType_Slot kSlots[] = {{Py_tp_doc, const_cast<char*>("A function that returns derivatives; made by adcore.grad and adcore.value_and_grad.")},
-                        {Py_tp_new, reinterpret_cast<void*>(grad_new)},
-                        {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
-                        {Py_tp_descr_get, reinterpret_cast<void*>(bind_method)},
-                        {Py_tp_dealloc, reinterpret_cast<void*>(grad_dealloc)},
-                        {Py_tp_traverse, reinterpret_cast<void*>(grad_traverse)},
-                        {Py_tp_clear, reinterpret_cast<void*>(grad_clear)},
-                        {Py_tp_repr, reinterpret_cast<void*>(grad_repr)},
-                        {Py_tp_getset, kGetSet},
-                        {Py_tp_members, kMembers},
-                        {0, nullptr}};
+PyMemberDef kMembers[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(GradObject, call), READONLY, nullptr},
+                          {nullptr, 0, 0, 0, nullptr}};
+PyType_Slot kSlots[] = {
+    {Py_tp_doc,
+     const_cast<char*>("A function that returns derivatives; made by adcore.grad and adcore.value_and_grad.")},
+    {Py_tp_new, reinterpret_cast<void*>(grad_new)},
+    {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
+    {Py_tp_descr_get, reinterpret_cast<void*>(bind_method)},
+    {Py_tp_dealloc, reinterpret_cast<void*>(grad_dealloc)},
+    {Py_tp_traverse, reinterpret_cast<void*>(grad_traverse)},
+    {Py_tp_clear, reinterpret_cast<void*>(grad_clear)},
+    {Py_tp_repr, reinterpret_cast<void*>(grad_repr)},
+    {Py_tp_getset, kGetSet},
+    {Py_tp_members, kMembers},
+    {0, nullptr}};
 PyType_Spec kSpec{"adcore._core.Gradient", sizeof(GradObject), 0,
-                  Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR, kSlots};
+                  Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR,
+                  kSlots};
 
 }  // namespace
 

@@ -11,10 +11,10 @@
 namespace adcore {
 
 struct Backward::Adjoints {
-  std::vector<uint32_t> index;   // by slot - first; kNone: nothing reached it
+  std::vector<uint32_t> index;  // by slot - first; kNone: nothing reached it
   std::vector<Tensor> pool;
-  std::vector<uint32_t> free;    // places of the pool
-  std::vector<uint8_t> active;   // by slot - first
+  std::vector<uint32_t> free;   // places of the pool
+  std::vector<uint8_t> active;  // by slot - first
 
   void put(uint32_t at, Tensor t) {
     if (free.empty()) {
@@ -96,8 +96,8 @@ void Backward::accumulate(Slot slot, Tensor cotangent) {
   }
   Tensor& held = adjoints_.pool[adjoints_.index[at]];
   const Compute compute = compute_of(held.dtype());
-  if (!recording_ && held.exclusively_owned() && held.dtype() == storage_of(compute) && cotangent.dtype() == held.dtype() &&
-      cotangent.contiguous()) {
+  if (!recording_ && held.exclusively_owned() && held.dtype() == storage_of(compute) &&
+      cotangent.dtype() == held.dtype() && cotangent.contiguous()) {
     static const int kAdd = formula_index("add");
     const void* in[] = {held.data(), cotangent.data()};
     kernels().elementwise[kAdd].map[static_cast<int>(compute)](in, held.mutable_data(), held.size(), 0);

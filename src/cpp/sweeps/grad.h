@@ -14,8 +14,8 @@ struct ValueAndGrad {
   std::vector<Tensor> gradients;
 };
 
-/// The value of f at the inputs, and the gradients of the sum of its elements. `f` takes a std::vector<Tensor> of the inputs'
-/// shapes and returns a Tensor; it may call this function again: derivatives nest.
+/// The value of f at the inputs, and the gradients of the sum of its elements. `f` takes a std::vector<Tensor> of the
+/// inputs' shapes and returns a Tensor; it may call this function again: derivatives nest.
 template <class F>
 ValueAndGrad value_and_grad(F&& f, const std::vector<Tensor>& inputs) {
   Level level;

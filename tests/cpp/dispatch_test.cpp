@@ -1,0 +1,52 @@
+// The tables of kernels: which there are, which is chosen, and that none has a hole.
+#include <cstdlib>
+#include <cstring>
+
+#include "kernel_cases.h"
+
+namespace adcore {
+namespace {
+
+TEST_CASE("the tables that this CPU runs: at least one, each with a name of its own, worst first") {
+  const char* const kOrder[] = {"baseline", "avx2", "avx512", "neon"};
+  int last = -1, found = 0;
+  for (auto table = all_kernels(); *table; ++table, ++found) {
+    int place = 0;
+    while (place < 4 && std::strcmp(kOrder[place], (*table)->isa) != 0) ++place;
+    CHECK(place < 4);
+    CHECK(place > last);
+    last = place;
+  }
+  CHECK(found >= 1);
+}
+
+TEST_CASE("the table in use is the one asked for, else the best") {
+  const Kernels* best = nullptr;
+  const Kernels* named = nullptr;
+  const char* name = std::getenv("ADCORE_ISA");
+  for (auto table = all_kernels(); *table; ++table) {
+    best = *table;
+    if (name && std::strcmp((*table)->isa, name) == 0) named = *table;
+  }
+  CHECK(&kernels() == (named ? named : best));
+  CHECK(requested_isa_available() == (!name || !*name || named));
+}
+
+TEST_CASE("no table has a hole") {
+  testing::on_every_isa([](const Kernels& k) {
+    CHECK(k.elementwise);
+    CHECK((k.copy && k.load_block && k.store_block && k.take && k.put && k.gather));
+    for (const ReduceKernels& r : k.reduce) {
+      CHECK((r.sum && r.prod && r.max && r.min && r.argmax && r.argmin && r.cumsum && r.index_add && r.scatter_add));
+    }
+    for (const SoftmaxKernels& s : k.softmax) CHECK((s.softmax && s.log_softmax && s.logsumexp));
+    CHECK((k.loss_f32.bce_logits && k.loss_f32.cross_entropy && k.loss_f64.bce_logits && k.loss_f64.cross_entropy));
+    CHECK((k.gemm_f32 && k.gemm_f64));
+    CHECK((k.random.uniform_f32 && k.random.uniform_f64 && k.random.normal_f32 && k.random.normal_f64 && k.random.integers));
+    CHECK((k.optim_f32.sgd && k.optim_f32.momentum && k.optim_f32.adam && k.optim_f32.adam_weight_decay));
+    CHECK((k.optim_f64.sgd && k.optim_f64.momentum && k.optim_f64.adam && k.optim_f64.adam_weight_decay));
+  });
+}
+
+}  // namespace
+}  // namespace adcore

@@ -1,0 +1,319 @@
+// The kernels of every row of formulas.h, on every instruction set and compute type.
+//
+// Laws: element i depends on element i alone (the bits of a run of one), whatever the length, the position in a pack, a
+// spread scalar, or the array that the result overwrites; nothing beyond n is touched. One element is then checked
+// against the row's text evaluated in long double.
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <functional>
+
+#include "kernel_cases.h"
+#include "kernels/formulas.h"
+
+namespace adcore {
+namespace {
+
+using namespace testing;
+
+// ---- the oracle: plain numbers in long double -------------------------------------------------------------------------
+
+struct Ref {
+  long double v;
+  constexpr Ref(long double x) : v(x) {}  // NOLINT(google-explicit-constructor): the formulas mix in plain constants
+};
+struct RefMask {
+  bool b;
+};
+Ref operator+(Ref a, Ref b) { return a.v + b.v; }
+Ref operator-(Ref a, Ref b) { return a.v - b.v; }
+Ref operator*(Ref a, Ref b) { return a.v * b.v; }
+Ref operator/(Ref a, Ref b) { return a.v / b.v; }
+Ref operator-(Ref a) { return -a.v; }
+RefMask operator<(Ref a, Ref b) { return {a.v < b.v}; }
+RefMask operator<=(Ref a, Ref b) { return {a.v <= b.v}; }
+RefMask operator>(Ref a, Ref b) { return {a.v > b.v}; }
+RefMask operator>=(Ref a, Ref b) { return {a.v >= b.v}; }
+RefMask operator==(Ref a, Ref b) { return {a.v == b.v}; }
+RefMask operator!=(Ref a, Ref b) { return {a.v != b.v}; }
+RefMask operator&(RefMask a, RefMask b) { return {a.b && b.b}; }
+RefMask operator|(RefMask a, RefMask b) { return {a.b || b.b}; }
+Ref select(RefMask m, Ref a, Ref b) { return m.b ? a : b; }
+Ref min(Ref a, Ref b) { return std::min(a.v, b.v); }
+Ref max(Ref a, Ref b) { return std::max(a.v, b.v); }
+Ref abs(Ref a) { return std::fabs(a.v); }
+Ref sign(Ref a) { return static_cast<long double>((a.v > 0) - (a.v < 0)); }
+Ref floor(Ref a) { return std::floor(a.v); }
+Ref ceil(Ref a) { return std::ceil(a.v); }
+Ref round(Ref a) { return std::nearbyint(a.v); }
+Ref trunc(Ref a) { return std::trunc(a.v); }
+Ref floor_div(Ref a, Ref b) { return std::floor(a.v / b.v); }
+Ref mod(Ref a, Ref b) { return a.v - b.v * std::floor(a.v / b.v); }
+Ref pow(Ref a, Ref b) { return std::pow(a.v, b.v); }
+Ref exp(Ref a) { return std::exp(a.v); }
+Ref expm1(Ref a) { return std::expm1(a.v); }
+Ref log(Ref a) { return std::log(a.v); }
+Ref log1p(Ref a) { return std::log1p(a.v); }
+Ref sqrt(Ref a) { return std::sqrt(a.v); }
+Ref sin(Ref a) { return std::sin(a.v); }
+Ref cos(Ref a) { return std::cos(a.v); }
+Ref tan(Ref a) { return std::tan(a.v); }
+Ref tanh(Ref a) { return std::tanh(a.v); }
+Ref erf(Ref a) { return std::erf(a.v); }
+Ref erfc(Ref a) { return std::erfc(a.v); }
+Ref sigmoid(Ref a) { return 1 / (1 + std::exp(-a.v)); }
+Ref softplus(Ref a) { return std::log1p(std::exp(a.v)); }
+
+long double number_of(Ref a) { return a.v; }
+long double number_of(RefMask m) { return m.b; }
+Ref times(Ref g, Ref partial) { return g * partial; }
+Ref times(Ref g, Gate<RefMask> partial) { return partial.mask.b ? g : Ref(0); }
+
+/// f of the values that the bits of Needs name.
+template <uint32_t Needs, class F, class... Ready>
+auto call_with(const F& f, const Ref* values, Ready... ready) {
+  if constexpr (Needs == 0) {
+    return f(ready...);
+  } else {
+    return call_with<(Needs & (Needs - 1))>(f, values, ready..., values[std::countr_zero(Needs)]);
+  }
+}
+
+// ---- running a kernel --------------------------------------------------------------------------------------------------
+
+template <class T>
+constexpr int kCompute = static_cast<int>(std::is_same_v<T, float>     ? Compute::F32
+                                          : std::is_same_v<T, double>  ? Compute::F64
+                                          : std::is_same_v<T, int64_t> ? Compute::I64
+                                                                       : Compute::U64);
+constexpr int kLanes = kMaxArity + 2;   // three operands, the cotangent, the result
+constexpr int64_t kSizes[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 67};
+constexpr int64_t kLongest = 67, kGuard = 16;
+
+/// One kernel as a function of `kLanes` arrays; Out is what it writes.
+template <class T, class Out>
+struct Case {
+  uint32_t used;        // lanes that it reads
+  uint32_t spreadable;  // lanes that may be one element
+  bool in_place;
+  std::array<std::vector<T>, kLanes> in;
+  std::function<void(const void* const*, void*, int64_t, uint32_t)> run;
+
+  /// The first n elements of the result, or the n from `begin` on.
+  std::vector<Out> at(int64_t n, uint32_t scalars = 0, int64_t begin = 0) const {
+    const void* p[kLanes];
+    // Exact copies, so that a read too many is one that AddressSanitizer sees.
+    std::array<std::vector<T>, kLanes> exact;
+    for (int k = 0; k < kLanes; ++k) {
+      const auto from = in[k].begin() + begin;
+      exact[k].assign(from, from + (scalars >> k & 1 ? 1 : n));
+      p[k] = used >> k & 1 ? exact[k].data() : nullptr;
+    }
+    std::vector<Out> out(static_cast<size_t>(n + kGuard), static_cast<Out>(99));
+    run(p, out.data(), n, scalars);
+    CHECK(std::all_of(out.end() - kGuard, out.end(), [](Out x) { return x == static_cast<Out>(99); }));
+    out.resize(static_cast<size_t>(n));
+    return out;
+  }
+
+  void check() const {
+    std::vector<Out> alone;
+    for (int64_t i = 0; i < kLongest; ++i) alone.push_back(at(1, 0, i)[0]);
+    for (int64_t n : kSizes) {
+      INFO("n = ", n);
+      CHECK(same_bits(at(n), std::vector<Out>(alone.begin(), alone.begin() + n)));
+    }
+    for (uint32_t scalars = 1; scalars <= spreadable; ++scalars) {
+      if (scalars & ~spreadable) continue;
+      INFO("scalars = ", scalars);
+      Case spread = *this;
+      for (int k = 0; k < kLanes; ++k)
+        if (scalars >> k & 1) std::fill(spread.in[k].begin(), spread.in[k].end(), in[k][0]);
+      for (int64_t n : {int64_t{1}, int64_t{17}, kLongest}) CHECK(same_bits(at(n, scalars), spread.at(n)));
+    }
+    for (int k = 0; in_place && k < kMaxArity; ++k) {
+      if (!(used >> k & 1)) continue;
+      INFO("in place of operand ", k);
+      auto copy = in;
+      const void* p[kLanes];
+      for (int j = 0; j < kLanes; ++j) p[j] = used >> j & 1 ? copy[j].data() : nullptr;
+      run(p, copy[k].data(), kLongest, 0);
+      const std::vector<Out> want = at(kLongest);
+      CHECK(std::memcmp(copy[k].data(), want.data(), want.size() * sizeof(Out)) == 0);
+    }
+  }
+};
+
+template <class T>
+std::array<std::vector<T>, kLanes> operands(Interval range) {
+  std::array<std::vector<T>, kLanes> in;
+  for (uint64_t k = 0; k < kLanes; ++k) {
+    in[k] = k == kMaxArity ? random_values<T>(kLongest, -2, 2, 90) : random_values<T>(kLongest, range.low, range.high, 7 + k);
+    if constexpr (std::is_integral_v<T>) {  // small and equal numbers as well
+      for (size_t i = 0; i < in[k].size(); i += 2) in[k][i] = static_cast<T>(in[k][i] % 4);
+    }
+  }
+  return in;
+}
+
+/// Errors count against the largest number in play: a formula may subtract.
+template <class T>
+bool near(T got, long double want, long double largest = 0) {
+  const long double bound = 16 * std::numeric_limits<T>::epsilon() * std::max({1.0L, std::fabs(want), largest});
+  return std::fabs(static_cast<long double>(got) - want) <= bound;
+}
+
+template <int Index, class T>
+void check_map(const Kernels& k) {
+  constexpr const auto& row = std::get<Index>(kFormulas);
+  constexpr bool kTruth = row.types == Types::Compare || row.types == Types::Logic;
+  using Out = std::conditional_t<kTruth, uint8_t, T>;
+  constexpr uint32_t kUsed = (1u << row.kArity) - 1;
+  const MapFn map = k.elementwise[Index].map[kCompute<T>];
+  REQUIRE(map != nullptr);
+  const Case<T, Out> c{kUsed, kUsed, std::is_same_v<T, Out>, operands<T>(row.sample),
+                       [map](const void* const* in, void* out, int64_t n, uint32_t s) { map(in, out, n, s); }};
+  c.check();
+  if constexpr (std::is_floating_point_v<T>) {
+    const std::vector<Out> got = c.at(kLongest);
+    for (size_t i = 0; i < got.size(); ++i) {
+      const Ref values[] = {c.in[0][i], c.in[1][i], c.in[2][i]};
+      const long double want = number_of(call_with<kUsed>(row.value, values));
+      if (!near(static_cast<T>(got[i]), want)) FAIL_CHECK("element ", i, ": ", double(got[i]), " is not ", double(want));
+    }
+  }
+}
+
+template <int Index, int Input, class T>
+void check_partial(const Kernels& k) {
+  constexpr const auto& row = std::get<Index>(kFormulas);
+  constexpr const auto& partial = std::get<Input>(row.partials);
+  constexpr uint32_t kNeeds = std::remove_cvref_t<decltype(partial)>::kNeeds, kCotangent = 1u << kMaxArity;
+  const PartialFn fn = k.elementwise[Index].partial[Input][kCompute<T>];
+  CHECK((fn == nullptr) == (kNeeds == 0));
+  if constexpr (kNeeds != 0) {
+    INFO("partial ", Input);
+    constexpr uint32_t kSpreadable = (kNeeds & (A | B | C)) | kCotangent;
+    Case<T, T> c{kSpreadable | (kNeeds & Y ? 2 * kCotangent : 0), kSpreadable, false, operands<T>(row.sample),
+                 [fn](const void* const* in, void* out, int64_t n, uint32_t s) { fn(in[3], in, in[4], out, n, s); }};
+    const void* const in[] = {c.in[0].data(), c.in[1].data(), c.in[2].data()};
+    k.elementwise[Index].map[kCompute<T>](in, c.in[4].data(), kLongest, 0);
+    c.check();
+    const std::vector<T> got = c.at(kLongest);
+    for (size_t i = 0; i < got.size(); ++i) {
+      const Ref values[] = {c.in[0][i], c.in[1][i], c.in[2][i], c.in[4][i]};
+      const long double want = number_of(times(c.in[3][i], call_with<kNeeds>(partial.f, values)));
+      if (!near(got[i], want, 2 * std::fabs(values[3].v))) FAIL_CHECK("element ", i, ": ", double(got[i]), " is not ", double(want));
+    }
+  }
+}
+
+template <int Index, class T>
+void check_type(const Kernels& k) {
+  constexpr const auto& row = std::get<Index>(kFormulas);
+  INFO("compute type ", kCompute<T>);
+  if constexpr (std::is_floating_point_v<T> ? row.types == Types::Integer : row.types == Types::Float) {
+    CHECK(k.elementwise[Index].map[kCompute<T>] == nullptr);
+  } else {
+    check_map<Index, T>(k);
+    if constexpr (std::is_floating_point_v<T> && !row.kConstant) {
+      [&]<int... Inputs>(std::integer_sequence<int, Inputs...>) {
+        (check_partial<Index, Inputs, T>(k), ...);
+      }(std::make_integer_sequence<int, row.kArity>{});
+    }
+  }
+}
+
+template <int Index>
+void check_row(const Kernels& k) {
+  INFO(std::string(std::get<Index>(kFormulas).name()));
+  check_type<Index, float>(k);
+  check_type<Index, double>(k);
+  check_type<Index, int64_t>(k);
+  check_type<Index, uint64_t>(k);
+}
+
+TEST_CASE("every row and every partial, at any length, with spread scalars, in place") {
+  on_every_isa([](const Kernels& k) {
+    [&]<int... Rows>(std::integer_sequence<int, Rows...>) {
+      (check_row<Rows>(k), ...);
+    }(std::make_integer_sequence<int, kFormulaCount>{});
+  });
+}
+
+TEST_CASE("a gate passes nothing where it is shut, not even inf or NaN") {
+  on_every_isa([](const Kernels& k) {
+    struct Row {
+      const char* name;
+      int input;
+      float open[3], shut[3], y_open, y_shut;
+    };
+    constexpr Row kRows[] = {{"relu", 0, {2}, {-2}, 2, 0},
+                             {"relu6", 0, {2}, {7}, 2, 6},
+                             {"where", 1, {1, 0, 0}, {0, 0, 0}, 0, 0},
+                             {"where", 2, {0, 0, 0}, {1, 0, 0}, 0, 0},
+                             {"_clamp", 0, {1, 0, 2}, {3, 0, 2}, 1, 2},
+                             {"_clamp", 1, {-1, 0, 2}, {1, 0, 2}, 0, 1},
+                             {"_clamp", 2, {3, 0, 2}, {1, 0, 2}, 2, 1}};
+    for (const Row& row : kRows) {
+      INFO(std::string(row.name), " input ", row.input);
+      for (float g : {kInf<float>, kNaN<float>, 3.0f}) {
+        float out[2];
+        const auto run = [&](const float* at, float y, float* to) {
+          const void* in[] = {at, at + 1, at + 2};
+          k.elementwise[formula_index(row.name)].partial[row.input][0](&g, in, &y, to, 1, 0);
+        };
+        run(row.open, row.y_open, out);
+        run(row.shut, row.y_shut, out + 1);
+        CHECK(same_value(out[0], g));
+        CHECK(out[1] == 0);
+      }
+    }
+  });
+}
+
+TEST_CASE_TEMPLATE("integers: wrapping arithmetic, comparisons, bits", T, int64_t, uint64_t) {
+  struct Row {
+    const char* name;
+    uint64_t (*f)(uint64_t a, uint64_t b);
+    bool truth;
+  };
+  static constexpr auto kLess = [](uint64_t a, uint64_t b) { return static_cast<T>(a) < static_cast<T>(b); };
+  const Row kRows[] = {{"add", [](uint64_t a, uint64_t b) { return a + b; }, false},
+                       {"sub", [](uint64_t a, uint64_t b) { return a - b; }, false},
+                       {"mul", [](uint64_t a, uint64_t b) { return a * b; }, false},
+                       {"neg", [](uint64_t a, uint64_t) { return 0 - a; }, false},
+                       {"square", [](uint64_t a, uint64_t) { return a * a; }, false},
+                       {"maximum", [](uint64_t a, uint64_t b) { return kLess(a, b) ? b : a; }, false},
+                       {"minimum", [](uint64_t a, uint64_t b) { return kLess(a, b) ? a : b; }, false},
+                       {"relu", [](uint64_t a, uint64_t) { return kLess(a, 0) ? 0 : a; }, false},
+                       {"bitwise_and", [](uint64_t a, uint64_t b) { return a & b; }, false},
+                       {"bitwise_or", [](uint64_t a, uint64_t b) { return a | b; }, false},
+                       {"bitwise_xor", [](uint64_t a, uint64_t b) { return a ^ b; }, false},
+                       {"less", [](uint64_t a, uint64_t b) -> uint64_t { return kLess(a, b); }, true},
+                       {"less_equal", [](uint64_t a, uint64_t b) -> uint64_t { return !kLess(b, a); }, true},
+                       {"greater", [](uint64_t a, uint64_t b) -> uint64_t { return kLess(b, a); }, true},
+                       {"greater_equal", [](uint64_t a, uint64_t b) -> uint64_t { return !kLess(a, b); }, true},
+                       {"equal", [](uint64_t a, uint64_t b) -> uint64_t { return a == b; }, true},
+                       {"not_equal", [](uint64_t a, uint64_t b) -> uint64_t { return a != b; }, true},
+                       {"logical_xor", [](uint64_t a, uint64_t b) -> uint64_t { return (a != 0) != (b != 0); }, true},
+                       {"logical_not", [](uint64_t a, uint64_t) -> uint64_t { return a == 0; }, true},
+                       {"isfinite", [](uint64_t, uint64_t) -> uint64_t { return 1; }, true}};
+  on_every_isa([&](const Kernels& k) {
+    const auto in = operands<T>({});
+    for (const Row& row : kRows) {
+      INFO(std::string(row.name));
+      const void* const p[] = {in[0].data(), in[1].data(), in[2].data()};
+      std::vector<T> out(kLongest);
+      std::vector<uint8_t> truth(kLongest);
+      k.elementwise[formula_index(row.name)].map[kCompute<T>](p, row.truth ? static_cast<void*>(truth.data()) : out.data(), kLongest, 0);
+      for (size_t i = 0; i < out.size(); ++i) {
+        const uint64_t want = row.f(static_cast<uint64_t>(in[0][i]), static_cast<uint64_t>(in[1][i]));
+        CHECK((row.truth ? truth[i] : static_cast<uint64_t>(out[i])) == want);
+      }
+    }
+  });
+}
+
+}  // namespace
+}  // namespace adcore
