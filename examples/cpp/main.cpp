@@ -12,8 +12,8 @@ int main() {
 
   const Tensor x = adcore::full({5}, 1.0, DType::Float32);  // input
   const Tensor y = adcore::zeros({3}, DType::Float32);      // expected output
-  const Tensor w = adcore::from_values(
-      {5, 3}, {0.3, -1.2, 0.5, 0.9, -0.1, 1.4, -0.7, 0.2, 0.6, 1.1, -0.4, -0.3, 0.8, 0.1, -0.9});
+  const Tensor w =
+      adcore::from_values({5, 3}, {0.3, -1.2, 0.5, 0.9, -0.1, 1.4, -0.7, 0.2, 0.6, 1.1, -0.4, -0.3, 0.8, 0.1, -0.9});
   const Tensor b = adcore::from_values({3}, {0.1, 0.0, -0.2});
 
   const auto forward = [&](const std::vector<Tensor>& parameters) {

@@ -12,7 +12,8 @@ using namespace testing;
 
 TEST_CASE("seeds add up; outputs that depend on nothing are passed over; inputs nobody reached get zeros") {
   Level level;
-  const Tensor x = level.input(from_values({2}, {3, 4})), idle = level.input(from_values({2, 1}, {5, 6}, DType::Float16));
+  const Tensor x = level.input(from_values({2}, {3, 4})),
+               idle = level.input(from_values({2, 1}, {5, 6}, DType::Float16));
   const Tensor y = x * x, constant = from_values({2}, {1, 1});
   Backward sweep(level);
   sweep.seed(y, from_values({2}, {1, 10}));
@@ -44,7 +45,8 @@ TEST_CASE("accumulation never writes into what somebody else holds") {
 }
 
 TEST_CASE("a cotangent has the shape and dtype of its argument: broadcast axes are summed, casts undone") {
-  const Tensor a = random_tensor({3, 1, 4}, -1, 1, 1), b = random_tensor({2, 1}, -1, 1, 2), c = random_tensor({}, -1, 1, 3);
+  const Tensor a = random_tensor({3, 1, 4}, -1, 1, 1), b = random_tensor({2, 1}, -1, 1, 2),
+               c = random_tensor({}, -1, 1, 3);
   const auto r = value_and_grad([](const std::vector<Tensor>& v) { return v[0] * v[1] * v[2]; }, {a, b, c});
   std::vector<double> want_b(2, 0), want_a(12, 0);
   double want_c = 0;
@@ -76,8 +78,11 @@ TEST_CASE("activity: what does not lie between inputs and outputs is neither com
   const Tensor x = scalar(0.0, DType::Float64), y = scalar(2.0, DType::Float64);
   const auto r = value_and_grad(
       [](const std::vector<Tensor>& outer) {
-        return value_and_grad([&](const std::vector<Tensor>& v) { return v[0] * v[0] + stop_gradient(map("sqrt", outer[0])) * v[0]; },
-                              {outer[1]})
+        return value_and_grad(
+                   [&](const std::vector<Tensor>& v) {
+                     return v[0] * v[0] + stop_gradient(map("sqrt", outer[0])) * v[0];
+                   },
+                   {outer[1]})
             .gradients[0];
       },
       {x, y});
@@ -118,18 +123,24 @@ TEST_CASE("an interrupt ends the sweep, and the thread can go on") {
   struct Stop {};
   const Interpreter before = interpreter;
   interpreter.check_interrupt = [] { throw Stop{}; };
-  CHECK_THROWS_AS(value_and_grad([](const std::vector<Tensor>& v) { return v[0] * v[0]; }, {scalar(3.0, DType::Float64)}), Stop);
+  CHECK_THROWS_AS(
+      value_and_grad([](const std::vector<Tensor>& v) { return v[0] * v[0]; }, {scalar(3.0, DType::Float64)}), Stop);
   interpreter = before;
   CHECK(context().tape == nullptr);
-  const auto r = value_and_grad([](const std::vector<Tensor>& v) { return v[0] * v[0]; }, {scalar(3.0, DType::Float64)});
+  const auto r =
+      value_and_grad([](const std::vector<Tensor>& v) { return v[0] * v[0]; }, {scalar(3.0, DType::Float64)});
   CHECK(item(r.gradients[0]) == 6);
 }
 
 TEST_CASE("gradients have the same bits at any number of threads") {
-  const Tensor x = random_tensor({300, 700}, -1, 1, 1, DType::Float32), w = random_tensor({700, 40}, -1, 1, 2, DType::Float32);
+  const Tensor x = random_tensor({300, 700}, -1, 1, 1, DType::Float32),
+               w = random_tensor({700, 40}, -1, 1, 2, DType::Float32);
   check_any_thread_count([&] {
     const auto r = value_and_grad(
-        [&](const std::vector<Tensor>& v) { return mean(map("tanh", matmul(v[0], v[1]))) + sum(map("exp", v[0]) * v[0]); }, {x, w});
+        [&](const std::vector<Tensor>& v) {
+          return mean(map("tanh", matmul(v[0], v[1]))) + sum(map("exp", v[0]) * v[0]);
+        },
+        {x, w});
     std::vector<double> all = to_vector(r.gradients[0]);
     for (double d : to_vector(r.gradients[1])) all.push_back(d);
     return all;

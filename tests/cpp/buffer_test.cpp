@@ -69,7 +69,8 @@ TEST_CASE("external memory goes back to its owner with the last reference, once"
 }
 
 TEST_CASE("what no machine holds fails at once") {
-  for (size_t bytes : {size_t{1} << 60, SIZE_MAX / 2, SIZE_MAX - 64, SIZE_MAX}) CHECK_THROWS_AS(allocate(bytes), std::bad_alloc);
+  for (size_t bytes : {size_t{1} << 60, SIZE_MAX / 2, SIZE_MAX - 64, SIZE_MAX})
+    CHECK_THROWS_AS(allocate(bytes), std::bad_alloc);
   const BufferRef still(allocate(64));
   CHECK(still);
 }
@@ -79,7 +80,9 @@ TEST_CASE("a block that was given back is taken again") {
   for (size_t bytes : {size_t{1}, size_t{1000}, size_t{200} << 10, size_t{300} << 10, size_t{3} << 20}) {
     INFO(bytes);
     Buffer* first = allocate(bytes);
-    { const BufferRef owner(first); }
+    {
+      const BufferRef owner(first);
+    }
     const BufferRef again(allocate(bytes));
     CHECK(again.get() == first);
     CHECK(again.unique());

@@ -42,7 +42,8 @@ TEST_CASE("no table has a hole") {
     for (const SoftmaxKernels& s : k.softmax) CHECK((s.softmax && s.log_softmax && s.logsumexp));
     CHECK((k.loss_f32.bce_logits && k.loss_f32.cross_entropy && k.loss_f64.bce_logits && k.loss_f64.cross_entropy));
     CHECK((k.gemm_f32 && k.gemm_f64));
-    CHECK((k.random.uniform_f32 && k.random.uniform_f64 && k.random.normal_f32 && k.random.normal_f64 && k.random.integers));
+    CHECK((k.random.uniform_f32 && k.random.uniform_f64 && k.random.normal_f32 && k.random.normal_f64 &&
+           k.random.integers));
     CHECK((k.optim_f32.sgd && k.optim_f32.momentum && k.optim_f32.adam && k.optim_f32.adam_weight_decay));
     CHECK((k.optim_f64.sgd && k.optim_f64.momentum && k.optim_f64.adam && k.optim_f64.adam_weight_decay));
   });

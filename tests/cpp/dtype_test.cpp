@@ -12,8 +12,9 @@
 namespace adcore {
 namespace {
 
-constexpr DType kAll[] = {DType::Bool,  DType::UInt8,  DType::Int8,  DType::UInt16,  DType::Int16,    DType::UInt32, DType::Int32,
-                          DType::UInt64, DType::Int64, DType::Float16, DType::BFloat16, DType::Float32, DType::Float64};
+constexpr DType kAll[] = {DType::Bool,     DType::UInt8,   DType::Int8,   DType::UInt16, DType::Int16,
+                          DType::UInt32,   DType::Int32,   DType::UInt64, DType::Int64,  DType::Float16,
+                          DType::BFloat16, DType::Float32, DType::Float64};
 
 /// The integers that a type holds: [-2^negative, 2^positive) or [0, 2^positive).
 struct Range {
@@ -56,7 +57,8 @@ TEST_CASE("promotion: symmetric, idempotent, holds both or is the float") {
   for (DType a : kAll) {
     for (DType b : kAll) {
       INFO(std::string(name_of(a)), " with ", std::string(name_of(b)));
-      const bool hopeless = (a == DType::UInt64 && info(b).kind == DTypeKind::Int) || (b == DType::UInt64 && info(a).kind == DTypeKind::Int);
+      const bool hopeless = (a == DType::UInt64 && info(b).kind == DTypeKind::Int) ||
+                            (b == DType::UInt64 && info(a).kind == DTypeKind::Int);
       if (hopeless) {
         CHECK_THROWS_AS(promote(a, b), Error);
         continue;

@@ -86,7 +86,7 @@ constexpr int kCompute = static_cast<int>(std::is_same_v<T, float>     ? Compute
                                           : std::is_same_v<T, double>  ? Compute::F64
                                           : std::is_same_v<T, int64_t> ? Compute::I64
                                                                        : Compute::U64);
-constexpr int kLanes = kMaxArity + 2;   // three operands, the cotangent, the result
+constexpr int kLanes = kMaxArity + 2;  // three operands, the cotangent, the result
 constexpr int64_t kSizes[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 67};
 constexpr int64_t kLongest = 67, kGuard = 16;
 
@@ -148,7 +148,8 @@ template <class T>
 std::array<std::vector<T>, kLanes> operands(Interval range) {
   std::array<std::vector<T>, kLanes> in;
   for (uint64_t k = 0; k < kLanes; ++k) {
-    in[k] = k == kMaxArity ? random_values<T>(kLongest, -2, 2, 90) : random_values<T>(kLongest, range.low, range.high, 7 + k);
+    in[k] = k == kMaxArity ? random_values<T>(kLongest, -2, 2, 90)
+                           : random_values<T>(kLongest, range.low, range.high, 7 + k);
     if constexpr (std::is_integral_v<T>) {  // small and equal numbers as well
       for (size_t i = 0; i < in[k].size(); i += 2) in[k][i] = static_cast<T>(in[k][i] % 4);
     }
@@ -170,7 +171,7 @@ void check_map(const Kernels& k) {
   using Out = std::conditional_t<kTruth, uint8_t, T>;
   constexpr uint32_t kUsed = (1u << row.kArity) - 1;
   const MapFn map = k.elementwise[Index].map[kCompute<T>];
-  REQUIRE(map != nullptr);
+  REQUIRE((map != nullptr));
   const Case<T, Out> c{kUsed, kUsed, std::is_same_v<T, Out>, operands<T>(row.sample),
                        [map](const void* const* in, void* out, int64_t n, uint32_t s) { map(in, out, n, s); }};
   c.check();
@@ -179,7 +180,8 @@ void check_map(const Kernels& k) {
     for (size_t i = 0; i < got.size(); ++i) {
       const Ref values[] = {c.in[0][i], c.in[1][i], c.in[2][i]};
       const long double want = number_of(call_with<kUsed>(row.value, values));
-      if (!near(static_cast<T>(got[i]), want)) FAIL_CHECK("element ", i, ": ", double(got[i]), " is not ", double(want));
+      if (!near(static_cast<T>(got[i]), want))
+        FAIL_CHECK("element ", i, ": ", double(got[i]), " is not ", double(want));
     }
   }
 }
@@ -190,7 +192,7 @@ void check_partial(const Kernels& k) {
   constexpr const auto& partial = std::get<Input>(row.partials);
   constexpr uint32_t kNeeds = std::remove_cvref_t<decltype(partial)>::kNeeds, kCotangent = 1u << kMaxArity;
   const PartialFn fn = k.elementwise[Index].partial[Input][kCompute<T>];
-  CHECK((fn == nullptr) == (kNeeds == 0));
+  CHECK(((fn == nullptr) == (kNeeds == 0)));
   if constexpr (kNeeds != 0) {
     INFO("partial ", Input);
     constexpr uint32_t kSpreadable = (kNeeds & (A | B | C)) | kCotangent;
@@ -203,7 +205,8 @@ void check_partial(const Kernels& k) {
     for (size_t i = 0; i < got.size(); ++i) {
       const Ref values[] = {c.in[0][i], c.in[1][i], c.in[2][i], c.in[4][i]};
       const long double want = number_of(times(c.in[3][i], call_with<kNeeds>(partial.f, values)));
-      if (!near(got[i], want, 2 * std::fabs(values[3].v))) FAIL_CHECK("element ", i, ": ", double(got[i]), " is not ", double(want));
+      if (!near(got[i], want, 2 * std::fabs(values[3].v)))
+        FAIL_CHECK("element ", i, ": ", double(got[i]), " is not ", double(want));
     }
   }
 }
@@ -213,7 +216,7 @@ void check_type(const Kernels& k) {
   constexpr const auto& row = std::get<Index>(kFormulas);
   INFO("compute type ", kCompute<T>);
   if constexpr (std::is_floating_point_v<T> ? row.types == Types::Integer : row.types == Types::Float) {
-    CHECK(k.elementwise[Index].map[kCompute<T>] == nullptr);
+    CHECK((k.elementwise[Index].map[kCompute<T>] == nullptr));
   } else {
     check_map<Index, T>(k);
     if constexpr (std::is_floating_point_v<T> && !row.kConstant) {
@@ -306,7 +309,8 @@ TEST_CASE_TEMPLATE("integers: wrapping arithmetic, comparisons, bits", T, int64_
       const void* const p[] = {in[0].data(), in[1].data(), in[2].data()};
       std::vector<T> out(kLongest);
       std::vector<uint8_t> truth(kLongest);
-      k.elementwise[formula_index(row.name)].map[kCompute<T>](p, row.truth ? static_cast<void*>(truth.data()) : out.data(), kLongest, 0);
+      k.elementwise[formula_index(row.name)].map[kCompute<T>](
+          p, row.truth ? static_cast<void*>(truth.data()) : out.data(), kLongest, 0);
       for (size_t i = 0; i < out.size(); ++i) {
         const uint64_t want = row.f(static_cast<uint64_t>(in[0][i]), static_cast<uint64_t>(in[1][i]));
         CHECK((row.truth ? truth[i] : static_cast<uint64_t>(out[i])) == want);

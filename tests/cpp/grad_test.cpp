@@ -15,15 +15,30 @@ struct Program {
 };
 
 TEST_CASE("first to third order against finite differences") {
-  const Tensor x = random_tensor({3}, 0.5, 1.5, 1), w = random_tensor({3, 2}, -1, 1, 2), b = random_tensor({2}, -1, 1, 3);
+  const Tensor x = random_tensor({3}, 0.5, 1.5, 1), w = random_tensor({3, 2}, -1, 1, 2),
+               b = random_tensor({2}, -1, 1, 3);
   const Program programs[] = {
       {"polynomial", [](const auto& v) { return v[0] * v[0] * v[0] - v[0] * 2.0; }, {x}},
       {"quotient", [](const auto& v) { return map("sin", v[0]) / (v[0] * v[0] + 1.0); }, {x}},
-      {"a value used many times", [](const auto& v) { const Tensor y = map("exp", v[0]); return y * y / (y + 1.0) + y * v[0]; }, {x}},
+      {"a value used many times",
+       [](const auto& v) {
+         const Tensor y = map("exp", v[0]);
+         return y * y / (y + 1.0) + y * v[0];
+       },
+       {x}},
       {"layer", [](const auto& v) { return map("tanh", matmul(v[0], v[1]) + v[2]); }, {x, w, b}},
-      {"classifier", [](const auto& v) { return -sum(log_softmax(matmul(v[0], v[1]) + v[2], 0) * from_values({2}, {1, 0}, DType::Float64)); }, {x, w, b}},
+      {"classifier",
+       [](const auto& v) {
+         return -sum(log_softmax(matmul(v[0], v[1]) + v[2], 0) * from_values({2}, {1, 0}, DType::Float64));
+       },
+       {x, w, b}},
       {"norm", [](const auto& v) { return map("sqrt", sum(v[0] * v[0])); }, {x}},
-      {"views", [](const auto& v) { const Tensor t = permute(v[0], {1, 0}); return matmul(flip(t, {1}), v[0]) * matmul(t, v[0]); }, {w}},
+      {"views",
+       [](const auto& v) {
+         const Tensor t = permute(v[0], {1, 0});
+         return matmul(flip(t, {1}), v[0]) * matmul(t, v[0]);
+       },
+       {w}},
       {"powers", [](const auto& v) { return map("pow", v[0], v[0] + 1.0); }, {x}},
   };
   for (const Program& p : programs) {
@@ -50,9 +65,10 @@ TEST_CASE("the same tensor as two inputs is two inputs; inputs themselves stay c
 
 TEST_CASE("functions that do not depend on their inputs, and the identity") {
   const Tensor x = from_values({2}, {1, 2});
-  CHECK(to_vector(value_and_grad([](const std::vector<Tensor>&) { return full({}, 3.0, DType::Float32); }, {x}).gradients[0]) ==
-        std::vector<double>{0, 0});
-  CHECK(to_vector(value_and_grad([](const std::vector<Tensor>& v) { return v[0]; }, {x}).gradients[0]) == std::vector<double>{1, 1});
+  CHECK(to_vector(value_and_grad([](const std::vector<Tensor>&) { return full({}, 3.0, DType::Float32); }, {x})
+                      .gradients[0]) == std::vector<double>{0, 0});
+  CHECK(to_vector(value_and_grad([](const std::vector<Tensor>& v) { return v[0]; }, {x}).gradients[0]) ==
+        std::vector<double>{1, 1});
   CHECK(value_and_grad([](const std::vector<Tensor>&) { return scalar(1.0, DType::Float32); }, {}).gradients.empty());
 }
 
@@ -62,7 +78,8 @@ TEST_CASE("mixed second derivatives are symmetric") {
   const auto mixed = [&](int first) {
     return item(value_and_grad(
                     [&](const std::vector<Tensor>& v) {
-                      return value_and_grad([&](const std::vector<Tensor>& u) { return f(u[0], u[1]); }, v).gradients[static_cast<size_t>(first)];
+                      return value_and_grad([&](const std::vector<Tensor>& u) { return f(u[0], u[1]); }, v)
+                          .gradients[static_cast<size_t>(first)];
                     },
                     {x, y})
                     .gradients[static_cast<size_t>(1 - first)]);

@@ -57,9 +57,7 @@ BceResult<T> run(const Kernels& k, const Bce<T>& c, bool want_loss = true, bool 
 }
 
 long double softplus(long double z) { return std::fmax(z, 0.0L) + std::log1p(std::exp(-std::fabs(z))); }
-long double sigmoid(long double z) {
-  return z >= 0 ? 1 / (1 + std::exp(-z)) : std::exp(z) / (1 + std::exp(z));
-}
+long double sigmoid(long double z) { return z >= 0 ? 1 / (1 + std::exp(-z)) : std::exp(z) / (1 + std::exp(z)); }
 
 template <class T>
 T operand(const std::vector<T>& v, size_t i) {

@@ -75,11 +75,9 @@ using Wide = long double;
 TEST_CASE_TEMPLATE("sgd: plain, with momentum, dampening, decay, nesterov", T, float, double) {
   const T lr = T(0.1), momentum = T(0.9);
   for (T decay : {T(0), T(0.01)}) {
-    check<T>(
-        [=](const OptimizerKernels<T>& k, State<T>& s, const std::vector<T>& g, int64_t n, int step) {
-          k.sgd(s.p.data(), g.data(), nullptr, n, lr, momentum, 0, decay, false, step == 0);
-        },
-        [=](Wide& p, Wide&, Wide&, Wide g, int) { p = (1 - Wide(lr) * decay) * p - Wide(lr) * g; });
+    check<T>([=](const OptimizerKernels<T>& k, State<T>& s, const std::vector<T>& g, int64_t n,
+                 int step) { k.sgd(s.p.data(), g.data(), nullptr, n, lr, momentum, 0, decay, false, step == 0); },
+             [=](Wide& p, Wide&, Wide&, Wide g, int) { p = (1 - Wide(lr) * decay) * p - Wide(lr) * g; });
     for (T dampening : {T(0), T(0.25)}) {
       for (bool nesterov : {false, true}) {
         CAPTURE(nesterov);
@@ -111,15 +109,13 @@ TEST_CASE_TEMPLATE("momentum", T, float, double) {
   for (T decay : {T(0), T(0.01)}) {
     for (bool nesterov : {false, true}) {
       CAPTURE(nesterov);
-      check<T>(
-          [=](const OptimizerKernels<T>& k, State<T>& s, const std::vector<T>& g, int64_t n, int) {
-            k.momentum(s.p.data(), g.data(), s.a.data(), n, lr, momentum, decay, nesterov);
-          },
-          [=](Wide& p, Wide& a, Wide&, Wide g, int) {
-            g += decay * p;
-            a = a * momentum + g;
-            p -= nesterov ? g * lr + a * momentum * lr : lr * a;
-          });
+      check<T>([=](const OptimizerKernels<T>& k, State<T>& s, const std::vector<T>& g, int64_t n,
+                   int) { k.momentum(s.p.data(), g.data(), s.a.data(), n, lr, momentum, decay, nesterov); },
+               [=](Wide& p, Wide& a, Wide&, Wide g, int) {
+                 g += decay * p;
+                 a = a * momentum + g;
+                 p -= nesterov ? g * lr + a * momentum * lr : lr * a;
+               });
     }
   }
 }
@@ -154,15 +150,13 @@ TEST_CASE_TEMPLATE("adam: the bias-corrected textbook step; nesterov after Dozat
 TEST_CASE_TEMPLATE("adam with decoupled weight decay", T, float, double) {
   const T lr = T(0.01), b1 = T(0.9), b2 = T(0.999), eps = T(1e-3);
   for (T decay : {T(0), T(0.1)}) {
-    check<T>(
-        [=](const OptimizerKernels<T>& k, State<T>& s, const std::vector<T>& g, int64_t n, int) {
-          k.adam_weight_decay(s.p.data(), g.data(), s.a.data(), s.b.data(), n, lr, b1, b2, eps, decay);
-        },
-        [=](Wide& p, Wide& m, Wide& v, Wide g, int) {
-          m += (1 - Wide(b1)) * (g - m);
-          v += (1 - Wide(b2)) * (g * g - v);
-          p = p - lr * m / (std::sqrt(v) + eps) - lr * decay * p;
-        });
+    check<T>([=](const OptimizerKernels<T>& k, State<T>& s, const std::vector<T>& g, int64_t n,
+                 int) { k.adam_weight_decay(s.p.data(), g.data(), s.a.data(), s.b.data(), n, lr, b1, b2, eps, decay); },
+             [=](Wide& p, Wide& m, Wide& v, Wide g, int) {
+               m += (1 - Wide(b1)) * (g - m);
+               v += (1 - Wide(b2)) * (g * g - v);
+               p = p - lr * m / (std::sqrt(v) + eps) - lr * decay * p;
+             });
   }
 }
 
@@ -180,9 +174,8 @@ TEST_CASE_TEMPLATE("the same bits at any number of threads", T, float, double) {
         return s.p;
       });
     };
-    after([&](State<T>& s) {
-      f.sgd(s.p.data(), g.data(), s.a.data(), n, T(0.1), T(0.9), T(0.1), T(0.1), true, false);
-    });
+    after(
+        [&](State<T>& s) { f.sgd(s.p.data(), g.data(), s.a.data(), n, T(0.1), T(0.9), T(0.1), T(0.1), true, false); });
     after([&](State<T>& s) { f.momentum(s.p.data(), g.data(), s.a.data(), n, T(0.1), T(0.9), T(0.1), true); });
     after([&](State<T>& s) {
       f.adam(s.p.data(), g.data(), s.a.data(), s.b.data(), n, T(0.1), T(0.9), T(0.99), T(1e-8), T(0.1), true);

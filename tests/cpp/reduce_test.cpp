@@ -28,8 +28,8 @@ doctest::String toString(const Shape& s) {
 // Rows, columns and both; 1, odd, prime, one around the packs, leaves, panels and folds of every instruction set.
 std::vector<Shape> shapes() {
   std::vector<Shape> all;
-  for (int64_t n : {1,   2,   3,   4,   5,   7,   8,   9,   15,   16,   17,   31,   33,   63,   64,
-                    65,  127, 129, 255, 256, 257, 511, 513, 1023, 1025, 2047, 2048, 2049, 4097, 10007}) {
+  for (int64_t n : {1,  2,   3,   4,   5,   7,   8,   9,   15,   16,   17,   31,   33,   63,   64,
+                    65, 127, 129, 255, 256, 257, 511, 513, 1023, 1025, 2047, 2048, 2049, 4097, 10007}) {
     all.push_back({1, n, 1});
     all.push_back({1, n, 2});
     all.push_back({1, n, 3});
@@ -37,7 +37,7 @@ std::vector<Shape> shapes() {
   for (int64_t inner : {4, 5, 8, 13, 16, 17, 31, 32, 63, 64, 65, 127, 128, 129, 255, 256, 257, 600}) {
     for (int64_t n : {1, 2, 3, 7, 8, 15, 16, 17, 33, 130}) all.push_back({1, n, inner});
   }
-  const Shape mixed[] = {{2, 3, 4},  {3, 17, 1},   {20, 5, 1}, {5, 1, 7},
+  const Shape mixed[] = {{2, 3, 4},   {3, 17, 1},   {20, 5, 1}, {5, 1, 7},
                          {17, 40, 9}, {3, 33, 300}, {40, 2, 2}, {1, 1, 1}};
   all.insert(all.end(), std::begin(mixed), std::end(mixed));
   return all;
@@ -362,8 +362,14 @@ TEST_CASE_TEMPLATE("cumsum: from an inf or NaN on, the sums are what IEEE says",
 
 TEST_CASE_TEMPLATE("the same bits at any number of threads", T, float, double) {
   // Shapes large enough to be split: inside a row, over rows, inside columns, over panels, over both.
-  for (Shape s : {Shape{1, 2100007, 1}, {3, 700001, 1}, {1009, 2003, 1}, {1, 300007, 3}, {1, 70001, 30}, {1, 5003, 401},
-                  {67, 301, 103}, {2, 90001, 11}}) {
+  for (Shape s : {Shape{1, 2100007, 1},
+                  {3, 700001, 1},
+                  {1009, 2003, 1},
+                  {1, 300007, 3},
+                  {1, 70001, 30},
+                  {1, 5003, 401},
+                  {67, 301, 103},
+                  {2, 90001, 11}}) {
     CAPTURE(s);
     const std::vector<T> x = random_values<T>(s.size(), -1, 1);
     on_every_isa([&](const Kernels& k) {

@@ -60,7 +60,8 @@ TEST_CASE("count: products that fit, zero wherever a size is zero, errors else")
   CHECK(count(Dims{}) == 1);
   CHECK(count(Dims{2, 3, 4}) == 24);
   CHECK(count(Dims{kBig, 1 << 20}) == kBig << 20);
-  for (const Dims& shape : {Dims{0}, Dims{3, 0}, Dims{0, kBig, kBig}, Dims{kBig, kBig, 0}, Dims{kBig, 0, kBig}}) CHECK(count(shape) == 0);
+  for (const Dims& shape : {Dims{0}, Dims{3, 0}, Dims{0, kBig, kBig}, Dims{kBig, kBig, 0}, Dims{kBig, 0, kBig}})
+    CHECK(count(shape) == 0);
   CHECK(kind_of([] { count(Dims{kBig, kBig}); }) == ErrorKind::Memory);
   CHECK(kind_of([] { count(Dims{-1}); }) == ErrorKind::Value);
   CHECK(kind_of([] { count(Dims{0, -1}); }) == ErrorKind::Value);
@@ -120,7 +121,8 @@ TEST_CASE("broadcast: the rule element by element, in both orders") {
       Dims want(rank, 0);
       bool fits = true;
       for (int i = 0; i < rank; ++i) {
-        const int64_t x = i < rank - a.size() ? 1 : a[i - rank + a.size()], y = i < rank - b.size() ? 1 : b[i - rank + b.size()];
+        const int64_t x = i < rank - a.size() ? 1 : a[i - rank + a.size()],
+                      y = i < rank - b.size() ? 1 : b[i - rank + b.size()];
         fits = fits && (x == y || x == 1 || y == 1);
         want[i] = x == 1 ? y : x;
       }

@@ -98,8 +98,8 @@ TEST_CASE_TEMPLATE("values of any shape", T, float, double) {
   for (Shape s : shapes()) {
     check(random_values<T>(s.size(), -3, 3), s);
     check(random_values<T>(s.size(), -60, 60), s);
-    check(random_values<T>(s.size(), -1e4, 1e4), s);       // most terms underflow
-    check(random_values<T>(s.size(), 1e6, 1e6 + 4), s);    // exp alone would overflow
+    check(random_values<T>(s.size(), -1e4, 1e4), s);     // most terms underflow
+    check(random_values<T>(s.size(), 1e6, 1e6 + 4), s);  // exp alone would overflow
     check(std::vector<T>(static_cast<size_t>(s.size()), T(0.3)), s);
   }
 }
@@ -129,10 +129,14 @@ TEST_CASE_TEMPLATE("non-finite entries, as scipy.special", T, float, double) {
     T logsumexp;
   };
   const std::vector<Case> cases = {
-      {{-inf, -inf}, {nan, nan}, {nan, nan}, -inf}, {{inf, 1}, {nan, nan}, {nan, -inf}, inf},
-      {{inf, -inf}, {nan, nan}, {nan, -inf}, inf},  {{nan, 1}, {nan, nan}, {nan, nan}, nan},
-      {{-inf, 1}, {0, 1}, {-inf, 0}, 1},            {{inf, inf}, {nan, nan}, {nan, nan}, inf},
-      {{-inf}, {nan}, {nan}, -inf},                 {{inf}, {nan}, {nan}, inf},
+      {{-inf, -inf}, {nan, nan}, {nan, nan}, -inf},
+      {{inf, 1}, {nan, nan}, {nan, -inf}, inf},
+      {{inf, -inf}, {nan, nan}, {nan, -inf}, inf},
+      {{nan, 1}, {nan, nan}, {nan, nan}, nan},
+      {{-inf, 1}, {0, 1}, {-inf, 0}, 1},
+      {{inf, inf}, {nan, nan}, {nan, nan}, inf},
+      {{-inf}, {nan}, {nan}, -inf},
+      {{inf}, {nan}, {nan}, inf},
   };
   for (const Case& c : cases) {
     const auto n = static_cast<int64_t>(c.x.size());

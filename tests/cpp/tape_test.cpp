@@ -91,11 +91,12 @@ TEST_CASE("an exception at any depth leaves no tape behind") {
 
 TEST_CASE("perturbations of different levels are not confused") {
   // d/dx (x * d/dy (x + y)) = 1, not 2.
-  CHECK(item(derivative([](const Tensor& x) { return x * derivative([&](const Tensor& y) { return x + y; }, number_at(1)); },
-                        number_at(1))) == 1);
+  CHECK(item(derivative(
+            [](const Tensor& x) { return x * derivative([&](const Tensor& y) { return x + y; }, number_at(1)); },
+            number_at(1))) == 1);
   // d/dx (x * d/dy (x * y * y)) at y = x is d/dx (2 x^3).
-  CHECK(item(derivative([](const Tensor& x) { return x * derivative([&](const Tensor& y) { return x * y * y; }, x); }, number_at(3))) ==
-        doctest::Approx(3 * 2 * 9));
+  CHECK(item(derivative([](const Tensor& x) { return x * derivative([&](const Tensor& y) { return x * y * y; }, x); },
+                        number_at(3))) == doctest::Approx(3 * 2 * 9));
 }
 
 TEST_CASE("nested levels: derivatives of x^5 to order 5") {
@@ -157,7 +158,8 @@ TEST_CASE("parameters: a number reads as its level's slot until the level closes
   CHECK(item(slope(outer, first, read(tape))) == 18);
 }
 
-TEST_CASE("a parameter that was assigned inside a level keeps the new slot; one tape's slots mean nothing to the next") {
+TEST_CASE(
+    "a parameter that was assigned inside a level keeps the new slot; one tape's slots mean nothing to the next") {
   {
     Level outer;
     const Tensor w = number_at(3);
@@ -184,7 +186,8 @@ TEST_CASE("the sweep of the outermost level lets go of a kept value as soon as i
   const Tensor x = level.input(number_at(3));
   Tensor y;
   {
-    const Tensor kept(BufferRef(adopt(memory, sizeof memory, nullptr, [](void*) { ++released; })), 0, {}, {}, DType::Float64);
+    const Tensor kept(BufferRef(adopt(memory, sizeof memory, nullptr, [](void*) { ++released; })), 0, {}, {},
+                      DType::Float64);
     y = x * kept;
   }
   CHECK(released == 0);
@@ -199,7 +202,8 @@ TEST_CASE("several threads differentiate at once, through the same tensors and p
     Tensor p = w;
     p.set_ref({level.tape().id(), level.parameter(7, w)});
     const Tensor q = level.input(x);
-    const Tensor y = sum(map("tanh", matmul(q, p)) * derivative([&](const Tensor& z) { return sum(matmul(z, p) * z); }, q));
+    const Tensor y =
+        sum(map("tanh", matmul(q, p)) * derivative([&](const Tensor& z) { return sum(matmul(z, p) * z); }, q));
     Backward sweep(level);
     sweep.seed(y, number_at(1));
     const Slot inputs[] = {p.ref().slot, q.ref().slot};

@@ -67,7 +67,8 @@ inline Tensor laid_out(const Tensor& t, Layout layout) {
   for (int64_t i = 0; i < t.size(); ++i) {
     int64_t at = offset;
     for (int k = 0; k < rank; ++k) at += index[k] * strides[k];
-    std::memcpy(base + at * item_size, static_cast<const std::byte*>(plain.data()) + i * item_size, static_cast<size_t>(item_size));
+    std::memcpy(base + at * item_size, static_cast<const std::byte*>(plain.data()) + i * item_size,
+                static_cast<size_t>(item_size));
     for (int k = rank - 1; k >= 0 && ++index[k] == t.shape()[k]; --k) index[k] = 0;
   }
   return Tensor(memory.buffer(), offset, t.shape(), strides, t.dtype());

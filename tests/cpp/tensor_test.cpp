@@ -11,8 +11,9 @@ namespace {
 
 using namespace testing;
 
-constexpr DType kNumeric[] = {DType::UInt8, DType::Int8,  DType::UInt16,  DType::Int16,    DType::UInt32,  DType::Int32,
-                              DType::UInt64, DType::Int64, DType::Float16, DType::BFloat16, DType::Float32, DType::Float64};
+constexpr DType kNumeric[] = {DType::UInt8,   DType::Int8,     DType::UInt16,  DType::Int16,
+                              DType::UInt32,  DType::Int32,    DType::UInt64,  DType::Int64,
+                              DType::Float16, DType::BFloat16, DType::Float32, DType::Float64};
 
 TEST_CASE("small whole numbers survive every dtype, in every layout") {
   for (DType t : kNumeric) {

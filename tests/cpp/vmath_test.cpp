@@ -83,10 +83,35 @@ std::vector<T> edges() {
   const double smallest = static_cast<double>(Limits::denorm_min()), normal = static_cast<double>(Limits::min());
   const double largest = static_cast<double>(Limits::max());
   std::vector<T> v;
-  const double kEdges[] = {0, smallest, normal, largest, kInf<double>,
-                           0.5, 0.70710678118654752, 0.8, 1, 1.41421356237309505, 1.5, 2, 2.5, 3, 9, 10.05, 19.06, 26.5,
-                           27.3, 87.33655, 88.72284, 103.9721, 708.3964, 709.782712893384, 745.1332191019412, 1e6,
-                           8388608.5, 4503599627370496.5, 1e22};
+  const double kEdges[] = {0,
+                           smallest,
+                           normal,
+                           largest,
+                           kInf<double>,
+                           0.5,
+                           0.70710678118654752,
+                           0.8,
+                           1,
+                           1.41421356237309505,
+                           1.5,
+                           2,
+                           2.5,
+                           3,
+                           9,
+                           10.05,
+                           19.06,
+                           26.5,
+                           27.3,
+                           87.33655,
+                           88.72284,
+                           103.9721,
+                           708.3964,
+                           709.782712893384,
+                           745.1332191019412,
+                           1e6,
+                           8388608.5,
+                           4503599627370496.5,
+                           1e22};
   for (const double edge : kEdges) {
     for (const T x : {static_cast<T>(edge), std::nextafter(static_cast<T>(edge), kInf<T>),
                       std::nextafter(static_cast<T>(edge), T(0))}) {

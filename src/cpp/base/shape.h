@@ -12,25 +12,22 @@ namespace adcore {
 
 inline constexpr int kMaxRank = 12;
 
-/// Up to kMaxRank integers. Only the first size() are ever read or copied.
+/// Up to kMaxRank integers.
 class Dims {
  public:
-  Dims() noexcept : n_(0) {}
-  Dims(std::initializer_list<int64_t> values) : n_(0) {
+  Dims() noexcept : n_(0) { clear_few(); }
+  Dims(std::initializer_list<int64_t> values) : Dims() {
     for (int64_t v : values) push_back(v);
   }
-  explicit Dims(std::span<const int64_t> values) : n_(0) {
+  explicit Dims(std::span<const int64_t> values) : Dims() {
     for (int64_t v : values) push_back(v);
   }
-  Dims(int n, int64_t value) : n_(0) {
+  Dims(int n, int64_t value) : Dims() {
     for (int i = 0; i < n; ++i) push_back(value);
   }
-  Dims(const Dims& o) noexcept : n_(o.n_) {
-    for (int i = 0; i < n_; ++i) v_[i] = o.v_[i];
-  }
+  Dims(const Dims& o) noexcept { copy(o); }
   Dims& operator=(const Dims& o) noexcept {
-    n_ = o.n_;
-    for (int i = 0; i < n_; ++i) v_[i] = o.v_[i];
+    copy(o);
     return *this;
   }
 
@@ -66,6 +63,21 @@ class Dims {
   }
 
  private:
+  // The first kFew are copied whatever n_ is: straight code, where a loop over n_ becomes a call of memmove.
+  static constexpr int kFew = 4;
+
+  void clear_few() noexcept {
+    for (int i = 0; i < kFew; ++i) v_[i] = 0;
+  }
+  void copy(const Dims& o) noexcept {
+    n_ = o.n_;
+    for (int i = 0; i < kFew; ++i) v_[i] = o.v_[i];
+    if (n_ > kFew) copy_rest(o);
+  }
+  [[gnu::noinline]] void copy_rest(const Dims& o) noexcept {
+    for (int i = kFew; i < n_; ++i) v_[i] = o.v_[i];
+  }
+
   int32_t n_;
   int64_t v_[kMaxRank];
 };
