@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <functional>
 #include <limits>
 #include <optional>
@@ -42,11 +43,10 @@ inline constexpr Layout kLayouts[] = {Layout::Plain, Layout::Transposed, Layout:
 inline Tensor laid_out(const Tensor& t, Layout layout) {
   const int rank = t.rank();
   if (layout == Layout::Plain || rank == 0 || t.size() == 0) return t;
-  Dims memory_shape = t.shape(), strides(rank, 0);
-  if (layout == Layout::Transposed) {
-    for (int i = 0; i < rank; ++i) memory_shape[i] = t.shape()[rank - 1 - i];
-  } else if (layout == Layout::Stepped) {
-    memory_shape[rank - 1] *= 3;
+  Dims memory_shape, strides(rank, 0);
+  for (int i = 0; i < rank; ++i) {
+    const bool stepped = layout == Layout::Stepped && i == rank - 1;
+    memory_shape.push_back(layout == Layout::Transposed ? t.shape()[rank - 1 - i] : t.shape()[i] * (stepped ? 3 : 1));
   }
   Tensor memory = full(memory_shape, 77.0, t.dtype());
   const Dims steps = memory.strides();

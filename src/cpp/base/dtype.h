@@ -67,6 +67,16 @@ constexpr DType storage_of(Compute c) {
   return kStorage[static_cast<int>(c)];
 }
 
+/// True where an integer type holds the value; true for every float type.
+constexpr bool holds(DType t, int64_t value) {
+  if (is_float(t) || t == DType::Bool || t == DType::Int64) return true;
+  if (t == DType::UInt64) return value >= 0;
+  const int bits = 8 * info(t).size;
+  const int64_t low = info(t).kind == DTypeKind::UInt ? 0 : -(int64_t{1} << (bits - 1));
+  const int64_t high = info(t).kind == DTypeKind::UInt ? (int64_t{1} << bits) - 1 : (int64_t{1} << (bits - 1)) - 1;
+  return low <= value && value <= high;
+}
+
 /// The common type of two tensors of types a and b. Throws a TypeError where none holds both (uint64 with a signed
 /// integer).
 DType promote(DType a, DType b);

@@ -31,7 +31,8 @@ Dims contiguous_strides(const Dims& shape) noexcept {
   int64_t step = 1;
   for (int i = shape.size() - 1; i >= 0; --i) {
     strides[i] = step;
-    step *= std::max<int64_t>(shape[i], 1);
+    // Where another size is 0 the product may not fit; those strides are never used.
+    if (__builtin_mul_overflow(step, std::max<int64_t>(shape[i], 1), &step)) step = 1;
   }
   return strides;
 }

@@ -90,9 +90,9 @@ int64_t count(const Dims& shape);
 
 /// The number of elements of a shape that was checked before.
 inline int64_t numel(const Dims& shape) noexcept {
-  int64_t n = 1;
-  for (int64_t d : shape) n *= d;
-  return n;
+  uint64_t n = 1;  // unsigned: before a size of 0 the product may leave 63 bits
+  for (int64_t d : shape) n *= static_cast<uint64_t>(d);
+  return static_cast<int64_t>(n);
 }
 
 Dims contiguous_strides(const Dims& shape) noexcept;

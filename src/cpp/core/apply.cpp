@@ -15,8 +15,8 @@ int64_t work_of(const Call& call) {
 }
 
 // Without the interpreter's lock another thread may put another value into the cell that an operand points to,
-// so the inputs are held by references of our own.
-[[gnu::noinline]] void run_long(Call& call) {
+// so kernel and tape read the inputs from references of our own.
+[[gnu::noinline]] void run_long(const Call& call) {
   std::vector<Tensor> held;
   std::vector<Operand> operands;
   held.reserve(static_cast<size_t>(call.count));
@@ -26,8 +26,11 @@ int64_t work_of(const Call& call) {
     operands.push_back({&held.back(), call.operands[i].slot, call.operands[i].weak});
   }
   Call own{call.op, operands.data(), call.count, call.out, call.attrs, call.tracked};
-  Released released;
-  call.op.kernel(own);
+  {
+    const Released released;
+    call.op.kernel(own);
+  }
+  if (call.tracked) context().tape->append(own);
 }
 
 bool any_tracked(const Operand* operands, int count) {
@@ -48,11 +51,8 @@ void apply(const Op& op, const Operand* operands, int count, Attrs attrs, Tensor
   } else {
     out->allocate_memory();
     if (op.outputs == 2 && call.tracked) out[1].allocate_memory();
-    if (work_of(call) < kLongWork) {
-      op.kernel(call);
-    } else {
-      run_long(call);
-    }
+    if (work_of(call) >= kLongWork) return run_long(call);
+    op.kernel(call);
   }
   if (call.tracked) tape->append(call);
 }

@@ -30,6 +30,8 @@ Tape* take_tape() {
   return t;
 }
 
+std::atomic<int> live_tapes{0};
+
 void give_back(Tape* t) {
   t->clear();
   idle_tapes.emplace_back(t);
@@ -110,11 +112,14 @@ void Tape::clear() {
   forget(args_);
   forget(kept_);
   forget(words_);
+  held.clear();
   next_slot_ = 1;
   open_levels = 0;
   levels_seen = 0;
   id_ = next_tape_id();
 }
+
+bool any_tape_live() noexcept { return live_tapes.load(std::memory_order_relaxed) > 0; }
 
 // ---- alias: an input of a nested level
 // -------------------------------------------------------------------------------
@@ -140,17 +145,24 @@ const Op kAlias = {.name = "alias",
 Level::Level() {
   ThreadContext& c = context();
   outermost_ = c.tape == nullptr;
-  if (outermost_) c.tape = take_tape();
+  if (outermost_) {
+    c.tape = take_tape();
+    live_tapes.fetch_add(1, std::memory_order_relaxed);
+  }
   tape_ = c.tape;
   begin_ = tape_->statement_count();
   first_slot_ = tape_->slot_count();
+  first_held_ = tape_->held.size();
   ++tape_->open_levels;
   ++tape_->levels_seen;
 }
 
 Level::~Level() {
   close();
-  if (outermost_) give_back(tape_);
+  if (outermost_) {
+    give_back(tape_);
+    live_tapes.fetch_sub(1, std::memory_order_relaxed);
+  }
 }
 
 Slot Level::alias(const Tensor& value, Slot outer) {
@@ -164,15 +176,13 @@ Slot Level::alias(const Tensor& value, Slot outer) {
 Tensor Level::input(const Tensor& value) {
   Tensor fresh = value;
   fresh.set_ref({tape_->id(), alias(value, tape_->slot_of(value))});
-  begin_ = tape_->statement_count();
   return fresh;
 }
 
 Slot Level::parameter(uint32_t number, const Tensor& value) {
   const Slot outer = tape_->parameter_slot(number);
   const Slot inner = alias(value, outer);
-  begin_ = tape_->statement_count();
-  held_.push_back({number, outer, inner});
+  tape_->held.push_back({number, outer, inner});
   tape_->set_parameter_slot(number, inner);
   return inner;
 }
@@ -181,9 +191,11 @@ void Level::close() {
   if (!open_) return;
   open_ = false;
   end_ = tape_->statement_count();
-  for (auto h = held_.rbegin(); h != held_.rend(); ++h) {
+  auto& held = tape_->held;
+  for (; held.size() > first_held_; held.pop_back()) {
+    const Tape::Held& h = held.back();
     // An assignment inside the level stays: its value is one of the outer levels' too.
-    if (tape_->parameter_slot(h->number) == h->inner) tape_->set_parameter_slot(h->number, h->outer);
+    if (tape_->parameter_slot(h.number) == h.inner) tape_->set_parameter_slot(h.number, h.outer);
   }
   --tape_->open_levels;
   // Parked: what the sweep of the outermost level runs records nothing, and a level that it opens gets a tape of its

@@ -72,6 +72,13 @@ class Tape {
   /// Forgets everything and takes a new id: what refers to the old one reads as constant. Keeps a modest capacity.
   void clear();
 
+  /// What a level does to parameter slots, to be undone when it closes; innermost level last.
+  struct Held {
+    uint32_t number;
+    Slot outer, inner;
+  };
+  std::vector<Held> held;
+
   uint32_t open_levels = 0;
   uint32_t levels_seen = 0;  // since clear()
 
@@ -160,16 +167,12 @@ class Level {
 
   Tape& tape() noexcept { return *tape_; }
   bool outermost() const noexcept { return outermost_; }
-  // The level's statements are [begin, end); the aliases that made its inputs belong to the outer levels.
+  // The level's statements are [begin, end). The aliases that made its inputs are among them but belong to the outer levels.
   uint32_t begin() const noexcept { return begin_; }
   uint32_t end() const noexcept { return end_; }
   Slot first_slot() const noexcept { return first_slot_; }  // slots below are inactive in this level
 
  private:
-  struct Held {
-    uint32_t number;
-    Slot outer, inner;
-  };
   Slot alias(const Tensor& value, Slot outer);
 
   Tape* tape_;
@@ -177,7 +180,10 @@ class Level {
   bool open_ = true;
   uint32_t begin_, end_ = 0;
   Slot first_slot_;
-  std::vector<Held> held_;
+  size_t first_held_;
 };
+
+/// True while any thread has a live tape: a parameter's number may not go to another one then.
+bool any_tape_live() noexcept;
 
 }  // namespace adcore

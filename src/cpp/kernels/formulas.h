@@ -163,13 +163,14 @@ inline constexpr auto kFormulas = [] {
       elementwise(
           "reciprocal(input)", "1 / input.", {"reciprocal(Tensor([2.0, -4.0]))", "[ 0.5  -0.25]"}, Types::Float,
           kPositive, [](auto a) { return 1.0 / a; }, d<Y>([](auto y) { return -y * y; })),
-      // x**0 is 1 everywhere, so its derivative is 0 also at 0; likewise 0**b for b >= 0 with respect to b.
+      // x**0 is 1 everywhere, so its derivative is 0 also at 0; likewise 0**b for b >= 0 with respect to b. The inner selects
+      // keep infinite factors out of the higher derivatives.
       elementwise(
           "pow(input, exponent)", "Power, element by element. Integer to negative integer powers round toward zero.",
           {"pow(Tensor([2.0, 3.0]), 3)", "[ 8. 27.]"}, Types::Number, kPositive,
           [](auto a, auto b) { return pow(a, b); },
-          d<A | B>([](auto a, auto b) { return select(b == 0.0, 0.0, b * pow(a, b - 1.0)); }),
-          d<A | B | Y>([](auto a, auto b, auto y) { return select((a == 0.0) & (b >= 0.0), 0.0, y * log(a)); })),
+          d<A | B>([](auto a, auto b) { return select(b == 0.0, 0.0, b * pow(a, select(b == 0.0, 1.0, b - 1.0))); }),
+          d<A | B | Y>([](auto a, auto b, auto y) { return y * log(select((a == 0.0) & (b >= 0.0), 1.0, a)); })),
       elementwise(
           "maximum(input, other)", "The larger of two elements; NaN if either is.",
           {"maximum(Tensor([1.0, 5.0]), 3)", "[3. 5.]"}, Types::Number, kReal, [](auto a, auto b) { return max(a, b); },
@@ -291,6 +292,12 @@ inline constexpr auto kFormulas = [] {
           [](auto a) { return a * sigmoid(a); }, d<A>([](auto a) {
             auto s = sigmoid(a);
             return s * (1.0 + a * (1.0 - s));
+          })),
+      elementwise(
+          "softsign(input)", "input / (1 + |input|).", {"softsign(Tensor([-1.0, 1.0]))", "[-0.5  0.5]"}, Types::Float,
+          kReal, [](auto a) { return a / (1.0 + abs(a)); }, d<A>([](auto a) {
+            auto s = 1.0 + abs(a);
+            return 1.0 / (s * s);
           })),
       elementwise(
           "softplus(input, beta=1, threshold=20)",

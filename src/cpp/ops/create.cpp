@@ -91,7 +91,11 @@ DType dtype_or(Args& a, int i, DType fallback) { return a.given(i) ? a.dtype(i) 
 
 Tensor filled(Args& a, int value, const Dims& shape, DType dtype) {
   if (a.is_bool(value)) return full(shape, int64_t{a.flag(value)}, dtype);
-  return a.is_integer(value) ? full(shape, a.integer(value), dtype) : full(shape, a.real(value), dtype);
+  if (!a.is_integer(value)) return full(shape, a.real(value), dtype);
+  if (!holds(dtype, a.integer(value))) {
+    fail(ErrorKind::Overflow, "full: ", a.integer(value), " does not fit ", name_of(dtype), ".");
+  }
+  return full(shape, a.integer(value), dtype);
 }
 DType value_dtype(Args& a, int value) {
   if (a.is_tensor(value)) return a.tensor(value).dtype();

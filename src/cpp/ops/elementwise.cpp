@@ -379,14 +379,20 @@ Sym select(const SymMask& mask, const L& a, const R& b) {
   return {map("where", mask.t, branch(a, mask.dtype), branch(b, mask.dtype))};
 }
 
-Sym sign(const Sym& a) { return {map("sign", a.t)}; }
-Sym exp(const Sym& a) { return {map("exp", a.t)}; }
-Sym expm1(const Sym& a) { return {map("expm1", a.t)}; }
-Sym log(const Sym& a) { return {map("log", a.t)}; }
-Sym sin(const Sym& a) { return {map("sin", a.t)}; }
-Sym cos(const Sym& a) { return {map("cos", a.t)}; }
-Sym sigmoid(const Sym& a) { return {map("sigmoid", a.t)}; }
-Sym erfc(const Sym& a) { return {map("erfc", a.t)}; }
+inline Sym abs(const Sym& a) { return {map("abs", a.t)}; }
+inline Sym sqrt(const Sym& a) { return {map("sqrt", a.t)}; }
+inline Sym log1p(const Sym& a) { return {map("log1p", a.t)}; }
+inline Sym tan(const Sym& a) { return {map("tan", a.t)}; }
+inline Sym tanh(const Sym& a) { return {map("tanh", a.t)}; }
+inline Sym erf(const Sym& a) { return {map("erf", a.t)}; }
+inline Sym sign(const Sym& a) { return {map("sign", a.t)}; }
+inline Sym exp(const Sym& a) { return {map("exp", a.t)}; }
+inline Sym expm1(const Sym& a) { return {map("expm1", a.t)}; }
+inline Sym log(const Sym& a) { return {map("log", a.t)}; }
+inline Sym sin(const Sym& a) { return {map("sin", a.t)}; }
+inline Sym cos(const Sym& a) { return {map("cos", a.t)}; }
+inline Sym sigmoid(const Sym& a) { return {map("sigmoid", a.t)}; }
+inline Sym erfc(const Sym& a) { return {map("erfc", a.t)}; }
 
 // ---- the reverse rule
 // -------------------------------------------------------------------------------------------------------

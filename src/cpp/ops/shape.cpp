@@ -153,7 +153,7 @@ void concat_infer(Call& call) {
       fail(ErrorKind::Value, "concat: shapes may differ only along axis ", axis, ", got ",
            to_string(call.in(0).shape()), " and ", to_string(other), ".");
     }
-    shape[axis] += other[axis];
+    if (__builtin_add_overflow(shape[axis], other[axis], &shape[axis])) throw std::bad_alloc();
     dtype = promote(dtype, call.in(i).dtype());
   }
   call.out->set_shape(shape, dtype);
@@ -303,7 +303,8 @@ Tensor concat(std::span<const Tensor> tensors, int64_t axis) {
   int64_t start = 0;
   for (const Tensor& t : tensors) {
     words.push_back(start);
-    start += t.rank() == rank ? t.shape()[static_cast<int>(words[0])] : 0;
+    const int64_t size = t.rank() == rank ? t.shape()[static_cast<int>(words[0])] : 0;
+    if (__builtin_add_overflow(start, size, &start)) throw std::bad_alloc();
   }
   if (tensors.size() > 60'000)
     fail(ErrorKind::Value, "concat: joins at most 60000 tensors at once, got ", tensors.size(), ".");

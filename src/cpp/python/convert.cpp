@@ -67,28 +67,37 @@ class BufferView {
        ") has no dtype here; convert it to a bool, integer or float array of at most 64 bits.");
 }
 
-Tensor from_buffer(PyObject* o, const DType* wanted) {
+/// Shape and strides of a view, in elements; false where the elements are not aligned.
+bool layout_of(const Py_buffer& v, Dims& shape, Dims& strides) {
+  if (v.itemsize <= 0) fail(ErrorKind::Type, "Tensor: an array of elements without size.");
+  if (v.ndim > kMaxRank) {
+    fail(ErrorKind::Value, "Tensor: an array of ", v.ndim, " dimensions; at most ", kMaxRank, " are possible.");
+  }
+  bool aligned = reinterpret_cast<uintptr_t>(v.buf) % static_cast<size_t>(v.itemsize) == 0;
+  for (int i = 0; i < v.ndim; ++i) shape.push_back(v.shape ? v.shape[i] : v.len / v.itemsize);
+  strides = contiguous_strides(shape);
+  for (int i = 0; v.strides && i < v.ndim; ++i) {
+    aligned &= v.strides[i] % v.itemsize == 0;
+    strides[i] = v.strides[i] / v.itemsize;
+  }
+  return aligned;
+}
+
+Tensor from_buffer(PyObject* o, const DType* wanted, bool converted = false) {
   const BufferView b(o, PyBUF_FORMAT | PyBUF_STRIDES);
   const Py_buffer& v = b.view;
   DType dtype;
   if (!dtype_of_format(v.format, v.itemsize, dtype)) {
     const char order = v.format ? v.format[0] : 0;
-    if (order != '>' && order != '!') fail_array(o, v.format);
+    if (converted || (order != '>' && order != '!')) fail_array(o, v.format);
     // Another byte order: NumPy converts it.
     const Owned type(checked(PyObject_GetAttrString(o, "dtype")));
     const Owned native(checked(PyObject_CallMethod(type.get(), "newbyteorder", "s", "=")));
     const Owned array(checked(PyObject_CallMethod(o, "astype", "O", native.get())));
-    return from_buffer(array.get(), wanted);
+    return from_buffer(array.get(), wanted, true);
   }
-  if (v.ndim > kMaxRank)
-    fail(ErrorKind::Value, "Tensor: an array of ", v.ndim, " dimensions; at most ", kMaxRank, " are possible.");
   Dims shape, strides;
-  bool aligned = reinterpret_cast<uintptr_t>(v.buf) % static_cast<size_t>(v.itemsize) == 0;
-  for (int i = 0; i < v.ndim; ++i) {
-    shape.push_back(v.shape[i]);
-    strides.push_back(v.strides[i] / v.itemsize);
-    aligned &= v.strides[i] % v.itemsize == 0;
-  }
+  const bool aligned = layout_of(v, shape, strides);
   Tensor out(shape, wanted ? *wanted : dtype);
   if (out.size() == 0) return out;
   const void* src = v.buf;
@@ -109,14 +118,14 @@ bool is_sequence(PyObject* o) { return PyList_Check(o) || PyTuple_Check(o); }
 /// The leaves of nested sequences and their common shape. `plain` is false where a leaf is not a Python number.
 struct Leaves {
   Dims shape;
-  std::vector<PyObject*> items;
+  std::vector<Owned> items;  // converting one may run Python code that drops the others
   bool plain = true;
 
   void collect(PyObject* o, int depth) {
     if (!is_sequence(o)) {
       if (depth != shape.size()) fail_ragged();
       plain &= PyFloat_CheckExact(o) || PyLong_CheckExact(o) || PyBool_Check(o);
-      items.push_back(o);
+      items.push_back(Owned::copy(o));
       return;
     }
     const Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
@@ -135,15 +144,15 @@ struct Leaves {
 
 Tensor from_numbers(const Leaves& leaves, const DType* wanted) {
   bool has_float = false, all_bool = !leaves.items.empty();
-  for (PyObject* o : leaves.items) {
-    has_float |= PyFloat_Check(o);
-    all_bool &= PyBool_Check(o);
+  for (const Owned& o : leaves.items) {
+    has_float |= PyFloat_Check(o.get());
+    all_bool &= PyBool_Check(o.get());
   }
   if (leaves.items.empty() || has_float || (wanted && is_float(*wanted))) {
     Tensor t(leaves.shape, DType::Float64);
     auto* p = t.mutable_data_as<double>();
-    for (PyObject* o : leaves.items) {
-      *p = PyFloat_AsDouble(o);
+    for (const Owned& o : leaves.items) {
+      *p = PyFloat_AsDouble(o.get());
       if (*p++ == -1.0 && PyErr_Occurred()) throw PythonError{};
     }
     return as_contiguous(t, wanted ? *wanted : DType::Float32);
@@ -151,9 +160,16 @@ Tensor from_numbers(const Leaves& leaves, const DType* wanted) {
   const bool as_unsigned = wanted && *wanted == DType::UInt64;
   Tensor t(leaves.shape, as_unsigned ? DType::UInt64 : DType::Int64);
   auto* p = t.mutable_data_as<int64_t>();
-  for (PyObject* o : leaves.items) {
-    const int64_t v = as_unsigned ? static_cast<int64_t>(PyLong_AsUnsignedLongLongMask(o)) : PyLong_AsLongLong(o);
-    if (v == -1 && PyErr_Occurred()) throw PythonError{};
+  for (const Owned& o : leaves.items) {
+    int64_t v = PyLong_AsLongLong(o.get());
+    if (v == -1 && PyErr_Occurred()) {
+      if (!as_unsigned) throw PythonError{};
+      PyErr_Clear();
+      v = static_cast<int64_t>(PyLong_AsUnsignedLongLong(o.get()));
+      if (PyErr_Occurred()) throw PythonError{};
+    } else if (wanted && !holds(*wanted, v)) {
+      fail(ErrorKind::Overflow, "Tensor: ", v, " does not fit ", name_of(*wanted), ".");
+    }
     *p++ = v;
   }
   return as_contiguous(t, wanted ? *wanted : all_bool ? DType::Bool : DType::Int64);
@@ -162,8 +178,8 @@ Tensor from_numbers(const Leaves& leaves, const DType* wanted) {
 /// Leaves that are tensors, arrays or NumPy scalars: each becomes a tensor, then they are stacked.
 Tensor from_tensors(const Leaves& leaves, const DType* wanted) {
   std::vector<Tensor> parts;
-  for (PyObject* o : leaves.items) {
-    parts.push_back(expand_dims(tensor_from(o, wanted).detached(), 0));
+  for (const Owned& o : leaves.items) {
+    parts.push_back(expand_dims(tensor_from(o.get(), wanted).detached(), 0));
     if (!(parts.back().shape() == parts[0].shape())) Leaves::fail_ragged();
   }
   const Tensor joined = concat(parts, 0);
@@ -178,12 +194,18 @@ bool has_array_interface(PyObject* o) { return PyObject_CheckBuffer(o) || PyObje
 
 Tensor tensor_from(PyObject* data, const DType* dtype) {
   if (is_tensor(data)) {
+    // Memory that somebody else may write is copied: a Tensor owns its data.
     const Tensor t = value_of(data).detached();
+    if (t.buffer().get()->size_class == kForeign) {
+      Tensor own(t.shape(), dtype ? *dtype : t.dtype());
+      copy_to(t, own.mutable_data(), own.dtype());
+      return own;
+    }
     return dtype ? as_contiguous(t, *dtype) : t;
   }
   if (PyFloat_CheckExact(data) || PyLong_CheckExact(data) || PyBool_Check(data)) {
     Leaves leaf;
-    leaf.items.push_back(data);
+    leaf.items.push_back(Owned::copy(data));
     return from_numbers(leaf, dtype);
   }
   if (is_sequence(data)) {
@@ -214,15 +236,16 @@ Tensor share_array(PyObject* array) {
   DType dtype;
   const bool known = dtype_of_format(view->format, view->itemsize, dtype);
   Dims shape, strides;
-  bool aligned =
-      reinterpret_cast<uintptr_t>(view->buf) % static_cast<size_t>(view->itemsize) == 0 && view->ndim <= kMaxRank;
-  int64_t low = 0, high = 0;  // the span of elements around the first
-  for (int i = 0; known && aligned && i < view->ndim; ++i) {
-    shape.push_back(view->shape[i]);
-    strides.push_back(view->strides[i] / view->itemsize);
-    aligned = view->strides[i] % view->itemsize == 0;
-    (strides[i] < 0 ? low : high) += strides[i] * std::max<int64_t>(0, shape[i] - 1);
+  bool aligned = false;
+  try {
+    aligned = layout_of(*view, shape, strides);
+  } catch (...) {
+    PyBuffer_Release(view);
+    throw;
   }
+  int64_t low = 0, high = 0;  // the span of elements around the first
+  for (int i = 0; i < shape.size(); ++i)
+    (strides[i] < 0 ? low : high) += strides[i] * std::max<int64_t>(0, shape[i] - 1);
   if (!known || !aligned) {
     const std::string format = view->format ? view->format : "?";
     PyBuffer_Release(view);
@@ -234,7 +257,7 @@ Tensor share_array(PyObject* array) {
   const auto bytes = static_cast<size_t>((high - low + 1) * view->itemsize);
   BufferRef buffer(adopt(first, bytes, view, [](void* owner) {
     // The last reference may go in a thread without the interpreter's lock.
-    const PyGILState_STATE state = PyGILState_Ensure();
+    const PyGILState_STATE state = calling_python([] { return PyGILState_Ensure(); });
     PyBuffer_Release(static_cast<Py_buffer*>(owner));
     PyGILState_Release(state);
     delete static_cast<Py_buffer*>(owner);
@@ -284,13 +307,40 @@ bool is_truth(PyObject* o) {
 
 }  // namespace
 
-Tensor number_beside(PyObject* o, const Tensor& like) {
+Fit fit_of(const Op& op) noexcept {
+  const std::string_view name = op.name;
+  if (name == "add" || name == "sub" || name == "mul") return Fit::Wrap;
+  constexpr std::string_view kComparisons[] = {"equal", "not_equal", "greater", "greater_equal", "less", "less_equal"};
+  for (std::string_view c : kComparisons)
+    if (name == c) return Fit::Widen;
+  return Fit::Exact;
+}
+
+Tensor number_beside(PyObject* o, const Tensor& like, Fit fit) {
   const bool half = is_float(like.dtype()) && size_of(like.dtype()) == 2;
   const DType t = half ? DType::Float32 : like.dtype();
   if (is_truth(o)) return scalar(static_cast<int64_t>(PyObject_IsTrue(o)), t);
   if (!is_integral(o)) return scalar(real_of(o), is_float(t) ? t : DType::Float32);
   if (is_float(t)) return scalar(real_of(o), t);
-  return scalar(integer_of(o), t == DType::Bool ? DType::Int64 : t);
+  if (t == DType::Bool) return scalar(integer_of(o), DType::Int64);
+  const Owned index(checked(PyNumber_Index(o)));
+  int overflow = 0;
+  int64_t v = PyLong_AsLongLongAndOverflow(index.get(), &overflow);
+  bool fits = !overflow && holds(t, v);
+  if (overflow > 0 && t == DType::UInt64) {
+    v = static_cast<int64_t>(PyLong_AsUnsignedLongLong(index.get()));
+    fits = !PyErr_Occurred();
+    PyErr_Clear();
+  }
+  if (!fits && !overflow && fit == Fit::Widen && t != DType::UInt64) return scalar(v, DType::Int64);
+  if (!fits && (overflow || fit != Fit::Wrap)) {
+    const Owned shown(PyObject_Repr(index.get()));
+    const char* digits = shown ? PyUnicode_AsUTF8(shown.get()) : nullptr;
+    if (!digits) PyErr_Clear();
+    fail(ErrorKind::Overflow, "the number ", digits ? digits : "(too long to show)", " does not fit the tensor's ",
+         name_of(t), ".");
+  }
+  return scalar(v, t);
 }
 
 Tensor number_alone(PyObject* o) {

@@ -1,4 +1,5 @@
 #include <pybind11/pybind11.h>
+#include <unistd.h>
 
 #include "python/object.h"
 
@@ -33,6 +34,10 @@ void set_python_error() noexcept {
   } catch (const std::exception& e) {
     PyErr_SetString(PyExc_RuntimeError, e.what());
   }
+}
+
+void wait_for_exit() noexcept {
+  for (;;) ::pause();
 }
 
 PyObject* python_function(const char* module, const char* name) {

@@ -161,8 +161,7 @@ class PyArgs final : public Args {
   const Tensor& tensor(int i) override {
     PyObject* o = bound_.values[i];
     if (o && python::is_tensor(o)) {
-      if (Py_TYPE(o) == tensor_type) return value_of(o);
-      return make(i, tracked_value(o));
+      return made_ >> i & 1 ? *slot(i) : make(i, tracked_value(o));  // a copy: another thread may change the cell
     }
     if (o && parameter(i).kind == "Number" && is_number(o)) return make(i, number_alone(o));
     fail_kind(i, "a Tensor");
@@ -275,27 +274,22 @@ PyObject* call_elementwise(const FunctionObject* f, PyObject* const* values) {
     PyObject* o = values[i];
     if (o && is_tensor(o) && !(selects && i == 0)) like = &value_of(o);
   }
+  // Conversions first: they may run Python code, which may change the tensors.
   for (int i = 0; i < f->arity; ++i) {
     PyObject* o = values[i];
-    if (o && is_tensor(o)) {
-      operands[i] = operand_of(o, tape);
-      continue;
+    if (o && is_tensor(o)) continue;
+    const Parameter& p = f->signature->parameters[static_cast<size_t>(i)];
+    Owned value = Owned::copy(o);
+    if (!o) value = Owned(checked(PyFloat_FromDouble(std::stod(p.default_text))));
+    if (!is_number(value.get())) {
+      fail(ErrorKind::Type, op.name, ": ", p.name, " must be a Tensor or a number, got ", Py_TYPE(o)->tp_name, ".");
     }
-    if (!o) {
-      const Owned value(PyFloat_FromDouble(std::stod(f->signature->parameters[static_cast<size_t>(i)].default_text)));
-      converted[i] = number_beside(checked(value.get()), *operands[0].value);
-      operands[i] = number_operand(converted[i], *operands[0].value);
-      continue;
-    } else if (is_number(o)) {
-      converted[i] = like ? number_beside(o, *like) : number_alone(o);
-      operands[i] = like ? number_operand(converted[i], *like) : Operand{&converted[i], 0};
-      if (!like) like = &converted[i];
-      continue;
-    } else {
-      fail(ErrorKind::Type, op.name, ": ", f->signature->parameters[static_cast<size_t>(i)].name,
-           " must be a Tensor or a number, got ", Py_TYPE(o)->tp_name, ".");
-    }
+    converted[i] = like ? number_beside(value.get(), *like, fit_of(op)) : number_alone(value.get());
+    operands[i] = like ? number_operand(converted[i], *like) : Operand{&converted[i], 0};
+    if (!like) like = &converted[i];
   }
+  for (int i = 0; i < f->arity; ++i)
+    if (values[i] && is_tensor(values[i])) operands[i] = operand_of(values[i], tape);
   return apply_elementwise(op, operands, f->arity);
 }
 
@@ -445,15 +439,15 @@ PyObject* power_of(PyObject* base, PyObject* exponent) {
   }
   Operand operands[2];
   Tensor converted;
-  if (is_tensor(base)) operands[0] = operand_of(base, tape);
-  if (is_tensor(exponent)) operands[1] = operand_of(exponent, tape);
   if (!is_tensor(base) || !is_tensor(exponent)) {
     PyObject* other = is_tensor(base) ? exponent : base;
     if (!is_number(other)) Py_RETURN_NOTIMPLEMENTED;
-    const int tensor_at = is_tensor(base) ? 0 : 1;
-    converted = number_beside(other, *operands[tensor_at].value);
-    operands[1 - tensor_at] = number_operand(converted, *operands[tensor_at].value);
+    const Tensor& like = value_of(is_tensor(base) ? base : exponent);
+    converted = number_beside(other, like);
+    operands[is_tensor(base) ? 1 : 0] = number_operand(converted, like);
   }
+  if (is_tensor(base)) operands[0] = operand_of(base, tape);
+  if (is_tensor(exponent)) operands[1] = operand_of(exponent, tape);
   return apply_elementwise(elementwise_op(kPow), operands, 2);
 }
 

@@ -59,70 +59,88 @@ Tensor index_tensor(PyObject* o) {
   return t.size() == 0 && is_float(t.dtype()) ? cast(t, DType::Int64) : t;  // an empty list names no element
 }
 
+/// One item of a key, converted. All Python code that a key runs has run when its items exist.
+struct Item {
+  enum class Kind : uint8_t { NewAxis, Nothing, Ellipsis, Int, Slice, Index } kind;
+  int64_t i = 0;
+  Py_ssize_t start = 0, stop = 0, step = 1;
+  Tensor index{};
+
+  /// How many axes of the tensor it uses.
+  int axes() const {
+    if (kind == Kind::Index) return index.dtype() == DType::Bool ? index.rank() : 1;
+    return kind == Kind::Int || kind == Kind::Slice;
+  }
+};
+
+Item item_of(PyObject* o) {
+  if (o == Py_None || o == Py_True) return {Item::Kind::NewAxis};
+  if (o == Py_False) return {Item::Kind::Nothing};
+  if (o == Py_Ellipsis) return {Item::Kind::Ellipsis};
+  if (is_plain_int(o)) return {Item::Kind::Int, integer(o)};
+  if (PySlice_Check(o)) {
+    Item item{Item::Kind::Slice};
+    if (PySlice_Unpack(o, &item.start, &item.stop, &item.step) < 0) throw PythonError{};
+    return item;
+  }
+  Item item{Item::Kind::Index};
+  item.index = index_tensor(o);
+  return item;
+}
+
+std::vector<Item> items_of(PyObject* key) {
+  std::vector<Item> items;
+  if (!PyTuple_Check(key)) {
+    items.push_back(item_of(key));
+    return items;
+  }
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(key); ++i) items.push_back(item_of(PyTuple_GET_ITEM(key, i)));
+  return items;
+}
+
 class Parser {
  public:
-  Parser(const Tensor& t, PyObject* key) : t_(t) {
-    key_.slice = whole(t.shape());
-    const Owned items = PyTuple_Check(key) ? Owned::copy(key) : Owned(checked(PyTuple_Pack(1, key)));
-    const Py_ssize_t n = PyTuple_GET_SIZE(items.get());
+  Parser(const Dims& shape, const std::vector<Item>& items) : shape_(shape) {
+    key_.slice = whole(shape);
     int used = 0, ellipses = 0;
-    for (Py_ssize_t i = 0; i < n; ++i) {
-      PyObject* o = PyTuple_GET_ITEM(items.get(), i);
-      if (o == Py_Ellipsis) {
-        ++ellipses;
-      } else {
-        used += axes_of(o);
-        has_tensor_ |= o != Py_None && o != Py_True && !is_plain_int(o) && !PySlice_Check(o);
-      }
+    for (const Item& item : items) {
+      used += item.axes();
+      ellipses += item.kind == Item::Kind::Ellipsis;
+      has_tensor_ |= item.kind == Item::Kind::Index || item.kind == Item::Kind::Nothing;
     }
     if (ellipses > 1) fail(ErrorKind::Index, "index: '...' may stand only once.");
-    if (used > t.rank()) {
-      fail(ErrorKind::Index, "index: ", used, " indices for a tensor of ", t.rank(), " dimensions, shape ",
-           to_string(t.shape()), ".");
+    if (used > shape.size()) {
+      fail(ErrorKind::Index, "index: ", used, " indices for a tensor of ", shape.size(), " dimensions, shape ",
+           to_string(shape), ".");
     }
-    for (Py_ssize_t i = 0; i < n; ++i) {
-      PyObject* o = PyTuple_GET_ITEM(items.get(), i);
-      if (o == Py_Ellipsis) {
-        for (int rest = t.rank() - used; rest > 0; --rest) keep_axis();
-      } else {
-        parse(o);
-      }
-    }
-    while (axis_ < t.rank()) keep_axis();
+    for (const Item& item : items) parse(item, shape.size() - used);
+    while (axis_ < shape.size()) keep_axis();
     finish();
   }
 
   Key take() { return std::move(key_); }
 
  private:
-  /// How many axes of the tensor an item uses.
-  int axes_of(PyObject* o) {
-    if (o == Py_None || PyBool_Check(o)) return 0;
-    if (is_plain_int(o) || PySlice_Check(o)) return 1;
-    const Tensor index = index_tensor(o);
-    return index.dtype() == DType::Bool ? index.rank() : 1;
-  }
+  void keep_axis() { key_.shape.push_back(shape_[axis_++]); }
 
-  void keep_axis() { key_.shape.push_back(t_.shape()[axis_++]); }
-
-  void parse(PyObject* o) {
-    if (o == Py_None || o == Py_True) {
-      key_.shape.push_back(1);
-    } else if (o == Py_False) {
-      // A false mask without axes: a new axis of size 0.
-      key_.shape.push_back(1);
-      add_index(key_.shape.size() - 1, Tensor(Dims{0}, DType::Int64));
-    } else if (is_plain_int(o)) {
-      parse_int(integer(o));
-    } else if (PySlice_Check(o)) {
-      parse_slice(o);
-    } else {
-      parse_tensor(index_tensor(o));
+  void parse(const Item& item, int unused_axes) {
+    switch (item.kind) {
+      case Item::Kind::NewAxis: key_.shape.push_back(1); break;
+      case Item::Kind::Nothing:  // a false mask without axes: a new axis of size 0
+        key_.shape.push_back(1);
+        add_index(key_.shape.size() - 1, Tensor(Dims{0}, DType::Int64));
+        break;
+      case Item::Kind::Ellipsis:
+        for (; unused_axes > 0; --unused_axes) keep_axis();
+        break;
+      case Item::Kind::Int: parse_int(item.i); break;
+      case Item::Kind::Slice: parse_slice(item); break;
+      case Item::Kind::Index: parse_tensor(item.index); break;
     }
   }
 
   void parse_int(int64_t i) {
-    const int64_t size = t_.shape()[axis_];
+    const int64_t size = shape_[axis_];
     if (i < -size || i >= size) {
       fail(ErrorKind::Index, "index ", i, " is out of range for axis ", axis_, " of size ", size, ".");
     }
@@ -135,12 +153,11 @@ class Parser {
     key_.slice.count.v[axis_++] = 1;
   }
 
-  void parse_slice(PyObject* o) {
-    Py_ssize_t start, stop, step;
-    if (PySlice_Unpack(o, &start, &stop, &step) < 0) throw PythonError{};
-    const Py_ssize_t n = PySlice_AdjustIndices(t_.shape()[axis_], &start, &stop, step);
+  void parse_slice(const Item& item) {
+    Py_ssize_t start = item.start, stop = item.stop;
+    const Py_ssize_t n = PySlice_AdjustIndices(shape_[axis_], &start, &stop, item.step);
     key_.slice.start.v[axis_] = n ? start : 0;
-    key_.slice.step.v[axis_] = n ? step : 1;
+    key_.slice.step.v[axis_] = n > 1 ? item.step : 1;
     key_.slice.count.v[axis_] = n;
     key_.shape.push_back(n);
     ++axis_;
@@ -150,7 +167,7 @@ class Parser {
     if (index.dtype() == DType::Bool) {
       parse_mask(index);
     } else if (is_integer(index.dtype())) {
-      const int64_t size = t_.shape()[axis_];
+      const int64_t size = shape_[axis_];
       const Tensor given = as_contiguous(index, DType::Int64);
       Tensor wrapped(given.shape(), DType::Int64);
       for (int64_t i = 0; i < given.size(); ++i) {
@@ -169,9 +186,9 @@ class Parser {
 
   void parse_mask(const Tensor& mask) {
     for (int i = 0; i < mask.rank(); ++i) {
-      if (mask.shape()[i] != t_.shape()[axis_ + i]) {
+      if (mask.shape()[i] != shape_[axis_ + i]) {
         fail(ErrorKind::Index, "index: a mask of shape ", to_string(mask.shape()), " does not fit the tensor of shape ",
-             to_string(t_.shape()), " at axis ", axis_ + i, ".");
+             to_string(shape_), " at axis ", axis_ + i, ".");
       }
     }
     const Tensor where = nonzero(mask);
@@ -201,7 +218,7 @@ class Parser {
     for (Key::Index& i : key_.indices) i.index = as_contiguous(broadcast_to(i.index, common));
   }
 
-  const Tensor& t_;
+  const Dims shape_;
   Key key_;
   int axis_ = 0;  // of the tensor
   bool has_tensor_ = false;
@@ -344,7 +361,9 @@ PyObject* get_item(PyObject* self, PyObject* key) {
       shape.erase(0);
       return wrap(reshape(slice(t, s), shape));
     }
-    return wrap(read(t, Parser(t, key).take()));
+    const std::vector<Item> items = items_of(key);
+    const Tensor now = tracked_value(self);  // the key may have run Python code
+    return wrap(read(now, Parser(now.shape(), items).take()));
   });
 }
 
@@ -354,12 +373,19 @@ int set_item(PyObject* self, PyObject* key, PyObject* value) {
     return -1;
   }
   return guarded_int([&] {
-    const Key key_parts = Parser(value_of(self), key).take();
+    // All that may run Python code or let other threads run comes first; from the parsing on, the cell must not change.
+    const std::vector<Item> items = items_of(key);
     const Tensor given = is_tensor(value)   ? tracked_value(value)
                          : is_number(value) ? number_beside(value, value_of(self))
                                             : tensor_from(value, nullptr);
-    const Tensor v = cast(given, value_of(self).dtype());
-    if (!overwrite(self, key_parts, v)) assign(self, write(tracked_value(self), key_parts, v));
+    const Dims shape = value_of(self).shape();
+    const DType dtype = value_of(self).dtype();
+    const Tensor v = cast(given, dtype);
+    const Key parsed = Parser(shape, items).take();
+    if (!(value_of(self).shape() == shape) || value_of(self).dtype() != dtype) {
+      fail(ErrorKind::Runtime, "setitem: the tensor was given another shape or dtype meanwhile.");
+    }
+    if (!overwrite(self, parsed, v)) assign(self, write(tracked_value(self), parsed, v));
     return 0;
   });
 }

@@ -59,7 +59,12 @@ const char* compiler() {
 
 void connect_interpreter() {
   interpreter.release = []() -> void* { return PyGILState_Check() ? PyEval_SaveThread() : nullptr; };
-  interpreter.acquire = [](void* state) { PyEval_RestoreThread(static_cast<PyThreadState*>(state)); };
+  interpreter.acquire = [](void* state) {
+    calling_python([state] {
+      PyEval_RestoreThread(static_cast<PyThreadState*>(state));
+      return 0;
+    });
+  };
   interpreter.check_interrupt = [] {
     if (PyErr_CheckSignals() < 0) throw PythonError{};
   };

@@ -6,6 +6,7 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <cxxabi.h>
 #include <structmember.h>
 
 #include "base/function_ref.h"
@@ -138,9 +139,16 @@ Tensor tensor_from(PyObject* data, const DType* dtype);
 Tensor share_array(PyObject* array);
 /// True for Python and NumPy numbers (bool included).
 bool is_number(PyObject* o) noexcept;
+/// What becomes of an integer that the tensor's integer type does not hold.
+enum class Fit : uint8_t {
+  Exact,  // OverflowError
+  Wrap,   // sums and products wrap, as MindSpore's do
+  Widen,  // comparisons are exact
+};
+Fit fit_of(const Op& op) noexcept;
 /// A number as scalar beside `like`: it never widens a tensor. Beside half precision it is a float32, to be used as a
 /// weak operand.
-Tensor number_beside(PyObject* number, const Tensor& like);
+Tensor number_beside(PyObject* number, const Tensor& like, Fit fit = Fit::Exact);
 /// A number that number_beside() made for `like`.
 inline Operand number_operand(const Tensor& number, const Tensor& like) noexcept {
   return {&number, 0, is_float(like.dtype()) && size_of(like.dtype()) == 2};
@@ -152,6 +160,24 @@ DType dtype_from(PyObject* o, const char* op);
 PyObject* dtype_object(DType t) noexcept;  // borrowed
 Dims dims_from(PyObject* o, const char* op, const char* parameter);
 PyObject* shape_tuple(const Dims& shape);
+
+/// Waits for the end of the process. The interpreter ends a daemon thread by unwinding its stack, which frames of ours cannot
+/// bear: they would release objects without the interpreter's lock.
+[[noreturn]] void wait_for_exit() noexcept;
+
+/// Runs f, which calls the interpreter; a thread that the interpreter ends meanwhile waits here.
+template <class F>
+auto calling_python(F&& f) {
+#if defined(__GLIBCXX__) && defined(__linux__)
+  try {
+    return f();
+  } catch (const abi::__forced_unwind&) {
+    wait_for_exit();
+  }
+#else
+  return f();
+#endif
+}
 
 // ---- indexing (indexing.cpp)
 // ------------------------------------------------------------------------------------------------

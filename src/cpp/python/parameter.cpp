@@ -14,9 +14,11 @@ namespace {
 // --------------------------------------------------------------------------
 
 std::vector<uint32_t> free_numbers;
+std::vector<uint32_t> dropped_numbers;  // some thread's live tape may still map them
 uint32_t next_number = 0;
 
 uint32_t take_number() {
+  if (free_numbers.empty() && !any_tape_live()) free_numbers.swap(dropped_numbers);
   if (free_numbers.empty()) return next_number++;
   const uint32_t n = free_numbers.back();
   free_numbers.pop_back();
@@ -94,9 +96,7 @@ void parameter_dealloc(PyObject* self) {
   auto* p = as_parameter(self);
   if (p->base.weak_references) PyObject_ClearWeakRefs(self);
   if (p->name) {  // else construction failed before the number was taken
-    // A live tape of this thread may still know the number: its next owner must not be read as the old one.
-    if (Tape* tape = context().tape) tape->set_parameter_slot(p->number, 0);
-    free_numbers.push_back(p->number);
+    dropped_numbers.push_back(p->number);
   }
   Py_CLEAR(p->dict);
   Py_CLEAR(p->name);

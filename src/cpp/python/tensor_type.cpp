@@ -56,14 +56,15 @@ Tensor tracked_value(PyObject* o) {
 }
 
 void assign(PyObject* cell, Tensor value) {
+  // Swapped, not overwritten: the old value may be memory whose release runs Python code, and that must not see half a cell.
   if (!is_parameter(cell)) {
-    value_of(cell) = std::move(value);
+    std::swap(value_of(cell), value);
     return;
   }
   const uint32_t number = reinterpret_cast<ParameterObject*>(cell)->number;
   if (Tape* tape = context().tape) tape->set_parameter_slot(number, tape->slot_of(value));
   value.set_ref({});
-  value_of(cell) = std::move(value);
+  std::swap(value_of(cell), value);
 }
 
 // ---- operators
@@ -76,7 +77,7 @@ bool is_array(PyObject* o) { return PyObject_CheckBuffer(o) && !PyBytes_Check(o)
 /// The other side of an operator as an operand; false where Python should try something else.
 bool operand_beside(PyObject* o, const Tensor& like, const Op& op, Tensor& converted, Operand& out) {
   if (is_number(o)) {
-    converted = number_beside(o, like);
+    converted = number_beside(o, like, fit_of(op));
     out = number_operand(converted, like);
     return true;
   }
@@ -102,8 +103,17 @@ void check_divisor(const Op& op, const Tensor& divisor, const Tensor& dividend) 
 const int kFloorDivRow = formula_index("floor_div"), kFloorModRow = formula_index("floor_mod");
 
 PyObject* apply_elementwise(const Op& op, const Operand* operands, int count) {
-  if (count == 2 && (op.row == kFloorDivRow || op.row == kFloorModRow))
-    check_divisor(op, *operands[1].value, *operands[0].value);
+  Tensor dividend, divisor;
+  Operand held[2];
+  if (count == 2 && (op.row == kFloorDivRow || op.row == kFloorModRow)) {
+    // Checked and divided by on one copy: another thread may change the cell between.
+    dividend = *operands[0].value;
+    divisor = *operands[1].value;
+    check_divisor(op, divisor, dividend);
+    held[0] = {&dividend, operands[0].slot, operands[0].weak};
+    held[1] = {&divisor, operands[1].slot, operands[1].weak};
+    operands = held;
+  }
   TensorObject* result = new_tensor();
   try {
     apply(op, operands, count, {}, &result->value);
@@ -121,12 +131,13 @@ PyObject* binary_impl(const Op& op, PyObject* a, PyObject* b) {
   Operand operands[2];
   Tensor converted;
   const bool left = is_tensor(a), right = is_tensor(b);
-  if (left) operands[0] = operand_of(a, tape);
-  if (right) operands[1] = operand_of(b, tape);
+  // Conversions first: they may run Python code, which may change the tensors.
   if ((!left && !operand_beside(a, value_of(b), op, converted, operands[0])) ||
       (!right && !operand_beside(b, value_of(a), op, converted, operands[1]))) {
     Py_RETURN_NOTIMPLEMENTED;
   }
+  if (left) operands[0] = operand_of(a, tape);
+  if (right) operands[1] = operand_of(b, tape);
   return apply_elementwise(op, operands, 2);
 }
 
@@ -206,6 +217,9 @@ PyObject* compare(PyObject* a, PyObject* b, int how) {
 
 // ---- numbers
 // -----------------------------------------------------------------------------------------------------------------
+
+/// Equality compares elements, so a tensor is hashed by identity, as MindSpore does.
+Py_hash_t identity_hash(PyObject* self) { return static_cast<Py_hash_t>(reinterpret_cast<uintptr_t>(self) >> 4); }
 
 double single(const Tensor& t, const char* what) {
   if (t.size() != 1) {
@@ -357,6 +371,7 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
   if (!format_of(t.dtype())) problem = "bfloat16 has no buffer format; convert it to float32.";
   if ((flags & PyBUF_STRIDES) != PyBUF_STRIDES && !t.contiguous())
     problem = "this Tensor is not contiguous; ask for strides.";
+  if (t.size() > PY_SSIZE_T_MAX / 8) problem = "this Tensor is a view of more bytes than a buffer can tell.";
   if (problem) {
     PyErr_SetString(PyExc_BufferError, problem);
     return -1;
@@ -403,13 +418,15 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
       PyObject* make = python_function("adcore.common.initializer", "initializer");
       const Owned made(checked(PyObject_CallFunctionObjArgs(
           make, init, shape, dtype == Py_None ? dtype_object(DType::Float32) : dtype, nullptr)));
+      if (!is_tensor(made.get())) fail(ErrorKind::Type, "Tensor: init did not make a Tensor.");
       value = value_of(made.get()).detached();
     } else {
       if (!data) fail(ErrorKind::Type, "Tensor: needs data, or a shape with init.");
       DType t = DType::Float32;
       if (dtype != Py_None) t = dtype_from(dtype, "Tensor");
       value = tensor_from(data, dtype == Py_None ? nullptr : &t);
-      if (is_tensor(data) && dtype == Py_None) value = tracked_value(data);
+      if (is_tensor(data) && dtype == Py_None && value_of(data).buffer().get()->size_class != kForeign)
+        value = tracked_value(data);
     }
     if (type == tensor_type) return wrap(std::move(value));
     PyObject* self = checked(type->tp_alloc(type, 0));
@@ -480,7 +497,7 @@ PyType_Slot kSlots[] = {
     {Py_tp_getset, kGetSet},
     {Py_tp_members, kMembers},
     {Py_tp_richcompare, pointer(compare)},
-    {Py_tp_hash, pointer(PyObject_HashNotImplemented)},
+    {Py_tp_hash, pointer(identity_hash)},
     {Py_tp_iter, pointer(iterate)},
     {Py_nb_add, pointer(binary<row("add")>)},
     {Py_nb_subtract, pointer(binary<row("sub")>)},
@@ -522,8 +539,6 @@ PyType_Spec kSpec{"adcore.Tensor", sizeof(TensorObject), 0, Py_TPFLAGS_DEFAULT |
 int init_tensor_type(PyObject* module) {
   tensor_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&kSpec));
   if (!tensor_type) return -1;
-  // Equality compares elements, so a tensor is hashed by identity, as MindSpore does.
-  tensor_type->tp_hash = PyBaseObject_Type.tp_hash;
   return PyModule_AddObjectRef(module, "Tensor", reinterpret_cast<PyObject*>(tensor_type));
 }
 

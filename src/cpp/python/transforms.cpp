@@ -21,6 +21,7 @@ struct Input {
   Py_ssize_t position;
   PyObject* argument;  // borrowed
   Owned fresh;
+  Owned skeleton;           // the containers alone: the function may change its own, and the caller's
   std::vector<Slot> slots;  // 0: a parameter that wants no derivative
   std::vector<Tensor> values;
 };
@@ -67,11 +68,12 @@ PyObject* open_leaf(Input& in, PyObject* leaf, Level& level, const char* name) {
 
 /// The gradients of one argument in its structure.
 PyObject* close_input(const Input& in, const Backward& sweep) {
-  size_t next = 0;
-  return tree_map(in.argument, [&](PyObject* leaf) -> PyObject* {
-    if (leaf == Py_None) return Py_NewRef(Py_None);
-    const size_t i = next++;
+  const auto gradient = [&](size_t i) {
     return wrap(in.slots[i] ? sweep.cotangent(in.slots[i], in.values[i]) : zeros_like(in.values[i]));
+  };
+  if (!in.skeleton) return gradient(0);
+  return tree_map(in.skeleton.get(), [&](PyObject* leaf) -> PyObject* {
+    return leaf == Py_None ? Py_NewRef(Py_None) : gradient(PyLong_AsSize_t(leaf));
   });
 }
 
@@ -102,8 +104,14 @@ class Run {
       Input& in = inputs_[i];
       in.fresh = Owned(tree_map(in.argument, [&](PyObject* leaf) { return open_leaf(in, leaf, level, g_->name); }));
       args_[static_cast<size_t>(in.position)] = in.fresh.get();
+      if (is_tensor(in.fresh.get())) continue;
+      size_t leaves = 0;
+      in.skeleton = Owned(tree_map(in.fresh.get(), [&](PyObject* leaf) {
+        return leaf == Py_None ? Py_NewRef(Py_None) : checked(PyLong_FromSize_t(leaves++));
+      }));
     }
-    const Owned result(checked(PyObject_Vectorcall(g_->fn, args_.data(), static_cast<size_t>(count), keywords)));
+    const Owned result(checked(calling_python(
+        [&] { return PyObject_Vectorcall(g_->fn, args_.data(), static_cast<size_t>(count), keywords); })));
     PyObject* differentiated = result.get();
     if (g_->has_aux) {
       if (!PyTuple_Check(result.get()) || PyTuple_GET_SIZE(result.get()) < 2) {
@@ -226,8 +234,13 @@ PyObject* grad_new(PyTypeObject* type, PyObject* args, PyObject*) {
   return guarded([&]() -> PyObject* {
     bool valid = PyCallable_Check(fn) && (positions == Py_None || PyTuple_Check(positions)) &&
                  (weights == Py_None || PyTuple_Check(weights));
-    for (Py_ssize_t i = 0; valid && positions != Py_None && i < PyTuple_GET_SIZE(positions); ++i)
-      valid = PyLong_Check(PyTuple_GET_ITEM(positions, i));
+    for (Py_ssize_t i = 0; valid && positions != Py_None && i < PyTuple_GET_SIZE(positions); ++i) {
+      valid = PyLong_Check(PyTuple_GET_ITEM(positions, i)) && PyLong_AsSsize_t(PyTuple_GET_ITEM(positions, i)) >= 0;
+      if (PyErr_Occurred()) {
+        PyErr_Clear();
+        fail(ErrorKind::Runtime, "grad: no call has as many arguments as grad_position asks for.");
+      }
+    }
     for (Py_ssize_t i = 0; valid && weights != Py_None && i < PyTuple_GET_SIZE(weights); ++i)
       valid = is_parameter(PyTuple_GET_ITEM(weights, i));
     if (!valid || (positions == Py_None && weights == Py_None) ||
@@ -261,11 +274,13 @@ int grad_clear(PyObject* self) {
 }
 void grad_dealloc(PyObject* self) {
   PyObject_GC_UnTrack(self);
-  grad_clear(self);
+  // Derivatives of derivatives make long chains of these; the trashcan takes them apart without recursion.
+  Py_TRASHCAN_BEGIN(self, grad_dealloc) grad_clear(self);
   Py_CLEAR(as_grad(self)->positions);
   PyTypeObject* type = Py_TYPE(self);
   type->tp_free(self);
   Py_DECREF(type);
+  Py_TRASHCAN_END
 }
 PyObject* get_wrapped(PyObject* self, void*) { return Py_NewRef(as_grad(self)->fn); }
 PyObject* get_name(PyObject*, void*) { return PyUnicode_FromString("after_grad"); }

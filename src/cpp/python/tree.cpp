@@ -33,7 +33,8 @@ PyObject* map_tuple(PyObject* tree, FunctionRef<PyObject*(PyObject*)> f) {
 PyObject* map_list(PyObject* tree, FunctionRef<PyObject*(PyObject*)> f) {
   Owned out(checked(PyList_New(0)));
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(tree); ++i) {
-    const Owned item(checked(tree_map(PyList_GET_ITEM(tree, i), f)));
+    const Owned held = Owned::copy(PyList_GET_ITEM(tree, i));  // f may change the list
+    const Owned item(checked(tree_map(held.get(), f)));
     if (PyList_Append(out.get(), item.get()) < 0) throw PythonError{};
   }
   return out.release();
@@ -41,8 +42,9 @@ PyObject* map_list(PyObject* tree, FunctionRef<PyObject*(PyObject*)> f) {
 
 PyObject* map_dict(PyObject* tree, FunctionRef<PyObject*(PyObject*)> f) {
   Owned out(checked(PyDict_New()));
+  const Owned items(checked(PyDict_Copy(tree)));  // f may change the dict
   PyObject *key, *value;
-  for (Py_ssize_t i = 0; PyDict_Next(tree, &i, &key, &value);) {
+  for (Py_ssize_t i = 0; PyDict_Next(items.get(), &i, &key, &value);) {
     const Owned mapped(checked(tree_map(value, f)));
     if (PyDict_SetItem(out.get(), key, mapped.get()) < 0) throw PythonError{};
   }
@@ -80,10 +82,11 @@ void tree_visit(PyObject* tree, FunctionRef<void(PyObject*)> f) {
   if (PyTuple_Check(tree)) {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tree); ++i) tree_visit(PyTuple_GET_ITEM(tree, i), f);
   } else if (PyList_Check(tree)) {
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(tree); ++i) tree_visit(PyList_GET_ITEM(tree, i), f);
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(tree); ++i) tree_visit(Owned::copy(PyList_GET_ITEM(tree, i)).get(), f);
   } else if (PyDict_Check(tree)) {
+    const Owned items(checked(PyDict_Copy(tree)));
     PyObject *key, *value;
-    for (Py_ssize_t i = 0; PyDict_Next(tree, &i, &key, &value);) tree_visit(value, f);
+    for (Py_ssize_t i = 0; PyDict_Next(items.get(), &i, &key, &value);) tree_visit(value, f);
   } else if (const Owned fields = dataclass_fields(tree)) {
     PyObject *name, *unused;
     for (Py_ssize_t i = 0; PyDict_Next(fields.get(), &i, &name, &unused);) {

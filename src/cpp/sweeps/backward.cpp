@@ -46,6 +46,7 @@ Backward::Adjoints* take_idle() {
   return a;
 }
 
+constexpr uint8_t kInput = 2;               // in Adjoints::active: an input of the level
 constexpr uint32_t kInterruptEvery = 4096;  // statements
 
 }  // namespace
@@ -95,6 +96,10 @@ void Backward::accumulate(Slot slot, Tensor cotangent) {
     return;
   }
   Tensor& held = adjoints_.pool[adjoints_.index[at]];
+  if (!(held.shape() == cotangent.shape())) {
+    fail(ErrorKind::Runtime, "a value changed its shape from ", to_string(held.shape()), " to ",
+         to_string(cotangent.shape()), " while it was differentiated.");
+  }
   const Compute compute = compute_of(held.dtype());
   if (!recording_ && held.exclusively_owned() && held.dtype() == storage_of(compute) &&
       cotangent.dtype() == held.dtype() && cotangent.contiguous()) {
@@ -110,7 +115,7 @@ void Backward::mark_active(std::span<const Slot> inputs) {
   const Tape& tape = level_.tape();
   auto& active = adjoints_.active;
   active.assign(tape.slot_count() - level_.first_slot(), 0);
-  for (Slot s : inputs) active[s - level_.first_slot()] = 1;
+  for (Slot s : inputs) active[s - level_.first_slot()] = kInput;
   for (uint32_t i = level_.begin(); i < level_.end(); ++i) {
     const Statement& s = tape.statement(i);
     bool any = false;
@@ -118,7 +123,8 @@ void Backward::mark_active(std::span<const Slot> inputs) {
       const Slot slot = tape.arg(s, k).slot;
       any = slot >= level_.first_slot() && active[slot - level_.first_slot()];
     }
-    active[s.out - level_.first_slot()] = any;
+    uint8_t& out = active[s.out - level_.first_slot()];
+    if (out != kInput) out = any;
   }
 }
 
@@ -128,6 +134,7 @@ void Backward::run(std::span<const Slot> inputs) {
   for (uint32_t i = level_.end(); i-- > level_.begin();) {
     const Statement s = tape.statement(i);
     const uint32_t at = s.out - level_.first_slot();
+    if (!all_active_ && adjoints_.active[at] == kInput) continue;  // its alias belongs to the outer levels
     if (adjoints_.index[at] != kNone && is_active(this, s.out)) {
       Pullback p(tape, s, adjoints_.take(at), recording_, is_active, give, this);
       s.op->vjp(p);
