@@ -16,7 +16,7 @@ namespace {
 
 using namespace testing;
 
-// ---- the oracle: plain numbers in long double -------------------------------------------------------------------------
+// ---- the oracle: plain numbers in long double ---------------------------------------------------------------------
 
 struct Ref {
   long double v;
@@ -79,7 +79,7 @@ auto call_with(const F& f, const Ref* values, Ready... ready) {
   }
 }
 
-// ---- running a kernel --------------------------------------------------------------------------------------------------
+// ---- running a kernel ---------------------------------------------------------------------------------------------
 
 template <class T>
 constexpr int kCompute = static_cast<int>(std::is_same_v<T, float>     ? Compute::F32

@@ -22,7 +22,7 @@ bool close(T got, long double want, long double bound) {
   return std::fabs(static_cast<long double>(got) - want) <= bound + 8 * std::numeric_limits<T>::denorm_min();
 }
 
-// ---- binary cross-entropy with logits -------------------------------------------------------------------------------
+// ---- binary cross-entropy with logits -----------------------------------------------------------------------------
 
 /// Operands; w and p are empty (absent), one element, or as long as z.
 template <class T>
@@ -172,7 +172,7 @@ TEST_CASE_TEMPLATE("bce: the same bits at any number of threads", T, float, doub
   });
 }
 
-// ---- cross-entropy --------------------------------------------------------------------------------------------------
+// ---- cross-entropy ------------------------------------------------------------------------------------------------
 
 template <class T>
 struct CrossEntropy {

@@ -9,7 +9,7 @@ namespace {
 
 using namespace testing;
 
-// ---- the block driver: a op b for every pair of shapes and layouts, by one loop over indices --------------------------
+// ---- the block driver: a op b for every pair of shapes and layouts, by one loop over indices ----------------------
 
 struct Shapes {
   Dims a, b, out;
@@ -113,7 +113,7 @@ TEST_CASE("a condition holds wherever an element is not zero, whatever its dtype
   CHECK(item(map("where", tiny, full({1}, 1.0, DType::Float32), full({1}, 2.0, DType::Float32))) == 1);
 }
 
-// ---- derivatives of every row --------------------------------------------------------------------------------------------
+// ---- derivatives of every row -------------------------------------------------------------------------------------
 
 template <int Row>
 void check_derivatives() {

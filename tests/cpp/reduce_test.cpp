@@ -213,7 +213,7 @@ TEST_CASE_TEMPLATE("sums with inf, NaN and denormals at any place", T, float, do
   }
 }
 
-// ---- extrema --------------------------------------------------------------------------------------------------------
+// ---- extrema ------------------------------------------------------------------------------------------------------
 
 template <class T>
 struct Place {
@@ -290,7 +290,7 @@ TEST_CASE("argmax takes zeros of both signs as equal") {
   check_extrema(x, {3, 1, 1});
 }
 
-// ---- cumsum ---------------------------------------------------------------------------------------------------------
+// ---- cumsum -------------------------------------------------------------------------------------------------------
 
 template <class T>
 std::vector<T> cumsum(const Kernels& k, const std::vector<T>& x, Shape s, bool reverse) {
@@ -358,7 +358,7 @@ TEST_CASE_TEMPLATE("cumsum: from an inf or NaN on, the sums are what IEEE says",
   }
 }
 
-// ---- threads --------------------------------------------------------------------------------------------------------
+// ---- threads ------------------------------------------------------------------------------------------------------
 
 TEST_CASE_TEMPLATE("the same bits at any number of threads", T, float, double) {
   // Shapes large enough to be split: inside a row, over rows, inside columns, over panels, over both.

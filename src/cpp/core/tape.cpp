@@ -121,8 +121,7 @@ void Tape::clear() {
 
 bool any_tape_live() noexcept { return live_tapes.load(std::memory_order_relaxed) > 0; }
 
-// ---- alias: an input of a nested level
-// -------------------------------------------------------------------------------
+// ---- alias: an input of a nested level ----------------------------------------------------------------------------
 
 namespace {
 
@@ -139,8 +138,7 @@ const Op kAlias = {.name = "alias",
 
 }  // namespace
 
-// ---- Level
-// -----------------------------------------------------------------------------------------------------------
+// ---- Level --------------------------------------------------------------------------------------------------------
 
 Level::Level() {
   ThreadContext& c = context();

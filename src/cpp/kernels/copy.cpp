@@ -104,7 +104,7 @@ bool normalise(const CopyArgs& a, Space& s) {
   return true;
 }
 
-// ---- planes of one dtype, by element size --------------------------------------------------------------------------
+// ---- planes of one dtype, by element size -------------------------------------------------------------------------
 
 /// An element that is moved and not looked at.
 template <class T>

@@ -52,7 +52,7 @@ Product<T> transposed(const Product<T>& x) {
   return {x.n, x.m, x.k, x.b, x.b_col, x.b_row, x.a, x.a_col, x.a_row, x.c, x.c_col, x.c_row, x.accumulate};
 }
 
-// ---- paths ----------------------------------------------------------------------------------------------------------
+// ---- paths --------------------------------------------------------------------------------------------------------
 
 enum class Path { kDirect, kPanels, kDot, kTurned, kPacked };
 
@@ -168,7 +168,7 @@ Path choose(Product<T>& x) {
   return small ? Path::kPanels : Path::kPacked;
 }
 
-// ---- threads --------------------------------------------------------------------------------------------------------
+// ---- threads ------------------------------------------------------------------------------------------------------
 
 /// Whether a product takes long enough (some 50 microseconds) for a second thread to pay.
 template <class T>

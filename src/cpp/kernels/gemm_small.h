@@ -25,7 +25,7 @@ struct Product {
   bool accumulate;
 };
 
-// ---- direct ---------------------------------------------------------------------------------------------------------
+// ---- direct -------------------------------------------------------------------------------------------------------
 
 template <class T, int kRows, int kVecs, bool kPartial>
 void direct_tile(const Product<T>& x, const T* a, const T* b, T* c, int last) {
@@ -93,7 +93,7 @@ void direct(const Product<T>& x) {
   }
 }
 
-// ---- dot ------------------------------------------------------------------------------------------------------------
+// ---- dot ----------------------------------------------------------------------------------------------------------
 
 template <class T, int kStep, bool kUpper, int... kIndex>
 [[gnu::always_inline]] inline Pack<T> gather_halves(Pack<T> x, Pack<T> y, std::integer_sequence<int, kIndex...>) {

@@ -133,7 +133,7 @@ void gather(const GatherArgs& a) {
   }
 }
 
-// ---- sums; integers as uint64_t, which wraps -----------------------------------------------------------------------
+// ---- sums; integers as uint64_t, which wraps ----------------------------------------------------------------------
 
 constexpr int64_t kAddUnit = 128;  // elements along inner that one part has at least
 

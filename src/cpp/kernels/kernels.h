@@ -19,7 +19,7 @@ namespace adcore {
 
 inline constexpr int kMaxArity = 3;
 
-// ---- elementwise: one row per formula of formulas.h, in its order ------------------------------------------------
+// ---- elementwise: one row per formula of formulas.h, in its order -------------------------------------------------
 
 /// out[i] = f(in[0][i], in[1][i], ...) for i in [0, n). Bit k of `scalars`: in[k] is one element, used for every i.
 /// Comparisons and logic write uint8_t 0/1. `out` may be one of the inputs.
@@ -35,7 +35,7 @@ struct ElementwiseKernel {
   PartialFn partial[kMaxArity][2];  // [input][F32 or F64]; null where the partial is a constant (see formulas.h)
 };
 
-// ---- copy: strides, dtypes ---------------------------------------------------------------------------------------
+// ---- copy: strides, dtypes ----------------------------------------------------------------------------------------
 
 /// dst[index] = convert(src[index]) over an index space; strides in elements, any sign; a src stride may be 0.
 /// Conversion: as C, but defined everywhere: float to integer truncates, NaN becomes 0, out of range saturates at the
@@ -176,7 +176,7 @@ struct RandomKernels {
   void (*integers)(const RandomArgs&, int64_t low, int64_t high, int64_t* out);  // [low, high), unbiased to 2^-64
 };
 
-// ---- optimizers: every output is updated in place ------------------------------------------------------------------
+// ---- optimizers: every output is updated in place -----------------------------------------------------------------
 
 template <class T>
 struct OptimizerKernels {

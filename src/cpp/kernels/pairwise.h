@@ -76,7 +76,7 @@ R pairwise(int64_t count, double leaf_ns, const Leaf& leaf, const Combine& combi
   return pairwise_serial(0, ceil_div(count, size), [&](int64_t b) { return part[b]; }, combine);
 }
 
-// ---- packs of any width: n lanes, 0 < n <= kLanes -------------------------------------------------------------------
+// ---- packs of any width: n lanes, 0 < n <= kLanes -----------------------------------------------------------------
 
 template <class T>
 [[gnu::always_inline]] inline Mask<T> first_lanes(int n) {

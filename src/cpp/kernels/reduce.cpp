@@ -9,7 +9,7 @@
 namespace adcore::ADCORE_ISA {
 namespace {
 
-// ---- the operations: on packs; an identity that changes no bit ------------------------------------------------------
+// ---- the operations: on packs; an identity that changes no bit ----------------------------------------------------
 
 template <class T>
 using Limits = std::numeric_limits<T>;
@@ -66,7 +66,7 @@ constexpr int64_t kPanelBytes = 2048;
 template <class T>
 constexpr int64_t kPanelWidth = kPanelBytes / sizeof(T);
 
-// ---- one row --------------------------------------------------------------------------------------------------------
+// ---- one row ------------------------------------------------------------------------------------------------------
 
 template <class Op, class T>
 Pack<T> reduce_leaf(const T* x, int64_t n) {
@@ -102,7 +102,7 @@ T reduce_row(const T* x, int64_t n) {
   return detail::reduce<P>(total, Op());
 }
 
-// ---- columns --------------------------------------------------------------------------------------------------------
+// ---- columns ------------------------------------------------------------------------------------------------------
 
 template <class T>
 struct Panel {
@@ -168,7 +168,7 @@ Panel<T> reduce_narrow(const T* x, int64_t n, int64_t inner) {
   return r;
 }
 
-// ---- drivers: split [outer, n, inner] into independent tasks --------------------------------------------------------
+// ---- drivers: split [outer, n, inner] into independent tasks ------------------------------------------------------
 
 /// task(i) for every i; each is split further by itself where they are few.
 template <class Task>
@@ -213,7 +213,7 @@ void reduce(const void* in, void* out, int64_t outer, int64_t n, int64_t inner) 
   }
 }
 
-// ---- argmax, argmin -------------------------------------------------------------------------------------------------
+// ---- argmax, argmin -----------------------------------------------------------------------------------------------
 
 /// a stands strictly before b; NaN before everything but NaN.
 template <class Op, class T>
@@ -283,7 +283,7 @@ void arg_reduce(const void* in, int64_t* y, int64_t outer, int64_t n, int64_t in
   }
 }
 
-// ---- cumsum ---------------------------------------------------------------------------------------------------------
+// ---- cumsum -------------------------------------------------------------------------------------------------------
 
 /// A running sum of V (a scalar or a pack). Floats carry the rounding error of every addition along (Knuth's two-sum),
 /// so the error of each value is about one rounding, whatever its index. `low` is NaN from the first inf or NaN on:

@@ -157,7 +157,7 @@ struct Pack {
   }
 };
 
-// ---- select: lane by lane, a where the mask is true, else b --------------------------------------------------------
+// ---- select: lane by lane, a where the mask is true, else b -------------------------------------------------------
 
 template <class T>
 [[gnu::always_inline]] inline Pack<T> select(Mask<T> m, Pack<T> a, Pack<T> b) {
@@ -180,7 +180,7 @@ template <class T>
   return (m & a) | (!m & b);
 }
 
-// ---- one argument --------------------------------------------------------------------------------------------------
+// ---- one argument -------------------------------------------------------------------------------------------------
 
 template <class T>
 [[gnu::always_inline]] inline Mask<T> is_nan(Pack<T> x) {
@@ -248,7 +248,7 @@ template <class T>
   return detail::sqrt(x.v);
 }
 
-// ---- across the lanes: a tree of fixed shape, lane i with lane i + half, and so on ---------------------------------
+// ---- across the lanes: a tree of fixed shape, lane i with lane i + half, and so on --------------------------------
 
 template <class T>
 [[gnu::always_inline]] inline T sum(Pack<T> x) {

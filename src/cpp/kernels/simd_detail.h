@@ -113,7 +113,7 @@ template <class IntVec, class ByteVec>
 #endif
 }
 
-// ---- part of a register --------------------------------------------------------------------------------------------
+// ---- part of a register -------------------------------------------------------------------------------------------
 
 #if defined(__AVX512F__)
 
@@ -186,7 +186,7 @@ template <class T>
 
 #endif
 
-// ---- one lane: division with a floor -------------------------------------------------------------------------------
+// ---- one lane: division with a floor ------------------------------------------------------------------------------
 
 template <class T>
 [[gnu::always_inline]] inline T divide(T a, T b) {

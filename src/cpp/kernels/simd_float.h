@@ -152,7 +152,7 @@ template <class V>
 }
 #endif
 
-// ---- float to double and back --------------------------------------------------------------------------------------
+// ---- float to double and back -------------------------------------------------------------------------------------
 
 #if defined(__AVX512F__)
 [[gnu::always_inline]] inline F64 widen_low(F32 x) {
@@ -185,7 +185,7 @@ template <class V>
 }
 #endif
 
-// ---- p * 2^n, rounded once -----------------------------------------------------------------------------------------
+// ---- p * 2^n, rounded once ----------------------------------------------------------------------------------------
 
 #if defined(__AVX512F__)
 [[gnu::always_inline]] inline F32 scale(F32 p, F32 n) { return _mm512_maskz_scalef_ps(kAll16, p, n); }

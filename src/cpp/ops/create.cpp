@@ -10,8 +10,7 @@
 namespace adcore {
 namespace {
 
-// ---- random state
-// ---------------------------------------------------------------------------------------------------------
+// ---- random state -------------------------------------------------------------------------------------------------
 
 struct Generator {
   std::mutex mutex;
@@ -59,7 +58,11 @@ Tensor random_uniform(const Dims& shape, DType dtype, const uint64_t* seed) {
   Tensor t(shape, storage_of(compute_of(dtype)));
   const RandomArgs args = draw(t.size(), seed);
   if (t.dtype() == DType::Float32) {
-    kernels().random.uniform_f32(args, t.mutable_data_as<float>());
+    auto* p = t.mutable_data_as<float>();
+    kernels().random.uniform_f32(args, p);
+    // Half precision takes as many bits as it holds below 1; rounding would give 1 itself.
+    const float steps = dtype == DType::Float16 ? 2048.0F : 256.0F;
+    for (int64_t i = 0; dtype != DType::Float32 && i < t.size(); ++i) p[i] = std::floor(p[i] * steps) / steps;
   } else {
     kernels().random.uniform_f64(args, t.mutable_data_as<double>());
   }

@@ -17,8 +17,7 @@ namespace {
 constexpr int64_t kBlock = 512;           // elements that are converted at a time; 4 KB of stack per operand
 constexpr int64_t kParallel = 64 * 1024;  // elements per chunk: fixed, so that chunks depend on the shape alone
 
-// ---- rows at run time
-// -------------------------------------------------------------------------------------------------
+// ---- rows at run time ---------------------------------------------------------------------------------------------
 
 template <class F>
 void for_row(int row, F f) {
@@ -60,8 +59,7 @@ void elementwise_infer(Call& call) {
   }
 }
 
-// ---- the block driver
-// ----------------------------------------------------------------------------------------------------
+// ---- the block driver ---------------------------------------------------------------------------------------------
 
 constexpr int kMaxLanes = kMaxArity + 2;  // operands, the cotangent and the result
 
@@ -256,6 +254,9 @@ void run_blocks(const Tensor* const* operands, int count, Tensor& out, Compute c
   }
 }
 
+/// The condition of a Select row as bool: in the dtype of the branches a small number might become 0.
+Tensor as_condition(const Tensor& t) { return as_contiguous(t, DType::Bool); }
+
 void elementwise_kernel(Call& call) {
   const ElementwiseKernel& kernel = kernels().elementwise[call.op.row];
   const Types types = kRowTypes[static_cast<size_t>(call.op.row)];
@@ -263,13 +264,14 @@ void elementwise_kernel(Call& call) {
   const bool truth = types == Types::Compare || types == Types::Logic;
   const Tensor* operands[kMaxArity];
   for (int i = 0; i < call.count; ++i) operands[i] = &call.in(i);
+  Tensor condition;
+  if (types == Types::Select) operands[0] = &(condition = as_condition(call.in(0)));
   const MapFn map = kernel.map[static_cast<int>(compute)];
   run_blocks(operands, call.count, *call.out, compute, truth ? DType::Bool : storage_of(compute),
              [map](const void* const* in, void* out, int64_t n, uint32_t scalars) { map(in, out, n, scalars); });
 }
 
-// ---- Sym: the text of a formula as ops
-// ---------------------------------------------------------------------------------
+// ---- Sym: the text of a formula as ops ----------------------------------------------------------------------------
 
 struct Sym {
   Tensor t;
@@ -394,8 +396,7 @@ inline Sym cos(const Sym& a) { return {map("cos", a.t)}; }
 inline Sym sigmoid(const Sym& a) { return {map("sigmoid", a.t)}; }
 inline Sym erfc(const Sym& a) { return {map("erfc", a.t)}; }
 
-// ---- the reverse rule
-// -------------------------------------------------------------------------------------------------------
+// ---- the reverse rule ---------------------------------------------------------------------------------------------
 
 /// What a partial makes of the cotangent, as ops; an undefined tensor is zero.
 Tensor times(const Tensor&, Zero) { return {}; }
@@ -432,6 +433,7 @@ Tensor fused(const Pullback& p, PartialFn partial, uint32_t needs) {
   for (int i = 0; i < kMaxArity; ++i) {
     if (needs >> i & 1) {
       in[i] = p.in(i);
+      if (i == 0 && kRowTypes[static_cast<size_t>(p.op().row)] == Types::Select) in[i] = as_condition(in[i]);
       operands[i] = &in[i];
     }
   }
@@ -472,8 +474,7 @@ void elementwise_vjp(Pullback& p) {
   });
 }
 
-// ---- the ops
-// ---------------------------------------------------------------------------------------------------------------
+// ---- the ops ------------------------------------------------------------------------------------------------------
 
 template <class Row>
 Op make_op(const Row& row, int index) {

@@ -10,7 +10,7 @@
 
 namespace adcore {
 
-// ---- elementwise (elementwise.cpp): every row of formulas.h --------------------------------------------------------
+// ---- elementwise (elementwise.cpp): every row of formulas.h -------------------------------------------------------
 
 /// The op of a row of formulas.h.
 const Op& elementwise_op(int row) noexcept;
@@ -40,8 +40,7 @@ Tensor number(int64_t value, const Tensor& like);
 inline Tensor operator*(const Tensor& a, double b) { return a * number(b, a); }
 inline Tensor operator+(const Tensor& a, double b) { return a + number(b, a); }
 
-// ---- shape (shape.cpp)
-// ------------------------------------------------------------------------------------------------
+// ---- shape (shape.cpp) --------------------------------------------------------------------------------------------
 
 Tensor cast(const Tensor& x, DType dtype);
 /// At most one size may be -1.
@@ -67,8 +66,7 @@ Slice whole(const Dims& shape);
 /// Writes v (broadcast, converted) into the elements of `dst` at `s`: for memory that nobody else sees.
 void copy_into_slice(Tensor& dst, const Tensor& v, const Slice& s);
 
-// ---- reductions (reduce.cpp): no axes means all
-// -------------------------------------------------------------------------
+// ---- reductions (reduce.cpp): no axes means all -------------------------------------------------------------------
 
 Tensor sum(const Tensor& x, const Dims& axes = {}, bool keep = false);
 Tensor mean(const Tensor& x, const Dims& axes = {}, bool keep = false);
@@ -79,8 +77,7 @@ Tensor argmax(const Tensor& x, int64_t axis, bool keep = false);
 Tensor argmin(const Tensor& x, int64_t axis, bool keep = false);
 Tensor cumsum(const Tensor& x, int64_t axis, bool reverse = false);
 
-// ---- softmax (softmax.cpp), losses (loss.cpp), matmul (matmul.cpp)
-// -------------------------------------------------------
+// ---- softmax (softmax.cpp), losses (loss.cpp), matmul (matmul.cpp) ------------------------------------------------
 
 Tensor softmax(const Tensor& x, int64_t axis);
 Tensor log_softmax(const Tensor& x, int64_t axis);
@@ -95,8 +92,7 @@ Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& target, const T
 
 Tensor matmul(const Tensor& a, const Tensor& b);
 
-// ---- indexing (index.cpp): indices are integers, negative ones count from the end
-// ------------------------------------------
+// ---- indexing (index.cpp): indices are integers, negative ones count from the end ---------------------------------
 
 Tensor take(const Tensor& x, const Tensor& index, int64_t axis);
 Tensor gather_elements(const Tensor& x, int64_t axis, const Tensor& index);
@@ -105,8 +101,7 @@ Tensor put_rows(const Tensor& x, const Tensor& index, const Tensor& v);
 /// The coordinates of nonzero elements, [count, rank].
 Tensor nonzero(const Tensor& x);
 
-// ---- the rest
-// ---------------------------------------------------------------------------------------------------------------
+// ---- the rest -----------------------------------------------------------------------------------------------------
 
 /// The value as a constant: no derivative passes.
 inline Tensor stop_gradient(const Tensor& x) { return x.detached(); }

@@ -46,8 +46,7 @@ void accumulate_into(Tensor& out, F f) {
   copy_to(total, out.mutable_data(), out.dtype());
 }
 
-// ---- take: operands x, index; attributes: axis, then x's shape
-// ----------------------------------------------------------------
+// ---- take: operands x, index; attributes: axis, then x's shape ----------------------------------------------------
 
 struct TakeAttr {
   int64_t axis;
@@ -101,8 +100,7 @@ Tensor scatter_rows(const Tensor& v, const Tensor& index, const TakeAttr& a) {
   return apply(kScatterRows, {&v, &index}, Attrs(a));
 }
 
-// ---- gather elements
-// -------------------------------------------------------------------------------------------------------------
+// ---- gather elements ----------------------------------------------------------------------------------------------
 
 Tensor scatter_elements(const Tensor& v, const Tensor& index, const TakeAttr& a);
 
@@ -163,8 +161,7 @@ Tensor scatter_elements(const Tensor& v, const Tensor& index, const TakeAttr& a)
   return apply(kScatter, {&v, &index}, Attrs(a));
 }
 
-// ---- put rows: operands x [size, ...], index [count], v [count, ...]
-// -----------------------------------------------------------
+// ---- put rows: operands x [size, ...], index [count], v [count, ...] ----------------------------------------------
 
 void put_rows_infer(Call& call) { call.out->set_shape(call.in(0).shape(), call.in(0).dtype()); }
 void put_rows_kernel(Call& call) {
@@ -225,6 +222,12 @@ Tensor gather_elements(const Tensor& x, int64_t axis, const Tensor& index) {
 }
 
 Tensor put_rows(const Tensor& x, const Tensor& index, const Tensor& v) {
+  Dims rows = x.shape();
+  if (!rows.empty()) rows[0] = index.size();
+  if (rows.empty() || index.rank() != 1 || !(v.shape() == rows)) {
+    fail(ErrorKind::Value, "setitem: values of shape ", to_string(v.shape()), " are not ", index.size(),
+         " rows of shape ", to_string(x.shape()), ".");
+  }
   const Tensor i = checked_index("setitem", index, x.shape()[0]);
   return apply(kPutRows, {&x, &i, &v});
 }

@@ -10,9 +10,8 @@ namespace {
 
 Dims reduced(const Dims& shape, Reduction r) { return r == Reduction::None ? shape : Dims{}; }
 
-// ---- binary cross-entropy with logits
-// ------------------------------------------------------------------------------------ Operands: logits, label, then
-// weight and pos_weight where they are given.
+// ---- binary cross-entropy with logits ---------------------------------------------------------------------------
+// Operands: logits, label, then weight and pos_weight where they are given.
 
 struct BceAttr {
   Reduction reduction;
@@ -125,9 +124,8 @@ const Op kBce{.name = "binary_cross_entropy_with_logits",
               .outputs = 2,
               .needs = {kAllOperands, kAllOperands, kAllOperands, kAllOperands}};
 
-// ---- softmax cross-entropy
-// ------------------------------------------------------------------------------------------------- Operands: logits
-// [n, classes], target [n] int64, scale [n]; a target outside [0, classes) marks an ignored row.
+// ---- softmax cross-entropy --------------------------------------------------------------------------------------
+// Operands: logits [n, classes], target [n] int64, scale [n]; a target outside [0, classes) marks an ignored row.
 
 void ce_infer(Call& call) {
   call.out->set_shape(Dims{call.in(0).shape()[0]}, call.in(0).dtype());
@@ -167,12 +165,13 @@ void ce_vjp(Pullback& p) {
   const Tensor x = p.in(0), target = p.in(1), scale = p.in(2);
   const Tensor hot = one_hot_rows(target, x);
   const Tensor counted = sum(hot, Dims{1}, true);  // 0 in ignored rows
-  const Tensor g = expand_dims(p.g, 1) * counted;
+  const Tensor g = expand_dims(p.g, 1), zero = number(0.0, x);
+  // Chosen, not multiplied by 0: an ignored row may hold inf or NaN.
   if (p.active(0)) {
     const Tensor prob = p.recording ? softmax(x, 1) : p.hidden();
-    p.give(0, (prob - hot) * (g * expand_dims(scale, 1)));
+    p.give(0, map("where", counted, (prob - hot) * (g * expand_dims(scale, 1)), zero));
   }
-  if (p.active(2)) p.give(2, -sum(log_softmax(x, 1) * hot * g, Dims{1}));
+  if (p.active(2)) p.give(2, -sum(map("where", hot, log_softmax(x, 1) * g, zero), Dims{1}));
 }
 
 const Op kCrossEntropy{.name = "cross_entropy",

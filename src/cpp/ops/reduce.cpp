@@ -93,8 +93,7 @@ void broadcast_back(Pullback& p, const Tensor& g) {
   p.give(0, broadcast_to(reshape(g, reduced_shape(shape, static_cast<uint32_t>(a.axes), true)), shape));
 }
 
-// ---- sum, mean
-// ---------------------------------------------------------------------------------------------------------
+// ---- sum, mean ----------------------------------------------------------------------------------------------------
 
 void sum_infer(Call& call) {
   const auto a = call.attrs.as<ReduceAttr>();
@@ -135,8 +134,7 @@ void mean_vjp(Pullback& p) {
 }
 const Op kMean{.name = "mean", .kind = OpKind::Linear, .infer = mean_infer, .kernel = mean_kernel, .vjp = mean_vjp};
 
-// ---- extrema
-// ---------------------------------------------------------------------------------------------------------------
+// ---- extrema ------------------------------------------------------------------------------------------------------
 
 void extremum_infer(Call& call) {
   const auto a = call.attrs.as<ReduceAttr>();
@@ -195,8 +193,7 @@ const Op kArgmax{
 const Op kArgmin{
     .name = "argmin", .kind = OpKind::Constant, .infer = arg_infer, .kernel = arg_kernel<&ReduceKernels::argmin>};
 
-// ---- cumsum
-// ----------------------------------------------------------------------------------------------------------------
+// ---- cumsum -------------------------------------------------------------------------------------------------------
 
 struct ScanAttr {
   int64_t axis;
@@ -219,8 +216,7 @@ const Op kCumsum{
 
 }  // namespace
 
-// ---- functions
-// -----------------------------------------------------------------------------------------------------------------
+// ---- functions ----------------------------------------------------------------------------------------------------
 
 Tensor sum(const Tensor& x, const Dims& axes, bool keep) {
   return apply(kSum, {&x}, Attrs(reduce_attr("sum", x, axes, keep)));

@@ -9,8 +9,7 @@
 namespace adcore {
 namespace {
 
-// ---- cast
-// ------------------------------------------------------------------------------------------------------------
+// ---- cast ---------------------------------------------------------------------------------------------------------
 
 struct CastAttr {
   int64_t dtype;
@@ -26,8 +25,7 @@ const Op kCast{.name = "cast", .kind = OpKind::Linear, .infer = cast_infer, .ker
 const Op kCastToInteger{
     .name = "cast_to_integer", .kind = OpKind::Constant, .infer = cast_infer, .kernel = cast_kernel};
 
-// ---- views
-// -------------------------------------------------------------------------------------------------------------
+// ---- views --------------------------------------------------------------------------------------------------------
 
 void reshape_infer(Call& call) { call.out->set_shape(call.attrs.as<DimsAttr>().dims(), call.in(0).dtype()); }
 void reshape_kernel(Call& call) {
@@ -85,8 +83,7 @@ const Op kPermute{.name = "permute",
                   .vjp = permute_vjp,
                   .view = true};
 
-// ---- slices
-// --------------------------------------------------------------------------------------------------------------
+// ---- slices -------------------------------------------------------------------------------------------------------
 
 int64_t view_slice(const Tensor& x, const Slice& s, Dims& strides) {
   int64_t offset = x.offset();
@@ -136,8 +133,7 @@ const Op kSliceSet{.name = "slice_set",
                    .kernel = slice_set_kernel,
                    .vjp = slice_set_vjp};
 
-// ---- concat
-// ----------------------------------------------------------------------------------------------------------------
+// ---- concat -------------------------------------------------------------------------------------------------------
 
 // Attributes: the axis, then where each argument starts along it.
 
@@ -181,8 +177,7 @@ const Op kConcat{
 
 }  // namespace
 
-// ---- functions
-// ---------------------------------------------------------------------------------------------------------------
+// ---- functions ----------------------------------------------------------------------------------------------------
 
 Tensor cast(const Tensor& x, DType dtype) {
   if (x.dtype() == dtype) return x;
@@ -321,8 +316,7 @@ Tensor sum_to(const Tensor& x, const Dims& shape) {
   return reshape(axes.empty() ? x : sum(x, axes), shape);
 }
 
-// ---- the functions of the table
-// ------------------------------------------------------------------------------------------------
+// ---- the functions of the table -----------------------------------------------------------------------------------
 
 namespace {
 

@@ -259,8 +259,7 @@ class PyArgs final : public Args {
   std::vector<Tensor> list_;
 };
 
-// ---- elementwise rows
-// ---------------------------------------------------------------------------------------------------------
+// ---- elementwise rows ---------------------------------------------------------------------------------------------
 
 PyObject* call_elementwise(const FunctionObject* f, PyObject* const* values) {
   const Op& op = elementwise_op(f->row);
@@ -310,8 +309,7 @@ PyObject* function_call(PyObject* self, PyObject* const* args, size_t flags, PyO
   });
 }
 
-// ---- the type
-// --------------------------------------------------------------------------------------------------------------------
+// ---- the type -----------------------------------------------------------------------------------------------------
 
 PyObject* bind_method(PyObject* self, PyObject* instance, PyObject*) {
   return instance && instance != Py_None ? PyMethod_New(self, instance) : Py_NewRef(self);

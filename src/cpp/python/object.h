@@ -39,8 +39,7 @@ int init_parameter_type(PyObject* module);
 int init_functions(PyObject* module);
 int init_transforms(PyObject* module);
 
-// ---- errors
-// -----------------------------------------------------------------------------------------------------------
+// ---- errors -------------------------------------------------------------------------------------------------------
 
 /// Thrown where a Python error is set already.
 struct PythonError {};
@@ -97,8 +96,7 @@ class Owned {
   PyObject* o_;
 };
 
-// ---- tensors
-// ------------------------------------------------------------------------------------------------------------
+// ---- tensors ------------------------------------------------------------------------------------------------------
 
 inline bool is_tensor(PyObject* o) noexcept {
   return Py_TYPE(o) == tensor_type || Py_TYPE(o) == parameter_type || PyType_IsSubtype(Py_TYPE(o), tensor_type);
@@ -130,8 +128,7 @@ Tensor tracked_value(PyObject* o);
 /// Puts another value into a tensor object. For a Parameter the slot goes to the live tape.
 void assign(PyObject* cell, Tensor value);
 
-// ---- conversions
-// ----------------------------------------------------------------------------------------------------------
+// ---- conversions --------------------------------------------------------------------------------------------------
 
 /// A tensor with data of its own from a Tensor, number, NumPy array or other buffer, or nested sequences of these.
 Tensor tensor_from(PyObject* data, const DType* dtype);
@@ -179,14 +176,12 @@ auto calling_python(F&& f) {
 #endif
 }
 
-// ---- indexing (indexing.cpp)
-// ------------------------------------------------------------------------------------------------
+// ---- indexing (indexing.cpp) --------------------------------------------------------------------------------------
 
 PyObject* get_item(PyObject* self, PyObject* key);
 int set_item(PyObject* self, PyObject* key, PyObject* value);
 
-// ---- trees (tree.cpp)
-// -------------------------------------------------------------------------------------------------------
+// ---- trees (tree.cpp) ---------------------------------------------------------------------------------------------
 
 /// Rebuilds nested tuples, named tuples, lists, dicts and dataclasses with f applied to every leaf. f gets a borrowed
 /// reference and returns a new one.

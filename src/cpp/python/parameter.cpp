@@ -10,8 +10,7 @@ PyTypeObject* parameter_type = nullptr;
 
 namespace {
 
-// ---- numbers (guarded by the interpreter's lock)
-// --------------------------------------------------------------------------
+// ---- numbers (guarded by the interpreter's lock) ------------------------------------------------------------------
 
 std::vector<uint32_t> free_numbers;
 std::vector<uint32_t> dropped_numbers;  // some thread's live tape may still map them

@@ -11,8 +11,7 @@ PyTypeObject* tensor_type = nullptr;
 
 namespace {
 
-// ---- life of an object
-// -------------------------------------------------------------------------------------------------
+// ---- life of an object --------------------------------------------------------------------------------------------
 
 constexpr int kFreeObjects = 256;
 TensorObject* free_objects[kFreeObjects];
@@ -67,8 +66,7 @@ void assign(PyObject* cell, Tensor value) {
   std::swap(value_of(cell), value);
 }
 
-// ---- operators
-// ---------------------------------------------------------------------------------------------------------------
+// ---- operators ----------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -215,8 +213,7 @@ PyObject* compare(PyObject* a, PyObject* b, int how) {
   });
 }
 
-// ---- numbers
-// -----------------------------------------------------------------------------------------------------------------
+// ---- numbers ------------------------------------------------------------------------------------------------------
 
 /// Equality compares elements, so a tensor is hashed by identity, as MindSpore does.
 Py_hash_t identity_hash(PyObject* self) { return static_cast<Py_hash_t>(reinterpret_cast<uintptr_t>(self) >> 4); }
@@ -268,8 +265,7 @@ PyObject* tensor_item(PyObject* self, PyObject*) {
   });
 }
 
-// ---- sequence
-// ------------------------------------------------------------------------------------------------------------------
+// ---- sequence -----------------------------------------------------------------------------------------------------
 
 Py_ssize_t length(PyObject* self) {
   const Tensor& t = value_of(self);
@@ -297,8 +293,7 @@ int contains(PyObject* self, PyObject* element) {
   });
 }
 
-// ---- attributes
-// ------------------------------------------------------------------------------------------------------------------
+// ---- attributes ---------------------------------------------------------------------------------------------------
 
 PyObject* get_shape(PyObject* self, void*) {
   return guarded([&] { return shape_tuple(value_of(self).shape()); });
@@ -349,8 +344,7 @@ PyObject* tensor_assign(PyObject* self, PyObject* value) {
   });
 }
 
-// ---- memory: exported without a copy, read-only
-// --------------------------------------------------------------------------------
+// ---- memory: exported without a copy, read-only -------------------------------------------------------------------
 
 struct Export {
   BufferRef buffer;
@@ -401,8 +395,7 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
 }
 void release_buffer(PyObject*, Py_buffer* view) { delete static_cast<Export*>(view->internal); }
 
-// ---- construction
-// ----------------------------------------------------------------------------------------------------------------
+// ---- construction -------------------------------------------------------------------------------------------------
 
 PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   static const char* names[] = {"input_data", "dtype", "shape", "init", "const_arg", nullptr};

@@ -219,8 +219,7 @@ PyObject* call(PyObject* self, PyObject* const* args, size_t flags, PyObject* ke
   return result;
 }
 
-// ---- the type
-// ------------------------------------------------------------------------------------------------------------------
+// ---- the type -----------------------------------------------------------------------------------------------------
 
 GradObject* as_grad(PyObject* o) { return reinterpret_cast<GradObject*>(o); }
 
