@@ -1,0 +1,289 @@
+"""Python code that runs where it is least expected, and threads: what it does must not crash and must not lie.
+
+Each test was a crash, or a silently wrong number, when it was written.
+"""
+
+import ctypes
+import gc
+import subprocess
+import sys
+import threading
+import weakref
+
+import numpy as np
+import pytest
+
+import adcore
+from adcore import Parameter, Tensor, grad, ops, value_and_grad
+
+
+def array_of(t):
+    return np.array(t.asnumpy())
+
+
+def number_that(action, value=2.0):
+    """A number whose conversion runs `action`."""
+
+    class Number:
+        def __float__(self):
+            action()
+            return value
+
+    return Number()
+
+
+# ---- containers that change while they are used ---------------------------------------------------------------------
+
+
+def test_a_list_that_the_function_extends():
+    items = [1.0]
+
+    def f(x):
+        items.extend([2.0] * 10_000)
+        x.append(Tensor(5.0))
+        return x[0] * 2
+
+    (gradient,) = grad(f)(items)
+    assert float(gradient) == 2
+
+
+def test_a_list_that_the_function_shrinks_keeps_its_derivatives():
+    items = [1.0, 2.0, 3.0]
+
+    def f(x):
+        items.pop(0)
+        return x[0] * x[1] * x[2]
+
+    assert [float(g) for g in grad(f)(items)] == [6, 3, 2]
+
+
+def test_a_dict_that_the_function_changes():
+    items = {"a": 1.0, "b": 2.0}
+
+    def f(x):
+        items.clear()
+        return x["a"] * x["b"]
+
+    assert {k: float(g) for k, g in grad(f)(items).items()} == {"a": 2, "b": 1}
+
+
+def test_a_list_that_its_elements_empty():
+    class Array:
+        def __array__(self, *args, **kwargs):
+            inner.clear()
+            gc.collect()
+            return np.zeros(2, np.float32)
+
+    inner = [Array()] + [Tensor([float(i), 2.0]) for i in range(200)]
+    assert Tensor([inner]).shape == (1, 201, 2)
+
+
+# ---- cells that change while they are used --------------------------------------------------------------------------
+
+
+def test_an_assignment_whose_value_replaces_the_cell():
+    t = Tensor(np.zeros(1_000_000, np.float32))
+    shrinking = number_that(lambda: t._assign(Tensor(np.zeros(4, np.float32))))
+    t[2:] = shrinking  # what the key means is decided when the value is known
+    assert array_of(t).tolist() == [0, 0, 2, 2]
+
+
+def test_an_index_that_replaces_the_cell():
+    t = Tensor(np.zeros((3000, 2), np.float32))
+
+    class Index:
+        def __index__(self):
+            t._assign(Tensor(np.zeros((1, 1), np.float32)))
+            return 1
+
+    with pytest.raises(IndexError):
+        t[2999, Index()] = 1.0
+
+
+def test_a_parameter_that_changes_shape_while_it_is_read():
+    p = Parameter(Tensor(np.ones(4, np.float32)), name="p")
+    big = Tensor(np.ones(30_000, np.float32))
+    factor = number_that(lambda: p.set_data(big))
+    (gradient,) = grad(lambda: (p * 1.0).sum() + (p * factor).sum(), None, [p])()
+    assert gradient.shape == (4,)
+
+
+def test_foreign_memory_that_is_released_during_assignment():
+    array = np.zeros(100_000, np.float32)
+    t = adcore.from_numpy(array)
+    seen = []
+    weakref.finalize(array, lambda: seen.append(float(t.sum())))
+    del array
+    t._assign(Tensor([1.0]))
+    gc.collect()
+    assert seen == [1.0]
+
+
+def test_a_shared_array_is_copied_by_what_owns_its_data():
+    array = np.zeros(2, np.float32)
+    shared = adcore.from_numpy(array)
+    own, parameter = Tensor(shared), Parameter(shared, name="p")
+    array[:] = 7
+    assert array_of(shared).tolist() == [7, 7]
+    assert array_of(own).tolist() == array_of(parameter).tolist() == [0, 0]
+
+
+# ---- threads --------------------------------------------------------------------------------------------------------
+
+
+def test_value_and_gradient_use_one_value_of_a_cell_that_another_thread_assigns():
+    n = 300_000
+    x = Tensor(np.ones(n, np.float32))
+    ones, threes = Tensor(np.ones(n, np.float32)), Tensor(np.full(n, 3, np.float32))
+    cell = Tensor(np.ones(n, np.float32))
+    stop = threading.Event()
+
+    def assign():
+        while not stop.is_set():
+            cell._assign(ones)
+            cell._assign(threes)
+
+    thread = threading.Thread(target=assign)
+    thread.start()
+    try:
+        for _ in range(150):
+            value, gradient = value_and_grad(lambda x: cell * x)(x)
+            assert float(value[0]) == float(gradient[0])
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_the_number_of_a_parameter_that_dies_elsewhere_is_not_mistaken():
+    def f(x):
+        first = Parameter(Tensor([1.0]), name="p")
+        first.set_data(x * 2.0)
+        box = [first]
+        del first
+        thread = threading.Thread(target=box.clear)
+        thread.start()
+        thread.join()
+        second = Parameter(Tensor([5.0]), name="q")
+        return (second * 100.0).sum()
+
+    assert float(grad(f)(Tensor([1.0]))) == 0
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        "x = adcore.ops.ones((1500, 1500))\nwhile True: x @ x",
+        "g = adcore.grad(lambda v: sum((v * float(i) for i in range(100)), v))\nwhile True: g(1.0)",
+    ],
+    ids=["kernel", "function"],
+)
+def test_the_process_ends_while_a_daemon_thread_works(work):
+    program = f"""
+import threading, time
+import adcore
+def work():
+    {work.replace(chr(10), chr(10) + "    ")}
+threading.Thread(target=work, daemon=True).start()
+time.sleep(0.3)
+print("end")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "end\n"
+
+
+# ---- sizes and kinds ------------------------------------------------------------------------------------------------
+
+
+def test_positions_beyond_any_call():
+    with pytest.raises(RuntimeError, match="argument"):
+        grad(lambda x: x, 2**70)(1.0)
+    with pytest.raises(TypeError):
+        adcore._core.Gradient(lambda x: x, (-1,), None, False, False, False, False)
+
+
+def test_buffers_without_strides():
+    array = (ctypes.c_int * 3)(1, 2, 3)
+    assert array_of(Tensor(array)).tolist() == [1, 2, 3]
+    assert array_of(adcore.from_numpy(array)).tolist() == [1, 2, 3]
+
+
+def test_sizes_that_add_up_to_too_much():
+    wide = ops.broadcast_to(Tensor(1.0), (2**62,))
+    with pytest.raises(MemoryError):
+        ops.concat((wide,) * 4)
+    with pytest.raises(BufferError):
+        memoryview(wide)
+    assert ops.zeros((0, 2**62, 2**62)).size == 0
+    assert Tensor([1.0, 2.0])[:: 2**62].shape == (1,)
+
+
+def test_a_long_chain_of_derivatives_is_taken_apart():
+    g = lambda x: x
+    for _ in range(200_000):
+        g = grad(g)
+    del g
+    gc.collect()
+
+
+def test_subclasses_are_hashable():
+    class Mine(Tensor):
+        pass
+
+    t = Mine([1.0])
+    assert {t: 1}[t] == 1
+
+
+# ---- integers that do not fit ---------------------------------------------------------------------------------------
+
+
+def test_comparisons_with_numbers_out_of_range_are_exact():
+    u = Tensor([5, 100], adcore.uint8)
+    assert array_of(u > 300).tolist() == [False, False]
+    assert array_of(u < 300).tolist() == [True, True]
+    assert array_of(u == 261).tolist() == [False, False]
+    assert array_of(u > -1).tolist() == [True, True]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Tensor([300], adcore.uint8),
+        lambda: Tensor([-1], adcore.uint64),
+        lambda: Tensor(2**70, adcore.uint64),
+        lambda: ops.full((1,), 300, dtype=adcore.uint8),
+        lambda: ops.maximum(Tensor([1], adcore.uint8), 300),
+        lambda: ops.clamp(Tensor([1], adcore.uint8), -5, 300),
+        lambda: Tensor([1]) < 2**63,
+        lambda: Tensor([1]) + 2**63,
+    ],
+)
+def test_numbers_that_do_not_fit_raise(make):
+    with pytest.raises(OverflowError):
+        make()
+
+
+def test_a_condition_is_read_in_its_own_dtype():
+    condition = Tensor([0.5, 0.0, -0.25])
+    a, b = Tensor([1, 1, 1]), Tensor([2, 2, 2])
+    assert array_of(ops.where(condition, a, b)).tolist() == [1, 2, 1]
+    tiny = Tensor([1e-300, 0.0], adcore.float64)
+    gradient = grad(lambda x: ops.where(tiny, x, 0.0))(Tensor([3.0, 3.0]))
+    assert array_of(gradient).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("power", [0, 1, 2, 3, 4])
+def test_powers_at_zero_have_all_their_derivatives(power):
+    f = lambda x: x ** float(power)
+    expected = [float(np.polyval(np.polyder(np.poly1d([1.0] + [0.0] * power), k), 0.0)) for k in range(6)]
+    for k in range(6):
+        assert float(f(Tensor(0.0, adcore.float64))) == expected[k]
+        f = grad(f)
+
+
+def test_ignored_rows_may_hold_anything():
+    logits = Tensor([[0.0, 1.0], [np.inf, np.nan]])
+    value, gradient = value_and_grad(ops.cross_entropy)(logits, Tensor([1, -100]))
+    assert np.isfinite(float(value))
+    assert np.isfinite(array_of(gradient)).all()
+    assert array_of(gradient)[1].tolist() == [0, 0]
