@@ -1,10 +1,14 @@
-"""Functions of tensors, with MindSpore's names: those of the core's op table, and composites of them (composite.py)."""
+"""Functions of tensors, with MindSpore's names: those of the core's op table, and composites of them."""
 
 from adcore import _core
-from adcore.ops.composite import *  # noqa: F403
-from adcore.ops.composite import __all__ as _composites
+from adcore.ops import _assign, _loss, _math, _shape
+from adcore.ops._assign import *  # noqa: F403
+from adcore.ops._loss import *  # noqa: F403
+from adcore.ops._math import *  # noqa: F403
+from adcore.ops._shape import *  # noqa: F403
 from adcore.transforms import get_grad, grad, value_and_grad  # noqa: F401
 
+_composites = [*_assign.__all__, *_loss.__all__, *_math.__all__, *_shape.__all__]
 _functions = {name: function for name, function in _core.functions.items() if not name.startswith("_")}
 _aliases = {
     "absolute": "abs",

@@ -4,30 +4,30 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, SupportsFloat, SupportsIndex, SupportsInt, TypeAlias, overload
 
 from adcore._core import Tensor, dtype
-from adcore.ops.composite import assign as assign
-from adcore.ops.composite import assign_add as assign_add
-from adcore.ops.composite import assign_sub as assign_sub
-from adcore.ops.composite import binary_cross_entropy as binary_cross_entropy
-from adcore.ops.composite import chunk as chunk
-from adcore.ops.composite import clamp as clamp
-from adcore.ops.composite import clamp as clip
-from adcore.ops.composite import cross_entropy as cross_entropy
-from adcore.ops.composite import dropout as dropout
-from adcore.ops.composite import gelu as gelu
+from adcore.ops._assign import assign as assign
+from adcore.ops._assign import assign_add as assign_add
+from adcore.ops._assign import assign_sub as assign_sub
+from adcore.ops._loss import binary_cross_entropy as binary_cross_entropy
+from adcore.ops._shape import chunk as chunk
+from adcore.ops._math import clamp as clamp
+from adcore.ops._math import clamp as clip
+from adcore.ops._loss import cross_entropy as cross_entropy
+from adcore.ops._math import dropout as dropout
+from adcore.ops._math import gelu as gelu
 from adcore.transforms import get_grad as get_grad
 from adcore.transforms import grad as grad
-from adcore.ops.composite import l1_loss as l1_loss
-from adcore.ops.composite import masked_fill as masked_fill
-from adcore.ops.composite import mse_loss as mse_loss
-from adcore.ops.composite import norm as norm
-from adcore.ops.composite import one_hot as one_hot
-from adcore.ops.composite import pad as pad
-from adcore.ops.composite import split as split
-from adcore.ops.composite import std as std
-from adcore.ops.composite import stop_gradient as stop_gradient
-from adcore.ops.composite import tile as tile
+from adcore.ops._loss import l1_loss as l1_loss
+from adcore.ops._math import masked_fill as masked_fill
+from adcore.ops._loss import mse_loss as mse_loss
+from adcore.ops._math import norm as norm
+from adcore.ops._shape import one_hot as one_hot
+from adcore.ops._shape import pad as pad
+from adcore.ops._shape import split as split
+from adcore.ops._math import std as std
+from adcore.ops._math import stop_gradient as stop_gradient
+from adcore.ops._shape import tile as tile
 from adcore.transforms import value_and_grad as value_and_grad
-from adcore.ops.composite import var as var
+from adcore.ops._math import var as var
 
 def abs(input: Tensor | float) -> Tensor: ...
 def absolute(input: Tensor | float) -> Tensor: ...

@@ -122,8 +122,6 @@ class Pullback {
   Tensor out() const { return tape_.kept(statement_.kept_output); }
   /// The saved second output. It is a constant: only for rules that are not recorded.
   Tensor hidden() const { return tape_.kept(statement_.kept_hidden); }
-  bool keeps(int k) const noexcept { return tape_.arg(statement_, k).kept != kNone; }
-  bool keeps_output() const noexcept { return statement_.kept_output != kNone; }
   /// The shape of an active argument.
   Dims in_shape(int k) const {
     const Arg& a = tape_.arg(statement_, k);

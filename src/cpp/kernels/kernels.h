@@ -81,7 +81,7 @@ struct GatherArgs {      // out[o, i, j] = x[o, index[o, i, j], j]; the scatter 
 
 // ---- reductions and scans over the middle axis of a contiguous [outer, n, inner] ----------------------------------
 
-/// y[outer, inner]. Sums are blocked (the error grows with log n). n = 0: sum 0, prod 1; max and min are not called.
+/// y[outer, inner]. Sums are blocked (the error grows with log n). n = 0: sum 0; max and min are not called.
 /// max and min return NaN where there is one.
 using ReduceFn = void (*)(const void* x, void* y, int64_t outer, int64_t n, int64_t inner);
 /// The first index of the extremum; of the first NaN where there is one.
@@ -90,7 +90,7 @@ using ArgReduceFn = void (*)(const void* x, int64_t* y, int64_t outer, int64_t n
 using ScanFn = void (*)(const void* x, void* y, int64_t outer, int64_t n, int64_t inner, bool reverse);
 
 struct ReduceKernels {
-  ReduceFn sum, prod, max, min;
+  ReduceFn sum, max, min;
   ArgReduceFn argmax, argmin;
   ScanFn cumsum;
   void (*index_add)(const IndexAddArgs&);

@@ -1,6 +1,6 @@
 // Reductions and scans over the middle axis of a contiguous [outer, n, inner], for the four compute types.
 //
-// Two loops carry sum, prod, max and min: reduce_row for inner = 1 (packs along the row, one horizontal step at its
+// Two loops carry sum, max and min: reduce_row for inner = 1 (packs along the row, one horizontal step at its
 // end) and reduce_panel for inner > 1 (packs across the columns, a panel of columns at a time). Both combine their
 // leaves pairwise: |error of a sum| <= (log2 n + 22) eps sum|x|. Columns too few to fill registers are folded: [n,
 // inner] is read as [n / f, f * inner], and the f partial results of a column combine at the end.
@@ -20,14 +20,6 @@ struct Sum {
   template <class V>
   [[gnu::always_inline]] V operator()(V a, V b) const {
     return a + b;
-  }
-};
-struct Prod {
-  template <class T>
-  static constexpr T kIdentity = 1;
-  template <class V>
-  [[gnu::always_inline]] V operator()(V a, V b) const {
-    return a * b;
   }
 };
 struct Max {
@@ -373,7 +365,6 @@ void cumsum(const void* in, void* out, int64_t outer, int64_t n, int64_t inner, 
 template <class T>
 void install(ReduceKernels& k) {
   k.sum = reduce<Sum, T>;
-  k.prod = reduce<Prod, T>;
   k.max = reduce<Max, T>;
   k.min = reduce<Min, T>;
   k.argmax = arg_reduce<Max, T>;
