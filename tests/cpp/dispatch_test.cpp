@@ -37,7 +37,7 @@ TEST_CASE("no table has a hole") {
     CHECK(k.elementwise);
     CHECK((k.copy && k.load_block && k.store_block && k.take && k.put && k.gather));
     for (const ReduceKernels& r : k.reduce) {
-      CHECK((r.sum && r.prod && r.max && r.min && r.argmax && r.argmin && r.cumsum && r.index_add && r.scatter_add));
+      CHECK((r.sum && r.max && r.min && r.argmax && r.argmin && r.cumsum && r.index_add && r.scatter_add));
     }
     for (const SoftmaxKernels& s : k.softmax) CHECK((s.softmax && s.log_softmax && s.logsumexp));
     CHECK((k.loss_f32.bce_logits && k.loss_f32.cross_entropy && k.loss_f64.bce_logits && k.loss_f64.cross_entropy));
