@@ -104,7 +104,7 @@ Tensor from_buffer(PyObject* o, const DType* wanted, bool converted = false) {
   std::unique_ptr<std::byte[]> packed;
   if (!aligned) {
     packed.reset(new std::byte[static_cast<size_t>(v.len)]);
-    if (PyBuffer_ToContiguous(packed.get(), &v, v.len, 'C') < 0) throw PythonError{};
+    if (PyBuffer_ToContiguous(packed.get(), const_cast<Py_buffer*>(&v), v.len, 'C') < 0) throw PythonError{};
     src = packed.get();
     strides = contiguous_strides(shape);
   }
