@@ -445,7 +445,8 @@ PyMethodDef kMethods[] = {
     {"copy", tensor_copy, METH_NOARGS, "copy($self, /)\n--\n\nA Tensor of its own with the same values."},
     {"clone", tensor_copy, METH_NOARGS, "clone($self, /)\n--\n\nA Tensor of its own with the same values."},
     {"__copy__", tensor_copy, METH_NOARGS, nullptr},
-    {"_assign", tensor_assign, METH_O, nullptr},
+    {"_assign", tensor_assign, METH_O,
+     "_assign($self, value, /)\n--\n\nPuts the value of another Tensor into the cell."},
     {"from_numpy", from_numpy, METH_O | METH_STATIC,
      "from_numpy(array, /)\n--\n\nA Tensor that shares the memory of a writable array: changes of the array show."},
     {nullptr, nullptr, 0, nullptr}};
