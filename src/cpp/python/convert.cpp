@@ -316,7 +316,7 @@ Fit fit_of(const Op& op) noexcept {
   return Fit::Exact;
 }
 
-Tensor number_beside(PyObject* o, const Tensor& like, Fit fit) {
+Tensor number_beside(PyObject* o, const Tensor& like, const Op* op) {
   const bool half = is_float(like.dtype()) && size_of(like.dtype()) == 2;
   const DType t = half ? DType::Float32 : like.dtype();
   if (is_truth(o)) return scalar(static_cast<int64_t>(PyObject_IsTrue(o)), t);
@@ -332,6 +332,7 @@ Tensor number_beside(PyObject* o, const Tensor& like, Fit fit) {
     fits = !PyErr_Occurred();
     PyErr_Clear();
   }
+  const Fit fit = fits || !op ? Fit::Exact : fit_of(*op);
   if (!fits && !overflow && fit == Fit::Widen && t != DType::UInt64) return scalar(v, DType::Int64);
   if (!fits && (overflow || fit != Fit::Wrap)) {
     const Owned shown(PyObject_Repr(index.get()));

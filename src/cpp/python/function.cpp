@@ -283,7 +283,7 @@ PyObject* call_elementwise(const FunctionObject* f, PyObject* const* values) {
     if (!is_number(value.get())) {
       fail(ErrorKind::Type, op.name, ": ", p.name, " must be a Tensor or a number, got ", Py_TYPE(o)->tp_name, ".");
     }
-    converted[i] = like ? number_beside(value.get(), *like, fit_of(op)) : number_alone(value.get());
+    converted[i] = like ? number_beside(value.get(), *like, &op) : number_alone(value.get());
     operands[i] = like ? number_operand(converted[i], *like) : Operand{&converted[i], 0};
     if (!like) like = &converted[i];
   }

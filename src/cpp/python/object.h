@@ -145,7 +145,8 @@ enum class Fit : uint8_t {
 Fit fit_of(const Op& op) noexcept;
 /// A number as scalar beside `like`: it never widens a tensor. Beside half precision it is a float32, to be used as a
 /// weak operand.
-Tensor number_beside(PyObject* number, const Tensor& like, Fit fit = Fit::Exact);
+/// Where an integer does not fit, `op` says what becomes of it; without one it must fit.
+Tensor number_beside(PyObject* number, const Tensor& like, const Op* op = nullptr);
 /// A number that number_beside() made for `like`.
 inline Operand number_operand(const Tensor& number, const Tensor& like) noexcept {
   return {&number, 0, is_float(like.dtype()) && size_of(like.dtype()) == 2};

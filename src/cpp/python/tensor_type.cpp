@@ -75,7 +75,7 @@ bool is_array(PyObject* o) { return PyObject_CheckBuffer(o) && !PyBytes_Check(o)
 /// The other side of an operator as an operand; false where Python should try something else.
 bool operand_beside(PyObject* o, const Tensor& like, const Op& op, Tensor& converted, Operand& out) {
   if (is_number(o)) {
-    converted = number_beside(o, like, fit_of(op));
+    converted = number_beside(o, like, &op);
     out = number_operand(converted, like);
     return true;
   }
