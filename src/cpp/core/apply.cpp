@@ -49,13 +49,33 @@ void apply(const Op& op, const Operand* operands, int count, Attrs attrs, Tensor
   if (op.view) {
     op.kernel(call);
   } else {
-    out->allocate_memory();
+    if (call.laid_out) {
+      out->allocate_laid_out();
+    } else {
+      out->allocate_memory();
+    }
     if (op.outputs == 2 && call.tracked) out[1].allocate_memory();
-    if (work_of(call) >= kLongWork) return run_long(call);
+    if (work_of(call) >= kLongWork) [[unlikely]]
+      return run_long(call);
     op.kernel(call);
   }
   if (call.tracked) tape->append(call);
 }
+
+namespace {
+
+Tensor apply_one(const Op& op, const Operand* operands, int count, Attrs attrs) {
+  if (op.outputs == 1) {
+    Tensor out;
+    apply(op, operands, count, attrs, &out);
+    return out;
+  }
+  Tensor out[2];
+  apply(op, operands, count, attrs, out);
+  return std::move(out[0]);
+}
+
+}  // namespace
 
 Tensor apply(const Op& op, std::span<const Tensor> inputs, Attrs attrs) {
   const Tape* tape = context().tape;
@@ -64,9 +84,7 @@ Tensor apply(const Op& op, std::span<const Tensor> inputs, Attrs attrs) {
   std::vector<Operand> many(inputs.size() > kFew ? inputs.size() : 0);
   Operand* operands = many.empty() ? few : many.data();
   for (size_t i = 0; i < inputs.size(); ++i) operands[i] = {&inputs[i], tape ? tape->slot_of(inputs[i]) : 0};
-  Tensor out[2];
-  apply(op, operands, static_cast<int>(inputs.size()), attrs, out);
-  return std::move(out[0]);
+  return apply_one(op, operands, static_cast<int>(inputs.size()), attrs);
 }
 
 Tensor apply(const Op& op, std::initializer_list<const Tensor*> inputs, Attrs attrs) {
@@ -74,9 +92,7 @@ Tensor apply(const Op& op, std::initializer_list<const Tensor*> inputs, Attrs at
   Operand operands[kMaxArity + 1];
   int count = 0;
   for (const Tensor* t : inputs) operands[count++] = {t, tape ? tape->slot_of(*t) : 0};
-  Tensor out[2];
-  apply(op, operands, count, attrs, out);
-  return std::move(out[0]);
+  return apply_one(op, operands, count, attrs);
 }
 
 }  // namespace adcore

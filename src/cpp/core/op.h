@@ -66,9 +66,10 @@ struct Call {
   const Op& op;
   const Operand* operands;
   int count;
-  Tensor* out;  // [op.outputs]; infer sets shape and dtype, apply() the memory, the kernel the elements
+  Tensor* out;  // [op.outputs], fresh; infer sets shape and dtype, apply() the memory, the kernel the elements
   Attrs attrs;
-  bool tracked = false;  // the statement will be recorded; else the kernel leaves the hidden output alone
+  bool tracked = false;   // the statement will be recorded; else the kernel leaves the hidden output alone
+  bool laid_out = false;  // infer set the strides and the size of the output too
 
   const Tensor& in(int i) const noexcept { return *operands[i].value; }
 };
@@ -101,6 +102,8 @@ struct Op {
   uint8_t outputs = 1;
   /// needs[k]: the values that the cotangent of argument k is computed from. Arguments beyond the array need nothing.
   uint32_t needs[kMaxNeeds] = {};
+  /// The same for a sweep that nothing records, where that takes something else; 0: as needs[k].
+  uint32_t lean_needs[kMaxNeeds] = {};
   /// The work of a call in elementary operations; null: the number of elements touched.
   int64_t (*work)(const Call&) = nullptr;
   /// Elementwise: the row in formulas.h.

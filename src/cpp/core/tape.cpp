@@ -48,9 +48,8 @@ Slot Tape::new_slot() {
 }
 
 uint32_t Tape::keep(const Tensor& value, Slot slot) {
-  kept_.push_back(value);
-  kept_.back().set_ref({slot ? id_ : 0, slot});
-  return static_cast<uint32_t>(kept_.size() - 1);
+  kept_.push(value, {slot ? id_ : 0, slot});
+  return kept_.size() - 1;
 }
 
 uint32_t Tape::put_dims(const Dims& dims) {
@@ -70,16 +69,19 @@ void Tape::append(const Call& call) {
   s.op = &call.op;
   s.args = static_cast<uint32_t>(args_.size());
   s.words = static_cast<uint32_t>(words_.size());
-  s.kept_begin = static_cast<uint32_t>(kept_.size());
+  s.kept_begin = kept_.size();
   s.kept_output = s.kept_hidden = kNone;
   s.arg_count = static_cast<uint16_t>(call.count);
   s.word_count = static_cast<uint16_t>(call.attrs.count());
   s.dtype = out.dtype();
-  words_.insert(words_.end(), call.attrs.words(), call.attrs.words() + call.attrs.count());
+  if (call.attrs.count()) words_.insert(words_.end(), call.attrs.words(), call.attrs.words() + call.attrs.count());
 
+  // Only the outermost level sweeps what it alone records, and nothing records that sweep.
+  const bool lean = open_levels == 1;
   uint32_t needs = 0;
-  for (int i = 0; i < call.count && i < kMaxNeeds; ++i)
-    if (call.operands[i].slot) needs |= call.op.needs[i];
+  for (int i = 0; i < call.count && i < kMaxNeeds; ++i) {
+    if (call.operands[i].slot) needs |= lean && call.op.lean_needs[i] ? call.op.lean_needs[i] : call.op.needs[i];
+  }
   for (int i = 0; i < call.count; ++i) {
     const Operand& o = call.operands[i];
     const bool needed = i < kMaxNeeds && (needs & needs_input(i));
@@ -103,14 +105,14 @@ void Tape::set_parameter_slot(uint32_t number, Slot slot) {
   parameter_slots_[number] = slot;
 }
 
-void Tape::release_from(uint32_t i) { kept_.resize(statements_[i].kept_begin); }
+void Tape::release_from(uint32_t i) { kept_.shrink(statements_[i].kept_begin); }
 
 void Tape::clear() {
   for (uint32_t number : parameters_set_) parameter_slots_[number] = 0;
   forget(parameters_set_);
   forget(statements_);
   forget(args_);
-  forget(kept_);
+  kept_.clear();
   forget(words_);
   held.clear();
   next_slot_ = 1;

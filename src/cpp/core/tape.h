@@ -7,6 +7,7 @@
 // Where to start reading: append() in tape.cpp, then sweeps/backward.cpp.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "base/context.h"
@@ -34,6 +35,37 @@ struct Statement {
   uint16_t arg_count;
   uint16_t word_count;
   DType dtype;  // of the output
+};
+
+/// The kept values: a stack in blocks, so that a reference to one stays good while a sweep is recorded above it.
+class KeptStack {
+ public:
+  uint32_t size() const noexcept { return size_; }
+  const Tensor& operator[](uint32_t i) const noexcept { return blocks_[i / kBlock][i % kBlock]; }
+  void push(const Tensor& value, TapeRef ref) {
+    if (size_ == blocks_.size() * kBlock) blocks_.push_back(std::make_unique<Tensor[]>(kBlock));
+    Tensor& t = blocks_[size_ / kBlock][size_ % kBlock];
+    t = value;
+    t.set_ref(ref);
+    ++size_;
+  }
+  void shrink(uint32_t size) noexcept {
+    while (size_ > size) {
+      --size_;
+      blocks_[size_ / kBlock][size_ % kBlock].reset();
+    }
+  }
+  void clear() {
+    shrink(0);
+    if (blocks_.size() > kBlocksKept) blocks_.resize(kBlocksKept);
+  }
+
+ private:
+  static constexpr uint32_t kBlock = 64;
+  static constexpr size_t kBlocksKept = 256;  // 4 MB
+
+  std::vector<std::unique_ptr<Tensor[]>> blocks_;
+  uint32_t size_ = 0;
 };
 
 class Tape {
@@ -90,7 +122,7 @@ class Tape {
   Slot next_slot_ = 1;
   std::vector<Statement> statements_;
   std::vector<Arg> args_;
-  std::vector<Tensor> kept_;
+  KeptStack kept_;
   std::vector<int64_t> words_;  // attributes and shapes
   std::vector<Slot> parameter_slots_;
   std::vector<uint32_t> parameters_set_;
@@ -99,8 +131,8 @@ class Tape {
 /// What the rule of one statement sees. Rules call in()/out() only for values that Op::needs declares.
 class Pullback {
  public:
-  Pullback(const Tape& tape, const Statement& statement, Tensor cotangent, bool recording,
-           bool (*is_active)(const void*, Slot), void (*accumulate)(void*, const Pullback&, int, Tensor), void* sweep)
+  Pullback(const Tape& tape, const Statement& statement, Tensor&& cotangent, bool recording,
+           bool (*is_active)(const void*, Slot), void (*accumulate)(void*, const Pullback&, int, Tensor&&), void* sweep)
       : g(std::move(cotangent)),
         recording(recording),
         statement_(statement),
@@ -109,7 +141,7 @@ class Pullback {
         accumulate_(accumulate),
         sweep_(sweep) {}
 
-  Tensor g;              // the cotangent of the output
+  Tensor g;              // the cotangent of the output; its shape stays also when the elements are taken
   const bool recording;  // an outer level is open: the rule must be written with ops only
 
   const Op& op() const noexcept { return *statement_.op; }
@@ -118,10 +150,12 @@ class Pullback {
     const Slot slot = tape_.arg(statement_, k).slot;
     return slot != 0 && is_active_(sweep_, slot);
   }
-  Tensor in(int k) const { return tape_.kept(tape_.arg(statement_, k).kept); }
-  Tensor out() const { return tape_.kept(statement_.kept_output); }
+  const Tensor& in(int k) const noexcept { return tape_.kept(tape_.arg(statement_, k).kept); }
+  const Tensor& out() const noexcept { return tape_.kept(statement_.kept_output); }
   /// The saved second output. It is a constant: only for rules that are not recorded.
-  Tensor hidden() const { return tape_.kept(statement_.kept_hidden); }
+  const Tensor& hidden() const noexcept { return tape_.kept(statement_.kept_hidden); }
+  /// The cotangent itself, for the last use that the rule makes of its elements.
+  Tensor take_g() noexcept { return std::move(g); }
   /// The shape of an active argument.
   Dims in_shape(int k) const {
     const Arg& a = tape_.arg(statement_, k);
@@ -135,14 +169,17 @@ class Pullback {
   Attrs attrs() const noexcept { return tape_.attrs(statement_); }
   /// Adds to the cotangent of argument k. A shape that was broadcast is summed, another dtype is cast: here, once, for
   /// all rules.
-  void give(int k, Tensor cotangent) { accumulate_(sweep_, *this, k, std::move(cotangent)); }
+  void give(int k, Tensor&& cotangent) { accumulate_(sweep_, *this, k, std::move(cotangent)); }
+  void give(int k, const Tensor& cotangent) { give(k, Tensor(cotangent)); }
+  /// Argument k is like the output: nothing to sum where its cotangent is.
+  bool has_output_shape(int k) const noexcept { return tape_.arg(statement_, k).dims == kNone; }
   Slot slot(int k) const noexcept { return tape_.arg(statement_, k).slot; }
 
  private:
   const Statement statement_;  // a copy: a recorded rule makes the tape grow
   const Tape& tape_;
   bool (*is_active_)(const void*, Slot);
-  void (*accumulate_)(void*, const Pullback&, int, Tensor);
+  void (*accumulate_)(void*, const Pullback&, int, Tensor&&);
   void* sweep_;
 };
 

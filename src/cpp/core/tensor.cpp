@@ -4,14 +4,9 @@
 
 namespace adcore {
 
-void Tensor::allocate_memory() {
+void Tensor::lay_out_checked() {
   size_ = count(shape_);
-  int64_t bytes = 0;
-  if (__builtin_mul_overflow(size_, static_cast<int64_t>(size_of(dtype_)), &bytes)) throw std::bad_alloc();
-  buffer_ = BufferRef(allocate(static_cast<size_t>(bytes)));
-  offset_ = 0;
   strides_ = contiguous_strides(shape_);
-  contiguous_ = true;
 }
 
 bool Tensor::is_contiguous_layout() noexcept {

@@ -39,10 +39,28 @@ class Tensor {
     shape_ = shape;
     dtype_ = dtype;
   }
-  void allocate_memory();
+  void allocate_memory() {
+    lay_out();
+    allocate_laid_out();
+  }
   void allocate_as(const Dims& shape, DType dtype) {
     set_shape(shape, dtype);
     allocate_memory();
+  }
+  /// Shape, strides and size of a contiguous tensor; for allocate_laid_out().
+  void set_layout_of(const Tensor& like, DType dtype) noexcept {
+    shape_ = like.shape_;
+    strides_ = like.strides_;
+    size_ = like.size_;
+    dtype_ = dtype;
+  }
+  /// Memory where shape, strides and size are set.
+  void allocate_laid_out() {
+    int64_t bytes = 0;
+    if (__builtin_mul_overflow(size_, static_cast<int64_t>(size_of(dtype_)), &bytes)) throw std::bad_alloc();
+    buffer_ = BufferRef(allocate(static_cast<size_t>(bytes)));
+    offset_ = 0;
+    contiguous_ = true;
   }
   /// Another shape and strides on the memory of `base`.
   void view_of(const Tensor& base, const Dims& shape, const Dims& strides, int64_t offset) noexcept {
@@ -82,6 +100,8 @@ class Tensor {
 
   const TapeRef& ref() const noexcept { return ref_; }
   void set_ref(TapeRef ref) noexcept { ref_ = ref; }
+  /// Lets go of the memory.
+  void reset() noexcept { buffer_ = BufferRef(); }
   /// The same value, constant.
   Tensor detached() const {
     Tensor t = *this;
@@ -91,6 +111,17 @@ class Tensor {
 
  private:
   bool is_contiguous_layout() noexcept;
+  /// Sets size and strides from the shape; throws for a shape that no tensor can have.
+  void lay_out() {
+    int64_t step = 1;
+    strides_ = shape_;
+    for (int i = shape_.size() - 1; i >= 0; --i) {
+      strides_[i] = step;
+      if (shape_[i] <= 0 || __builtin_mul_overflow(step, shape_[i], &step)) return lay_out_checked();
+    }
+    size_ = step;
+  }
+  void lay_out_checked();
 
   BufferRef buffer_;
   int64_t offset_ = 0;

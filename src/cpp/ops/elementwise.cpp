@@ -19,12 +19,6 @@ constexpr int64_t kParallel = 64 * 1024;  // elements per chunk: fixed, so that 
 
 // ---- rows at run time ---------------------------------------------------------------------------------------------
 
-template <class F>
-void for_row(int row, F f) {
-  int i = 0;
-  std::apply([&](const auto&... rows) { ((i++ == row ? f(rows) : void()), ...); }, kFormulas);
-}
-
 constexpr auto kRowTypes = std::apply([](const auto&... rows) { return std::array{rows.types...}; }, kFormulas);
 
 DType operand_dtype(const Call& call) {
@@ -42,8 +36,25 @@ DType operand_dtype(const Call& call) {
   return t;
 }
 
+bool computes_in_place(DType t) { return t == DType::Float32 || t == DType::Float64; }
+
+/// The common case, decided at once: floats of one dtype in contiguous arrays of one shape, numbers among them. True
+/// where that is so; the output is laid out then.
+bool infer_plain(Call& call) {
+  if (call.count > 2) return false;
+  const Tensor &a = call.in(0), &b = call.in(call.count - 1);
+  const DType t = a.dtype();
+  if (!computes_in_place(t) || b.dtype() != t || !a.contiguous() || !b.contiguous()) return false;
+  const bool a_leads = b.rank() == 0 || a.shape() == b.shape();
+  if ((!a_leads && a.rank() != 0) || (a_leads ? a : b).size() >= kParallel) return false;
+  call.out->set_layout_of(a_leads ? a : b, t);
+  call.laid_out = true;
+  return true;
+}
+
 void elementwise_infer(Call& call) {
   const Types types = kRowTypes[static_cast<size_t>(call.op.row)];
+  if (types <= Types::Number && infer_plain(call)) return;
   const DType t = operand_dtype(call);
   const DType result = types == Types::Compare || types == Types::Logic ? DType::Bool : t;
   const Tensor& a = call.in(0);
@@ -259,6 +270,16 @@ Tensor as_condition(const Tensor& t) { return as_contiguous(t, DType::Bool); }
 
 void elementwise_kernel(Call& call) {
   const ElementwiseKernel& kernel = kernels().elementwise[call.op.row];
+  if (call.laid_out) {  // infer_plain() saw that every operand can be read where it lies
+    const void* in[2];
+    uint32_t scalars = 0;
+    for (int i = 0; i < call.count; ++i) {
+      in[i] = call.in(i).data();
+      if (call.in(i).size() != call.out->size()) scalars |= 1u << i;
+    }
+    return kernel.map[static_cast<int>(compute_of(call.out->dtype()))](in, call.out->mutable_data(), call.out->size(),
+                                                                       scalars);
+  }
   const Types types = kRowTypes[static_cast<size_t>(call.op.row)];
   const Compute compute = compute_of(operand_dtype(call));
   const bool truth = types == Types::Compare || types == Types::Logic;
@@ -400,7 +421,6 @@ inline Sym erfc(const Sym& a) { return {map("erfc", a.t)}; }
 
 /// What a partial makes of the cotangent, as ops; an undefined tensor is zero.
 Tensor times(const Tensor&, Zero) { return {}; }
-Tensor times(const Tensor& g, One) { return g; }
 Tensor times(const Tensor& g, MinusOne) { return -g; }
 Tensor times(const Tensor& g, const Sym& partial) { return g * partial.t; }
 Tensor times(const Tensor& g, const Gate<SymMask>& partial) { return map("where", partial.mask.t, g, number(0.0, g)); }
@@ -426,64 +446,79 @@ Tensor symbolic(const Pullback& p, const P& partial) {
   }
 }
 
-Tensor fused(const Pullback& p, PartialFn partial, uint32_t needs) {
+/// One pass of the kernel of a partial. `last`: nothing reads the cotangent afterwards, so the result may take its
+/// place.
+Tensor fused(Pullback& p, PartialFn partial, uint32_t needs, bool last) {
   const Compute compute = compute_of(p.g.dtype());
-  Tensor in[kMaxArity], y;
+  const DType storage = storage_of(compute);
+  Tensor condition;
   const Tensor* operands[kMaxLanes] = {};
-  for (int i = 0; i < kMaxArity; ++i) {
-    if (needs >> i & 1) {
-      in[i] = p.in(i);
-      if (i == 0 && kRowTypes[static_cast<size_t>(p.op().row)] == Types::Select) in[i] = as_condition(in[i]);
-      operands[i] = &in[i];
-    }
+  for (int i = 0; i < kMaxArity; ++i)
+    if (needs >> i & 1) operands[i] = &p.in(i);
+  if (operands[0] && kRowTypes[static_cast<size_t>(p.op().row)] == Types::Select)
+    operands[0] = &(condition = as_condition(*operands[0]));
+  if (needs & Y) operands[kMaxArity + 1] = &p.out();
+  const bool in_place = last && p.g.exclusively_owned() && p.g.dtype() == storage;
+  Tensor grad;
+  if (in_place) {
+    grad = p.take_g();
+    operands[kMaxArity] = &grad;
+  } else {
+    grad.allocate_as(p.g.shape(), p.g.dtype());
+    operands[kMaxArity] = &p.g;
   }
-  operands[kMaxArity] = &p.g;
-  if (needs & Y) {
-    y = p.out();
-    operands[kMaxArity + 1] = &y;
-  }
-  Tensor grad(p.g.shape(), p.g.dtype());
-  run_blocks(operands, kMaxLanes, grad, compute, storage_of(compute),
+  run_blocks(operands, kMaxLanes, grad, compute, storage,
              [partial](const void* const* lanes, void* out, int64_t n, uint32_t scalars) {
                partial(lanes[kMaxArity], lanes, lanes[kMaxArity + 1], out, n, scalars);
              });
   return grad;
 }
 
+template <class P>
+concept IsOne = requires(const P& p) {
+  { p.f() } -> std::same_as<One>;
+};
+
+/// The cotangent of input K of a row. `last`: no later input wants one.
+template <int Row, int K>
+void partial_vjp(Pullback& p, bool last) {
+  constexpr const auto& partial = std::get<K>(std::get<Row>(kFormulas).partials);
+  using P = std::remove_cvref_t<decltype(partial)>;
+  if constexpr (IsOne<P>) {
+    p.give(K, last ? p.take_g() : p.g);
+  } else {
+    Tensor c;
+    if (P::kNeeds == 0 || p.recording || !is_float(p.g.dtype())) {
+      c = symbolic(p, partial);
+    } else {
+      const Compute compute = compute_of(p.g.dtype());
+      c = fused(p, kernels().elementwise[Row].partial[K][static_cast<int>(compute)], P::kNeeds, last);
+    }
+    if (c.defined()) p.give(K, std::move(c));
+  }
+}
+
+template <int Row>
 void elementwise_vjp(Pullback& p) {
-  for_row(p.op().row, [&](const auto& row) {
-    int k = 0;
-    std::apply(
-        [&](const auto&... partial) {
-          [[maybe_unused]] auto one = [&](const auto& part) {
-            using P = std::remove_cvref_t<decltype(part)>;
-            const int input = k++;
-            if (!p.active(input)) return;
-            Tensor c;
-            if (P::kNeeds == 0 || p.recording || !is_float(p.g.dtype())) {
-              c = symbolic(p, part);
-            } else {
-              const Compute compute = compute_of(p.g.dtype());
-              c = fused(p, kernels().elementwise[p.op().row].partial[input][static_cast<int>(compute)], P::kNeeds);
-            }
-            if (c.defined()) p.give(input, std::move(c));
-          };
-          (one(partial), ...);
-        },
-        row.partials);
-  });
+  constexpr int kCount = std::tuple_size_v<std::remove_cvref_t<decltype(std::get<Row>(kFormulas).partials)>>;
+  int last = kCount - 1;
+  while (last > 0 && !p.active(last)) --last;
+  [&]<int... K>(std::integer_sequence<int, K...>) {
+    ((K <= last && p.active(K) ? partial_vjp<Row, K>(p, K == last) : void()), ...);
+  }(std::make_integer_sequence<int, kCount>());
 }
 
 // ---- the ops ------------------------------------------------------------------------------------------------------
 
-template <class Row>
-Op make_op(const Row& row, int index) {
+template <int Index>
+Op make_op() {
+  constexpr const auto& row = std::get<Index>(kFormulas);
   Op op{.name = nullptr, .kind = OpKind::Elementwise, .infer = elementwise_infer, .kernel = elementwise_kernel};
-  op.row = index;
-  if constexpr (Row::kConstant) {
+  op.row = Index;
+  if constexpr (std::remove_cvref_t<decltype(row)>::kConstant) {
     op.kind = OpKind::Constant;
   } else {
-    op.vjp = elementwise_vjp;
+    op.vjp = elementwise_vjp<Index>;
     int k = 0;
     auto declare = [&](uint32_t needs) { op.needs[k++] = (needs & (A | B | C)) | (needs & Y ? kNeedsOutput : 0); };
     std::apply([&](const auto&... p) { (declare(std::remove_cvref_t<decltype(p)>::kNeeds), ...); }, row.partials);
@@ -496,16 +531,19 @@ struct Ops {
   char names[kFormulaCount][24];
 
   Ops() {
-    int i = 0;
-    auto add = [&](const auto& row) {
-      const std::string_view name = row.name();
-      std::copy(name.begin(), name.end(), names[i]);
-      names[i][name.size()] = 0;
-      op[i] = make_op(row, i);
-      op[i].name = names[i];
-      ++i;
-    };
-    std::apply([&](const auto&... rows) { (add(rows), ...); }, kFormulas);
+    [&]<int... Row>(std::integer_sequence<int, Row...>) {
+      (add<Row>(), ...);
+    }(std::make_integer_sequence<int, kFormulaCount>());
+  }
+
+ private:
+  template <int Row>
+  void add() {
+    const std::string_view name = std::get<Row>(kFormulas).name();
+    std::copy(name.begin(), name.end(), names[Row]);
+    names[Row][name.size()] = 0;
+    op[Row] = make_op<Row>();
+    op[Row].name = names[Row];
   }
 };
 

@@ -96,7 +96,9 @@ void bce_kernel(Call& call) {
 
 void bce_vjp(Pullback& p) {
   const auto a = p.attrs<BceAttr>();
-  if (p.active(0) && !p.recording && p.count() == 2 && !p.active(1)) {  // the saved slope is all that it takes
+  bool only_logits = true;
+  for (int i = 1; i < p.count(); ++i) only_logits &= !p.active(i);
+  if (only_logits && !p.recording) {  // the saved slope is all that it takes
     p.give(0, p.g * p.hidden());
     return;
   }
@@ -122,7 +124,8 @@ const Op kBce{.name = "binary_cross_entropy_with_logits",
               .kernel = bce_kernel,
               .vjp = bce_vjp,
               .outputs = 2,
-              .needs = {kAllOperands, kAllOperands, kAllOperands, kAllOperands}};
+              .needs = {kAllOperands, kAllOperands, kAllOperands, kAllOperands},
+              .lean_needs = {kNeedsHidden}};
 
 // ---- softmax cross-entropy --------------------------------------------------------------------------------------
 // Operands: logits [n, classes], target [n] int64, scale [n]; a target outside [0, classes) marks an ignored row.

@@ -16,7 +16,7 @@ struct Backward::Adjoints {
   std::vector<uint32_t> free;   // places of the pool
   std::vector<uint8_t> active;  // by slot - first
 
-  void put(uint32_t at, Tensor t) {
+  void put(uint32_t at, Tensor&& t) {
     if (free.empty()) {
       index[at] = static_cast<uint32_t>(pool.size());
       pool.push_back(std::move(t));
@@ -26,11 +26,12 @@ struct Backward::Adjoints {
       free.pop_back();
     }
   }
-  Tensor take(uint32_t at) {
-    Tensor t = std::move(pool[index[at]]);
+  /// To be moved from before anything is put.
+  Tensor&& take(uint32_t at) {
+    Tensor& t = pool[index[at]];
     free.push_back(index[at]);
     index[at] = kNone;
-    return t;
+    return std::move(t);
   }
 };
 
@@ -82,14 +83,17 @@ bool Backward::is_active(const void* sweep, Slot slot) {
   return slot >= self.level_.first_slot() && self.adjoints_.active[slot - self.level_.first_slot()];
 }
 
-void Backward::give(void* sweep, const Pullback& p, int k, Tensor cotangent) {
-  const Dims shape = p.in_shape(k);
-  if (!(cotangent.shape() == shape)) cotangent = sum_to(cotangent, shape);
+void Backward::give(void* sweep, const Pullback& p, int k, Tensor&& cotangent) {
+  if (p.has_output_shape(k)) {
+    if (!(cotangent.shape() == p.g.shape())) cotangent = sum_to(cotangent, p.g.shape());
+  } else if (const Dims shape = p.in_shape(k); !(cotangent.shape() == shape)) {
+    cotangent = sum_to(cotangent, shape);
+  }
   if (cotangent.dtype() != p.in_dtype(k)) cotangent = cast(cotangent, p.in_dtype(k));
   static_cast<Backward*>(sweep)->accumulate(p.slot(k), std::move(cotangent));
 }
 
-void Backward::accumulate(Slot slot, Tensor cotangent) {
+void Backward::accumulate(Slot slot, Tensor&& cotangent) {
   const uint32_t at = slot - level_.first_slot();
   if (adjoints_.index[at] == kNone) {
     adjoints_.put(at, std::move(cotangent));

@@ -28,8 +28,8 @@ class Backward {
 
  private:
   static bool is_active(const void* sweep, Slot slot);
-  static void give(void* sweep, const Pullback& p, int k, Tensor cotangent);
-  void accumulate(Slot slot, Tensor cotangent);
+  static void give(void* sweep, const Pullback& p, int k, Tensor&& cotangent);
+  void accumulate(Slot slot, Tensor&& cotangent);
   void mark_active(std::span<const Slot> inputs);
 
   Level& level_;
