@@ -1,5 +1,7 @@
 #include "core/tensor.h"
 
+#include <algorithm>
+
 #include "kernels/kernels.h"
 
 namespace adcore {
@@ -22,9 +24,15 @@ bool Tensor::is_contiguous_layout() noexcept {
 
 namespace {
 
+constexpr int64_t kFewElements = 64;  // below, the general copy costs more than the elements
+
 template <class T>
 Tensor filled(const Dims& shape, T value, DType value_dtype, DType dtype) {
   Tensor t(shape, dtype);
+  if (dtype == DType::Float32 && t.size() <= kFewElements) {
+    std::fill_n(t.mutable_data_as<float>(), t.size(), static_cast<float>(value));
+    return t;
+  }
   const Dims zero(shape.size(), 0);
   kernels().copy(
       {shape.size(), shape.data(), &value, zero.data(), value_dtype, t.mutable_data(), t.strides().data(), dtype});

@@ -152,5 +152,10 @@ void copy_to(const Tensor& src, void* dst, DType dtype);
 /// `t` itself if it is contiguous and of type `dtype`, else a copy; constant.
 Tensor as_contiguous(const Tensor& t, DType dtype);
 inline Tensor as_contiguous(const Tensor& t) { return as_contiguous(t, t.dtype()); }
+/// The same by reference, for a kernel: `t` itself, or `held`, which becomes the copy.
+inline const Tensor& contiguous_in(const Tensor& t, DType dtype, Tensor& held) {
+  if (t.contiguous() && t.dtype() == dtype) return t;
+  return held = as_contiguous(t, dtype);
+}
 
 }  // namespace adcore

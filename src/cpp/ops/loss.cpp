@@ -55,15 +55,17 @@ template <class T>
 void bce_run(Call& call, const LossKernels<T>& k) {
   const auto a = call.attrs.as<BceAttr>();
   const DType t = storage_of(sizeof(T) == 4 ? Compute::F32 : Compute::F64);
-  const Tensor z = as_contiguous(call.in(0), t), y = as_contiguous(call.in(1), t);
-  Tensor w, p;
+  Tensor z_held, y_held, w, p;
+  const Tensor &z = contiguous_in(call.in(0), t, z_held), &y = contiguous_in(call.in(1), t, y_held);
   BceArgs<T> args{};
   args.n = z.size();
   auto weight = [&](int i, Tensor& held, const T*& data, bool& is_scalar) {
     if (i < 0) return;
-    is_scalar = call.in(i).size() == 1;
-    held = as_contiguous(is_scalar ? call.in(i) : broadcast_to(call.in(i).detached(), z.shape()), t);
-    data = held.data_as<T>();
+    const Tensor& given = call.in(i);
+    is_scalar = given.size() == 1;
+    const bool fits = is_scalar || given.shape() == z.shape();
+    data = (fits ? contiguous_in(given, t, held) : held = as_contiguous(broadcast_to(given.detached(), z.shape()), t))
+               .template data_as<T>();
   };
   weight(a.weight(), w, args.w, args.w_scalar);
   weight(a.pos_weight(), p, args.p, args.p_scalar);
@@ -83,7 +85,11 @@ void bce_run(Call& call, const LossKernels<T>& k) {
   }
   if (a.reduction == Reduction::Mean)
     total = static_cast<T>(static_cast<double>(total) / static_cast<double>(z.size()));
-  copy_to(scalar(static_cast<double>(total), t), call.out->mutable_data(), call.out->dtype());
+  if (call.out->dtype() == t) {
+    *call.out->mutable_data_as<T>() = total;
+  } else {
+    copy_to(scalar(static_cast<double>(total), t), call.out->mutable_data(), call.out->dtype());
+  }
 }
 
 void bce_kernel(Call& call) {

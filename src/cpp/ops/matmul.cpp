@@ -1,6 +1,7 @@
 // Matrix product: bilinear; vectors, matrices and batches of them. Transposed operands are strides, never copies.
 #include <algorithm>
 
+#include "base/interpreter.h"
 #include "core/tape.h"
 #include "ops/functions.h"
 #include "ops/table.h"
@@ -49,17 +50,19 @@ void matmul_infer(Call& call) {
 
 /// One operand as a batch of matrices: strides of rows and columns, offsets of the matrices.
 struct Matrices {
-  Tensor t;
+  const Tensor* t;
   int64_t row, col;
   std::vector<int64_t> offsets;  // empty for a single product
 };
 
-Matrices matrices(const Tensor& x, bool left, DType storage, const Dims& batch) {
+/// `held` keeps a copy where one is needed.
+Matrices matrices(const Tensor& x, bool left, DType storage, const Dims& batch, Tensor& held) {
   // The kernel reads any non-negative strides of the computing type; the rest is copied.
   const bool readable =
       x.dtype() == storage && std::all_of(x.strides().begin(), x.strides().end(), [](int64_t s) { return s >= 0; });
-  Matrices m{readable ? x : as_contiguous(x, storage), 0, 0, {}};
-  const Dims& strides = m.t.strides();
+  if (!readable) held = as_contiguous(x, storage);
+  Matrices m{readable ? &x : &held, 0, 0, {}};
+  const Dims& strides = m.t->strides();
   const int rank = x.rank();
   if (rank == 1) {
     (left ? m.col : m.row) = strides[0];
@@ -89,10 +92,10 @@ void multiply(const Sizes& s, const Matrices& a, const Matrices& b, T* c, GemmFn
   g.m = s.m;
   g.n = s.n;
   g.k = s.k;
-  g.a = a.t.data_as<T>();
+  g.a = a.t->data_as<T>();
   g.a_row = a.row;
   g.a_col = a.col;
-  g.b = b.t.data_as<T>();
+  g.b = b.t->data_as<T>();
   g.b_row = b.row;
   g.b_col = b.col;
   g.c = c;
@@ -111,8 +114,8 @@ void multiply(const Sizes& s, const Matrices& a, const Matrices& b, T* c, GemmFn
 void multiply_integers(const Sizes& s, const Matrices& a, const Matrices& b, uint64_t* c) {
   const int64_t batch = s.batch.empty() ? 1 : numel(s.batch);
   for (int64_t p = 0; p < batch; ++p) {
-    const auto* x = a.t.data_as<uint64_t>() + (a.offsets.empty() ? 0 : a.offsets[static_cast<size_t>(p)]);
-    const auto* y = b.t.data_as<uint64_t>() + (b.offsets.empty() ? 0 : b.offsets[static_cast<size_t>(p)]);
+    const auto* x = a.t->data_as<uint64_t>() + (a.offsets.empty() ? 0 : a.offsets[static_cast<size_t>(p)]);
+    const auto* y = b.t->data_as<uint64_t>() + (b.offsets.empty() ? 0 : b.offsets[static_cast<size_t>(p)]);
     for (int64_t i = 0; i < s.m; ++i) {
       for (int64_t j = 0; j < s.n; ++j) {
         uint64_t total = 0;
@@ -128,15 +131,17 @@ void matmul_kernel(Call& call) {
   Sizes s = sizes_of(a, b);
   const Compute compute = compute_of(a.dtype());
   const DType storage = storage_of(compute);
-  Tensor left = a;
-  if (b.rank() == 2 && a.rank() > 2) {
+  Tensor rows, x_held, y_held;
+  const bool folds = b.rank() == 2 && a.rank() > 2;
+  if (folds) {
     // One matrix for the whole batch: the batch is rows.
-    left = as_contiguous(a, storage);
-    left.view_of(left, Dims{numel(s.batch) * s.m, s.k}, Dims{s.k, 1}, left.offset());
-    s.m = left.shape()[0];
+    rows = as_contiguous(a, storage);
+    rows.view_of(rows, Dims{numel(s.batch) * s.m, s.k}, Dims{s.k, 1}, rows.offset());
+    s.m = rows.shape()[0];
     s.batch.clear();
   }
-  const Matrices x = matrices(left, true, storage, s.batch), y = matrices(b, false, storage, s.batch);
+  const Matrices x = matrices(folds ? rows : a, true, storage, s.batch, x_held),
+                 y = matrices(b, false, storage, s.batch, y_held);
   Tensor& out = *call.out;
   const bool direct = out.dtype() == storage;
   const Scratch scratch(direct ? 0 : static_cast<size_t>(out.size()) * 8);
@@ -160,7 +165,76 @@ Tensor folded(const Tensor& x) {
   return reshape(x, Dims{rows, x.shape().back()});
 }
 
+/// A matrix of floats in memory.
+template <class T>
+struct View {
+  const T* data;
+  int64_t row, col;
+  View transposed() const { return {data, col, row}; }
+};
+
+/// x @ y, m times n, as a contiguous tensor of the shape `shape`.
+template <class T>
+Tensor product(const View<T>& x, const View<T>& y, int64_t m, int64_t n, int64_t k, const Dims& shape, DType dtype,
+               GemmFn<T> gemm) {
+  Tensor out(shape, dtype);
+  GemmArgs<T> g{};
+  g.m = m;
+  g.n = n;
+  g.k = k;
+  g.a = x.data;
+  g.a_row = x.row;
+  g.a_col = x.col;
+  g.b = y.data;
+  g.b_row = y.row;
+  g.b_col = y.col;
+  g.c = out.mutable_data_as<T>();
+  g.c_row = n;
+  g.batch = 1;
+  gemm(g);
+  return out;
+}
+
+/// The rule on small matrices and vectors where nothing records it: the two products and nothing else.
+template <class T>
+void small_vjp(Pullback& p, const Dims& a_shape, const Dims& b_shape, GemmFn<T> gemm) {
+  const DType dtype = p.g.dtype();
+  const int64_t m = a_shape.size() > 1 ? a_shape[0] : 1, k = a_shape.back(), n = b_shape.size() > 1 ? b_shape[1] : 1;
+  Tensor held;
+  const Tensor& g = contiguous_in(p.g, dtype, held);
+  const View<T> gradient{g.data_as<T>(), n, 1};
+  const auto view = [&](const Tensor& t, bool left) {
+    const Dims& s = t.strides();
+    if (t.rank() == 1) return View<T>{t.data_as<T>(), left ? 0 : s[0], left ? s[0] : 0};
+    return View<T>{t.data_as<T>(), s[0], s[1]};
+  };
+  if (p.active(0)) p.give(0, product(gradient, view(p.in(1), false).transposed(), m, k, n, a_shape, dtype, gemm));
+  if (p.active(1)) p.give(1, product(view(p.in(0), true).transposed(), gradient, k, n, m, b_shape, dtype, gemm));
+}
+
+/// True iff small_vjp() took it.
+bool try_small_vjp(Pullback& p) {
+  const Dims a = p.active(1) ? p.in(0).shape() : p.in_shape(0), b = p.active(0) ? p.in(1).shape() : p.in_shape(1);
+  const auto reads = [&](int k, int other) {
+    if (!p.active(other)) return true;
+    const Tensor& t = p.in(k);
+    return t.dtype() == p.g.dtype() && t.strides()[0] >= 0 && t.strides().back() >= 0;
+  };
+  if (p.recording || a.size() > 2 || b.size() > 2 || !reads(0, 1) || !reads(1, 0)) return false;
+  const int64_t multiplications = numel(a) * (b.size() > 1 ? b[1] : 1);
+  if (multiplications / 8 >= kLongWork) return false;
+  if (p.g.dtype() == DType::Float32) {
+    small_vjp<float>(p, a, b, kernels().gemm_f32);
+  } else if (p.g.dtype() == DType::Float64) {
+    small_vjp<double>(p, a, b, kernels().gemm_f64);
+  } else {
+    return false;
+  }
+  return true;
+}
+
 void matmul_vjp(Pullback& p) {
+  if (try_small_vjp(p)) return;
   // Vectors as matrices of one row or column; then dA = G B^T, dB = A^T G. A kept operand is missing iff the other is
   // constant.
   const Tensor a = p.active(1) ? p.in(0) : Tensor(), b = p.active(0) ? p.in(1) : Tensor();

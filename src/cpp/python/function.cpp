@@ -19,11 +19,15 @@ struct Parameter {
   PyObject* interned = nullptr;
   bool keyword_only = false;
   bool rest = false;  // dims...: takes the remaining positional arguments
+
+  bool required() const { return default_text.empty() && !rest; }
 };
 
 struct Signature {
   std::string name;
   std::vector<Parameter> parameters;
+  Py_ssize_t plain = 0;     // so many parameters in front take one positional argument each
+  Py_ssize_t required = 0;  // so many arguments at least: none behind them is required
 };
 
 std::string_view trim(std::string_view s) {
@@ -62,6 +66,11 @@ Signature parse_signature(std::string_view text, const char* default_kind) {
     p.interned = PyUnicode_InternFromString(p.name.c_str());
     out.parameters.push_back(std::move(p));
   }
+  const auto n = static_cast<Py_ssize_t>(out.parameters.size());
+  const auto at = [&](Py_ssize_t i) -> const Parameter& { return out.parameters[static_cast<size_t>(i)]; };
+  while (out.plain < n && !at(out.plain).keyword_only && !at(out.plain).rest) ++out.plain;
+  for (Py_ssize_t i = 0; i < n; ++i)
+    if (at(i).required()) out.required = i + 1;
   return out;
 }
 
@@ -116,6 +125,10 @@ struct Bound {
   Owned rest;  // the tuple behind a dims... parameter
 
   void bind(const Signature& s, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
+    if (!keywords && count <= s.plain && count >= s.required) {
+      std::copy(args, args + count, values);
+      return;
+    }
     const auto n = static_cast<Py_ssize_t>(s.parameters.size());
     for (Py_ssize_t i = 0; i < count; ++i) {
       if (i >= n || s.parameters[static_cast<size_t>(i)].keyword_only) {
@@ -141,8 +154,7 @@ struct Bound {
     }
     for (Py_ssize_t i = 0; i < n; ++i) {
       const Parameter& p = s.parameters[static_cast<size_t>(i)];
-      if (!values[i] && p.default_text.empty() && !p.rest)
-        fail_arguments(s, text("the argument '", p.name, "' is missing"));
+      if (!values[i] && p.required()) fail_arguments(s, text("the argument '", p.name, "' is missing"));
     }
   }
 };
@@ -161,7 +173,11 @@ class PyArgs final : public Args {
   const Tensor& tensor(int i) override {
     PyObject* o = bound_.values[i];
     if (o && python::is_tensor(o)) {
-      return made_ >> i & 1 ? *slot(i) : make(i, tracked_value(o));  // a copy: another thread may change the cell
+      if (made_ >> i & 1) return *slot(i);
+      auto* t = new (storage_[static_cast<size_t>(i)].bytes) Tensor(value_of(o));  // another thread may change the cell
+      t->set_ref(ref_of(o, context().tape));
+      made_ |= 1u << i;
+      return *t;
     }
     if (o && parameter(i).kind == "Number" && is_number(o)) return make(i, number_alone(o));
     fail_kind(i, "a Tensor");

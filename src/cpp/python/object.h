@@ -106,13 +106,9 @@ inline bool is_parameter(PyObject* o) noexcept {
 }
 inline Tensor& value_of(PyObject* o) noexcept { return reinterpret_cast<TensorObject*>(o)->value; }
 
-/// A new Tensor object that holds no value yet.
-TensorObject* new_tensor();
-inline PyObject* wrap(Tensor value) {
-  TensorObject* o = new_tensor();
-  o->value = std::move(value);
-  return reinterpret_cast<PyObject*>(o);
-}
+/// A new Tensor object.
+TensorObject* new_tensor(Tensor&& value = {});
+inline PyObject* wrap(Tensor value) { return reinterpret_cast<PyObject*>(new_tensor(std::move(value))); }
 
 /// The slot of a tensor object on the live tape.
 inline Slot slot_of(PyObject* o, const Tape* tape) noexcept {
@@ -121,9 +117,17 @@ inline Slot slot_of(PyObject* o, const Tape* tape) noexcept {
     return tape->parameter_slot(reinterpret_cast<ParameterObject*>(o)->number);
   return tape->slot_of(value_of(o));
 }
+inline TapeRef ref_of(PyObject* o, const Tape* tape) noexcept {
+  const Slot slot = slot_of(o, tape);
+  return {slot ? tape->id() : 0, slot};
+}
 inline Operand operand_of(PyObject* o, const Tape* tape) noexcept { return {&value_of(o), slot_of(o, tape)}; }
 /// The value with its place on the live tape.
-Tensor tracked_value(PyObject* o);
+inline Tensor tracked_value(PyObject* o) {
+  Tensor t = value_of(o);
+  t.set_ref(ref_of(o, context().tape));
+  return t;
+}
 
 /// Puts another value into a tensor object. For a Parameter the slot goes to the live tape.
 void assign(PyObject* cell, Tensor value);

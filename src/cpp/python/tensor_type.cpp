@@ -32,7 +32,7 @@ void tensor_dealloc(PyObject* self) {
 
 }  // namespace
 
-TensorObject* new_tensor() {
+TensorObject* new_tensor(Tensor&& value) {
   TensorObject* o;
   if (free_count > 0) {
     o = free_objects[--free_count];
@@ -42,16 +42,8 @@ TensorObject* new_tensor() {
     if (!o) throw std::bad_alloc();
   }
   o->weak_references = nullptr;
-  new (&o->value) Tensor;
+  new (&o->value) Tensor(std::move(value));
   return o;
-}
-
-Tensor tracked_value(PyObject* o) {
-  const Tape* tape = context().tape;
-  Tensor t = value_of(o);
-  const Slot slot = slot_of(o, tape);
-  t.set_ref({slot ? tape->id() : 0, slot});
-  return t;
 }
 
 void assign(PyObject* cell, Tensor value) {
