@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
-#include <memory>
+
+#include "base/reuse.h"
 
 namespace adcore {
 namespace {
@@ -12,30 +13,7 @@ uint64_t next_tape_id() noexcept {
   return last.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
-/// Gives back what a long tape took; a warm step of ordinary size still allocates nothing.
-template <class T>
-void forget(std::vector<T>& v) {
-  constexpr size_t kKeepBytes = size_t{4} << 20;
-  v.clear();
-  if (v.capacity() * sizeof(T) > kKeepBytes) v.shrink_to_fit();
-}
-
-/// Tapes of this thread that are not in use.
-thread_local std::vector<std::unique_ptr<Tape>> idle_tapes;
-
-Tape* take_tape() {
-  if (idle_tapes.empty()) return new Tape;
-  Tape* t = idle_tapes.back().release();
-  idle_tapes.pop_back();
-  return t;
-}
-
 std::atomic<int> live_tapes{0};
-
-void give_back(Tape* t) {
-  t->clear();
-  idle_tapes.emplace_back(t);
-}
 
 }  // namespace
 
@@ -146,7 +124,7 @@ Level::Level() {
   ThreadContext& c = context();
   outermost_ = c.tape == nullptr;
   if (outermost_) {
-    c.tape = take_tape();
+    c.tape = Idle<Tape>::take();
     live_tapes.fetch_add(1, std::memory_order_relaxed);
   }
   tape_ = c.tape;
@@ -160,12 +138,12 @@ Level::Level() {
 Level::~Level() {
   close();
   if (outermost_) {
-    give_back(tape_);
+    Idle<Tape>::put(tape_);
     live_tapes.fetch_sub(1, std::memory_order_relaxed);
   }
 }
 
-Slot Level::alias(const Tensor& value, Slot outer) {
+Slot Level::input(const Tensor& value, Slot outer) {
   if (outer == 0) return tape_->new_slot();
   const Operand operand{&value, outer};
   Tensor out;
@@ -175,13 +153,13 @@ Slot Level::alias(const Tensor& value, Slot outer) {
 
 Tensor Level::input(const Tensor& value) {
   Tensor fresh = value;
-  fresh.set_ref({tape_->id(), alias(value, tape_->slot_of(value))});
+  fresh.set_ref({tape_->id(), input(value, tape_->slot_of(value))});
   return fresh;
 }
 
 Slot Level::parameter(uint32_t number, const Tensor& value) {
   const Slot outer = tape_->parameter_slot(number);
-  const Slot inner = alias(value, outer);
+  const Slot inner = input(value, outer);
   tape_->held.push_back({number, outer, inner});
   tape_->set_parameter_slot(number, inner);
   return inner;

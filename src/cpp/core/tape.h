@@ -194,13 +194,15 @@ class Level {
 
   /// `value` as an input of this level: the same elements at a fresh slot.
   Tensor input(const Tensor& value);
+  /// The fresh slot alone, for a value that stands at `outer` (0: a constant).
+  Slot input(const Tensor& value, Slot outer);
   /// The same for a parameter: reads of it in this thread mean this level's slot until the level closes.
   Slot parameter(uint32_t number, const Tensor& value);
 
   /// Ends recording for this level; values keep their slots until the level is destroyed.
   void close();
 
-  Tape& tape() noexcept { return *tape_; }
+  Tape& tape() const noexcept { return *tape_; }
   bool outermost() const noexcept { return outermost_; }
   // The level's statements are [begin, end). The aliases that made its inputs are among them but belong to the outer levels.
   uint32_t begin() const noexcept { return begin_; }
@@ -208,8 +210,6 @@ class Level {
   Slot first_slot() const noexcept { return first_slot_; }  // slots below are inactive in this level
 
  private:
-  Slot alias(const Tensor& value, Slot outer);
-
   Tape* tape_;
   bool outermost_;
   bool open_ = true;

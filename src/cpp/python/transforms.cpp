@@ -1,5 +1,6 @@
 // grad and value_and_grad: one callable, one C++ function per call. Arguments were checked when it was made
 // (adcore/transforms.py). Start reading at call().
+#include "base/reuse.h"
 #include "python/object.h"
 #include "sweeps/backward.h"
 
@@ -16,14 +17,40 @@ struct GradObject {
   const char* name;  // for errors
 };
 
-/// What becomes of one differentiated argument: its leaves in order, and the tree that the function sees.
+/// A differentiated value: where it stands, and its shape and dtype for a gradient of zeros.
+struct Leaf {
+  Slot slot;  // 0: a parameter that wants no derivative
+  Tensor layout;
+
+  Leaf(Slot slot_, const Tensor& value) : slot(slot_) { layout.set_layout_of(value, value.dtype()); }
+};
+
+/// A differentiated argument: the tree that the function sees, and its leaves in Call::leaves.
 struct Input {
   Py_ssize_t position;
   PyObject* argument;  // borrowed
+  size_t first_leaf = 0;
   Owned fresh;
-  Owned skeleton;           // the containers alone: the function may change its own, and the caller's
-  std::vector<Slot> slots;  // 0: a parameter that wants no derivative
-  std::vector<Tensor> values;
+  Owned skeleton;  // the containers alone: the function may change its own, and the caller's; none for a bare leaf
+};
+
+/// The lists of one call.
+struct Lists {
+  std::vector<PyObject*> args;  // borrowed; the differentiated ones are replaced by their fresh trees
+  std::vector<Input> inputs;
+  std::vector<Leaf> leaves;   // of the inputs
+  std::vector<Leaf> weights;  // as they were given
+  std::vector<Leaf> outputs;
+  std::vector<Slot> slots;  // of leaves and weights
+
+  void clear() noexcept {
+    forget(args);
+    forget(inputs);
+    forget(leaves);
+    forget(weights);
+    forget(outputs);
+    forget(slots);
+  }
 };
 
 [[noreturn]] void fail_leaf(const char* name, Py_ssize_t position, PyObject* leaf) {
@@ -35,46 +62,40 @@ struct Input {
        ") has no derivative; pass a float, a Tensor, a NumPy array, or a container of these.");
 }
 
-/// The same leaf as an input of the level.
-PyObject* open_leaf(Input& in, PyObject* leaf, Level& level, const char* name) {
-  if (is_parameter(leaf)) {
-    // A Parameter is a variable: reads of it anywhere in the function mean this input too.
-    auto* p = reinterpret_cast<ParameterObject*>(leaf);
-    Tensor fresh = p->base.value;
-    const Slot known = level.tape().parameter_slot(p->number);
-    const Slot slot = !p->requires_grad             ? 0
-                      : known >= level.first_slot() ? known
-                                                    : level.parameter(p->number, tracked_value(leaf));
-    fresh.set_ref({slot ? level.tape().id() : 0, slot});
-    in.slots.push_back(slot);
-    in.values.push_back(p->base.value);
-    return wrap(std::move(fresh));
-  }
-  Tensor value;
-  if (is_tensor(leaf)) {
-    value = tracked_value(leaf);
-  } else if (PyFloat_Check(leaf) || (!PyLong_Check(leaf) && PyObject_CheckBuffer(leaf) && !PyBytes_Check(leaf))) {
-    value = tensor_from(leaf, nullptr);
-  } else if (leaf == Py_None && in.argument != Py_None) {
-    return Py_NewRef(Py_None);  // an empty place in a container stays empty
-  } else {
-    fail_leaf(name, in.position, leaf);
-  }
-  Tensor fresh = level.input(value);
-  in.slots.push_back(fresh.ref().slot);
-  in.values.push_back(value.detached());
-  return wrap(std::move(fresh));
+/// The slot of a parameter in this level. It may be an input already: listed twice, or at a position too.
+Slot parameter_slot(Level& level, const ParameterObject* p) {
+  if (!p->requires_grad) return 0;
+  const Slot known = level.tape().parameter_slot(p->number);
+  return known >= level.first_slot() ? known : level.parameter(p->number, p->base.value);
 }
 
-/// The gradients of one argument in its structure.
-PyObject* close_input(const Input& in, const Backward& sweep) {
-  const auto gradient = [&](size_t i) {
-    return wrap(in.slots[i] ? sweep.cotangent(in.slots[i], in.values[i]) : zeros_like(in.values[i]));
-  };
-  if (!in.skeleton) return gradient(0);
-  return tree_map(in.skeleton.get(), [&](PyObject* leaf) -> PyObject* {
-    return leaf == Py_None ? Py_NewRef(Py_None) : gradient(PyLong_AsSize_t(leaf));
-  });
+/// `value` at a slot, as the function sees it.
+PyObject* input_object(const Tensor& value, Slot slot, const Level& level, std::vector<Leaf>& leaves) {
+  leaves.emplace_back(slot, value);
+  TensorObject* fresh = new_tensor(Tensor(value));
+  fresh->value.set_ref({slot ? level.tape().id() : 0, slot});
+  return reinterpret_cast<PyObject*>(fresh);
+}
+
+/// The same leaf as an input of the level.
+PyObject* open_leaf(const Input& in, PyObject* leaf, Level& level, std::vector<Leaf>& leaves, const char* name) {
+  if (is_tensor(leaf)) {
+    // A Parameter is a variable: reads of it anywhere in the function mean this input too.
+    const Slot slot = is_parameter(leaf) ? parameter_slot(level, reinterpret_cast<ParameterObject*>(leaf))
+                                         : level.input(value_of(leaf), slot_of(leaf, &level.tape()));
+    return input_object(value_of(leaf), slot, level, leaves);
+  }
+  if (PyFloat_Check(leaf) || (!PyLong_Check(leaf) && PyObject_CheckBuffer(leaf) && !PyBytes_Check(leaf))) {
+    const Tensor value = tensor_from(leaf, nullptr);
+    return input_object(value, level.input(value, 0), level, leaves);
+  }
+  if (leaf == Py_None && in.argument != Py_None)
+    return Py_NewRef(Py_None);  // an empty place in a container stays empty
+  fail_leaf(name, in.position, leaf);
+}
+
+PyObject* gradient(const Leaf& leaf, const Backward& sweep) {
+  return wrap(leaf.slot ? sweep.cotangent(leaf.slot, leaf.layout) : zeros_like(leaf.layout));
 }
 
 PyObject* with_id(const GradObject* g, PyObject* id, Owned gradient) {
@@ -86,54 +107,30 @@ class Run {
  public:
   Run(const GradObject* g, PyObject* const* args, Py_ssize_t count, PyObject* keywords) : g_(g) {
     const Py_ssize_t named = keywords ? PyTuple_GET_SIZE(keywords) : 0;
-    args_.assign(args, args + count + named);
+    lists_->args.assign(args, args + count + named);
     if (g->positions == Py_None) return;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(g->positions); ++i) {
       const Py_ssize_t position = PyLong_AsSsize_t(PyTuple_GET_ITEM(g->positions, i));
       if (position >= count + named) fail_position(position, args, count, keywords);
-      inputs_.emplace_back();
-      inputs_.back().position = position;
-      inputs_.back().argument = args_[static_cast<size_t>(position)];
+      lists_->inputs.push_back({position, args[position], 0, {}, {}});
     }
   }
 
   PyObject* operator()(Py_ssize_t count, PyObject* keywords) {
     Level level;
     open_weights(level);
-    for (size_t i = 0; i < inputs_.size(); ++i) {
-      Input& in = inputs_[i];
-      in.fresh = Owned(tree_map(in.argument, [&](PyObject* leaf) { return open_leaf(in, leaf, level, g_->name); }));
-      args_[static_cast<size_t>(in.position)] = in.fresh.get();
-      if (is_tensor(in.fresh.get())) continue;
-      size_t leaves = 0;
-      in.skeleton = Owned(tree_map(in.fresh.get(), [&](PyObject* leaf) {
-        return leaf == Py_None ? Py_NewRef(Py_None) : checked(PyLong_FromSize_t(leaves++));
-      }));
-    }
+    for (Input& in : lists_->inputs) open_input(in, level);
     const Owned result(checked(calling_python(
-        [&] { return PyObject_Vectorcall(g_->fn, args_.data(), static_cast<size_t>(count), keywords); })));
-    PyObject* differentiated = result.get();
-    if (g_->has_aux) {
-      if (!PyTuple_Check(result.get()) || PyTuple_GET_SIZE(result.get()) < 2) {
-        fail(ErrorKind::Value, g_->name,
-             ": with has_aux=True the function must return a tuple of the value and at least one more, got ",
-             Py_TYPE(result.get())->tp_name, PyTuple_Check(result.get()) ? " of length 1." : ".");
-      }
-      differentiated = PyTuple_GET_ITEM(result.get(), 0);
-    }
-    std::vector<Tensor> outputs;
-    tree_visit(differentiated, [&](PyObject* leaf) {
-      if (is_tensor(leaf)) outputs.push_back(tracked_value(leaf));
-    });
+        [&] { return PyObject_Vectorcall(g_->fn, lists_->args.data(), static_cast<size_t>(count), keywords); })));
+    read_outputs(differentiated(result.get()), level.tape());
     Backward sweep(level);
     // The gradient of several or non-scalar outputs is that of the sum of their elements.
-    for (const Tensor& t : outputs) {
-      if (level.tape().slot_of(t)) sweep.seed(t, full(t.shape(), int64_t{1}, t.dtype()));
-    }
-    std::vector<Slot> slots = weight_slots_;
-    for (const Input& in : inputs_) slots.insert(slots.end(), in.slots.begin(), in.slots.end());
-    std::erase(slots, Slot{0});
-    sweep.run(slots);
+    for (const Leaf& out : lists_->outputs)
+      sweep.seed(out.slot, full(out.layout.shape(), int64_t{1}, out.layout.dtype()));
+    for (const auto* leaves : {&lists_->weights, &lists_->leaves})
+      for (const Leaf& leaf : *leaves)
+        if (leaf.slot) lists_->slots.push_back(leaf.slot);
+    sweep.run(lists_->slots);
     Owned gradients(collect(sweep));
     if (g_->with_value) return checked(PyTuple_Pack(2, result.get(), gradients.get()));
     if (!g_->has_aux) return gradients.release();
@@ -142,6 +139,41 @@ class Run {
   }
 
  private:
+  void open_input(Input& in, Level& level) {
+    std::vector<Leaf>& leaves = lists_->leaves;
+    in.first_leaf = leaves.size();
+    const auto open = [&](PyObject* leaf) { return open_leaf(in, leaf, level, leaves, g_->name); };
+    in.fresh = Owned(is_tensor(in.argument) ? open(in.argument) : tree_map(in.argument, open));
+    lists_->args[static_cast<size_t>(in.position)] = in.fresh.get();
+    if (is_tensor(in.fresh.get())) return;
+    size_t next = in.first_leaf;
+    in.skeleton = Owned(tree_map(in.fresh.get(), [&](PyObject* leaf) {
+      return leaf == Py_None ? Py_NewRef(Py_None) : checked(PyLong_FromSize_t(next++));
+    }));
+  }
+
+  PyObject* differentiated(PyObject* result) const {
+    if (!g_->has_aux) return result;
+    if (!PyTuple_Check(result) || PyTuple_GET_SIZE(result) < 2) {
+      fail(ErrorKind::Value, g_->name,
+           ": with has_aux=True the function must return a tuple of the value and at least one more, got ",
+           Py_TYPE(result)->tp_name, PyTuple_Check(result) ? " of length 1." : ".");
+    }
+    return PyTuple_GET_ITEM(result, 0);
+  }
+
+  void read_outputs(PyObject* result, const Tape& tape) {
+    const auto read = [&](PyObject* leaf) {
+      if (!is_tensor(leaf)) return;
+      if (const Slot slot = slot_of(leaf, &tape)) lists_->outputs.emplace_back(slot, value_of(leaf));
+    };
+    if (is_tensor(result)) {
+      read(result);
+    } else {
+      tree_visit(result, read);
+    }
+  }
+
   [[noreturn]] void fail_position(Py_ssize_t position, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
     PyObject* raise = python_function("adcore.transforms", "_no_such_position");
     const Owned passed(checked(PyTuple_New(count)));
@@ -154,46 +186,46 @@ class Run {
   void open_weights(Level& level) {
     if (g_->weights == Py_None) return;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(g_->weights); ++i) {
-      auto* p = reinterpret_cast<ParameterObject*>(PyTuple_GET_ITEM(g_->weights, i));
-      weight_values_.push_back(p->base.value);
-      const Slot known = level.tape().parameter_slot(p->number);  // the same Parameter may be listed twice
-      weight_slots_.push_back(!p->requires_grad             ? 0
-                              : known >= level.first_slot() ? known
-                                                            : level.parameter(p->number, p->base.value));
+      const auto* p = reinterpret_cast<ParameterObject*>(PyTuple_GET_ITEM(g_->weights, i));
+      lists_->weights.emplace_back(parameter_slot(level, p), p->base.value);
     }
   }
 
   PyObject* weight_gradient(const Backward& sweep, size_t i) const {
-    const Slot slot = weight_slots_[i];
-    return with_id(g_,
-                   reinterpret_cast<ParameterObject*>(PyTuple_GET_ITEM(g_->weights, static_cast<Py_ssize_t>(i)))->name,
-                   Owned(wrap(slot ? sweep.cotangent(slot, weight_values_[i]) : zeros_like(weight_values_[i]))));
+    auto* p = reinterpret_cast<ParameterObject*>(PyTuple_GET_ITEM(g_->weights, static_cast<Py_ssize_t>(i)));
+    return with_id(g_, p->name, Owned(gradient(lists_->weights[i], sweep)));
   }
 
-  PyObject* input_gradient(const Backward& sweep, size_t i) const {
-    const Owned id(checked(PyLong_FromSsize_t(inputs_[i].position)));
-    return with_id(g_, id.get(), Owned(close_input(inputs_[i], sweep)));
+  PyObject* input_gradient(const Backward& sweep, const Input& in) const {
+    const auto leaf_gradient = [&](PyObject* leaf) {
+      return leaf == Py_None ? Py_NewRef(Py_None) : gradient(lists_->leaves[PyLong_AsSize_t(leaf)], sweep);
+    };
+    Owned of_argument(in.skeleton ? tree_map(in.skeleton.get(), leaf_gradient)
+                                  : gradient(lists_->leaves[in.first_leaf], sweep));
+    if (!g_->return_ids) return of_argument.release();
+    const Owned id(checked(PyLong_FromSsize_t(in.position)));
+    return with_id(g_, id.get(), std::move(of_argument));
+  }
+
+  /// One alone, or a tuple of them.
+  template <class F>
+  static PyObject* one_or_tuple(bool one, size_t count, F f) {
+    if (one) return f(0);
+    Owned out(checked(PyTuple_New(static_cast<Py_ssize_t>(count))));
+    for (size_t i = 0; i < count; ++i) PyTuple_SET_ITEM(out.get(), static_cast<Py_ssize_t>(i), f(i));
+    return out.release();
   }
 
   PyObject* collect(const Backward& sweep) const {
     Owned by_position, by_weight;
+    const std::vector<Input>& inputs = lists_->inputs;
     if (g_->positions != Py_None) {
-      if (inputs_.size() == 1) {
-        by_position = Owned(input_gradient(sweep, 0));
-      } else {
-        by_position = Owned(checked(PyTuple_New(static_cast<Py_ssize_t>(inputs_.size()))));
-        for (size_t i = 0; i < inputs_.size(); ++i)
-          PyTuple_SET_ITEM(by_position.get(), static_cast<Py_ssize_t>(i), input_gradient(sweep, i));
-      }
+      by_position = Owned(
+          one_or_tuple(inputs.size() == 1, inputs.size(), [&](size_t i) { return input_gradient(sweep, inputs[i]); }));
     }
     if (g_->weights != Py_None) {
-      if (g_->single_weight) {
-        by_weight = Owned(weight_gradient(sweep, 0));
-      } else {
-        by_weight = Owned(checked(PyTuple_New(static_cast<Py_ssize_t>(weight_slots_.size()))));
-        for (size_t i = 0; i < weight_slots_.size(); ++i)
-          PyTuple_SET_ITEM(by_weight.get(), static_cast<Py_ssize_t>(i), weight_gradient(sweep, i));
-      }
+      by_weight = Owned(
+          one_or_tuple(g_->single_weight, lists_->weights.size(), [&](size_t i) { return weight_gradient(sweep, i); }));
     }
     if (!by_weight) return by_position.release();
     if (!by_position) return by_weight.release();
@@ -201,10 +233,7 @@ class Run {
   }
 
   const GradObject* g_;
-  std::vector<PyObject*> args_;  // borrowed; the differentiated ones are replaced by their fresh trees
-  std::vector<Input> inputs_;
-  std::vector<Slot> weight_slots_;
-  std::vector<Tensor> weight_values_;
+  Reused<Lists> lists_;
 };
 
 PyObject* call(PyObject* self, PyObject* const* args, size_t flags, PyObject* keywords) {

@@ -2,10 +2,10 @@
 // Each adjoint is read once, by the statement that wrote its slot, and freed there. Start reading at run().
 #include "sweeps/backward.h"
 
-#include <memory>
 #include <vector>
 
 #include "base/interpreter.h"
+#include "base/reuse.h"
 #include "ops/functions.h"
 
 namespace adcore {
@@ -16,6 +16,12 @@ struct Backward::Adjoints {
   std::vector<uint32_t> free;   // places of the pool
   std::vector<uint8_t> active;  // by slot - first
 
+  void clear() noexcept {
+    forget(index);
+    forget(pool);
+    forget(free);
+    forget(active);
+  }
   void put(uint32_t at, Tensor&& t) {
     if (free.empty()) {
       index[at] = static_cast<uint32_t>(pool.size());
@@ -37,16 +43,6 @@ struct Backward::Adjoints {
 
 namespace {
 
-/// Adjoints of this thread that are not in use: their memory is kept for the next sweep.
-thread_local std::vector<std::unique_ptr<Backward::Adjoints>> idle;
-
-Backward::Adjoints* take_idle() {
-  if (idle.empty()) return new Backward::Adjoints;
-  Backward::Adjoints* a = idle.back().release();
-  idle.pop_back();
-  return a;
-}
-
 constexpr uint8_t kInput = 2;               // in Adjoints::active: an input of the level
 constexpr uint32_t kInterruptEvery = 4096;  // statements
 
@@ -54,26 +50,20 @@ constexpr uint32_t kInterruptEvery = 4096;  // statements
 
 Backward::Backward(Level& level)
     : level_(level),
-      adjoints_(*take_idle()),
+      adjoints_(*Idle<Adjoints>::take()),
       recording_(!level.outermost()),
       all_active_(level.outermost() && level.tape().levels_seen == 1) {
   level.close();
   adjoints_.index.assign(level.tape().slot_count() - level.first_slot(), kNone);
 }
 
-Backward::~Backward() {
-  adjoints_.pool.clear();
-  adjoints_.free.clear();
-  constexpr size_t kKeep = size_t{1} << 20;
-  if (adjoints_.index.capacity() > kKeep) {
-    delete &adjoints_;
-  } else {
-    idle.emplace_back(&adjoints_);
-  }
-}
+Backward::~Backward() { Idle<Adjoints>::put(&adjoints_); }
 
 void Backward::seed(const Tensor& output, Tensor cotangent) {
-  const Slot slot = level_.tape().slot_of(output);
+  seed(level_.tape().slot_of(output), std::move(cotangent));
+}
+
+void Backward::seed(Slot slot, Tensor cotangent) {
   if (slot >= level_.first_slot()) accumulate(slot, std::move(cotangent));
 }
 

@@ -17,6 +17,7 @@ class Backward {
 
   /// Adds a cotangent of an output. Outputs that do not depend on the level's inputs are passed over.
   void seed(const Tensor& output, Tensor cotangent);
+  void seed(Slot output, Tensor cotangent);
 
   /// Sweeps. `inputs` are the slots whose cotangents will be asked for. Called once.
   void run(std::span<const Slot> inputs);
