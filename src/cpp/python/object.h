@@ -106,9 +106,13 @@ inline bool is_parameter(PyObject* o) noexcept {
 }
 inline Tensor& value_of(PyObject* o) noexcept { return reinterpret_cast<TensorObject*>(o)->value; }
 
-/// A new Tensor object.
-TensorObject* new_tensor(Tensor&& value = {});
-inline PyObject* wrap(Tensor value) { return reinterpret_cast<PyObject*>(new_tensor(std::move(value))); }
+/// A new Tensor object that holds no value yet.
+TensorObject* new_tensor();
+inline PyObject* wrap(Tensor value) {
+  TensorObject* o = new_tensor();
+  o->value = std::move(value);
+  return reinterpret_cast<PyObject*>(o);
+}
 
 /// The slot of a tensor object on the live tape.
 inline Slot slot_of(PyObject* o, const Tape* tape) noexcept {

@@ -32,7 +32,7 @@ void tensor_dealloc(PyObject* self) {
 
 }  // namespace
 
-TensorObject* new_tensor(Tensor&& value) {
+TensorObject* new_tensor() {
   TensorObject* o;
   if (free_count > 0) {
     o = free_objects[--free_count];
@@ -42,7 +42,7 @@ TensorObject* new_tensor(Tensor&& value) {
     if (!o) throw std::bad_alloc();
   }
   o->weak_references = nullptr;
-  new (&o->value) Tensor(std::move(value));
+  new (&o->value) Tensor;
   return o;
 }
 
@@ -92,31 +92,34 @@ void check_divisor(const Op& op, const Tensor& divisor, const Tensor& dividend) 
 
 const int kFloorDivRow = formula_index("floor_div"), kFloorModRow = formula_index("floor_mod");
 
+namespace {
+
+PyObject* apply_new(const Op& op, const Operand* operands, int count) {
+  Owned result(reinterpret_cast<PyObject*>(new_tensor()));
+  apply(op, operands, count, {}, &value_of(result.get()));
+  return result.release();
+}
+
+[[gnu::noinline]] PyObject* apply_division(const Op& op, const Operand* operands) {
+  // Checked and divided by on one copy: another thread may change the cell between.
+  const Tensor dividend = *operands[0].value, divisor = *operands[1].value;
+  check_divisor(op, divisor, dividend);
+  const Operand held[] = {{&dividend, operands[0].slot, operands[0].weak},
+                          {&divisor, operands[1].slot, operands[1].weak}};
+  return apply_new(op, held, 2);
+}
+
+}  // namespace
+
 PyObject* apply_elementwise(const Op& op, const Operand* operands, int count) {
-  Tensor dividend, divisor;
-  Operand held[2];
-  if (count == 2 && (op.row == kFloorDivRow || op.row == kFloorModRow)) {
-    // Checked and divided by on one copy: another thread may change the cell between.
-    dividend = *operands[0].value;
-    divisor = *operands[1].value;
-    check_divisor(op, divisor, dividend);
-    held[0] = {&dividend, operands[0].slot, operands[0].weak};
-    held[1] = {&divisor, operands[1].slot, operands[1].weak};
-    operands = held;
-  }
-  TensorObject* result = new_tensor();
-  try {
-    apply(op, operands, count, {}, &result->value);
-  } catch (...) {
-    Py_DECREF(result);
-    throw;
-  }
-  return reinterpret_cast<PyObject*>(result);
+  if (op.row == kFloorDivRow || op.row == kFloorModRow) [[unlikely]]
+    return apply_division(op, operands);
+  return apply_new(op, operands, count);
 }
 
 namespace {
 
-PyObject* binary_impl(const Op& op, PyObject* a, PyObject* b) {
+[[gnu::noinline]] PyObject* binary_mixed(const Op& op, PyObject* a, PyObject* b) {
   const Tape* tape = context().tape;
   Operand operands[2];
   Tensor converted;
@@ -128,6 +131,13 @@ PyObject* binary_impl(const Op& op, PyObject* a, PyObject* b) {
   }
   if (left) operands[0] = operand_of(a, tape);
   if (right) operands[1] = operand_of(b, tape);
+  return apply_elementwise(op, operands, 2);
+}
+
+PyObject* binary_impl(const Op& op, PyObject* a, PyObject* b) {
+  if (!is_tensor(a) || !is_tensor(b)) return binary_mixed(op, a, b);
+  const Tape* tape = context().tape;
+  const Operand operands[] = {operand_of(a, tape), operand_of(b, tape)};
   return apply_elementwise(op, operands, 2);
 }
 

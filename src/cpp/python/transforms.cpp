@@ -72,7 +72,8 @@ Slot parameter_slot(Level& level, const ParameterObject* p) {
 /// `value` at a slot, as the function sees it.
 PyObject* input_object(const Tensor& value, Slot slot, const Level& level, std::vector<Leaf>& leaves) {
   leaves.emplace_back(slot, value);
-  TensorObject* fresh = new_tensor(Tensor(value));
+  TensorObject* fresh = new_tensor();
+  fresh->value = value;
   fresh->value.set_ref({slot ? level.tape().id() : 0, slot});
   return reinterpret_cast<PyObject*>(fresh);
 }
