@@ -9,13 +9,13 @@ attribute costs (which is also why there is no ``__getattr__``: its mere presenc
 
 A ParameterTuple held by an attribute registers its Parameters under their own names. Lists, tuples and dicts register
 nothing. ``_prefix`` is what the names of a cell's own Parameters start with; ``update_parameters_name`` sets it for a
-whole tree. Start reading at ``Cell.__setattr__``.
+whole tree. A call of a cell is native (``CellBase``) and calls ``construct``. Start reading at ``Cell.__setattr__``.
 """
 
 import functools
 from collections import namedtuple
 
-from .._core import Parameter, Tensor, bfloat16, float16, float32, float64, has_default_name
+from .._core import CellBase, Parameter, Tensor, bfloat16, float16, float32, float64, has_default_name
 from ..parameter import ParameterTuple
 
 __all__ = ["Cell"]
@@ -24,7 +24,7 @@ _FLOATS = (float16, bfloat16, float32, float64)
 _Keys = namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])
 
 
-class Cell:
+class Cell(CellBase):
     """A node of a network: Parameters, child cells, and ``construct``, which computes.
 
     Assigning a Parameter, a ParameterTuple or a Cell to an attribute registers it. A Parameter made without a name
@@ -75,15 +75,6 @@ class Cell:
         state["requires_grad"] = False
         for name, value in (flags or {}).items():
             setattr(self, name, value)
-
-    # ---- calling -------------------------------------------------------------------------------------------------
-
-    def __call__(self, *args, **kwargs):
-        if kwargs:
-            return self.construct(*args, **kwargs)
-        if len(args) == 1:  # the common case, without building a second argument tuple
-            return self.construct(args[0])
-        return self.construct(*args)
 
     def construct(self, *args, **kwargs):
         """Compute the output. Every network overrides this.

@@ -38,6 +38,7 @@ int init_tensor_type(PyObject* module);
 int init_parameter_type(PyObject* module);
 int init_functions(PyObject* module);
 int init_transforms(PyObject* module);
+int init_cell(PyObject* module);
 
 // ---- errors -------------------------------------------------------------------------------------------------------
 
