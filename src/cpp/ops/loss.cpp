@@ -100,12 +100,18 @@ void bce_kernel(Call& call) {
   }
 }
 
+/// g times the saved slope, in a sweep that is not recorded: a cotangent of 1, the usual one of a loss, costs nothing.
+Tensor along_slope(const Pullback& p) {
+  const Tensor slope = p.hidden();
+  return p.g.size() == 1 && item(p.g) == 1.0 && slope.size() != 0 ? slope : p.g * slope;
+}
+
 void bce_vjp(Pullback& p) {
   const auto a = p.attrs<BceAttr>();
   bool only_logits = true;
   for (int i = 1; i < p.count(); ++i) only_logits &= !p.active(i);
   if (only_logits && !p.recording) {  // the saved slope is all that it takes
-    p.give(0, p.g * p.hidden());
+    p.give(0, along_slope(p));
     return;
   }
   const Tensor z = p.in(0), y = p.in(1);
@@ -114,7 +120,7 @@ void bce_vjp(Pullback& p) {
   const Tensor g = a.reduction == Reduction::Mean ? p.g * (1.0 / static_cast<double>(z.size())) : p.g;
   const Tensor one = number(1.0, z);
   if (p.active(0)) {
-    p.give(0, p.recording ? g * w * (map("sigmoid", z) * (one + (q - one) * y) - q * y) : p.g * p.hidden());
+    p.give(0, p.recording ? g * w * (map("sigmoid", z) * (one + (q - one) * y) - q * y) : along_slope(p));
   }
   // softplus(-z) = log(1 + exp(-z))
   const auto tail = [&] { return map("softplus", -z, one, number(40.0, z)); };
