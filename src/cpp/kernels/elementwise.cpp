@@ -45,7 +45,7 @@ class Source {
  private:
   const T* p_;
   int64_t step_;
-  T spread_[Pack<T>::kLanes];
+  alignas(kSimdBytes) T spread_[Pack<T>::kLanes];
 };
 
 template <class T>

@@ -26,7 +26,7 @@ inline constexpr int kMaxArity = 3;
 using MapFn = void (*)(const void* const* in, void* out, int64_t n, uint32_t scalars);
 
 /// grad[i] = g[i] * partial(in[0][i], ..., y[i]): bit kMaxArity of `scalars`: g is one element. Unused operands may be
-/// null.
+/// null. `grad` may be any of the arrays.
 using PartialFn = void (*)(const void* g, const void* const* in, const void* y, void* grad, int64_t n,
                            uint32_t scalars);
 

@@ -7,6 +7,7 @@
 #include "base/interpreter.h"
 #include "base/reuse.h"
 #include "ops/functions.h"
+#include "sweeps/blocked.h"
 
 namespace adcore {
 
@@ -122,6 +123,17 @@ void Backward::mark_active(std::span<const Slot> inputs) {
   }
 }
 
+uint32_t Backward::run_blocked(uint32_t last) {
+  const auto at = [this](Slot slot) { return slot - level_.first_slot(); };
+  return sweep_blocked(level_.tape(), level_.begin(), last,
+                       {[&](Slot slot) -> const Tensor* {
+                          const uint32_t place = adjoints_.index[at(slot)];
+                          return place == kNone ? nullptr : &adjoints_.pool[place];
+                        },
+                        [&](Slot slot) -> Tensor { return adjoints_.take(at(slot)); },
+                        [&](Slot slot, Tensor t) { adjoints_.put(at(slot), std::move(t)); }});
+}
+
 void Backward::run(std::span<const Slot> inputs) {
   if (!all_active_) mark_active(inputs);
   Tape& tape = level_.tape();
@@ -129,6 +141,15 @@ void Backward::run(std::span<const Slot> inputs) {
     const Statement s = tape.statement(i);
     const uint32_t at = s.out - level_.first_slot();
     if (!all_active_ && adjoints_.active[at] == kInput) continue;  // its alias belongs to the outer levels
+    if (s.op->row >= 0 && all_active_ && adjoints_.index[at] != kNone &&
+        adjoints_.pool[adjoints_.index[at]].size() >= kBlockedSweepSize) {
+      const uint32_t swept = run_blocked(i);
+      if (swept <= i) {
+        i = swept;
+        tape.release_from(i);
+        continue;
+      }
+    }
     if (adjoints_.index[at] != kNone && is_active(this, s.out)) {
       Pullback p(tape, s, adjoints_.take(at), recording_, is_active, give, this);
       s.op->vjp(p);

@@ -31,6 +31,8 @@ class Backward {
   static bool is_active(const void* sweep, Slot slot);
   static void give(void* sweep, const Pullback& p, int k, Tensor&& cotangent);
   void accumulate(Slot slot, Tensor&& cotangent);
+  /// sweep_blocked() from statement `last` down.
+  uint32_t run_blocked(uint32_t last);
   void mark_active(std::span<const Slot> inputs);
 
   Level& level_;
