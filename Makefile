@@ -1,5 +1,6 @@
 # make demo    train on real data: the first thing to run
 # make test    the C++ and the Python tests
+# make bench   measures beside PyTorch and JAX, which it installs into an environment of their own (.venv-bench)
 # make lint    formatters, linter, type checker: reports, changes nothing
 # make format  rewrites the sources as the formatters want them
 # make stubs   rewrites python/adcore/_core.pyi from the compiled module
@@ -10,6 +11,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+BENCH_VENV ?= .venv-bench
 BUILD ?= build/dev
 # Warnings as errors: make test WERROR=ON
 WERROR ?= OFF
@@ -27,7 +29,7 @@ CPP_TESTS := $(filter tests/cpp/% examples/cpp/%,$(CPP_FILES)) tests/cpp/CMakeLi
 PACKAGE := $(shell find python/adcore -name '*.py' -o -name '*.pyi' -o -name py.typed) $(filter src/cpp/%,$(CPP_FILES)) \
   CMakeLists.txt cmake/adcoreConfig.cmake.in README.md
 
-.PHONY: demo test test-cpp test-python lint format stubs clean
+.PHONY: demo test test-cpp test-python bench bench-instructions lint format stubs clean
 .DELETE_ON_ERROR:
 
 demo: $(STAMPS)/demo
@@ -41,6 +43,13 @@ test-cpp: $(STAMPS)/test
 # After the C++ tests also with -j: they share two cores and a terminal.
 test-python: $(STAMPS)/test test-cpp
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+bench: $(BENCH_VENV)/installed
+	$(abspath $(BENCH_VENV))/bin/python benchmarks/peers.py --markdown --picture build/benchmark.png --json build/benchmark.json
+
+# Counts instructions, reads no clock. Needs valgrind.
+bench-instructions: $(STAMPS)/demo
+	$(BIN)/python benchmarks/instructions.py --check
 
 lint: $(STAMPS)/lint
 	$(BIN)/ruff check
@@ -57,7 +66,7 @@ stubs: $(STAMPS)/demo
 	$(BIN)/python tools/stubs.py
 
 clean:
-	rm -rf $(VENV) build dist demo_loss.png .pytest_cache .hypothesis .ruff_cache .mypy_cache
+	rm -rf $(VENV) $(BENCH_VENV) build dist demo_loss.png .pytest_cache .hypothesis .ruff_cache .mypy_cache
 
 # ---- the environment ----------------------------------------------------------------------------------------------
 
@@ -82,3 +91,11 @@ $(STAMPS)/demo: $(PACKAGE) $(STAMPS)/build
 $(STAMPS)/test: $(PACKAGE) $(CPP_TESTS) $(STAMPS)/build
 	$(INSTALL) --config-settings cmake.define.ADCORE_TESTS=ON --config-settings cmake.define.ADCORE_EXAMPLES=ON '.[test]'
 	touch $@ $(STAMPS)/demo
+
+# The wheel is built where everything else is; only its installation has a place of its own.
+$(BENCH_VENV)/installed: $(PACKAGE) $(STAMPS)/build
+	test -d $(BENCH_VENV) || $(PYTHON) -m venv $(BENCH_VENV)
+	$(PIP) wheel -q --no-deps --no-build-isolation -w build/wheel --config-settings build-dir=$(BUILD) .
+	$(BIN)/python tools/requirements.py bench | xargs $(abspath $(BENCH_VENV))/bin/python -m pip --disable-pip-version-check install -q
+	$(abspath $(BENCH_VENV))/bin/python -m pip --disable-pip-version-check install -q --force-reinstall --no-deps build/wheel/adcore-*.whl
+	touch $@

@@ -1,0 +1,96 @@
+"""The workloads in adcore."""
+
+import numpy as np
+from workloads import MILLION, TRAINING, Case, floats, labels, steps, training
+
+import adcore
+from adcore import Tensor, nn, ops
+
+NAME = "adcore"
+
+
+def set_threads(n):
+    adcore.set_num_threads(n)
+
+
+def arrays(tensors):
+    return [t.asnumpy() for t in (tensors if isinstance(tensors, tuple) else (tensors,))]
+
+
+def call(fn, *args):
+    return Case("fn(*args)", {"fn": fn, "args": args}, lambda: arrays(fn(*args)))
+
+
+class Network(nn.Cell):
+    def __init__(self, data):
+        super().__init__()
+        layers = []
+        for w, b in zip(data.weights, data.biases):
+            layers += [nn.Dense(w.shape[1], w.shape[0], weight_init=Tensor(w), bias_init=Tensor(b)), nn.ReLU()]
+        self.layers = nn.SequentialCell(layers[:-1])
+
+    def construct(self, x):
+        return self.layers(x)
+
+
+def train(sizes, batch):
+    data = training(sizes, batch)
+    network = Network(data)
+    loss = nn.BCEWithLogitsLoss() if sizes[-1] == 1 else nn.CrossEntropyLoss()
+    optimizer = nn.Adam(network.trainable_params(), data.rate)
+    loss_and_grads = adcore.value_and_grad(lambda x, y: loss(network(x), y), None, optimizer.parameters)
+    x, y = Tensor(data.x), Tensor(data.y)
+
+    def step():
+        value, grads = loss_and_grads(x, y)
+        optimizer(grads)
+        return value
+
+    return Case("step()", {"step": step}, steps(step))
+
+
+def tutorial():
+    def forward(x, y, w, b):
+        z = ops.matmul(x, w) + b
+        return ops.binary_cross_entropy_with_logits(z, y, ops.ones_like(z), ops.ones_like(z))
+
+    x, y = Tensor(np.ones(5, np.float32)), Tensor(np.zeros(3, np.float32))
+    w, b = Tensor(floats(5, 3)), Tensor(floats(3, seed=3))
+    fn = adcore.grad(forward, (2, 3))
+    return Case("fn(x, y, w, b)", {"fn": fn, "x": x, "y": y, "w": w, "b": b}, lambda: arrays(fn(x, y, w, b)))
+
+
+def chain1000():
+    def chain(v):
+        for _ in range(1000):
+            v = v * 0.999 + 0.001
+        return v
+
+    return call(adcore.grad(chain), Tensor(1.5, adcore.float32))
+
+
+def bce1m():
+    z, y = Tensor(floats(MILLION)), Tensor(labels(MILLION))
+    return call(adcore.grad(lambda z: ops.binary_cross_entropy_with_logits(z, y)), z)
+
+
+def chain1m():
+    fn = adcore.grad(lambda c: (ops.tanh(2 * c + 1) * ops.sigmoid(c) + ops.exp(-c * c)).mean())
+    return call(fn, Tensor(floats(MILLION)))
+
+
+def binary(statement, a, b):
+    names = {"a": Tensor(a), "b": Tensor(b)}
+    return Case(statement, names, lambda: arrays(eval(statement, names)))
+
+
+def build(name):
+    """The case of a workload, None where it is not one of this framework's."""
+    if name == "add4":
+        return binary("a + b", floats(4), floats(4, seed=1))
+    if name.startswith("matmul"):
+        n = int(name[6:])
+        return binary("a @ b", floats(n, n), floats(n, n, seed=1))
+    if name in TRAINING:
+        return train(*TRAINING[name])
+    return {"tutorial": tutorial, "chain1000": chain1000, "bce1m": bce1m, "chain1m": chain1m}[name]()

@@ -1,0 +1,73 @@
+"""The workloads in JAX, compiled by jit. A call is over when its result is there."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from workloads import MILLION, TRAINING, Case, floats, labels, steps, training
+
+NAME = "jax"
+
+
+def set_threads(n):
+    """JAX reads its flags when it is imported; see `peers.environment`."""
+
+
+def bce(z, y):
+    return jnp.mean(jnp.maximum(z, 0) - z * y + jnp.log1p(jnp.exp(-jnp.abs(z))))
+
+
+def cross_entropy(z, y):
+    return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(z), y[:, None], 1))
+
+
+def ready(fn, *args):
+    def run():
+        return jax.block_until_ready(fn(*args))
+
+    return Case("run()", {"run": run}, lambda: [np.asarray(g) for g in jax.tree.leaves(run())])
+
+
+def train(sizes, batch):
+    data = training(sizes, batch)
+    params = [(jnp.array(w), jnp.array(b)) for w, b in zip(data.weights, data.biases)]
+    x, y = jnp.array(data.x), jnp.array(data.y)
+
+    def loss(params, x, y):
+        for w, b in params[:-1]:
+            x = jax.nn.relu(x @ w.T + b)
+        w, b = params[-1]
+        z = x @ w.T + b
+        return bce(z, y) if sizes[-1] == 1 else cross_entropy(z, y)
+
+    @jax.jit
+    def update(params, m, v, t, x, y):
+        value, grads = jax.value_and_grad(loss)(params, x, y)
+        t = t + 1
+        m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, grads)
+        v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, v, grads)
+        rate = data.rate * jnp.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+        params = jax.tree.map(lambda p, m, v: p - rate * m / (jnp.sqrt(v) + 1e-8), params, m, v)
+        return params, m, v, t, value
+
+    zeros = jax.tree.map(jnp.zeros_like, params)
+    state = [params, zeros, zeros, 0.0]
+
+    def step():
+        *state[:], value = update(*state, x, y)
+        return jax.block_until_ready(value)
+
+    return Case("step()", {"step": step}, steps(step))
+
+
+def build(name):
+    """The case of a workload, None where it is not one of this framework's."""
+    if name == "tutorial":
+        x, y = jnp.ones(5), jnp.zeros(3)
+        fn = jax.jit(jax.grad(lambda w, b, x, y: bce(x @ w + b, y), (0, 1)))
+        return ready(fn, jnp.array(floats(5, 3)), jnp.array(floats(3, seed=3)), x, y)
+    if name == "bce1m":
+        return ready(jax.jit(jax.grad(bce)), jnp.array(floats(MILLION)), jnp.array(labels(MILLION)))
+    if name == "chain1m":
+        fn = jax.grad(lambda c: (jnp.tanh(2 * c + 1) * jax.nn.sigmoid(c) + jnp.exp(-c * c)).mean())
+        return ready(jax.jit(fn), jnp.array(floats(MILLION)))
+    return train(*TRAINING[name]) if name in ("mlp_small", "mlp_middle") else None

@@ -1,0 +1,89 @@
+"""The workloads in PyTorch, eager."""
+
+import torch
+import torch.nn.functional as F
+from workloads import MILLION, TRAINING, Case, floats, labels, steps, training
+
+NAME = "torch"
+
+
+def set_threads(n):
+    torch.set_num_threads(n)
+
+
+def gradient(loss, *inputs):
+    for t in inputs:
+        t.requires_grad_()
+
+    def run():
+        return torch.autograd.grad(loss(*inputs), inputs)
+
+    return Case("run()", {"run": run}, lambda: [g.numpy() for g in run()])
+
+
+def train(sizes, batch):
+    data = training(sizes, batch)
+    layers = []
+    for w, b in zip(data.weights, data.biases):
+        layer = torch.nn.Linear(w.shape[1], w.shape[0])
+        layer.weight.data = torch.tensor(w)
+        layer.bias.data = torch.tensor(b)
+        layers += [layer, torch.nn.ReLU()]
+    network = torch.nn.Sequential(*layers[:-1])
+    optimizer = torch.optim.Adam(network.parameters(), data.rate)
+    loss_fn = F.binary_cross_entropy_with_logits if sizes[-1] == 1 else F.cross_entropy
+    x, y = torch.tensor(data.x), torch.tensor(data.y)
+    if sizes[-1] > 1:
+        y = y.long()
+
+    def step():
+        optimizer.zero_grad()
+        loss = loss_fn(network(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return Case("step()", {"step": step}, steps(lambda: step().detach()))
+
+
+def tutorial():
+    x, y = torch.ones(5), torch.zeros(3)
+    loss = F.binary_cross_entropy_with_logits
+    return gradient(lambda w, b: loss(x @ w + b, y), torch.tensor(floats(5, 3)), torch.tensor(floats(3, seed=3)))
+
+
+def chain1000():
+    def chain(v):
+        for _ in range(1000):
+            v = v * 0.999 + 0.001
+        return v
+
+    return gradient(chain, torch.tensor(1.5))
+
+
+def bce1m():
+    y = torch.tensor(labels(MILLION))
+    return gradient(lambda z: F.binary_cross_entropy_with_logits(z, y), torch.tensor(floats(MILLION)))
+
+
+def chain1m():
+    return gradient(
+        lambda c: (torch.tanh(2 * c + 1) * torch.sigmoid(c) + torch.exp(-c * c)).mean(), torch.tensor(floats(MILLION))
+    )
+
+
+def binary(statement, a, b):
+    names = {"a": torch.tensor(a), "b": torch.tensor(b)}
+    return Case(statement, names, lambda: [eval(statement, names).numpy()])
+
+
+def build(name):
+    """The case of a workload, None where it is not one of this framework's."""
+    if name == "add4":
+        return binary("a + b", floats(4), floats(4, seed=1))
+    if name.startswith("matmul"):
+        n = int(name[6:])
+        return binary("a @ b", floats(n, n), floats(n, n, seed=1))
+    if name in TRAINING:
+        return train(*TRAINING[name])
+    return {"tutorial": tutorial, "chain1000": chain1000, "bce1m": bce1m, "chain1m": chain1m}[name]()
