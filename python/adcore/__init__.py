@@ -2,8 +2,10 @@
 
 from adcore import common, nn, ops
 from adcore._config import (
+    empty_cache,
     get_num_threads,
     get_seed,
+    memory_stats,
     set_context,
     set_num_threads,
     set_seed,
@@ -40,6 +42,7 @@ __all__ = [
     "bool_",
     "common",
     "dtype",
+    "empty_cache",
     "float16",
     "float32",
     "float64",
@@ -52,6 +55,7 @@ __all__ = [
     "int32",
     "int64",
     "int8",
+    "memory_stats",
     "nn",
     "ops",
     "set_context",

@@ -1,4 +1,4 @@
-"""Settings of the process: threads, the random seed, and what the library runs on."""
+"""Settings of the process: threads, memory, the random seed, and what the library runs on."""
 
 from adcore import _core
 
@@ -82,6 +82,62 @@ def get_num_threads():
     True
     """
     return _core.get_num_threads()
+
+
+def empty_cache():
+    """Give unused memory back to the system.
+
+    Memory of tensors that are gone is kept for the next ones: small blocks by the thread that dropped them, up to
+    1 MB of each size; blocks above 256 KB for the whole process, up to 256 MB or an eighth of the memory that is
+    available. A large block that nobody takes for a second or two goes back by itself once others are in use. This
+    function gives back what the calling thread and the process keep. Results do not depend on it.
+
+    See Also
+    --------
+    memory_stats
+
+    Examples
+    --------
+    >>> import adcore
+    >>> adcore.empty_cache()
+    >>> adcore.memory_stats()["bytes_cached"]
+    0
+    """
+    _core.empty_cache()
+
+
+def memory_stats():
+    """Return what the tensors' memory amounts to.
+
+    Returns
+    -------
+    dict
+        Integers by name:
+
+        ``bytes_in_use``
+            Memory of live tensors, and what other threads than the calling one keep for reuse.
+        ``bytes_cached``
+            Kept for reuse by the calling thread and by the process; see `empty_cache`.
+        ``bytes_reserved``
+            Taken from the system: the sum of both.
+        ``peak_bytes_reserved``
+            The most that was reserved at any time.
+        ``system_allocations``
+            How many blocks were taken from the system since the start. Steps of a loop that has warmed up take none.
+        ``large_cache_hits``
+            How many blocks above 256 KB were reused since the start.
+
+        Arrays that tensors share (`from_numpy`) do not count.
+
+    Examples
+    --------
+    >>> import adcore
+    >>> before = adcore.memory_stats()["bytes_in_use"]
+    >>> x = adcore.ops.zeros(1000)
+    >>> adcore.memory_stats()["bytes_in_use"] - before >= 4000
+    True
+    """
+    return _core.memory_stats()
 
 
 def set_context(mode=None, device_target="CPU", **settings):

@@ -33,6 +33,18 @@ Buffer* adopt(void* data, size_t bytes, void* owner, void (*release)(void*));
 /// Gives back a block without references.
 void deallocate(Buffer* b) noexcept;
 
+/// Gives back to the system what this thread's free lists and the cache of large blocks hold.
+void empty_cache() noexcept;
+
+struct MemoryStats {
+  int64_t reserved;            // bytes of all blocks that were taken from the system
+  int64_t cached;              // of these, in this thread's free lists and in the cache of large blocks
+  int64_t peak_reserved;       // the largest `reserved` so far
+  int64_t system_allocations;  // blocks taken from the system so far
+  int64_t large_hits;          // large blocks served from the cache so far
+};
+MemoryStats memory_stats() noexcept;
+
 /// A counted reference to a Buffer, possibly none.
 class BufferRef {
  public:
@@ -101,6 +113,7 @@ class BufferCache {
   /// False where the list is full.
   bool put(Buffer* b) noexcept;
   void clear() noexcept;
+  int64_t bytes() const noexcept;
 
  private:
   Buffer* free_[kClasses] = {};

@@ -2,6 +2,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include "base/buffer.h"
 #include "base/interpreter.h"
 #include "base/thread_pool.h"
 #include "ops/random.h"
@@ -113,6 +114,13 @@ PYBIND11_MODULE(_core, m) {
   m.def("get_seed", &adcore::get_seed);
   m.def("set_num_threads", &adcore::set_num_threads, py::arg("n"));
   m.def("get_num_threads", &adcore::num_threads);
+  m.def("empty_cache", &adcore::empty_cache, py::call_guard<py::gil_scoped_release>());
+  m.def("memory_stats", [] {
+    const MemoryStats s = adcore::memory_stats();
+    return py::dict(py::arg("bytes_in_use") = s.reserved - s.cached, py::arg("bytes_cached") = s.cached,
+                    py::arg("bytes_reserved") = s.reserved, py::arg("peak_bytes_reserved") = s.peak_reserved,
+                    py::arg("system_allocations") = s.system_allocations, py::arg("large_cache_hits") = s.large_hits);
+  });
   m.def("random_uniform", random_between, py::arg("shape"), py::arg("low"), py::arg("high"), py::arg("dtype"));
   m.def("random_normal", random_gaussian, py::arg("shape"), py::arg("mean"), py::arg("sigma"), py::arg("dtype"));
   m.def(
