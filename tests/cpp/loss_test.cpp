@@ -284,6 +284,54 @@ TEST_CASE_TEMPLATE("cross-entropy: non-finite scores", T, float, double) {
   });
 }
 
+template <class T>
+std::vector<T> cross_entropy_grad(const Kernels& k, const CrossEntropy<T>& c, const std::vector<T>& prob,
+                                  const std::vector<T>& g) {
+  std::vector<T> grad(prob.size() + kGuard, T(77)), in_place = prob;
+  kernels_of<T>(k).cross_entropy_grad(
+      {prob.data(), c.target.data(), g.data(), c.scale.data(), grad.data(), c.rows, c.classes});
+  kernels_of<T>(k).cross_entropy_grad(
+      {in_place.data(), c.target.data(), g.data(), c.scale.data(), in_place.data(), c.rows, c.classes});
+  for (size_t i = 0; i < kGuard; ++i) REQUIRE(grad[prob.size() + i] == T(77));
+  grad.resize(prob.size());
+  CHECK(same_bits(grad, in_place));
+  return grad;
+}
+
+TEST_CASE_TEMPLATE("cross-entropy: its rule is the plain loop's", T, float, double) {
+  for (int64_t classes : {0, 1, 2, 3, 7, 10, 16, 17, 33, 257}) {
+    for (int64_t rows : {0, 1, 5, 33}) {
+      CrossEntropy<T> c{rows, classes, random_values<T>(rows * classes, -3, 3), {}, random_values<T>(rows, 0, 2, 9)};
+      for (int64_t i = 0; i < rows; ++i) c.target.push_back(classes ? (i * 7919) % classes : 0);
+      std::vector<T> prob = random_values<T>(rows * classes, 0, 1, 4);
+      const std::vector<T> g = random_values<T>(rows, -1, 1, 5);
+      if (rows > 4 && classes > 0) {
+        c.target[1] = -1, c.target[2] = classes;  // ignored
+        for (int64_t j = 0; j < classes; ++j) prob[static_cast<size_t>(classes + j)] = j % 2 ? kNaN<T> : kInf<T>;
+        c.scale[3] = kInf<T>;
+      }
+      std::vector<T> want;
+      for (int64_t i = 0; i < rows; ++i) {
+        const int64_t target = c.target[static_cast<size_t>(i)];
+        const T factor = g[static_cast<size_t>(i)] * c.scale[static_cast<size_t>(i)];
+        for (int64_t j = 0; j < classes; ++j) {
+          const T p = prob[want.size()] - static_cast<T>(j == target);
+          want.push_back(target < 0 || target >= classes ? T(0) : p * factor);
+        }
+      }
+      on_every_isa([&](const Kernels& k) {
+        const auto got = cross_entropy_grad(k, c, prob, g);
+        for (size_t i = 0; i < want.size(); ++i) CHECK(same_value(got[i], want[i]));
+      });
+    }
+  }
+  const CrossEntropy<T> large = random_case<T>(20011, 10, 4, true);
+  on_every_isa([&](const Kernels& k) {
+    const auto prob = run(k, large).prob;
+    check_any_thread_count([&] { return cross_entropy_grad(k, large, prob, large.scale); });
+  });
+}
+
 TEST_CASE_TEMPLATE("cross-entropy: the same bits at any number of threads", T, float, double) {
   for (auto [rows, classes] : {std::pair<int64_t, int64_t>{20011, 10}, {5, 50021}, {2003, 129}}) {
     const CrossEntropy<T> c = random_case<T>(rows, classes, 4, true);

@@ -198,5 +198,66 @@ TEST_CASE_TEMPLATE("the same bits at any number of threads", T, float, double) {
   }
 }
 
+template <class T>
+std::vector<T> run_rule(SoftmaxGradFn fn, const std::vector<T>& g, const std::vector<T>& y, Shape s) {
+  std::vector<T> grad(y.size() + kGuard, T(77));
+  fn(g.data(), y.data(), grad.data(), s.outer, s.n, s.inner);
+  for (size_t i = 0; i < kGuard; ++i) REQUIRE(grad[y.size() + i] == T(77));
+  grad.resize(y.size());
+  std::vector<T> over_g = g, over_y = y;  // the result may take the place of either
+  fn(over_g.data(), y.data(), over_g.data(), s.outer, s.n, s.inner);
+  fn(g.data(), over_y.data(), over_y.data(), s.outer, s.n, s.inner);
+  CHECK(same_bits(over_g, grad));
+  CHECK(same_bits(over_y, grad));
+  return grad;
+}
+
+TEST_CASE_TEMPLATE("the rules: softmax and log_softmax", T, float, double) {
+  for (Shape s : shapes()) {
+    CAPTURE(s);
+    const std::vector<T> g = random_values<T>(s.size(), -2, 2, 3), x = random_values<T>(s.size(), -4, 4);
+    on_every_isa([&](const Kernels& k) {
+      const Results<T> y = run(k, x, s);
+      const auto soft = run_rule(kernels_of<T>(k).softmax_grad, g, y.softmax, s),
+                 log_soft = run_rule(kernels_of<T>(k).log_softmax_grad, g, y.log_softmax, s);
+      const long double units = (std::log2(static_cast<long double>(s.n)) + 32) * kUnit<T>;
+      for (int64_t c = 0; c < s.outer * s.inner; ++c) {
+        const auto at = [&](int64_t i) { return static_cast<size_t>((c / s.inner * s.n + i) * s.inner + c % s.inner); };
+        long double sum_g = 0, sum_gy = 0, size_g = 0, size_gy = 0;
+        for (int64_t i = 0; i < s.n; ++i) {
+          const long double gi = g[at(i)], yi = y.softmax[at(i)];
+          sum_g += gi, sum_gy += gi * yi, size_g += std::fabs(gi), size_gy += std::fabs(gi * yi);
+        }
+        for (int64_t i = 0; i < s.n; ++i) {
+          const long double gi = g[at(i)], yi = y.softmax[at(i)], p = std::exp(static_cast<long double>(y.log_softmax[at(i)]));
+          CHECK(close(soft[at(i)], gi * yi - yi * sum_gy, units * yi * (std::fabs(gi) + size_gy)));
+          CHECK(close(log_soft[at(i)], gi - p * sum_g, units * (std::fabs(gi) + p * size_g)));
+        }
+      }
+    });
+  }
+}
+
+TEST_CASE_TEMPLATE("the rules: bits at any number of threads, NaN, nothing", T, float, double) {
+  for (Shape s : {Shape{1, 400009, 1}, {3001, 101, 1}, {1, 90001, 3}}) {
+    const std::vector<T> g = random_values<T>(s.size(), -1, 1, 3), y = random_values<T>(s.size(), 0, 1);
+    on_every_isa([&](const Kernels& k) {
+      check_any_thread_count([&] { return run_rule(kernels_of<T>(k).softmax_grad, g, y, s); });
+      check_any_thread_count([&] { return run_rule(kernels_of<T>(k).log_softmax_grad, g, y, s); });
+    });
+  }
+  on_every_isa([](const Kernels& k) {
+    const SoftmaxKernels& f = kernels_of<T>(k);
+    for (T bad : {kNaN<T>, kInf<T>}) {
+      for (T v : run_rule<T>(f.softmax_grad, {1, bad, 2}, {T(0.5), T(0.25), T(0.25)}, {1, 3, 1}))
+        CHECK(!(v == v && v != -kInf<T>));
+    }
+    for (Shape s : {Shape{2, 0, 3}, {0, 4, 1}, {3, 4, 0}}) {
+      CHECK(run_rule<T>(f.softmax_grad, {}, {}, s).empty());
+      CHECK(run_rule<T>(f.log_softmax_grad, {}, {}, s).empty());
+    }
+  });
+}
+
 }  // namespace
 }  // namespace adcore

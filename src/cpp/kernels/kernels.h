@@ -97,9 +97,14 @@ struct ReduceKernels {
   void (*scatter_add)(const GatherArgs&);  // x (written) [outer, size, inner] += out (read) at index, in order
 };
 
+/// grad from the cotangent g of the result y, all [outer, n, inner]; `grad` may be g or y.
+using SoftmaxGradFn = void (*)(const void* g, const void* y, void* grad, int64_t outer, int64_t n, int64_t inner);
+
 struct SoftmaxKernels {  // y has x's shape for the first two; [outer, inner] for logsumexp (its maximum is finite or
                          // inf)
   ReduceFn softmax, log_softmax, logsumexp;
+  SoftmaxGradFn softmax_grad;      // g * y - y * sum(g * y)
+  SoftmaxGradFn log_softmax_grad;  // g - exp(y) * sum(g)
 };
 
 // ---- losses -------------------------------------------------------------------------------------------------------
@@ -131,10 +136,21 @@ struct CrossEntropyArgs {
   int64_t rows, classes;
 };
 
+/// grad[i, j] = (prob[i, j] - (j == target[i])) * (g[i] * scale[i]); 0 in ignored rows, whatever they hold.
+template <class T>
+struct CrossEntropyGradArgs {
+  const T* prob;          // [rows, classes]
+  const int64_t* target;  // [rows]
+  const T *g, *scale;     // [rows]
+  T* grad;                // [rows, classes]; may be prob
+  int64_t rows, classes;
+};
+
 template <class T>
 struct LossKernels {
   BceFn<T> bce_logits;
   void (*cross_entropy)(const CrossEntropyArgs<T>&);
+  void (*cross_entropy_grad)(const CrossEntropyGradArgs<T>&);
 };
 
 // ---- gemm ---------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
-// Fused losses: binary cross-entropy with logits, and cross-entropy of class indices.
+// Fused losses: binary cross-entropy with logits, and cross-entropy of class indices with its rule.
 //
-// Both are written without cancellation. With a = 1 - y and b = p * y, the formula at BceArgs is, for every sign of z,
+// Both losses are written without cancellation. With a = 1 - y and b = p * y, the formula at BceArgs is, for every sign of z,
 //   loss  = w * (|z| * (z >= 0 ? a : b) + (a + b) * log1p(exp(-|z|)))
 //   slope = w * (a * sigmoid(z) - b * sigmoid(-z)).
 #include "kernels/softmax.h"
@@ -122,11 +122,34 @@ void cross_entropy(const CrossEntropyArgs<T>& args) {
   for_blocks(args.rows, row_ns, block);
 }
 
+template <class T>
+void cross_entropy_grad(const CrossEntropyGradArgs<T>& args) {
+  using P = Pack<T>;
+  const double row_ns = 5 + static_cast<double>(ceil_div(args.classes, P::kLanes)) * kLoadNs;
+  for_blocks(args.rows, row_ns, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t target = args.target[i];
+      const bool ignored = target < 0 || target >= args.classes;
+      const T factor = args.g[i] * args.scale[i];
+      const T* prob = args.prob + i * args.classes;
+      T* grad = args.grad + i * args.classes;
+      const T hit = ignored ? 0 : (prob[target] - 1) * factor;
+      for_packs<T>(0, args.classes, [&](int64_t j, int lanes) {
+        store_lanes(ignored ? P(0) : load_lanes(prob + j, lanes) * P(factor), grad + j, lanes);
+      });
+      if (!ignored) grad[target] = hit;
+    }
+  });
+}
+
+template <class T>
+constexpr LossKernels<T> kLosses = {bce_logits<T>, cross_entropy<T>, cross_entropy_grad<T>};
+
 }  // namespace
 
 void install_loss(Kernels& table) {
-  table.loss_f32 = {bce_logits<float>, cross_entropy<float>};
-  table.loss_f64 = {bce_logits<double>, cross_entropy<double>};
+  table.loss_f32 = kLosses<float>;
+  table.loss_f64 = kLosses<double>;
 }
 
 }  // namespace adcore::ADCORE_ISA

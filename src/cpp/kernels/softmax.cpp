@@ -1,4 +1,5 @@
-// softmax, log_softmax and logsumexp over the middle axis of a contiguous [outer, n, inner].
+// softmax, log_softmax and logsumexp over the middle axis of a contiguous [outer, n, inner], and the rules of the first
+// two.
 //
 // Each is written once, on a strip (softmax.h); the driver lays rows (inner = 1) or packs of columns under it.
 // Non-finite maxima follow scipy.special: all -inf gives softmax NaN, log_softmax NaN, logsumexp -inf; +inf gives NaN,
@@ -33,9 +34,28 @@ struct LogSumExp {
   }
 };
 
-/// Function::run on every strip of x [outer, n, inner] with its part of y [outer, out_n, inner].
-template <class Function, class T>
-void run_strips(const T* x, T* y, int64_t outer, int64_t n, int64_t inner, int64_t out_n) {
+struct SoftmaxGrad {
+  template <class T>
+  static void run(const Strip& s, const T* g, const T* y, T* grad) {
+    using P = Pack<T>;
+    const P total =
+        strip_sum<T>(s, [=](int64_t at, int lanes) { return load_lanes(g + at, lanes) * load_lanes(y + at, lanes); });
+    strip_combine(s, g, y, grad, [=](P cotangent, P value) { return cotangent * value - value * total; });
+  }
+};
+
+struct LogSoftmaxGrad {
+  template <class T>
+  static void run(const Strip& s, const T* g, const T* y, T* grad) {
+    using P = Pack<T>;
+    const P total = strip_sum<T>(s, [=](int64_t at, int lanes) { return load_lanes(g + at, lanes); });
+    strip_combine(s, g, y, grad, [=](P cotangent, P value) { return cotangent - exp(value) * total; });
+  }
+};
+
+/// run(strip, o, j) for the strip of every result: o in [0, outer), columns from j.
+template <class T, class Run>
+void for_strips(int64_t outer, int64_t n, int64_t inner, Run run) {
   constexpr int kLanes = Pack<T>::kLanes;
   constexpr double kPackNs = 2 * kLoadNs + kExpNs;
   const int64_t strips = inner == 1 ? 1 : ceil_div(inner, kLanes);
@@ -43,8 +63,7 @@ void run_strips(const T* x, T* y, int64_t outer, int64_t n, int64_t inner, int64
     for (int64_t i = begin; i < end; ++i) {
       const int64_t o = i / strips, j = i % strips * kLanes;
       const int lanes = inner - j < kLanes ? static_cast<int>(inner - j) : kLanes;
-      const Strip s = inner == 1 ? row_strip<T>(n) : column_strip(n, inner, lanes);
-      Function::run(s, x + o * n * inner + j, y + o * out_n * inner + j);
+      run(inner == 1 ? row_strip<T>(n) : column_strip(n, inner, lanes), o, j);
     }
   };
   const int64_t tasks = outer * strips;
@@ -52,6 +71,23 @@ void run_strips(const T* x, T* y, int64_t outer, int64_t n, int64_t inner, int64
   constexpr int64_t kManyTasks = 16;  // fewer are split inside
   if (tasks < kManyTasks) return block(0, tasks);
   for_blocks(tasks, static_cast<double>(packs) * kPackNs, block);
+}
+
+/// Function::run on every strip of x [outer, n, inner] with its part of y [outer, out_n, inner].
+template <class Function, class T>
+void run_strips(const T* x, T* y, int64_t outer, int64_t n, int64_t inner, int64_t out_n) {
+  for_strips<T>(outer, n, inner, [=](const Strip& s, int64_t o, int64_t j) {
+    Function::run(s, x + o * n * inner + j, y + o * out_n * inner + j);
+  });
+}
+
+template <class Function, class T>
+void rule(const void* g, const void* y, void* grad, int64_t outer, int64_t n, int64_t inner) {
+  if (n == 0) return;
+  for_strips<T>(outer, n, inner, [=](const Strip& s, int64_t o, int64_t j) {
+    const int64_t at = o * n * inner + j;
+    Function::run(s, static_cast<const T*>(g) + at, static_cast<const T*>(y) + at, static_cast<T*>(grad) + at);
+  });
 }
 
 template <class Function, class T>
@@ -67,7 +103,8 @@ void logsumexp(const void* x, void* y, int64_t outer, int64_t n, int64_t inner) 
 }
 
 template <class T>
-constexpr SoftmaxKernels kSoftmax = {elementwise<Softmax, T>, elementwise<LogSoftmax, T>, logsumexp<T>};
+constexpr SoftmaxKernels kSoftmax = {elementwise<Softmax, T>, elementwise<LogSoftmax, T>, logsumexp<T>,
+                                     rule<SoftmaxGrad, T>, rule<LogSoftmaxGrad, T>};
 
 }  // namespace
 

@@ -81,6 +81,22 @@ Pack<T> strip_exp_sum(const Strip& s, const T* x, Pack<T> shift, T* e) {
       });
 }
 
+/// The sum of term(offset, lanes), whose other lanes are 0.
+template <class T, class Term>
+Pack<T> strip_sum(const Strip& s, Term term) {
+  return strip_reduce<T>(s, kLoadNs, Pack<T>(0), [](Pack<T> a, Pack<T> b) { return a + b; }, term);
+}
+
+/// y = f(pack of a, pack of b), in parallel where the strip is long; y may be a or b.
+template <class T, class F>
+void strip_combine(const Strip& s, const T* a, const T* b, T* y, F f) {
+  for_blocks(s.packs, 2 * kLoadNs, [=](int64_t begin, int64_t end) {
+    walk<T>(s, begin, end, [=](int64_t at, int lanes) {
+      store_lanes(f(load_lanes(a + at, lanes), load_lanes(b + at, lanes)), y + at, lanes);
+    });
+  });
+}
+
 /// y = f(pack of x), in parallel where the strip is long; y may be x.
 template <class T, class F>
 void strip_map(const Strip& s, const T* x, T* y, F f) {

@@ -176,15 +176,32 @@ Tensor one_hot_rows(const Tensor& target, const Tensor& x) {
   return cast(map("equal", columns, expand_dims(target, 1)), x.dtype());
 }
 
+/// The cotangent of the logits in one kernel, for a sweep that nothing records.
+template <class T>
+Tensor ce_fused(const Pullback& p, const LossKernels<T>& k) {
+  const Tensor prob = p.hidden();
+  const DType t = prob.dtype();
+  const Tensor target = as_contiguous(p.in(1), DType::Int64), scale = as_contiguous(p.in(2), t),
+               g = as_contiguous(p.g, t);
+  Tensor grad(prob.shape(), t);
+  k.cross_entropy_grad({prob.data_as<T>(), target.data_as<int64_t>(), g.data_as<T>(), scale.data_as<T>(),
+                        grad.mutable_data_as<T>(), prob.shape()[0], prob.shape()[1]});
+  return grad;
+}
+
 void ce_vjp(Pullback& p) {
+  if (!p.recording && p.active(0)) {
+    const bool single = compute_of(p.g.dtype()) == Compute::F32;
+    p.give(0, single ? ce_fused(p, kernels().loss_f32) : ce_fused(p, kernels().loss_f64));
+    if (!p.active(2)) return;
+  }
   const Tensor x = p.in(0), target = p.in(1), scale = p.in(2);
   const Tensor hot = one_hot_rows(target, x);
   const Tensor counted = sum(hot, Dims{1}, true);  // 0 in ignored rows
   const Tensor g = expand_dims(p.g, 1), zero = number(0.0, x);
   // Chosen, not multiplied by 0: an ignored row may hold inf or NaN.
-  if (p.active(0)) {
-    const Tensor prob = p.recording ? softmax(x, 1) : p.hidden();
-    p.give(0, map("where", counted, (prob - hot) * (g * expand_dims(scale, 1)), zero));
+  if (p.active(0) && p.recording) {
+    p.give(0, map("where", counted, (softmax(x, 1) - hot) * (g * expand_dims(scale, 1)), zero));
   }
   if (p.active(2)) p.give(2, -sum(map("where", hot, log_softmax(x, 1) * g, zero), Dims{1}));
 }

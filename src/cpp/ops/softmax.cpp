@@ -29,11 +29,27 @@ void softmax_kernel(Call& call) {
 
 Tensor sum_along(const Tensor& x, int64_t axis) { return x.rank() ? sum(x, Dims{axis}, true) : x; }
 
+/// The rule in one kernel, for a sweep that nothing records.
+template <SoftmaxGradFn SoftmaxKernels::* Fn>
+Tensor fused(const Pullback& p) {
+  const Compute compute = compute_of(p.g.dtype());
+  const Tensor out = p.out();
+  const Canonical y = canonical(out, out.rank() ? 1u << p.attrs<AxisAttr>().axis : 0, compute);
+  const Tensor g = as_contiguous(p.g, storage_of(compute));
+  Tensor grad(g.shape(), g.dtype());
+  (kernels().softmax[static_cast<int>(compute)].*Fn)(g.data(), y.x.data(), grad.mutable_data(), y.outer, y.n, y.inner);
+  return grad;
+}
+
 void softmax_vjp(Pullback& p) {
+  if (!p.recording) return p.give(0, fused<&SoftmaxKernels::softmax_grad>(p));
   const Tensor y = p.out(), gy = p.g * y;
   p.give(0, gy - y * sum_along(gy, p.attrs<AxisAttr>().axis));
 }
-void log_softmax_vjp(Pullback& p) { p.give(0, p.g - map("exp", p.out()) * sum_along(p.g, p.attrs<AxisAttr>().axis)); }
+void log_softmax_vjp(Pullback& p) {
+  if (!p.recording) return p.give(0, fused<&SoftmaxKernels::log_softmax_grad>(p));
+  p.give(0, p.g - map("exp", p.out()) * sum_along(p.g, p.attrs<AxisAttr>().axis));
+}
 
 const Op kSoftmax{.name = "softmax",
                   .kind = OpKind::Custom,
