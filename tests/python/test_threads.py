@@ -1,6 +1,6 @@
 """What process and library do to each other: threads, affinity, forks, signals, the floating-point unit.
 
-Programs run in interpreters of their own, because they change the process; a limit of time is there against a hang only.
+Programs run in interpreters of their own, because they change the process; a limit of time only catches a hang.
 """
 
 import os
