@@ -160,5 +160,26 @@ TEST_CASE("derivatives of every row to third order, broadcast, against finite di
   }(std::make_integer_sequence<int, kFormulaCount>{});
 }
 
+TEST_CASE("large operands that lie by columns, reversed or broadcast: as element by element") {
+  const int64_t rows = 97, columns = 131;
+  const Tensor a = random_tensor({columns, rows}, -1, 1, 1, DType::Float32),
+               b = random_tensor({rows, columns}, -1, 1, 2, DType::Float32),
+               c = random_tensor({columns, 1, rows}, -1, 1, 3, DType::Float16);
+  const auto x = to_vector(a), y = to_vector(b), z = to_vector(c);
+  const auto sum = to_vector(permute(a, {1, 0}) + b), turned = to_vector(flip(permute(a, {1, 0}), {0}) * b);
+  const Tensor cube = permute(c, {1, 2, 0}) + permute(a, {1, 0});  // a dtype that is converted, and one that is not
+  CHECK(cube.shape() == Dims{1, rows, columns});
+  const auto mixed = to_vector(cube);
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t j = 0; j < columns; ++j) {
+      const auto at = static_cast<size_t>(i * columns + j), across = static_cast<size_t>(j * rows + i);
+      const auto back = static_cast<size_t>(j * rows + rows - 1 - i);
+      CHECK(sum[at] == static_cast<float>(x[across] + y[at]));
+      CHECK(turned[at] == static_cast<float>(x[back]) * static_cast<float>(y[at]));
+      CHECK(mixed[at] == static_cast<float>(x[across] + z[across]));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace adcore

@@ -37,8 +37,8 @@ std::vector<Shape> shapes() {
   for (int64_t inner : {4, 5, 8, 13, 16, 17, 31, 32, 63, 64, 65, 127, 128, 129, 255, 256, 257, 600}) {
     for (int64_t n : {1, 2, 3, 7, 8, 15, 16, 17, 33, 130}) all.push_back({1, n, inner});
   }
-  const Shape mixed[] = {{2, 3, 4},   {3, 17, 1},   {20, 5, 1}, {5, 1, 7},
-                         {17, 40, 9}, {3, 33, 300}, {40, 2, 2}, {1, 1, 1}};
+  const Shape mixed[] = {{2, 3, 4}, {3, 17, 1}, {20, 5, 1}, {5, 1, 7},  {17, 40, 9},  {3, 33, 300}, {40, 2, 2},
+                         {1, 1, 1}, {16, 2, 1}, {31, 3, 1}, {65, 7, 1}, {100, 15, 1}, {129, 16, 1}, {64, 17, 1}};
   all.insert(all.end(), std::begin(mixed), std::end(mixed));
   return all;
 }
@@ -168,7 +168,7 @@ TEST_CASE_TEMPLATE("an empty axis: sum 0; no result, no access", T, float, doubl
 }
 
 TEST_CASE_TEMPLATE("sums with inf, NaN and denormals at any place", T, float, double) {
-  for (Shape s : {Shape{1, 3, 1}, {1, 40, 1}, {1, 301, 1}, {1, 37, 3}, {1, 19, 21}, {2, 18, 70}}) {
+  for (Shape s : {Shape{1, 3, 1}, {1, 40, 1}, {1, 301, 1}, {1, 37, 3}, {1, 19, 21}, {2, 18, 70}, {1, 9, 17}}) {
     CAPTURE(s);
     const auto sum_with = [&](const Kernels& k, int64_t at, T value, T rest) {
       std::vector<T> x(static_cast<size_t>(s.size()), rest);
@@ -186,6 +186,24 @@ TEST_CASE_TEMPLATE("sums with inf, NaN and denormals at any place", T, float, do
       }
     });
   }
+}
+
+TEST_CASE_TEMPLATE("short rows: inf, NaN and denormals stay in their row", T, float, double) {
+  const T tiny = std::numeric_limits<T>::denorm_min();
+  on_every_isa([&](const Kernels& k) {
+    for (int64_t n : {2, 5, 16}) {
+      const int64_t rows = 43;
+      for (int64_t at = 0; at < rows * n; ++at) {
+        std::vector<T> x(static_cast<size_t>(rows * n), tiny);
+        x[static_cast<size_t>(at)] = at % 2 ? kInf<T> : kNaN<T>;
+        const auto y = run(kernels_of<T>(k).sum, x, {rows, n, 1});
+        for (int64_t o = 0; o < rows; ++o) {
+          const T want = o == at / n ? x[static_cast<size_t>(at)] : static_cast<T>(n) * tiny;
+          if (!same_value(y[static_cast<size_t>(o)], want)) FAIL_CHECK("row ", o, " of ", n, " with ", at);
+        }
+      }
+    }
+  });
 }
 
 // ---- extrema ------------------------------------------------------------------------------------------------------
@@ -237,7 +255,7 @@ TEST_CASE_TEMPLATE("max, min, argmax, argmin of any shape", T, float, double, in
 }
 
 TEST_CASE_TEMPLATE("extrema: NaN wins wherever it stands, the first one; infinities are values", T, float, double) {
-  for (Shape s : {Shape{1, 1, 1}, {1, 5, 1}, {1, 67, 1}, {1, 9, 3}, {1, 37, 5}, {1, 5, 70}}) {
+  for (Shape s : {Shape{1, 1, 1}, {1, 5, 1}, {1, 67, 1}, {1, 9, 3}, {1, 37, 5}, {1, 5, 70}, {19, 5, 1}, {37, 16, 1}}) {
     for (int64_t i = 0; i < s.size(); ++i) {
       std::vector<T> x = random_values<T>(s.size(), -1, 1);
       x[static_cast<size_t>(i)] = kNaN<T>;
@@ -248,7 +266,7 @@ TEST_CASE_TEMPLATE("extrema: NaN wins wherever it stands, the first one; infinit
     }
   }
   for (T value : {kInf<T>, -kInf<T>, kNaN<T>, T(0)}) {
-    for (Shape s : {Shape{1, 3000, 1}, {1, 77, 3}, {2, 5, 40}}) {
+    for (Shape s : {Shape{1, 3000, 1}, {1, 77, 3}, {2, 5, 40}, {33, 9, 1}}) {
       check_extrema(std::vector<T>(static_cast<size_t>(s.size()), value), s);
     }
   }
@@ -344,7 +362,8 @@ TEST_CASE_TEMPLATE("the same bits at any number of threads", T, float, double) {
                   {1, 70001, 30},
                   {1, 5003, 401},
                   {67, 301, 103},
-                  {2, 90001, 11}}) {
+                  {2, 90001, 11},
+                  {100003, 7, 1}}) {
     CAPTURE(s);
     const std::vector<T> x = random_values<T>(s.size(), -1, 1);
     on_every_isa([&](const Kernels& k) {

@@ -1,7 +1,7 @@
 // Reductions and scans over the middle axis of a contiguous [outer, n, inner], for the four compute types.
 //
 // Two loops carry sum, max and min: reduce_row for inner = 1 (packs along the row, one horizontal step at its
-// end) and reduce_panel for inner > 1 (packs across the columns, a panel of columns at a time). Both combine their
+// end; many short rows take a lane each instead) and reduce_panel for inner > 1 (packs across the columns, a panel of columns at a time). Both combine their
 // leaves pairwise: |error of a sum| <= (log2 n + 22) eps sum|x|. Columns too few to fill registers are folded: [n,
 // inner] is read as [n / f, f * inner], and the f partial results of a column combine at the end.
 #include "kernels/pairwise.h"
@@ -29,8 +29,8 @@ struct Max {
   [[gnu::always_inline]] V operator()(V a, V b) const {
     return max(a, b);
   }
-  template <class T>
-  static bool before(T a, T b) {
+  template <class V>
+  [[gnu::always_inline]] static auto before(V a, V b) {
     return a > b;
   }
 };
@@ -41,8 +41,8 @@ struct Min {
   [[gnu::always_inline]] V operator()(V a, V b) const {
     return min(a, b);
   }
-  template <class T>
-  static bool before(T a, T b) {
+  template <class V>
+  [[gnu::always_inline]] static auto before(V a, V b) {
     return a < b;
   }
 };
@@ -51,6 +51,8 @@ constexpr double kByteNs = 0.05;    // reading from memory
 constexpr int64_t kManyTasks = 16;  // as many independent results run in parallel; fewer are split inside
 constexpr int kRowWays = 8;         // accumulators of a row: hide the latency of an addition
 constexpr int64_t kRowLeaf = 128;   // packs
+constexpr int64_t kShortRow = 16;   // elements
+constexpr double kShortNs = 0.4;    // an element of a short row
 constexpr int kPanelWays = 4;       // packs of a panel that run together
 constexpr int64_t kPanelLeaf = 16;  // rows
 constexpr int64_t kPanelBytes = 2048;
@@ -92,6 +94,28 @@ T reduce_row(const T* x, int64_t n) {
   };
   const P total = pairwise(ceil_div(n, kLeaf), kLeaf * sizeof(T) * kByteNs, leaf, [](P& a, P b) { a = Op()(a, b); });
   return detail::reduce<P>(total, Op());
+}
+
+/// Element l of the pack is p[l * step], for l < lanes; the others are 0.
+template <class T>
+[[gnu::always_inline]] inline Pack<T> load_strided(const T* p, int64_t step, int lanes) {
+  Pack<T> r(0);
+  if (lanes == Pack<T>::kLanes) {
+    for (int l = 0; l < Pack<T>::kLanes; ++l) r.v[l] = p[l * step];
+  } else {
+    for (int l = 0; l < lanes; ++l) r.v[l] = p[l * step];
+  }
+  return r;
+}
+
+/// Rows that do not fill a pack: a lane each, so that no row needs a step across lanes.
+template <class Op, class T>
+void reduce_short_rows(const T* x, T* y, int64_t rows, int64_t n) {
+  for_packs<T>(0, rows, [=](int64_t o, int lanes) {
+    Pack<T> acc = load_strided(x + o * n, n, lanes);
+    for (int64_t i = 1; i < n; ++i) acc = Op()(acc, load_strided(x + o * n + i, n, lanes));
+    store_lanes(acc, y + o, lanes);
+  });
 }
 
 // ---- columns ------------------------------------------------------------------------------------------------------
@@ -172,6 +196,16 @@ void run_tasks(int64_t tasks, double task_ns, Task task) {
   for_blocks(tasks, task_ns, block);
 }
 
+/// task(first, rows) for parts of `rows` short rows of n elements.
+template <class T, class Task>
+void for_short_rows(int64_t rows, int64_t n, Task task) {
+  constexpr int64_t kTogether = 64;  // whole packs
+  for_blocks(ceil_div(rows, kTogether), static_cast<double>(kTogether * n) * kShortNs, [=](int64_t begin, int64_t end) {
+    const int64_t first = begin * kTogether, last = end * kTogether < rows ? end * kTogether : rows;
+    task(first, last - first);
+  });
+}
+
 /// task(o, j, width) for every panel of columns [j, j + width).
 template <class T, class Task>
 void run_panels(int64_t outer, int64_t n, int64_t inner, double element_ns, Task task) {
@@ -193,6 +227,9 @@ void reduce(const void* in, void* out, int64_t outer, int64_t n, int64_t inner) 
     for (int64_t i = 0; i < outer * inner; ++i) y[i] = Op::template kIdentity<T> + T(0);  // -0 + 0 is 0
   } else if (n == 1) {
     std::memcpy(y, x, static_cast<size_t>(outer * inner) * sizeof(T));
+  } else if (inner == 1 && n <= kShortRow && outer >= Pack<T>::kLanes) {
+    for_short_rows<T>(outer, n,
+                      [=](int64_t first, int64_t rows) { reduce_short_rows<Op>(x + first * n, y + first, rows, n); });
   } else if (inner == 1) {
     run_tasks(outer, static_cast<double>(n) * kElementNs, [=](int64_t o) { y[o] = reduce_row<Op>(x + o * n, n); });
   } else {
@@ -245,6 +282,22 @@ int64_t arg_row(const T* x, int64_t n) {
   return begin + find_first(x + begin, size(best.block), best.value);
 }
 
+/// As reduce_short_rows().
+template <class Op, class T>
+void arg_short_rows(const T* x, int64_t* y, int64_t rows, int64_t n) {
+  using P = Pack<T>;
+  for_packs<T>(0, rows, [=](int64_t o, int lanes) {
+    P best = load_strided(x + o * n, n, lanes), place(0);
+    for (int64_t i = 1; i < n; ++i) {
+      const P v = load_strided(x + o * n + i, n, lanes);
+      const Mask<T> won = Op::before(v, best) | ((v != v) & (best == best));
+      best = select(won, v, best);
+      place = select(won, P(i), place);
+    }
+    for (int l = 0; l < lanes; ++l) y[o + l] = static_cast<int64_t>(place[l]);
+  });
+}
+
 template <class Op, class T>
 void arg_panel(const T* x, int64_t* y, int64_t n, int64_t inner, int64_t width) {
   T best[kPanelWidth<T>];
@@ -264,7 +317,10 @@ template <class Op, class T>
 void arg_reduce(const void* in, int64_t* y, int64_t outer, int64_t n, int64_t inner) {
   const T* x = static_cast<const T*>(in);
   if (outer == 0 || inner == 0 || n == 0) return;
-  if (inner == 1) {
+  if (inner == 1 && n <= kShortRow && outer >= Pack<T>::kLanes) {
+    for_short_rows<T>(outer, n,
+                      [=](int64_t first, int64_t rows) { arg_short_rows<Op>(x + first * n, y + first, rows, n); });
+  } else if (inner == 1) {
     run_tasks(outer, static_cast<double>(n) * sizeof(T) * kByteNs,
               [=](int64_t o) { y[o] = arg_row<Op>(x + o * n, n); });
   } else {

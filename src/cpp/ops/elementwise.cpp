@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstdlib>
 
 #include "base/thread_pool.h"
 #include "core/tape.h"
@@ -183,14 +184,32 @@ class RowRunner {
   alignas(64) std::byte scratch_[kBlock * 8 * (kMaxLanes + 1)];
 };
 
+/// Neighbours along the inner axis lie further apart than along another one: read by rows, every element would cost a
+/// cache line.
+bool is_turned(const Tensor& t) {
+  int64_t inner = 0;
+  for (int i = t.rank() - 1; i >= 0; --i) {
+    const int64_t stride = std::abs(t.strides()[i]);
+    if (t.shape()[i] == 1 || stride == 0) continue;
+    if (inner == 0) inner = stride;
+    if (stride < inner) return true;
+  }
+  return false;
+}
+
 /// Calls fn on blocks that cover `out` (contiguous). block_out: what fn writes, the storage type of compute or Bool.
 void drive(const Tensor* const* operands, int count, Tensor& out, Compute compute, DType block_out, BlockFn fn) {
   if (out.size() == 0) return;
+  constexpr int64_t kTurnFrom = 4096;  // elements: fewer stay in the cache however they are read
   Space s;
   s.shape = out.shape();
   s.count = count;
+  Tensor turned[kMaxLanes];
   for (int k = 0; k < count; ++k) {
-    if (operands[k]) s.lanes[k] = {operands[k], broadcast_strides(*operands[k], out.shape())};
+    const Tensor* t = operands[k];
+    if (!t) continue;
+    if (t->size() >= kTurnFrom && is_turned(*t)) t = &(turned[k] = as_contiguous(*t));
+    s.lanes[k] = {t, broadcast_strides(*t, out.shape())};
   }
   merge_axes(s);
   const int64_t n = s.shape.back();
