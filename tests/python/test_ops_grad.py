@@ -565,3 +565,27 @@ def test_drawn_matmuls_agree_with_numpy(data):
     np.testing.assert_allclose(
         [np.sum(array_of(by_a) * a), np.sum(array_of(by_b) * b)], [total, total], rtol=1e-10, atol=1e-11
     )
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 3), (4, 2, 3), (0, 3), (200, 3)])
+@pytest.mark.parametrize("dtype", [adcore.float32, adcore.float64])
+def test_dense_is_the_product_plus_the_bias_bit_for_bit(shape, dtype):
+    rng = np.random.default_rng(3)
+    x, w, b = (Tensor(rng.standard_normal(s), dtype) for s in (shape, (5, 3), (5,)))
+
+    def loss(fn):
+        return lambda *args: (fn(*args) ** 2).sum()
+
+    def composed(x, w, b):
+        return ops.matmul(x, w.T) + b
+
+    one, other = ops.dense(x, w, b), composed(x, w, b)
+    assert one.shape == other.shape and one.asnumpy().tobytes() == other.asnumpy().tobytes()
+    for got, want in zip(grad(loss(ops.dense), (0, 1, 2))(x, w, b), grad(loss(composed), (0, 1, 2))(x, w, b)):
+        np.testing.assert_allclose(got.asnumpy(), want.asnumpy(), rtol=2e-5, atol=1e-5)
+
+    def twice(fn):
+        return grad(lambda *args: sum((g**2).sum() for g in grad(loss(fn), (0, 1, 2))(*args)), (0, 1, 2))(x, w, b)
+
+    for got, want in zip(twice(ops.dense), twice(composed)):
+        np.testing.assert_allclose(got.asnumpy(), want.asnumpy(), rtol=1e-4, atol=1e-4)

@@ -283,12 +283,93 @@ Tensor bmm(Args& args) {
   return matmul(a, b);
 }
 
+// ---- dense: a product whose rows start from a bias, as one op ---------------------------------------------------
+// Operands: x (..., in), weight (out, in), bias (out,), floats of one dtype that kernels compute in. The bits are those
+// of the product plus the bias.
+
+/// The product in it: x and the weight, turned.
+struct DenseProduct {
+  Tensor turned;
+  Operand operands[2];
+  Call call;
+
+  explicit DenseProduct(Call& dense) : call{kMatmul, operands, 2, dense.out, {}} {
+    const Tensor& w = dense.in(1);
+    turned.view_of(w, Dims{w.shape()[1], w.shape()[0]}, Dims{w.strides()[1], w.strides()[0]}, w.offset());
+    operands[0] = {&dense.in(0), 0};
+    operands[1] = {&turned, 0};
+  }
+};
+
+void dense_infer(Call& call) {
+  DenseProduct product(call);
+  matmul_infer(product.call);
+}
+
+void dense_kernel(Call& call) {
+  DenseProduct product(call);
+  matmul_kernel(product.call);
+  static const int kAdd = formula_index("add");
+  const MapFn add = kernels().elementwise[kAdd].map[static_cast<int>(compute_of(call.out->dtype()))];
+  const int64_t n = call.in(2).size();
+  const auto row_bytes = n * static_cast<int64_t>(size_of(call.out->dtype()));
+  auto* row = static_cast<std::byte*>(call.out->mutable_data());
+  for (int64_t left = n ? call.out->size() / n : 0; left > 0; --left, row += row_bytes) {
+    const void* in[] = {row, call.in(2).data()};
+    add(in, row, n, 0);
+  }
+}
+
+template <class T>
+void small_dense_vjp(Pullback& p, const Dims& x_shape, const Dims& w_shape, GemmFn<T> gemm) {
+  const DType dtype = p.g.dtype();
+  const int64_t n = w_shape[0], k = w_shape[1], m = numel(p.g.shape()) / n;
+  Tensor g_held, x_held, w_held;
+  const View<T> g{contiguous_in(p.g, dtype, g_held).template data_as<T>(), n, 1};
+  if (p.active(0)) {
+    const View<T> w{contiguous_in(p.in(1), dtype, w_held).template data_as<T>(), k, 1};
+    p.give(0, product(g, w, m, k, n, x_shape, dtype, gemm));
+  }
+  if (p.active(1)) {
+    const View<T> x{contiguous_in(p.in(0), dtype, x_held).template data_as<T>(), k, 1};
+    p.give(1, product(g.transposed(), x, n, k, m, w_shape, dtype, gemm));
+  }
+}
+
+void dense_vjp(Pullback& p) {
+  const Dims x_shape = p.active(1) ? p.in(0).shape() : p.in_shape(0),
+             w_shape = p.active(0) ? p.in(1).shape() : p.in_shape(1);
+  if (!p.recording && p.g.size() != 0 && p.g.size() * w_shape[1] / 8 < kLongWork) {
+    if (p.g.dtype() == DType::Float32) {
+      small_dense_vjp<float>(p, x_shape, w_shape, kernels().gemm_f32);
+    } else {
+      small_dense_vjp<double>(p, x_shape, w_shape, kernels().gemm_f64);
+    }
+  } else {
+    if (p.active(0)) p.give(0, matmul(p.g, p.in(1)));
+    if (p.active(1)) p.give(1, matmul(turned(folded(p.g)), folded(p.in(0))));
+  }
+  if (p.active(2)) p.give(2, sum(folded(p.g), Dims{0}));
+}
+
+const Op kDense{.name = "dense",
+                .kind = OpKind::Custom,
+                .infer = dense_infer,
+                .kernel = dense_kernel,
+                .vjp = dense_vjp,
+                .needs = {needs_input(1), needs_input(0)},
+                .work = matmul_work};
+
 Tensor dense(Args& args) {
   const Tensor &x = args.tensor(0), &w = args.tensor(1);
   if (w.rank() != 2)
     fail(ErrorKind::Value, "dense: weight must have the shape (out, in), got ", to_string(w.shape()), ".");
-  const Tensor y = matmul(x, turned(w));
-  return args.given(2) ? y + args.tensor(2) : y;
+  if (!args.given(2)) return matmul(x, turned(w));
+  const Tensor& bias = args.tensor(2);
+  const DType t = x.dtype();
+  const bool one_op = storage_of(compute_of(t)) == t && is_float(t) && w.dtype() == t && bias.dtype() == t &&
+                      bias.rank() == 1 && bias.shape()[0] == w.shape()[0] && bias.contiguous();
+  return one_op ? apply(kDense, {&x, &w, &bias}) : matmul(x, turned(w)) + bias;
 }
 
 constexpr Function kFunctions[] = {
