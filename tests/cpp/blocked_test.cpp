@@ -2,8 +2,11 @@
 // that are too small for it; and memory that somebody else holds stays as it is.
 #include "sweeps/blocked.h"
 
+#include <algorithm>
+#include <cmath>
 #include <functional>
 
+#include "base/interpreter.h"
 #include "kernel_cases.h"
 #include "sweeps/backward.h"
 #include "tensor_cases.h"
@@ -178,6 +181,30 @@ TEST_CASE("blocked sweep: values below the run are intact for it") {
   const auto g = to_vector(value_and_grad(f, {x}).gradients[0]);
   const auto alone = to_vector(value_and_grad(f, {as_contiguous(piece(x, 0, 1000))}).gradients[0]);
   for (size_t i = 0; i < alone.size(); ++i) CHECK(g[i] == alone[i]);
+}
+
+TEST_CASE("blocked sweep: a program of any length, ended by an interrupt between runs") {
+  static int checks;
+  checks = 0;
+  const Interpreter before = interpreter;
+  interpreter.check_interrupt = [] { ++checks; };
+  const Tensor x = full({kBlockedSweepSize}, 0.5, DType::Float64);
+  const auto f = [](const std::vector<Tensor>& v) {
+    Tensor y = v[0];
+    for (int i = 0; i < 1500; ++i) y = y * 1.001 + v[0] * 0.001;
+    return y;
+  };
+  const auto g = to_vector(value_and_grad(f, {x}).gradients[0]);
+  CHECK(checks > 0);
+  // Each round multiplies the slope by 1.001 and adds 0.001.
+  CHECK(g[0] == doctest::Approx(2 * std::pow(1.001, 1500) - 1).epsilon(1e-10));
+  CHECK(std::all_of(g.begin(), g.end(), [&](double v) { return v == g[0]; }));
+
+  struct Stop {};
+  interpreter.check_interrupt = [] { throw Stop{}; };
+  CHECK_THROWS_AS(value_and_grad(f, {x}), Stop);
+  interpreter = before;
+  CHECK(to_vector(value_and_grad(f, {x}).gradients[0]) == g);
 }
 
 }  // namespace

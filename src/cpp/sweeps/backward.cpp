@@ -147,6 +147,7 @@ void Backward::run(std::span<const Slot> inputs) {
       if (swept <= i) {
         i = swept;
         tape.release_from(i);
+        if (interpreter.check_interrupt) interpreter.check_interrupt();
         continue;
       }
     }
