@@ -363,7 +363,8 @@ TEST_CASE_TEMPLATE("the same bits at any number of threads", T, float, double) {
                   {1, 5003, 401},
                   {67, 301, 103},
                   {2, 90001, 11},
-                  {100003, 7, 1}}) {
+                  {100003, 7, 1},
+                  {2, 301, 1201}}) {
     CAPTURE(s);
     const std::vector<T> x = random_values<T>(s.size(), -1, 1);
     on_every_isa([&](const Kernels& k) {

@@ -28,6 +28,7 @@ void install_elementwise(Kernels& table);
 void install_copy(Kernels& table);
 void install_index(Kernels& table);
 void install_reduce(Kernels& table);
+void install_scan(Kernels& table);
 void install_softmax(Kernels& table);
 void install_loss(Kernels& table);
 void install_gemm(Kernels& table);

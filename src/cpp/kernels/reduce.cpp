@@ -1,4 +1,4 @@
-// Reductions and scans over the middle axis of a contiguous [outer, n, inner], for the four compute types.
+// Reductions over the middle axis of a contiguous [outer, n, inner], for the four compute types.
 //
 // Two loops carry sum, max and min: reduce_row for inner = 1 (packs along the row, one horizontal step at its
 // end; many short rows take a lane each instead) and reduce_panel for inner > 1 (packs across the columns, a panel of columns at a time). Both combine their
@@ -298,19 +298,40 @@ void arg_short_rows(const T* x, int64_t* y, int64_t rows, int64_t n) {
   });
 }
 
-template <class Op, class T>
-void arg_panel(const T* x, int64_t* y, int64_t n, int64_t inner, int64_t width) {
-  T best[kPanelWidth<T>];
-  std::memcpy(best, x, static_cast<size_t>(width) * sizeof(T));
-  for (int64_t j = 0; j < width; ++j) y[j] = 0;
+/// `kWays` packs of columns (one, of `lanes` lanes, for the rest) down n rows.
+template <int kWays, class Op, class T>
+void arg_columns(const T* x, int64_t* y, int64_t n, int64_t inner, int lanes) {
+  using P = Pack<T>;
+  P best[kWays], place[kWays];
+  for (int k = 0; k < kWays; ++k) best[k] = load_lanes(x + k * P::kLanes, lanes), place[k] = P(0);
   for (int64_t i = 1; i < n; ++i) {
-    const T* row = x + i * inner;
-    for (int64_t j = 0; j < width; ++j) {
-      const bool won = wins<Op>(row[j], best[j]);
-      y[j] = won ? i : y[j];
-      best[j] = won ? row[j] : best[j];
+    for (int k = 0; k < kWays; ++k) {
+      const P v = load_lanes(x + i * inner + k * P::kLanes, lanes);
+      const Mask<T> won = Op::before(v, best[k]) | ((v != v) & (best[k] == best[k]));
+      best[k] = select(won, v, best[k]);
+      place[k] = select(won, P(i), place[k]);
     }
   }
+  for (int k = 0; k < kWays; ++k)
+    for (int l = 0; l < lanes; ++l) y[k * P::kLanes + l] = static_cast<int64_t>(place[k][l]);
+}
+
+template <class Op, class T>
+void arg_panel(const T* x, int64_t* y, int64_t n, int64_t inner, int64_t width) {
+  constexpr int64_t kStep = kPanelWays * Pack<T>::kLanes;
+  constexpr int64_t kExact = int64_t{1} << 24;  // places above are not all floats
+  if (n > kExact) {
+    for (int64_t j = 0; j < width; ++j) {
+      int64_t best = 0;
+      for (int64_t i = 1; i < n; ++i)
+        if (wins<Op>(x[i * inner + j], x[best * inner + j])) best = i;
+      y[j] = best;
+    }
+    return;
+  }
+  int64_t j = 0;
+  for (; j + kStep <= width; j += kStep) arg_columns<kPanelWays, Op>(x + j, y + j, n, inner, Pack<T>::kLanes);
+  for_packs<T>(j, width, [=](int64_t at, int lanes) { arg_columns<1, Op>(x + at, y + at, n, inner, lanes); });
 }
 
 template <class Op, class T>
@@ -331,93 +352,6 @@ void arg_reduce(const void* in, int64_t* y, int64_t outer, int64_t n, int64_t in
   }
 }
 
-// ---- cumsum -------------------------------------------------------------------------------------------------------
-
-/// A running sum of V (a scalar or a pack). Floats carry the rounding error of every addition along (Knuth's two-sum),
-/// so the error of each value is about one rounding, whatever its index. `low` is NaN from the first inf or NaN on:
-/// then the plain sum is the answer.
-template <class V>
-struct FloatSum {
-  V sum = 0, low = 0;
-  [[gnu::always_inline]] V add(V x) {
-    const V s = sum + x;
-    const V t = s - sum;
-    low = low + ((sum - (s - t)) + (x - t));
-    sum = s;
-    return choose(low == low, sum + low, sum);
-  }
-  static V choose(bool m, V a, V b) { return m ? a : b; }
-  template <class M>
-  [[gnu::always_inline]] static V choose(M m, V a, V b) {
-    return select(m, a, b);
-  }
-};
-template <class V>
-struct IntegerSum {
-  V sum = 0;
-  [[gnu::always_inline]] V add(V x) { return sum = sum + x; }
-};
-
-template <class T>
-struct Running {
-  using Scalar = IntegerSum<uint64_t>;  // wraps
-  using Packed = IntegerSum<Pack<T>>;
-};
-template <class T>
-  requires std::is_floating_point_v<T>
-struct Running<T> {
-  using Scalar = FloatSum<T>;
-  using Packed = FloatSum<Pack<T>>;
-};
-
-/// `kWays` packs of columns (one, of `lanes` lanes, for the rest) down n rows that are `step` apart.
-template <int kWays, class T>
-void cumsum_packs(const T* x, T* y, int64_t n, int64_t step, int lanes) {
-  typename Running<T>::Packed acc[kWays];
-  for (int64_t i = 0; i < n; ++i, x += step, y += step) {
-    for (int k = 0; k < kWays; ++k) {
-      const int64_t at = k * Pack<T>::kLanes;
-      store_lanes(acc[k].add(load_lanes(x + at, lanes)), y + at, lanes);
-    }
-  }
-}
-
-template <class T>
-void cumsum_row(const T* x, T* y, int64_t n, int64_t step) {
-  typename Running<T>::Scalar acc;
-  for (int64_t i = 0; i < n; ++i, x += step, y += step) *y = static_cast<T>(acc.add(*x));
-}
-
-template <class T>
-void cumsum(const void* in, void* out, int64_t outer, int64_t n, int64_t inner, bool reverse) {
-  using P = Pack<T>;
-  constexpr double kRowNs = 1, kColumnNs = 0.3;
-  if (outer == 0 || inner == 0 || n == 0) return;
-  const int64_t step = reverse ? -inner : inner;
-  const int64_t start = reverse ? (n - 1) * inner : 0;
-  const T* x = static_cast<const T*>(in) + start;
-  T* y = static_cast<T*>(out) + start;
-  if (inner == 1) {
-    for_blocks(outer, static_cast<double>(n) * kRowNs, [=](int64_t begin, int64_t end) {
-      for (int64_t o = begin; o < end; ++o) cumsum_row(x + o * n, y + o * n, n, step);
-    });
-    return;
-  }
-  constexpr int64_t kWide = kPanelWays * P::kLanes;
-  const int64_t strips = ceil_div(inner, kWide);
-  for_blocks(outer * strips, static_cast<double>(n * kWide) * kColumnNs, [=](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t j = i % strips * kWide;
-      const int64_t at = i / strips * n * inner;
-      if (j + kWide <= inner) {
-        cumsum_packs<kPanelWays>(x + at + j, y + at + j, n, step, P::kLanes);
-      } else {
-        for_packs<T>(j, inner, [=](int64_t k, int lanes) { cumsum_packs<1>(x + at + k, y + at + k, n, step, lanes); });
-      }
-    }
-  });
-}
-
 template <class T>
 void install(ReduceKernels& k) {
   k.sum = reduce<Sum, T>;
@@ -425,7 +359,6 @@ void install(ReduceKernels& k) {
   k.min = reduce<Min, T>;
   k.argmax = arg_reduce<Max, T>;
   k.argmin = arg_reduce<Min, T>;
-  k.cumsum = cumsum<T>;
 }
 
 }  // namespace

@@ -11,6 +11,7 @@ const Kernels& table() {
     install_copy(k);
     install_index(k);
     install_reduce(k);
+    install_scan(k);
     install_softmax(k);
     install_loss(k);
     install_gemm(k);
