@@ -182,8 +182,9 @@ void* system_memory(size_t bytes) noexcept {
 #if defined(MADV_HUGEPAGE)
   constexpr size_t kHugePage = size_t{2} << 20;
   if (bytes >= 2 * kHugePage) {
-    void* p = std::aligned_alloc(kHugePage, (bytes + 63) & ~size_t{63});
-    if (p) madvise(p, bytes & ~(kHugePage - 1), MADV_HUGEPAGE);
+    void* p = nullptr;  // not aligned_alloc: its size must be a multiple of the alignment
+    if (posix_memalign(&p, kHugePage, bytes) != 0) return nullptr;
+    madvise(p, bytes & ~(kHugePage - 1), MADV_HUGEPAGE);
     return p;
   }
 #endif

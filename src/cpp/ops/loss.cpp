@@ -213,7 +213,8 @@ const Op kCrossEntropy{.name = "cross_entropy",
                        .vjp = ce_vjp,
                        .outputs = 2,
                        .needs = {needs_input(0) | needs_input(1) | needs_input(2) | kNeedsHidden, 0,
-                                 needs_input(0) | needs_input(1) | needs_input(2)}};
+                                 needs_input(0) | needs_input(1) | needs_input(2)},
+                       .lean_needs = {needs_input(1) | needs_input(2) | kNeedsHidden}};
 
 }  // namespace
 
