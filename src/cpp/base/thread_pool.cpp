@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdio>
 #include <mutex>
@@ -19,9 +20,15 @@
 namespace adcore {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr uint32_t kClosed = UINT32_MAX;
-constexpr int kWorkerSpins = 4000;   // about 20 microseconds: a following job finds the worker awake
-constexpr int kCallerSpins = 20000;  // then yield: a worker that is not scheduled needs the core
+// Short, because spinning is processor time too: a job that follows at once finds the worker awake, no more.
+constexpr auto kWorkerSpin = std::chrono::microseconds(15);
+// About what a chunk that was just begun takes; a worker that needs longer may be waiting for the caller's core.
+constexpr auto kCallerSpin = std::chrono::microseconds(50);
+// Shorter than a time slice of the scheduler.
+constexpr auto kStretch = std::chrono::microseconds(500);
 
 void pause() noexcept {
 #if defined(__x86_64__)
@@ -29,6 +36,19 @@ void pause() noexcept {
 #elif defined(__aarch64__)
   asm volatile("yield");
 #endif
+}
+
+/// Whether ready() becomes true within `limit`.
+template <class Ready>
+bool spin(std::chrono::nanoseconds limit, const Ready& ready) {
+  const Clock::time_point end = Clock::now() + limit;
+  do {
+    for (int i = 0; i < 16; ++i) {
+      if (ready()) return true;
+      pause();
+    }
+  } while (Clock::now() < end);
+  return false;
 }
 
 class Pool {
@@ -49,14 +69,8 @@ class Pool {
       std::lock_guard lock(mutex_);
       wake_.notify_all();
     }
-    work(generation);
-    for (int spins = 0; done_.load(std::memory_order_acquire) != chunks; ++spins) {
-      if (spins < kCallerSpins) {
-        pause();
-      } else {
-        sched_yield();
-      }
-    }
+    work(generation, [] {});
+    await_workers();
     ticket_.store(pack(generation, kClosed));
     busy_.store(false, std::memory_order_release);
     return true;
@@ -65,37 +79,65 @@ class Pool {
  private:
   static constexpr uint64_t pack(uint32_t generation, uint32_t chunk) { return uint64_t{generation} << 32 | chunk; }
 
-  void work(uint32_t generation) noexcept {
+  /// Runs chunks while there are any, and between() after each.
+  template <class Between>
+  void work(uint32_t generation, const Between& between) noexcept {
     uint64_t ticket = ticket_.load();
     while (static_cast<uint32_t>(ticket >> 32) == generation) {
       const uint32_t chunk = static_cast<uint32_t>(ticket);
       if (chunk >= chunks_.load(std::memory_order_relaxed)) return;
       if (!ticket_.compare_exchange_weak(ticket, ticket + 1)) continue;
       (*body_.load(std::memory_order_relaxed))(chunk);
-      done_.fetch_add(1, std::memory_order_release);
+      done_.fetch_add(1);
+      between();
       ticket = ticket_.load();
     }
   }
 
-  bool has_work() noexcept {
+  bool finished() noexcept { return done_.load() == chunks_.load(std::memory_order_relaxed); }
+
+  /// The caller has no chunk left. It sleeps rather than spins for long: the worker may need this very core.
+  void await_workers() {
+    if (finished() || spin(kCallerSpin, [&] { return finished(); })) return;
+    std::unique_lock lock(mutex_);
+    caller_sleeps_.store(true);
+    all_done_.wait(lock, [&] { return finished(); });
+    caller_sleeps_.store(false);
+  }
+
+  bool has_work(int index) noexcept {
     const uint64_t ticket = ticket_.load();
-    return static_cast<uint32_t>(ticket) < chunks_.load(std::memory_order_relaxed);
+    return static_cast<uint32_t>(ticket) < chunks_.load(std::memory_order_relaxed) &&
+           index < limit_.load(std::memory_order_relaxed);
   }
 
   void serve(int index) {
-    for (;;) {
-      bool found = false;
-      for (int spins = 0; spins < kWorkerSpins && !found; ++spins) {
-        found = has_work() && index < limit_.load(std::memory_order_relaxed);
-        if (!found) pause();
+#if defined(__linux__)
+    // A worker that wakes up does not push the caller, or another program, off its core.
+    const sched_param none{};
+    pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
+#endif
+    Clock::time_point awake = Clock::now();
+    // A worker that loses its core in the middle of a chunk makes the caller wait; so it offers the core between two.
+    const auto give_way = [&] {
+      if (caller_sleeps_.load() && finished()) {
+        std::lock_guard lock(mutex_);
+        all_done_.notify_one();
       }
-      if (!found) {
+      if (const Clock::time_point now = Clock::now(); now - awake > kStretch) {
+        sched_yield();
+        awake = Clock::now();
+      }
+    };
+    for (;;) {
+      if (!spin(kWorkerSpin, [&] { return has_work(index); })) {
         std::unique_lock lock(mutex_);
         sleepers_.fetch_add(1);
-        wake_.wait(lock, [&] { return has_work() && index < limit_.load(std::memory_order_relaxed); });
+        wake_.wait(lock, [&] { return has_work(index); });
         sleepers_.fetch_sub(1);
+        awake = Clock::now();
       }
-      work(static_cast<uint32_t>(ticket_.load() >> 32));
+      work(static_cast<uint32_t>(ticket_.load() >> 32), give_way);
     }
   }
 
@@ -117,9 +159,10 @@ class Pool {
   std::atomic<int> limit_{0};
   std::atomic<bool> busy_{false};
   std::atomic<int> sleepers_{0};
+  std::atomic<bool> caller_sleeps_{false};
   int started_ = 0;  // guarded by busy_
   std::mutex mutex_;
-  std::condition_variable wake_;
+  std::condition_variable wake_, all_done_;
 };
 
 std::atomic<Pool*> pool{nullptr};

@@ -170,11 +170,12 @@ Path choose(Product<T>& x) {
 
 // ---- threads ------------------------------------------------------------------------------------------------------
 
-/// Whether a product takes long enough (some 50 microseconds) for a second thread to pay.
+/// Whether a product takes long enough (some 150 microseconds) for a second thread to save more time than it costs in
+/// waiting.
 template <class T>
 bool is_long(const Product<T>& x, int64_t batch) {
   const int64_t moved = x.m * x.k + x.k * x.n + x.m * x.n;
-  return batch * x.m * x.n * x.k >= int64_t{1} << 21 || batch * moved >= int64_t{1} << 19;
+  return batch * x.m * x.n * x.k > int64_t{1} << 23 || batch * moved >= int64_t{1} << 19;
 }
 
 constexpr int64_t kMaxChunks = 32;

@@ -33,7 +33,7 @@ struct Blocking {
   static constexpr int64_t kMaxCols = 16384 / sizeof(T);
   static constexpr int64_t kGroupPanels = 112 / Tile<T>::kRows;  // panels of A per chunk of work: second-level cache
   static constexpr int64_t kGroupCols = 256;                     // columns of B per chunk
-  static constexpr int64_t kPackPanels = 4;                      // panels per chunk of packing
+  static constexpr int64_t kPackPanels = 1;                      // panels per chunk of packing
 
   int64_t rows, cols, depth;
   int64_t a_panel;  // elements from one panel of A to the next; the last store of a panel hangs over
@@ -94,8 +94,8 @@ void run_block(const Block<T>& block, bool with_b, bool parallel) {
   const int64_t a_chunks = ceil_div(block.a_panels(), Cut::kPackPanels);
   const int64_t b_chunks = with_b ? ceil_div(block.b_panels(), Cut::kPackPanels) : 0;
   each(parallel, a_chunks + b_chunks, [&](int64_t chunk) {
-    const bool is_a = chunk < a_chunks;
-    const int64_t first = (is_a ? chunk : chunk - a_chunks) * Cut::kPackPanels;
+    const bool is_a = chunk >= b_chunks;  // the larger ones first: nobody waits long for the last
+    const int64_t first = (is_a ? chunk - b_chunks : chunk) * Cut::kPackPanels;
     const int64_t last = smaller(first + Cut::kPackPanels, is_a ? block.a_panels() : block.b_panels());
     for (int64_t q = first; q < last; ++q) is_a ? block.pack_a(q) : block.pack_b(q);
   });
