@@ -229,7 +229,8 @@ TEST_CASE_TEMPLATE("the rules: softmax and log_softmax", T, float, double) {
           sum_g += gi, sum_gy += gi * yi, size_g += std::fabs(gi), size_gy += std::fabs(gi * yi);
         }
         for (int64_t i = 0; i < s.n; ++i) {
-          const long double gi = g[at(i)], yi = y.softmax[at(i)], p = std::exp(static_cast<long double>(y.log_softmax[at(i)]));
+          const long double gi = g[at(i)], yi = y.softmax[at(i)],
+                            p = std::exp(static_cast<long double>(y.log_softmax[at(i)]));
           CHECK(close(soft[at(i)], gi * yi - yi * sum_gy, units * yi * (std::fabs(gi) + size_gy)));
           CHECK(close(log_soft[at(i)], gi - p * sum_g, units * (std::fabs(gi) + p * size_g)));
         }

@@ -60,8 +60,8 @@ enum class Path { kDirect, kPanels, kDot, kTurned, kPacked };
 template <class T>
 int64_t workspace_of(Path path, const Product<T>& x) {
   switch (path) {
-    case Path::kDirect: return 0;
-    case Path::kPanels: return x.k * Tile<T>::kCols;
+    case Path::kDirect:
+    case Path::kPanels: return 0;
     case Path::kDot: return x.b_row == 1 ? 0 : x.n * x.k;
     case Path::kTurned: return x.m * x.n;
     case Path::kPacked: return Blocking<T>(x).elements();
@@ -69,20 +69,46 @@ int64_t workspace_of(Path path, const Product<T>& x) {
   return 0;
 }
 
-/// Only B is packed, one panel at a time.
+/// One panel of B, of which `depth` rows at a time are packed into memory of the stack; A is read in place.
 template <class T>
-void run_panels(const Product<T>& x, T* workspace) {
+void run_panel(Product<T> x) {
   constexpr int kCols = Tile<T>::kCols;
-  Product<T> part = x;
-  part.b = workspace;
-  part.b_row = kCols;
-  part.b_col = 1;
-  for (int64_t j = 0; j < x.n; j += kCols) {
-    part.n = smaller(kCols, x.n - j);
-    part.c = x.c + j;
-    pack_panel(x.b + j * x.b_col, x.b_col, x.b_row, static_cast<int>(part.n), x.k, kCols, workspace);
-    direct_whole(part);
+  constexpr int64_t kDepth = 256;
+  alignas(64) T panel[kDepth * kCols + Tile<T>::kLanes];
+  const int64_t k = x.k, depth = ceil_div(k, ceil_div(k, kDepth));
+  const T* b = x.b;
+  const int64_t across = x.b_col, along = x.b_row;
+  x.b = panel;
+  x.b_row = kCols;
+  x.b_col = 1;
+  for (int64_t p = 0; p < k; p += depth) {
+    x.k = smaller(depth, k - p);
+    pack_panel(b + p * along, across, along, static_cast<int>(x.n), x.k, kCols, panel);
+    direct_whole(x);
+    x.a += depth * x.a_col;
+    x.accumulate = true;
   }
+}
+
+/// Only B is packed: each panel as it is needed, by the thread that needs it, so nobody waits for it.
+template <class T>
+void run_panels(const Product<T>& x, bool parallel) {
+  constexpr int kCols = Tile<T>::kCols;
+  constexpr int64_t kChunk = int64_t{1} << 20;  // some 20 microseconds
+  constexpr int64_t kMinRows = 128;             // fewer would make the packing count
+  const int64_t wanted = ceil_div(kChunk, x.k * kCols);
+  const int64_t parts = ceil_div(x.m, wanted < kMinRows ? kMinRows : wanted);
+  const int64_t rows = round_up(ceil_div(x.m, parts), 4), across = ceil_div(x.n, kCols);
+  each(parallel, ceil_div(x.m, rows) * across, [&](int64_t chunk) {
+    const int64_t i = chunk / across * rows, j = chunk % across * kCols;
+    Product<T> part = x;
+    part.m = smaller(rows, x.m - i);
+    part.n = smaller(kCols, x.n - j);
+    part.a += i * x.a_row;
+    part.b += j * x.b_col;
+    part.c += i * x.c_row + j;
+    run_panel(part);
+  });
 }
 
 /// Inner products; columns of B that are not contiguous are copied first.
@@ -120,7 +146,7 @@ template <class T>
 void run(Path path, const Product<T>& x, T* workspace, bool parallel) {
   switch (path) {
     case Path::kDirect: return direct(x);
-    case Path::kPanels: return run_panels(x, workspace);
+    case Path::kPanels: return run_panels(x, parallel);
     case Path::kDot: return run_dot(x, workspace);
     case Path::kTurned: return run_turned(x, workspace);
     case Path::kPacked: return packed(x, workspace, parallel);
@@ -165,7 +191,8 @@ Path choose(Product<T>& x) {
   }
   if (x.n < kLanes && x.m >= 2 * kLanes && x.a_row == 1) return Path::kTurned;
   if (b_stands && (thin || small)) return Path::kDirect;
-  return small ? Path::kPanels : Path::kPacked;
+  const bool middle = x.a_col == 1 && x.m * x.n * x.k <= int64_t{1} << 25;
+  return small || middle ? Path::kPanels : Path::kPacked;
 }
 
 // ---- threads ------------------------------------------------------------------------------------------------------
@@ -245,6 +272,7 @@ void run_one(Product<T>& x) {
   }
   const Path path = choose(x);
   const bool parallel = is_long(x, 1);
+  if (path == Path::kPanels) return run_panels(x, parallel);
   if (parallel && path != Path::kPacked) return run_strips(path, x);
   if (path == Path::kDirect) return direct(x);
   const int64_t elements = workspace_of(path, x);
