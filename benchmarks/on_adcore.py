@@ -1,7 +1,7 @@
 """The workloads in adcore."""
 
 import numpy as np
-from workloads import MILLION, TRAINING, Case, floats, labels, steps, training
+from workloads import MILLION, Case, any_case, floats, labels, steps, training
 
 import adcore
 from adcore import Tensor, nn, ops
@@ -85,12 +85,5 @@ def binary(statement, a, b):
 
 
 def build(name):
-    """The case of a workload, None where it is not one of this framework's."""
-    if name == "add4":
-        return binary("a + b", floats(4), floats(4, seed=1))
-    if name.startswith("matmul"):
-        n = int(name[6:])
-        return binary("a @ b", floats(n, n), floats(n, n, seed=1))
-    if name in TRAINING:
-        return train(*TRAINING[name])
-    return {"tutorial": tutorial, "chain1000": chain1000, "bce1m": bce1m, "chain1m": chain1m}[name]()
+    """The case of a workload."""
+    return any_case(name, binary, train, {f.__name__: f for f in (tutorial, chain1000, bce1m, chain1m)})

@@ -2,7 +2,7 @@
 
 import torch
 import torch.nn.functional as F
-from workloads import MILLION, TRAINING, Case, floats, labels, steps, training
+from workloads import MILLION, Case, any_case, floats, labels, steps, training
 
 NAME = "torch"
 
@@ -78,12 +78,5 @@ def binary(statement, a, b):
 
 
 def build(name):
-    """The case of a workload, None where it is not one of this framework's."""
-    if name == "add4":
-        return binary("a + b", floats(4), floats(4, seed=1))
-    if name.startswith("matmul"):
-        n = int(name[6:])
-        return binary("a @ b", floats(n, n), floats(n, n, seed=1))
-    if name in TRAINING:
-        return train(*TRAINING[name])
-    return {"tutorial": tutorial, "chain1000": chain1000, "bce1m": bce1m, "chain1m": chain1m}[name]()
+    """The case of a workload."""
+    return any_case(name, binary, train, {f.__name__: f for f in (tutorial, chain1000, bce1m, chain1m)})

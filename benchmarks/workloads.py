@@ -82,3 +82,15 @@ class Case:
 def steps(step, number=3):
     """The losses of the first training steps, as a result to compare."""
     return lambda: [np.asarray([float(step()) for _ in range(number)])]
+
+
+def any_case(name, binary, train, others):
+    """The case of a workload in a framework that has them all; `others` by name, each made by a call."""
+    if name == "add4":
+        return binary("a + b", floats(4), floats(4, seed=1))
+    if name.startswith("matmul"):
+        n = int(name[6:])
+        return binary("a @ b", floats(n, n), floats(n, n, seed=1))
+    if name in TRAINING:
+        return train(*TRAINING[name])
+    return others[name]()
