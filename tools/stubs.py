@@ -159,7 +159,8 @@ def class_lines(cls, classes):
         inside = ", ".join(filter(None, ["self", parameters(cls.__text_signature__, classes)]))
         lines.append(f"def __init__({inside}) -> None: ...")
     for name, value in sorted(vars(cls).items()):
-        lines += member(name, value, cls, classes)
+        if not name.startswith("_pybind11"):
+            lines += member(name, value, cls, classes)
     # Inside the class a member hides the type of the same name.
     hidden = "|".join(sorted((BUILTINS | classes) & set(vars(cls))))
     if hidden:

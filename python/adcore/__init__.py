@@ -30,11 +30,28 @@ from adcore._core import (
     uint32,
     uint64,
 )
+from adcore.batching import vmap
+from adcore.custom import Function, custom_jvp, custom_vjp, no_grad, recompute
+from adcore.derivatives import hessian, jacfwd, jacrev, jvp, linearize, vjp
 from adcore.parameter import ParameterTuple
 from adcore.tensor import from_numpy, tensor
 from adcore.transforms import get_grad, grad, value_and_grad
 
+_Function = Function  # its name in MindSpore
+
 __all__ = [
+    "recompute",
+    "no_grad",
+    "custom_vjp",
+    "custom_jvp",
+    "Function",
+    "vmap",
+    "vjp",
+    "linearize",
+    "jvp",
+    "jacrev",
+    "jacfwd",
+    "hessian",
     "Parameter",
     "ParameterTuple",
     "Tensor",

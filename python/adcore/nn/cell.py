@@ -13,6 +13,7 @@ whole tree. A call of a cell is native (``CellBase``) and calls ``construct``. S
 """
 
 import functools
+import inspect
 from collections import namedtuple
 
 from .._core import CellBase, Parameter, Tensor, bfloat16, float16, float32, float64, has_default_name
@@ -408,8 +409,123 @@ class Cell(CellBase):
         if not any(dst_type is known or dst_type == known for known in (float16, bfloat16, float32)):
             raise ValueError(f"to_float: dst_type must be float16, bfloat16 or float32, but got {dst_type!r}.")
         for _, cell in self.cells_and_names():
-            cell.__dict__["construct"] = functools.partial(_construct_as, cell, dst_type)
+            cell.__dict__["_float_type"] = dst_type
+            cell._construct_specially()
         return self
+
+    def _construct_specially(self):
+        """Put what a cell has to do beside `construct` before it: a call finds it in the instance."""
+        self.__dict__["construct"] = functools.partial(_special_construct, self)
+
+    # ---- hooks and rules -----------------------------------------------------------------------------------------
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "bprop" in cls.__dict__:
+            cls.__call__ = _call_with_bprop
+
+    def _register(self, kind, hook):
+        from adcore._hooks import CellHooks, RemovableHandle
+
+        if not callable(hook):
+            raise TypeError(f"register_{kind}_hook: the hook must be callable, got {type(hook).__name__}.")
+        hooks = self.__dict__.setdefault("_hooks", CellHooks())
+        self._construct_specially()
+        return RemovableHandle(getattr(hooks, kind), hook)
+
+    def register_forward_pre_hook(self, hook_fn):
+        """Call ``hook_fn(cell, inputs)`` before `construct`; a result other than None replaces the inputs.
+
+        Parameters
+        ----------
+        hook_fn : callable
+            Takes this cell and the tuple of the positional inputs.
+
+        Returns
+        -------
+        RemovableHandle
+            ``remove()`` takes the hook away.
+
+        Raises
+        ------
+        TypeError
+            If it cannot be called.
+
+        Examples
+        --------
+        >>> from adcore import Tensor, nn
+        >>> relu = nn.ReLU()
+        >>> handle = relu.register_forward_pre_hook(lambda cell, inputs: (-inputs[0],))
+        >>> print(relu(Tensor([-1.0, 2.0])))
+        [1. 0.]
+        """
+        return self._register("forward_pre", hook_fn)
+
+    def register_forward_hook(self, hook_fn):
+        """Call ``hook_fn(cell, inputs, output)`` after `construct`; a result other than None replaces the output.
+
+        Results and errors are those of :meth:`register_forward_pre_hook`.
+
+        Examples
+        --------
+        >>> from adcore import Tensor, nn
+        >>> relu = nn.ReLU()
+        >>> handle = relu.register_forward_hook(lambda cell, inputs, output: output * 10)
+        >>> print(relu(Tensor([-1.0, 2.0])))
+        [ 0. 20.]
+        """
+        return self._register("forward", hook_fn)
+
+    def register_backward_pre_hook(self, hook_fn):
+        """Call ``hook_fn(cell, grad_output)`` with the cotangents of the outputs when they are known.
+
+        A result other than None replaces them. Results and errors are those of :meth:`register_forward_pre_hook`.
+
+        Examples
+        --------
+        >>> import adcore
+        >>> from adcore import nn
+        >>> tanh = nn.Tanh()
+        >>> handle = tanh.register_backward_pre_hook(lambda cell, grad_output: (grad_output[0] * 2,))
+        >>> float(adcore.grad(tanh)(0.0))
+        2.0
+        """
+        return self._register("backward_pre", hook_fn)
+
+    def register_backward_hook(self, hook_fn):
+        """Call ``hook_fn(cell, grad_input, grad_output)`` when the cotangents of the inputs are known.
+
+        A result other than None replaces `grad_input`. Results and errors are those of
+        :meth:`register_forward_pre_hook`.
+
+        Examples
+        --------
+        >>> import adcore
+        >>> from adcore import nn
+        >>> tanh = nn.Tanh()
+        >>> handle = tanh.register_backward_hook(lambda cell, grad_input, grad_output: (grad_input[0] * 3,))
+        >>> float(adcore.grad(tanh)(0.0))
+        3.0
+        """
+        return self._register("backward", hook_fn)
+
+    def recompute(self, **kwargs):
+        """Keep nothing of what this cell computes for the reverse sweep but its inputs; see :func:`adcore.recompute`.
+
+        Examples
+        --------
+        >>> import adcore
+        >>> from adcore import nn
+        >>> net = nn.Tanh()
+        >>> net.recompute()
+        >>> float(adcore.grad(net)(0.0))
+        1.0
+        """
+        for option in kwargs:
+            if option not in ("mp_comm_recompute", "parallel_optimizer_comm_recompute"):
+                raise TypeError(f"recompute: there is no option {option!r}.")
+        self.__dict__["_recomputes"] = True
+        self._construct_specially()
 
     # ---- state ---------------------------------------------------------------------------------------------------
 
@@ -470,9 +586,8 @@ class Cell(CellBase):
     def __copy__(self):
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__, _params=dict(self._params), _cells=dict(self._cells))
-        cast = twin.__dict__.get("construct")
-        if isinstance(cast, functools.partial) and cast.func is _construct_as:
-            twin.__dict__["construct"] = functools.partial(_construct_as, twin, cast.args[1])
+        if "_float_type" in self.__dict__ or "_hooks" in self.__dict__ or "_recomputes" in self.__dict__:
+            twin._construct_specially()
         return twin
 
     # ---- text ----------------------------------------------------------------------------------------------------
@@ -501,6 +616,32 @@ def _cast(value, dtype):
     if type(value) in (tuple, list):
         return type(value)(_cast(item, dtype) for item in value)
     return value
+
+
+def _special_construct(cell, *args, **kwargs):
+    """``cell.construct`` with what the instance asks for beside it: another dtype, recomputation, hooks."""
+    state = cell.__dict__
+    run = type(cell).construct.__get__(cell)
+    if "_float_type" in state:
+        run = functools.partial(_construct_as, cell, state["_float_type"])
+    if "_recomputes" in state:
+        from adcore.custom import recompute
+
+        run = functools.partial(recompute, run)
+    if "_hooks" in state:
+        return state["_hooks"].call(cell, run, args, kwargs)
+    return run(*args, **kwargs)
+
+
+def _call_with_bprop(cell, *args, **kwargs):
+    """Call a cell whose class gives its reverse rule as a method: bprop(*inputs, out, dout)."""
+    from adcore.custom import bprop_call
+
+    if kwargs:
+        bound = inspect.signature(cell.construct).bind(*args, **kwargs)
+        bound.apply_defaults()
+        args = bound.args
+    return bprop_call(cell, functools.partial(CellBase.__call__, cell), args)
 
 
 def _construct_as(cell, dtype, *args, **kwargs):

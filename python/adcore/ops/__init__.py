@@ -33,4 +33,23 @@ _aliases = {
 globals().update({name: function for name, function in _functions.items() if name not in _composites})
 globals().update({alias: globals()[name] for alias, name in _aliases.items()})
 
-__all__ = sorted({*_composites, *_functions, *_aliases, "get_grad", "grad", "value_and_grad"})
+# These are composites of ops themselves.
+from adcore._hooks import HookBackward, InsertGradientOf  # noqa: E402, F401
+from adcore.batching import vmap  # noqa: E402, F401
+from adcore.derivatives import derivative, jacfwd, jacrev, jet, jvp, vjp  # noqa: E402, F401
+
+_transforms = [
+    "HookBackward",
+    "InsertGradientOf",
+    "derivative",
+    "get_grad",
+    "grad",
+    "jacfwd",
+    "jacrev",
+    "jet",
+    "jvp",
+    "value_and_grad",
+    "vjp",
+    "vmap",
+]
+__all__ = sorted({*_composites, *_functions, *_aliases, *_transforms})

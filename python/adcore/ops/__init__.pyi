@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, SupportsFloat, SupportsIndex, SupportsInt, TypeAlias, overload
 
 from adcore._core import Tensor, dtype
+from adcore._hooks import HookBackward as HookBackward
+from adcore._hooks import InsertGradientOf as InsertGradientOf
 from adcore.ops._assign import assign as assign
 from adcore.ops._assign import assign_add as assign_add
 from adcore.ops._assign import assign_sub as assign_sub
@@ -12,10 +14,15 @@ from adcore.ops._shape import chunk as chunk
 from adcore.ops._math import clamp as clamp
 from adcore.ops._math import clamp as clip
 from adcore.ops._loss import cross_entropy as cross_entropy
+from adcore.derivatives import derivative as derivative
 from adcore.ops._math import dropout as dropout
 from adcore.ops._math import gelu as gelu
 from adcore.transforms import get_grad as get_grad
 from adcore.transforms import grad as grad
+from adcore.derivatives import jacfwd as jacfwd
+from adcore.derivatives import jacrev as jacrev
+from adcore.derivatives import jet as jet
+from adcore.derivatives import jvp as jvp
 from adcore.ops._loss import l1_loss as l1_loss
 from adcore.ops._math import masked_fill as masked_fill
 from adcore.ops._loss import mse_loss as mse_loss
@@ -28,6 +35,8 @@ from adcore.ops._math import stop_gradient as stop_gradient
 from adcore.ops._shape import tile as tile
 from adcore.transforms import value_and_grad as value_and_grad
 from adcore.ops._math import var as var
+from adcore.derivatives import vjp as vjp
+from adcore.batching import vmap as vmap
 
 def abs(input: Tensor | float) -> Tensor: ...
 def absolute(input: Tensor | float) -> Tensor: ...

@@ -294,6 +294,7 @@ Buffer* adopt(void* data, size_t bytes, void* owner, void (*release)(void*)) {
 }
 
 void deallocate(Buffer* b) noexcept {
+  if (b->size_class == kBoxed) return b->release(b->owner);
   if (b->size_class == kForeign) {
     if (b->release) b->release(b->owner);
     std::free(b);

@@ -13,14 +13,15 @@
 namespace adcore {
 
 inline constexpr int32_t kForeign = -2;
+inline constexpr int32_t kBoxed = -3;
 
 /// The head of a block; its memory follows (or lies elsewhere for external memory).
 struct alignas(64) Buffer {
   std::atomic<int32_t> refs;
-  int32_t size_class;      // < 0: not cached; kForeign: memory that somebody else may write
+  int32_t size_class;      // < 0: not cached; kForeign: memory that somebody else may write; kBoxed: core/box.h
   size_t capacity;         // bytes
   std::byte* data;         // 64-byte aligned, except external memory
-  void (*release)(void*);  // external memory: called with owner by the last reference
+  void (*release)(void*);  // kForeign and kBoxed: called with owner by the last reference
   void* owner;
   Buffer* next;  // in a free list
 };

@@ -5,11 +5,16 @@
 
 namespace adcore {
 
-class Tape;  // core/tape.h; this layer only carries the pointer
+class Tape;   // core/tape.h; this layer only carries the pointers
+class Frame;  // core/box.h
 
 struct ThreadContext {
   BufferCache cache;
-  Tape* tape = nullptr;  // the thread's tape while a level is open on it, else null
+  Tape* tape = nullptr;    // the thread's tape while a level is open on it, else null
+  Frame* frame = nullptr;  // the innermost open jvp or vmap
+  int no_grad_depth = 0;   // jvps that are not deeper than this are shut out by no_grad
+  uint64_t scope = 0;      // the innermost open level, frame or no_grad
+  uint64_t last_scope = 0;
 };
 
 namespace detail {

@@ -1,6 +1,7 @@
 // The single door of every op.
 #include "base/context.h"
 #include "base/interpreter.h"
+#include "core/box.h"
 #include "core/op.h"
 #include "core/tape.h"
 
@@ -33,6 +34,12 @@ int64_t work_of(const Call& call) {
   if (call.tracked) context().tape->append(own);
 }
 
+bool any_boxed(const Call& call) {
+  for (int i = 0; i < call.count; ++i)
+    if (call.in(i).boxed()) return true;
+  return false;
+}
+
 bool any_tracked(const Operand* operands, int count) {
   for (int i = 0; i < count; ++i)
     if (operands[i].slot) return true;
@@ -46,6 +53,7 @@ void apply(const Op& op, const Operand* operands, int count, Attrs attrs, Tensor
   Tape* const tape = context().tape;
   call.tracked = tape && op.vjp && any_tracked(operands, count);
   op.infer(call);
+  if (!call.laid_out && any_boxed(call)) return apply_boxed(call);
   if (op.view) {
     op.kernel(call);
   } else {

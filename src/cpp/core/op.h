@@ -13,7 +13,9 @@
 namespace adcore {
 
 struct Op;
-class Pullback;  // core/tape.h
+class Pullback;     // core/tape.h
+class Pushforward;  // ops/rules.h
+class Batching;     // ops/rules.h
 
 /// The parameters of one application that are not tensors: words beside the statement. Made from a trivially copyable
 /// struct without padding, so that equal parameters have equal words.
@@ -104,6 +106,11 @@ struct Op {
   uint32_t needs[kMaxNeeds] = {};
   /// The same for a sweep that nothing records, where that takes something else; 0: as needs[k].
   uint32_t lean_needs[kMaxNeeds] = {};
+  /// The tangent of the output, from those of the active arguments. Null for a linear op (it is the op itself on the
+  /// tangents), a bilinear one (the sum of two applications), and where the sweep derives it from vjp.
+  void (*jvp)(Pushforward&) = nullptr;
+  /// The outputs of many calls at once, along axis 0. Null: one call after the other.
+  Tensor (*batch)(Batching&) = nullptr;
   /// The work of a call in elementary operations; null: the number of elements touched.
   int64_t (*work)(const Call&) = nullptr;
   /// Elementwise: the row in formulas.h.

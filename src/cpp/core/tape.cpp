@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <utility>
 
 #include "base/reuse.h"
 
@@ -55,7 +56,7 @@ void Tape::append(const Call& call) {
   if (call.attrs.count()) words_.insert(words_.end(), call.attrs.words(), call.attrs.words() + call.attrs.count());
 
   // Only the outermost level sweeps what it alone records, and nothing records that sweep.
-  const bool lean = open_levels == 1;
+  const bool lean = open_levels == lean_levels;
   uint32_t needs = 0;
   for (int i = 0; i < call.count && i < kMaxNeeds; ++i) {
     if (call.operands[i].slot) needs |= lean && call.op.lean_needs[i] ? call.op.lean_needs[i] : call.op.needs[i];
@@ -72,6 +73,33 @@ void Tape::append(const Call& call) {
   if (needs & kNeedsOutput) s.kept_output = keep(out, s.out);
   if (needs & kNeedsHidden) s.kept_hidden = keep(call.out[1], 0);
   statements_.push_back(s);
+}
+
+Slot Tape::append(const Op& op, std::span<const Arg> inputs, Attrs attrs, DType output, const Tensor& hidden) {
+  Statement s;
+  s.op = &op;
+  s.args = static_cast<uint32_t>(args_.size());
+  s.words = static_cast<uint32_t>(words_.size());
+  s.kept_begin = kept_.size();
+  s.kept_output = kNone;
+  s.arg_count = static_cast<uint16_t>(inputs.size());
+  s.word_count = static_cast<uint16_t>(attrs.count());
+  s.dtype = output;
+  if (attrs.count()) words_.insert(words_.end(), attrs.words(), attrs.words() + attrs.count());
+  args_.insert(args_.end(), inputs.begin(), inputs.end());
+  s.kept_hidden = keep(hidden, 0);
+  s.out = new_slot();
+  statements_.push_back(s);
+  return s.out;
+}
+
+void Tape::truncate(uint32_t i) {
+  if (i >= statements_.size()) return;
+  const Statement& s = statements_[i];
+  kept_.shrink(s.kept_begin);
+  args_.resize(s.args);
+  words_.resize(s.words);
+  statements_.resize(i);
 }
 
 void Tape::set_parameter_slot(uint32_t number, Slot slot) {
@@ -96,6 +124,7 @@ void Tape::clear() {
   next_slot_ = 1;
   open_levels = 0;
   levels_seen = 0;
+  lean_levels = 0;
   id_ = next_tape_id();
 }
 
@@ -105,49 +134,63 @@ bool any_tape_live() noexcept { return live_tapes.load(std::memory_order_relaxed
 
 namespace {
 
-void alias_infer(Call&) {}
-void alias_kernel(Call& call) { call.out[0] = call.in(0); }
 void alias_vjp(Pullback& p) { p.give(0, p.g); }
 
-const Op kAlias = {.name = "alias",
-                   .kind = OpKind::Linear,
-                   .infer = alias_infer,
-                   .kernel = alias_kernel,
-                   .vjp = alias_vjp,
-                   .view = true};
+/// Only recorded, never applied: the value is the same.
+const Op kAlias = {.name = "alias", .kind = OpKind::Linear, .infer = nullptr, .kernel = nullptr, .vjp = alias_vjp};
 
 }  // namespace
 
 // ---- Level --------------------------------------------------------------------------------------------------------
 
-Level::Level() {
+void Level::open(Tape* tape, Sweeps sweeps) {
   ThreadContext& c = context();
-  outermost_ = c.tape == nullptr;
-  if (outermost_) {
-    c.tape = Idle<Tape>::take();
-    live_tapes.fetch_add(1, std::memory_order_relaxed);
-  }
-  tape_ = c.tape;
+  outer_tape_ = c.tape;
+  outermost_ = tape != c.tape;
+  no_grad_depth_ = c.no_grad_depth;
+  outer_scope_ = std::exchange(c.scope, ++c.last_scope);
+  c.tape = tape_ = tape;
   begin_ = tape_->statement_count();
   first_slot_ = tape_->slot_count();
   first_held_ = tape_->held.size();
+  if (outermost_) tape_->lean_levels = sweeps == Sweeps::Once && !c.frame ? tape_->open_levels + 1 : 0;
   ++tape_->open_levels;
   ++tape_->levels_seen;
 }
 
+Level::Level(Sweeps sweeps) {
+  owns_ = context().tape == nullptr;
+  Tape* const tape = owns_ ? Idle<Tape>::take() : context().tape;
+  if (owns_) live_tapes.fetch_add(1, std::memory_order_relaxed);
+  open(tape, sweeps);
+}
+
+Level::Level(Tape& again) : owns_(false) { open(&again, Sweeps::Once); }
+
 Level::~Level() {
   close();
-  if (outermost_) {
+  if (owns_) {
     Idle<Tape>::put(tape_);
     live_tapes.fetch_sub(1, std::memory_order_relaxed);
   }
 }
 
+Segment Level::segment() const noexcept {
+  return {tape_, tape_->id(), begin_, end_, first_slot_, outermost_ && tape_->levels_seen == 1};
+}
+
+std::unique_ptr<Tape> Level::keep_tape() noexcept {
+  if (!owns_) return nullptr;
+  owns_ = false;
+  live_tapes.fetch_sub(1, std::memory_order_relaxed);
+  return std::unique_ptr<Tape>(tape_);
+}
+
 Slot Level::input(const Tensor& value, Slot outer) {
   if (outer == 0) return tape_->new_slot();
   const Operand operand{&value, outer};
-  Tensor out;
-  apply(kAlias, &operand, 1, {}, &out);
+  Tensor out = value;
+  tape_->append(Call{kAlias, &operand, 1, &out, {}});
   return out.ref().slot;
 }
 
@@ -165,6 +208,11 @@ Slot Level::parameter(uint32_t number, const Tensor& value) {
   return inner;
 }
 
+void Level::parameter_becomes(uint32_t number, Slot slot) noexcept {
+  tape_->held.back().inner = slot;
+  tape_->set_parameter_slot(number, slot);
+}
+
 void Level::close() {
   if (!open_) return;
   open_ = false;
@@ -177,8 +225,11 @@ void Level::close() {
   }
   --tape_->open_levels;
   // Parked: what the sweep of the outermost level runs records nothing, and a level that it opens gets a tape of its
-  // own.
-  if (outermost_) context().tape = nullptr;
+  // own. A no_grad that was entered inside and not left ends here.
+  ThreadContext& c = context();
+  c.tape = outer_tape_;
+  c.no_grad_depth = no_grad_depth_;
+  c.scope = outer_scope_;
 }
 
 }  // namespace adcore

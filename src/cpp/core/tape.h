@@ -16,11 +16,13 @@
 namespace adcore {
 
 inline constexpr uint32_t kNone = UINT32_MAX;
+inline constexpr uint32_t kAsGiven = UINT32_MAX - 1;
 
 struct Arg {
   Slot slot;      // 0: constant; else < Statement::out
   uint32_t kept;  // index of the kept value, kNone if no rule needs it
-  uint32_t dims;  // index in the word list of rank and sizes; kNone: the shape of the output
+  uint32_t
+      dims;  // index in the word list of rank and sizes; kNone: the shape of the output; kAsGiven: whatever its cotangent has
   DType dtype;
 };
 
@@ -81,11 +83,15 @@ class Tape {
   Slot new_slot();
 
   void append(const Call& call);
+  /// A statement whose rule finds what it needs in `hidden`.
+  Slot append(const Op& op, std::span<const Arg> inputs, Attrs attrs, DType output, const Tensor& hidden);
+  Arg new_arg(Slot slot, const Tensor& value) { return {slot, kNone, put_dims(value.shape()), value.dtype()}; }
 
   // ---- parameters: their slots live here, indexed by their process-wide number ----
   Slot parameter_slot(uint32_t number) const noexcept {
     return number < parameter_slots_.size() ? parameter_slots_[number] : 0;
   }
+  const std::vector<uint32_t>& parameters_set() const noexcept { return parameters_set_; }
   /// From now on a read of the parameter is `slot`, until the tape is cleared.
   void set_parameter_slot(uint32_t number, Slot slot);
 
@@ -100,6 +106,8 @@ class Tape {
   const Tensor& kept(uint32_t index) const noexcept { return kept_[index]; }
   /// Drops the kept values of statement i and all later ones.
   void release_from(uint32_t i);
+  /// Drops the statements from `i` on. Their slots are not given out again.
+  void truncate(uint32_t i);
 
   /// Forgets everything and takes a new id: what refers to the old one reads as constant. Keeps a modest capacity.
   void clear();
@@ -113,6 +121,8 @@ class Tape {
 
   uint32_t open_levels = 0;
   uint32_t levels_seen = 0;  // since clear()
+  /// Statements recorded while that many levels are open keep what one sweep that nothing records needs, no more.
+  uint32_t lean_levels = 0;
 
  private:
   uint32_t keep(const Tensor& value, Slot slot);
@@ -132,17 +142,20 @@ class Tape {
 class Pullback {
  public:
   Pullback(const Tape& tape, const Statement& statement, Tensor&& cotangent, bool recording,
-           bool (*is_active)(const void*, Slot), void (*accumulate)(void*, const Pullback&, int, Tensor&&), void* sweep)
+           bool (*is_active)(const void*, Slot), void (*accumulate)(void*, const Pullback&, int, Tensor&&), void* sweep,
+           uint64_t serial)
       : g(std::move(cotangent)),
         recording(recording),
+        serial(serial),
         statement_(statement),
         tape_(tape),
         is_active_(is_active),
         accumulate_(accumulate),
         sweep_(sweep) {}
 
-  Tensor g;              // the cotangent of the output; its shape stays also when the elements are taken
-  const bool recording;  // an outer level is open: the rule must be written with ops only
+  Tensor g;               // the cotangent of the output; its shape stays also when the elements are taken
+  const bool recording;   // a level or frame is open outside: the rule must be written with ops only
+  const uint64_t serial;  // of the sweep
 
   const Op& op() const noexcept { return *statement_.op; }
   int count() const noexcept { return statement_.arg_count; }
@@ -173,6 +186,8 @@ class Pullback {
   void give(int k, const Tensor& cotangent) { give(k, Tensor(cotangent)); }
   /// Argument k is like the output: nothing to sum where its cotangent is.
   bool has_output_shape(int k) const noexcept { return tape_.arg(statement_, k).dims == kNone; }
+  /// The rule vouches for the shape of the cotangent.
+  bool is_as_given(int k) const noexcept { return tape_.arg(statement_, k).dims == kAsGiven; }
   Slot slot(int k) const noexcept { return tape_.arg(statement_, k).slot; }
 
  private:
@@ -183,11 +198,26 @@ class Pullback {
   void* sweep_;
 };
 
+/// The statements of a closed level.
+struct Segment {
+  Tape* tape;
+  uint64_t tape_id;
+  // The statements are [begin, end). The aliases that made the inputs are among them but belong to the outer levels.
+  uint32_t begin, end;
+  Slot first_slot;  // slots below are inactive
+  bool alone;       // no other level was on the tape: every statement is active
+};
+
 /// A level of differentiation: opened by the constructor, closed by close() or the destructor, also when the function
 /// throws.
 class Level {
  public:
-  Level();
+  /// How its statements will be swept: once, or any number of times.
+  enum class Sweeps : uint8_t { Once, Many };
+
+  explicit Level(Sweeps sweeps = Sweeps::Once);
+  /// On a tape that was live before, to record a piece of it again.
+  explicit Level(Tape& again);
   ~Level();
   Level(const Level&) = delete;
   Level& operator=(const Level&) = delete;
@@ -199,23 +229,33 @@ class Level {
   /// The same for a parameter: reads of it in this thread mean this level's slot until the level closes.
   Slot parameter(uint32_t number, const Tensor& value);
 
+  /// Reads of the parameter mean `slot` from now on, which was computed from its input.
+  void parameter_becomes(uint32_t number, Slot slot) noexcept;
+
   /// Ends recording for this level; values keep their slots until the level is destroyed.
   void close();
 
   Tape& tape() const noexcept { return *tape_; }
   bool outermost() const noexcept { return outermost_; }
-  // The level's statements are [begin, end). The aliases that made its inputs are among them but belong to the outer levels.
-  uint32_t begin() const noexcept { return begin_; }
-  uint32_t end() const noexcept { return end_; }
   Slot first_slot() const noexcept { return first_slot_; }  // slots below are inactive in this level
+  /// Of the closed level.
+  Segment segment() const noexcept;
+  /// The closed level's tape, to be kept beyond the level; null where outer levels own it.
+  std::unique_ptr<Tape> keep_tape() noexcept;
 
  private:
+  void open(Tape* tape, Sweeps sweeps);
+
   Tape* tape_;
+  Tape* outer_tape_;  // what was live before
   bool outermost_;
+  bool owns_;
   bool open_ = true;
   uint32_t begin_, end_ = 0;
   Slot first_slot_;
   size_t first_held_;
+  int no_grad_depth_;
+  uint64_t outer_scope_;
 };
 
 /// True while any thread has a live tape: a parameter's number may not go to another one then.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/box.h"
 #include "kernels/kernels.h"
 
 namespace adcore {
@@ -72,6 +73,7 @@ Tensor from_values(const Dims& shape, std::initializer_list<double> values, DTyp
 }
 
 void copy_to(const Tensor& src, void* dst, DType dtype) {
+  require_readable(src);
   const Dims strides = contiguous_strides(src.shape());
   kernels().copy(
       {src.rank(), src.shape().data(), src.data(), src.strides().data(), src.dtype(), dst, strides.data(), dtype});

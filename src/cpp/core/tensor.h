@@ -102,7 +102,23 @@ class Tensor {
   void set_ref(TapeRef ref) noexcept { ref_ = ref; }
   /// Lets go of the memory.
   void reset() noexcept { buffer_ = BufferRef(); }
-  /// The same value, constant.
+  /// True where the value stands in a Box (core/box.h): it is computed with by the open transform that it belongs to.
+  bool boxed() const noexcept { return !contiguous_ && buffer_ && buffer_.get()->size_class == kBoxed; }
+  /// A boxed tensor that looks like `shape`; where its elements can be read they lie in the buffer at `strides`.
+  /// Never contiguous, so what is fast on contiguous tensors need not ask.
+  static Tensor make_boxed(BufferRef box, int64_t offset, const Dims& shape, const Dims& strides,
+                           DType dtype) noexcept {
+    Tensor t;
+    t.buffer_ = std::move(box);
+    t.offset_ = offset;
+    t.size_ = numel(shape);
+    t.shape_ = shape;
+    t.strides_ = strides;
+    t.dtype_ = dtype;
+    t.contiguous_ = false;
+    return t;
+  }
+  /// The same value, without a place on a tape.
   Tensor detached() const {
     Tensor t = *this;
     t.ref_ = {};
@@ -147,7 +163,8 @@ double item(const Tensor& t);
 /// The elements, converted, by rows.
 std::vector<double> to_vector(const Tensor& t);
 
-/// Copies `src` (any strides, any dtype) into contiguous memory of type `dtype`.
+/// Copies `src` (any strides, any dtype) into contiguous memory of type `dtype`. Throws where `src` differs between the
+/// members of a vmap.
 void copy_to(const Tensor& src, void* dst, DType dtype);
 /// `t` itself if it is contiguous and of type `dtype`, else a copy; constant.
 Tensor as_contiguous(const Tensor& t, DType dtype);

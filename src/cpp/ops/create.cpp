@@ -53,6 +53,19 @@ uint64_t get_seed() {
   return g.seed;
 }
 
+RandomState random_state() {
+  Generator& g = generator();
+  std::lock_guard lock(g.mutex);
+  return {g.seed, g.drawn};
+}
+
+void set_random_state(RandomState state) {
+  Generator& g = generator();
+  std::lock_guard lock(g.mutex);
+  g.seed = state.seed;
+  g.drawn = state.drawn;
+}
+
 Tensor random_uniform(const Dims& shape, DType dtype, const uint64_t* seed) {
   require_float("rand", dtype);
   Tensor t(shape, storage_of(compute_of(dtype)));

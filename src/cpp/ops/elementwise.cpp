@@ -11,6 +11,8 @@
 #include "base/thread_pool.h"
 #include "core/tape.h"
 #include "ops/functions.h"
+#include "ops/partial.h"
+#include "ops/rules.h"
 
 namespace adcore {
 namespace {
@@ -440,29 +442,87 @@ inline Sym erfc(const Sym& a) { return {map("erfc", a.t)}; }
 
 /// What a partial makes of the cotangent, as ops; an undefined tensor is zero.
 Tensor times(const Tensor&, Zero) { return {}; }
+Tensor times(const Tensor& g, One) { return g; }
 Tensor times(const Tensor& g, MinusOne) { return -g; }
 Tensor times(const Tensor& g, const Sym& partial) { return g * partial.t; }
 Tensor times(const Tensor& g, const Gate<SymMask>& partial) { return map("where", partial.mask.t, g, number(0.0, g)); }
 
-template <class P>
-Tensor symbolic(const Pullback& p, const P& partial) {
+/// g times a partial, as ops. `source` gives the operands and the output: a Pullback or a Pushforward.
+template <class Source, class P>
+Tensor symbolic(const Source& source, const Tensor& g, const P& partial) {
   Sym values[4];
   int n = 0;
   for (int i = 0; i < kMaxArity; ++i)
-    if (P::kNeeds >> i & 1) values[n++] = {p.in(i)};
-  if (P::kNeeds & Y) values[n++] = {p.out()};
+    if (P::kNeeds >> i & 1) values[n++] = {source.in(i)};
+  if (P::kNeeds & Y) values[n++] = {source.out()};
   constexpr int kCount = std::popcount(P::kNeeds);
   if constexpr (kCount == 0) {
-    return times(p.g, partial.f());
+    return times(g, partial.f());
   } else if constexpr (kCount == 1) {
-    return times(p.g, partial.f(values[0]));
+    return times(g, partial.f(values[0]));
   } else if constexpr (kCount == 2) {
-    return times(p.g, partial.f(values[0], values[1]));
+    return times(g, partial.f(values[0], values[1]));
   } else if constexpr (kCount == 3) {
-    return times(p.g, partial.f(values[0], values[1], values[2]));
+    return times(g, partial.f(values[0], values[1], values[2]));
   } else {
-    return times(p.g, partial.f(values[0], values[1], values[2], values[3]));
+    return times(g, partial.f(values[0], values[1], values[2], values[3]));
   }
+}
+
+// ---- a partial as an op ------------------------------------------------------------------------------------------
+// Operands: g, then what the partial needs of A, B, C, Y. For sweeps over batches, which nothing differentiates.
+
+struct PartialAttr {
+  int64_t row, input;
+};
+
+void partial_infer(Call& call) {
+  Dims shape = call.in(0).shape();
+  for (int i = 1; i < call.count; ++i) shape = broadcast(call.op.name, shape, call.in(i).shape());
+  call.out->set_shape(shape, call.in(0).dtype());
+}
+
+void partial_kernel(Call& call) {
+  const auto a = call.attrs.as<PartialAttr>();
+  const PartialRule rule = partial_rule(static_cast<int>(a.row), static_cast<int>(a.input));
+  const Compute compute = compute_of(call.out->dtype());
+  const PartialFn partial = kernels().elementwise[a.row].partial[a.input][static_cast<int>(compute)];
+  const Tensor* operands[kMaxLanes] = {};
+  operands[kMaxArity] = &call.in(0);
+  Tensor condition;
+  int next = 1;
+  for (int i = 0; i < kMaxArity; ++i)
+    if (rule.needs >> i & 1) operands[i] = &call.in(next++);
+  if (operands[0] && takes_condition(static_cast<int>(a.row))) operands[0] = &(condition = as_condition(*operands[0]));
+  if (rule.needs & Y) operands[kMaxArity + 1] = &call.in(next);
+  run_blocks(operands, kMaxLanes, *call.out, compute, storage_of(compute),
+             [partial](const void* const* lanes, void* out, int64_t n, uint32_t scalars) {
+               partial(lanes[kMaxArity], lanes, lanes[kMaxArity + 1], out, n, scalars);
+             });
+}
+
+const Op kPartial{.name = "partial",
+                  .kind = OpKind::Constant,
+                  .infer = partial_infer,
+                  .kernel = partial_kernel,
+                  .batch = batch_elementwise};
+
+/// g times a partial in one pass where nothing differentiates the sweep, else as ops.
+template <int Row, int K, class Source>
+Tensor times_partial(const Source& source, const Tensor& g) {
+  constexpr const auto& partial = std::get<K>(std::get<Row>(kFormulas).partials);
+  constexpr uint32_t kNeeds = std::remove_cvref_t<decltype(partial)>::kNeeds;
+  if constexpr (kNeeds != 0) {
+    if (is_float(g.dtype()) && nothing_differentiates()) {
+      Tensor operands[kMaxArity + 2] = {g};
+      size_t n = 1;
+      for (int i = 0; i < kMaxArity; ++i)
+        if (kNeeds >> i & 1) operands[n++] = source.in(i);
+      if (kNeeds & Y) operands[n++] = source.out();
+      return apply(kPartial, std::span<const Tensor>(operands, n), Attrs(PartialAttr{Row, K}));
+    }
+  }
+  return symbolic(source, g, partial);
 }
 
 /// One pass of the kernel of a partial. `last`: nothing reads the cotangent afterwards, so the result may take its
@@ -508,7 +568,7 @@ void partial_vjp(Pullback& p, bool last) {
   } else {
     Tensor c;
     if (P::kNeeds == 0 || p.recording || !is_float(p.g.dtype())) {
-      c = symbolic(p, partial);
+      c = times_partial<Row, K>(p, p.g);
     } else {
       const Compute compute = compute_of(p.g.dtype());
       c = fused(p, kernels().elementwise[Row].partial[K][static_cast<int>(compute)], P::kNeeds, last);
@@ -527,6 +587,24 @@ void elementwise_vjp(Pullback& p) {
   }(std::make_integer_sequence<int, kCount>());
 }
 
+// ---- the forward rule ---------------------------------------------------------------------------------------------
+
+template <int Row, int K>
+void partial_jvp(Pushforward& p) {
+  const Tensor& t = p.tangent(K);
+  const DType dtype = p.out().dtype();
+  const Tensor c = times_partial<Row, K>(p, t.dtype() == dtype ? t : cast(t, dtype));
+  if (c.defined()) p.give(c);
+}
+
+template <int Row>
+void elementwise_jvp(Pushforward& p) {
+  constexpr int kCount = std::tuple_size_v<std::remove_cvref_t<decltype(std::get<Row>(kFormulas).partials)>>;
+  [&]<int... K>(std::integer_sequence<int, K...>) {
+    ((K < p.count() && p.active(K) ? partial_jvp<Row, K>(p) : void()), ...);
+  }(std::make_integer_sequence<int, kCount>());
+}
+
 // ---- the ops ------------------------------------------------------------------------------------------------------
 
 template <int Index>
@@ -534,10 +612,12 @@ Op make_op() {
   constexpr const auto& row = std::get<Index>(kFormulas);
   Op op{.name = nullptr, .kind = OpKind::Elementwise, .infer = elementwise_infer, .kernel = elementwise_kernel};
   op.row = Index;
+  op.batch = batch_elementwise;
   if constexpr (std::remove_cvref_t<decltype(row)>::kConstant) {
     op.kind = OpKind::Constant;
   } else {
     op.vjp = elementwise_vjp<Index>;
+    op.jvp = elementwise_jvp<Index>;
     int k = 0;
     auto declare = [&](uint32_t needs) { op.needs[k++] = (needs & (A | B | C)) | (needs & Y ? kNeedsOutput : 0); };
     std::apply([&](const auto&... p) { (declare(std::remove_cvref_t<decltype(p)>::kNeeds), ...); }, row.partials);

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/box.h"
 #include "core/op.h"
 #include "kernels/formulas.h"
 
@@ -94,6 +95,8 @@ Tensor matmul(const Tensor& a, const Tensor& b);
 
 // ---- indexing (index.cpp): indices are integers, negative ones count from the end ---------------------------------
 
+/// The index as int64, every entry wrapped into [0, size). An IndexError of `op` names an entry outside.
+Tensor checked_index(const char* op, const Tensor& index, int64_t size);
 Tensor take(const Tensor& x, const Tensor& index, int64_t axis);
 Tensor gather_elements(const Tensor& x, int64_t axis, const Tensor& index);
 /// x with the rows of axis 0 at `index` replaced by those of v; of equal indices the last wins.
@@ -104,7 +107,7 @@ Tensor nonzero(const Tensor& x);
 // ---- the rest -----------------------------------------------------------------------------------------------------
 
 /// The value as a constant: no derivative passes.
-inline Tensor stop_gradient(const Tensor& x) { return x.detached(); }
+inline Tensor stop_gradient(const Tensor& x) { return without_derivative(x); }
 inline Tensor zeros(const Dims& shape, DType dtype) { return full(shape, 0.0, dtype); }
 inline Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), x.dtype()); }
 inline Tensor ones_like(const Tensor& x) { return full(x.shape(), 1.0, x.dtype()); }

@@ -4,29 +4,33 @@
 
 #include "core/tape.h"
 #include "ops/functions.h"
+#include "ops/rules.h"
 #include "ops/table.h"
 
 namespace adcore {
 namespace {
 
-/// The index as int64, every entry wrapped into [0, size). Throws an IndexError that names the entry as the user gave
-/// it.
-Tensor checked_index(const char* op, const Tensor& index, int64_t size) {
-  if (!is_integer(index.dtype())) {
-    fail(ErrorKind::Type, op, ": indices must be integers, got ", name_of(index.dtype()), ".");
-  }
-  const Tensor given = as_contiguous(index, DType::Int64);
-  Tensor out(index.shape(), DType::Int64);
+// ---- checked index: operand index; an op, so that it works on whatever stands for the index -----------------------
+
+struct CheckAttr {
+  const char* op;
+  int64_t size;
+};
+void check_infer(Call& call) { call.out->set_shape(call.in(0).shape(), DType::Int64); }
+void check_kernel(Call& call) {
+  const auto [op, size] = call.attrs.as<CheckAttr>();
+  const Tensor given = as_contiguous(call.in(0), DType::Int64);
   const auto* p = given.data_as<int64_t>();
-  auto* q = out.mutable_data_as<int64_t>();
+  auto* q = call.out->mutable_data_as<int64_t>();
   for (int64_t i = 0; i < given.size(); ++i) {
     if (p[i] < -size || p[i] >= size) {
       fail(ErrorKind::Index, op, ": index ", p[i], " is out of range for an axis of size ", size, ".");
     }
     q[i] = p[i] < 0 ? p[i] + size : p[i];
   }
-  return out;
 }
+const Op kCheckIndex{
+    .name = "index", .kind = OpKind::Constant, .infer = check_infer, .kernel = check_kernel, .batch = batch_same};
 
 struct Parts {
   int64_t outer = 1, size = 1, inner = 1;
@@ -71,12 +75,55 @@ void take_kernel(Call& call) {
                   p.inner * static_cast<int64_t>(size_of(x.dtype()))});
 }
 void take_vjp(Pullback& p) { p.give(0, scatter_rows(p.g, p.in(1), p.attrs<TakeAttr>())); }
+/// The same axis of every member.
+TakeAttr with_batch(const Batching& b) {
+  auto a = b.attrs.as<TakeAttr>();
+  Dims shape = a.shape.dims();
+  shape.insert(0, b.size);
+  return {a.axis + 1, DimsAttr(shape)};
+}
+/// 0, n, 2 n, ...: the place of the first row of every member where the members' rows stand one after another.
+Tensor first_rows(int64_t members, int64_t n, int rank) {
+  Dims shape(rank, 1);
+  shape[0] = members;
+  Tensor t(shape, DType::Int64);
+  for (int64_t i = 0; i < members; ++i) t.mutable_data_as<int64_t>()[i] = i * n;
+  return t;
+}
+Dims axis_moved(int rank, int from, int to) {
+  Dims order;
+  for (int i = 0; i < rank; ++i) order.push_back(i);
+  order.erase(from);
+  order.insert(to, from);
+  return order;
+}
+Dims permuted(const Dims& shape, const Dims& order) {
+  Dims d;
+  for (int64_t a : order) d.push_back(shape[static_cast<int>(a)]);
+  return d;
+}
+Tensor take_batch(Batching& b) {
+  const TakeAttr a = with_batch(b);
+  if (!b.batched(1)) return b.run(a);
+  // Every member its own rows: of all members' rows one after another.
+  const int rank = b.members[0].rank(), axis = static_cast<int>(a.axis), index_rank = b.members[1].rank();
+  const Tensor x = permute(b.front(0), axis_moved(rank + 1, axis, 1));
+  const int64_t n = x.shape()[1];
+  Dims rows = x.shape();
+  rows.erase(0);
+  rows[0] = n * b.size;
+  const Tensor index = b.value(1) + first_rows(b.size, n, index_rank + 1);
+  Tensor y = take(reshape(x, rows), index, 0);  // members, index, the other axes
+  for (int i = 1; i < axis; ++i) y = permute(y, axis_moved(y.rank(), index_rank + i, i));
+  return y;
+}
 const Op kTake{.name = "take",
                .kind = OpKind::Linear,
                .infer = take_infer,
                .kernel = take_kernel,
                .vjp = take_vjp,
-               .needs = {needs_input(1)}};
+               .needs = {needs_input(1)},
+               .batch = take_batch};
 
 void scatter_rows_infer(Call& call) { call.out->set_shape(call.attrs.as<TakeAttr>().shape.dims(), call.in(0).dtype()); }
 void scatter_rows_kernel(Call& call) {
@@ -90,12 +137,29 @@ void scatter_rows_kernel(Call& call) {
   });
 }
 void scatter_rows_vjp(Pullback& p) { p.give(0, take(p.g, p.in(1), p.attrs<TakeAttr>().axis)); }
+Tensor scatter_rows_batch(Batching& b) {
+  const TakeAttr a = with_batch(b);
+  if (!b.batched(1)) return b.run(a);
+  const int rank = static_cast<int>(a.shape.rank) - 1, axis = static_cast<int>(a.axis),
+            index_rank = b.members[1].rank();
+  // The inverse of take_batch().
+  Tensor v = b.front(0);
+  for (int i = axis - 1; i >= 1; --i) v = permute(v, axis_moved(v.rank(), i, index_rank + i));
+  const int64_t n = a.shape.v[axis];
+  Dims moved = permuted(a.shape.dims(), axis_moved(rank + 1, axis, 1)), rows = moved;
+  rows.erase(0);
+  rows[0] = n * b.size;
+  const Tensor index = b.value(1) + first_rows(b.size, n, index_rank + 1);
+  const Tensor y = reshape(scatter_rows(v, index, {0, DimsAttr(rows)}), moved);
+  return permute(y, axis_moved(rank + 1, 1, axis));
+}
 const Op kScatterRows{.name = "scatter_rows",
                       .kind = OpKind::Linear,
                       .infer = scatter_rows_infer,
                       .kernel = scatter_rows_kernel,
                       .vjp = scatter_rows_vjp,
-                      .needs = {needs_input(1)}};
+                      .needs = {needs_input(1)},
+                      .batch = scatter_rows_batch};
 Tensor scatter_rows(const Tensor& v, const Tensor& index, const TakeAttr& a) {
   return apply(kScatterRows, {&v, &index}, Attrs(a));
 }
@@ -131,12 +195,17 @@ void gather_kernel(Call& call) {
   kernels().gather(gather_args(x, x.data(), index, call.out->mutable_data(), a.axis));
 }
 void gather_vjp(Pullback& p) { p.give(0, scatter_elements(p.g, p.in(1), p.attrs<TakeAttr>())); }
+Tensor elements_batch(Batching& b) {
+  for (int k = 0; k < 2; ++k) b.members[static_cast<size_t>(k)].value = b.front(k);
+  return b.run(with_batch(b));
+}
 const Op kGather{.name = "gather_elements",
                  .kind = OpKind::Linear,
                  .infer = gather_infer,
                  .kernel = gather_kernel,
                  .vjp = gather_vjp,
-                 .needs = {needs_input(1)}};
+                 .needs = {needs_input(1)},
+                 .batch = elements_batch};
 
 void scatter_kernel(Call& call) {
   const auto a = call.attrs.as<TakeAttr>();
@@ -156,7 +225,8 @@ const Op kScatter{.name = "scatter_elements",
                   .infer = scatter_rows_infer,
                   .kernel = scatter_kernel,
                   .vjp = scatter_vjp,
-                  .needs = {needs_input(1)}};
+                  .needs = {needs_input(1)},
+                  .batch = elements_batch};
 Tensor scatter_elements(const Tensor& v, const Tensor& index, const TakeAttr& a) {
   return apply(kScatter, {&v, &index}, Attrs(a));
 }
@@ -173,16 +243,28 @@ void put_rows_kernel(Call& call) {
                  p.inner * static_cast<int64_t>(size_of(out.dtype()))});
 }
 
-/// 1 for the rows of v that stayed, 0 for those that a later equal index overwrote.
+/// 1 for the entries of an index whose row stayed, 0 for those that a later equal entry overwrote.
+struct SurvivorsAttr {
+  int64_t size, dtype;
+};
+void survivors_infer(Call& call) {
+  call.out->set_shape(call.in(0).shape(), static_cast<DType>(call.attrs.as<SurvivorsAttr>().dtype));
+}
+void survivors_kernel(Call& call) {
+  const Tensor index = as_contiguous(call.in(0), DType::Int64);
+  std::vector<int64_t> last(static_cast<size_t>(call.attrs.as<SurvivorsAttr>().size), -1);
+  const auto* p = index.data_as<int64_t>();
+  for (int64_t i = 0; i < index.size(); ++i) last[static_cast<size_t>(p[i])] = i;
+  Tensor mask(index.shape(), DType::Bool);
+  for (int64_t i = 0; i < index.size(); ++i) mask.mutable_data_as<uint8_t>()[i] = last[static_cast<size_t>(p[i])] == i;
+  copy_to(mask, call.out->mutable_data(), call.out->dtype());
+}
+const Op kSurvivors{
+    .name = "survivors", .kind = OpKind::Constant, .infer = survivors_infer, .kernel = survivors_kernel};
 Tensor survivors(const Tensor& index, int64_t size, int rank, DType dtype) {
   Dims shape(rank, 1);
   shape[0] = index.size();
-  std::vector<int64_t> last(static_cast<size_t>(size), -1);
-  const auto* p = index.data_as<int64_t>();
-  for (int64_t i = 0; i < index.size(); ++i) last[static_cast<size_t>(p[i])] = i;
-  Tensor mask(shape, DType::Bool);
-  for (int64_t i = 0; i < index.size(); ++i) mask.mutable_data_as<uint8_t>()[i] = last[static_cast<size_t>(p[i])] == i;
-  return cast(mask, dtype);
+  return reshape(apply(kSurvivors, {&index}, Attrs(SurvivorsAttr{size, static_cast<int64_t>(dtype)})), shape);
 }
 
 void put_rows_vjp(Pullback& p) {
@@ -202,6 +284,13 @@ const Op kPutRows{.name = "put_rows",
                   .needs = {needs_input(1), 0, needs_input(1)}};
 
 }  // namespace
+
+Tensor checked_index(const char* op, const Tensor& index, int64_t size) {
+  if (!is_integer(index.dtype())) {
+    fail(ErrorKind::Type, op, ": indices must be integers, got ", name_of(index.dtype()), ".");
+  }
+  return apply(kCheckIndex, {&index}, Attrs(CheckAttr{op, size}));
+}
 
 Tensor take(const Tensor& x, const Tensor& index, int64_t axis) {
   const TakeAttr a{checked_axis("gather", axis, x.rank()), DimsAttr(x.shape())};
@@ -233,7 +322,7 @@ Tensor put_rows(const Tensor& x, const Tensor& index, const Tensor& v) {
 }
 
 Tensor nonzero(const Tensor& x) {
-  const Tensor hit = as_contiguous(map("not_equal", x.detached(), number(0.0, x)));
+  const Tensor hit = as_contiguous(map("not_equal", without_derivative(x), number(0.0, x)));
   const auto* p = hit.data_as<uint8_t>();
   const int64_t found = std::count(p, p + hit.size(), uint8_t{1});
   Tensor out(Dims{found, x.rank()}, DType::Int64);

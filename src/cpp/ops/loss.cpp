@@ -3,6 +3,7 @@
 
 #include "core/tape.h"
 #include "ops/functions.h"
+#include "ops/rules.h"
 #include "ops/table.h"
 
 namespace adcore {
@@ -129,6 +130,35 @@ void bce_vjp(Pullback& p) {
   if (a.has_pos_weight && p.active(a.pos_weight())) p.give(a.pos_weight(), g * w * y * tail());
 }
 
+/// Every member's own reduction, of the losses of all.
+Tensor bce_batch(Batching& b) {
+  auto a = b.attrs.as<BceAttr>();
+  const Reduction reduction = a.reduction;
+  a.reduction = Reduction::None;
+  const int rank = b.members[0].rank();
+  for (int k = 0; k < b.count(); ++k) b.members[static_cast<size_t>(k)].value = b.front(k, rank);
+  const Tensor each = b.run(a);
+  if (reduction == Reduction::None || rank == 0) return each;
+  Dims axes;
+  for (int i = 1; i <= rank; ++i) axes.push_back(i);
+  return reduction == Reduction::Mean ? mean(each, axes) : sum(each, axes);
+}
+void bce_jvp(Pushforward& p) {
+  const auto a = p.attrs<BceAttr>();
+  const Tensor &z = p.in(0), &y = p.in(1);
+  const Tensor one = number(1.0, z), w = a.has_weight ? p.in(a.weight()) : one,
+               q = a.has_pos_weight ? p.in(a.pos_weight()) : one;
+  const auto tail = [&] { return map("softplus", -z, one, number(40.0, z)); };
+  Pushforward each(p);  // before the reduction
+  if (p.active(0)) each.give(w * (map("sigmoid", z) * (one + (q - one) * y) - q * y) * p.tangent(0));
+  if (p.active(1)) each.give(w * ((q - one) * tail() - z) * p.tangent(1));
+  if (a.has_weight && p.active(a.weight()))
+    each.give(((one - y) * z + (one + (q - one) * y) * tail()) * p.tangent(a.weight()));
+  if (a.has_pos_weight && p.active(a.pos_weight())) each.give(w * y * tail() * p.tangent(a.pos_weight()));
+  const Tensor& t = each.result();
+  p.give(a.reduction == Reduction::Mean ? mean(t) : a.reduction == Reduction::Sum ? sum(t) : t);
+}
+
 constexpr uint32_t kAllOperands = needs_input(0) | needs_input(1) | needs_input(2) | needs_input(3) | kNeedsHidden;
 const Op kBce{.name = "binary_cross_entropy_with_logits",
               .kind = OpKind::Custom,
@@ -137,7 +167,31 @@ const Op kBce{.name = "binary_cross_entropy_with_logits",
               .vjp = bce_vjp,
               .outputs = 2,
               .needs = {kAllOperands, kAllOperands, kAllOperands, kAllOperands},
-              .lean_needs = {kNeedsHidden}};
+              .lean_needs = {kNeedsHidden},
+              .jvp = bce_jvp,
+              .batch = bce_batch};
+
+// ---- class indices: -1 for an ignored one -----------------------------------------------------------------------
+
+struct TargetAttr {
+  int64_t classes, ignore;
+};
+void target_infer(Call& call) { call.out->set_shape(call.in(0).shape(), DType::Int64); }
+void target_kernel(Call& call) {
+  const auto [classes, ignore] = call.attrs.as<TargetAttr>();
+  const Tensor given = as_contiguous(call.in(0), DType::Int64);
+  for (int64_t i = 0; i < given.size(); ++i) {
+    const int64_t t = given.data_as<int64_t>()[i];
+    if (t != ignore && (t < 0 || t >= classes))
+      fail(ErrorKind::Index, "cross_entropy: target ", t, " is not one of the ", classes, " classes.");
+    call.out->mutable_data_as<int64_t>()[i] = t == ignore ? -1 : t;
+  }
+}
+const Op kCheckTarget{.name = "cross_entropy",
+                      .kind = OpKind::Constant,
+                      .infer = target_infer,
+                      .kernel = target_kernel,
+                      .batch = batch_same};
 
 // ---- softmax cross-entropy --------------------------------------------------------------------------------------
 // Operands: logits [n, classes], target [n] int64, scale [n]; a target outside [0, classes) marks an ignored row.
@@ -206,6 +260,25 @@ void ce_vjp(Pullback& p) {
   if (p.active(2)) p.give(2, -sum(map("where", hot, log_softmax(x, 1) * g, zero), Dims{1}));
 }
 
+/// The rows of all members are rows of one call.
+Tensor ce_batch(Batching& b) {
+  const int64_t rows = b.out.shape()[0];
+  for (int k = 0; k < b.count(); ++k) {
+    const Tensor x = b.front(k);
+    Dims shape{b.size * rows};
+    if (k == 0) shape.push_back(x.shape()[2]);
+    b.members[static_cast<size_t>(k)].value = reshape(x, shape);
+  }
+  return reshape(b.run(b.attrs), Dims{b.size, rows});
+}
+void ce_jvp(Pushforward& p) {
+  const Tensor &x = p.in(0), &scale = p.in(2);
+  const Tensor hot = one_hot_rows(p.in(1), x), zero = number(0.0, x), counted = sum(hot, Dims{1});
+  if (p.active(0)) {
+    p.give(map("where", counted, sum((softmax(x, 1) - hot) * p.tangent(0), Dims{1}) * scale, zero));
+  }
+  if (p.active(2)) p.give(-sum(map("where", hot, log_softmax(x, 1) * expand_dims(p.tangent(2), 1), zero), Dims{1}));
+}
 const Op kCrossEntropy{.name = "cross_entropy",
                        .kind = OpKind::Custom,
                        .infer = ce_infer,
@@ -214,7 +287,9 @@ const Op kCrossEntropy{.name = "cross_entropy",
                        .outputs = 2,
                        .needs = {needs_input(0) | needs_input(1) | needs_input(2) | kNeedsHidden, 0,
                                  needs_input(0) | needs_input(1) | needs_input(2)},
-                       .lean_needs = {needs_input(1) | needs_input(2) | kNeedsHidden}};
+                       .lean_needs = {needs_input(1) | needs_input(2) | kNeedsHidden},
+                       .jvp = ce_jvp,
+                       .batch = ce_batch};
 
 }  // namespace
 
@@ -239,15 +314,7 @@ Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& target, const T
     fail(ErrorKind::Type, kName, ": logits must be a float tensor, got ", name_of(logits.dtype()), ".");
   if (!is_integer(target.dtype()))
     fail(ErrorKind::Type, kName, ": class indices must be integers, got ", name_of(target.dtype()), ".");
-  const Tensor given = as_contiguous(target, DType::Int64);
-  Tensor checked(given.shape(), DType::Int64);
-  for (int64_t i = 0; i < given.size(); ++i) {
-    const int64_t t = given.data_as<int64_t>()[i];
-    if (t != ignore && (t < 0 || t >= logits.shape()[1])) {
-      fail(ErrorKind::Index, kName, ": target ", t, " is not one of the ", logits.shape()[1], " classes.");
-    }
-    checked.mutable_data_as<int64_t>()[i] = t == ignore ? -1 : t;
-  }
+  const Tensor checked = apply(kCheckTarget, {&target}, Attrs(TargetAttr{logits.shape()[1], ignore}));
   return apply(kCrossEntropy, {&logits, &checked, &scale});
 }
 

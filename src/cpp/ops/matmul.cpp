@@ -4,6 +4,7 @@
 #include "base/interpreter.h"
 #include "core/tape.h"
 #include "ops/functions.h"
+#include "ops/rules.h"
 #include "ops/table.h"
 
 namespace adcore {
@@ -258,12 +259,35 @@ void matmul_vjp(Pullback& p) {
   }
 }
 
+/// Matrices of all members as one product. Vectors are matrices of one row or column, but where only the vectors differ
+/// between the members they are the rows of one matrix.
+Tensor matmul_batch(Batching& b) {
+  const int p = b.members[0].rank(), q = b.members[1].rank();
+  if (p == 1 && b.batched(0) && !b.batched(1) && q == 2) return matmul(b.value(0), b.value(1));
+  if (q == 1 && b.batched(1) && !b.batched(0) && p == 2) return matmul(b.value(1), turned(b.value(0)));
+  if (p >= 2 && q == 2 && b.batched(0) && !b.batched(1)) return matmul(b.value(0), b.value(1));
+  const int rank = std::max({2, p, q});
+  // A vector's axis of size 1 stands behind it on the right, before it on the left.
+  const Tensor x = p == 1 ? expand_dims(b.front(0), 1) : b.front(0),
+               y = q == 1 ? expand_dims(b.front(1), -1) : b.front(1);
+  const auto raised = [&](const Tensor& t) {
+    Dims shape = t.shape();
+    while (shape.size() < rank + 1) shape.insert(1, 1);
+    return reshape(t, shape);
+  };
+  Dims shape = b.out.shape();
+  shape.insert(0, b.size);
+  if (x.rank() == 3 && x.shape()[2] == 1 && y.rank() == 3) return reshape(x * y, shape);  // one product per element
+  return reshape(matmul(raised(x), raised(y)), shape);
+}
+
 const Op kMatmul{.name = "matmul",
                  .kind = OpKind::Bilinear,
                  .infer = matmul_infer,
                  .kernel = matmul_kernel,
                  .vjp = matmul_vjp,
                  .needs = {needs_input(1), needs_input(0)},
+                 .batch = matmul_batch,
                  .work = matmul_work};
 
 }  // namespace
@@ -352,12 +376,30 @@ void dense_vjp(Pullback& p) {
   if (p.active(2)) p.give(2, sum(folded(p.g), Dims{0}));
 }
 
+void dense_jvp(Pushforward& p) {
+  if (p.active(0)) p.give(matmul(p.tangent(0), turned(p.in(1))));
+  if (p.active(1)) p.give(matmul(p.in(0), turned(p.tangent(1))));
+  if (p.active(2)) p.give(p.tangent(2));
+}
+Tensor dense_batch(Batching& b) {
+  if (!b.batched(1) && !b.batched(2)) return b.run(b.attrs);
+  const bool vector = b.members[0].rank() == 1;
+  const Tensor x = vector ? expand_dims(b.front(0), 1) : b.front(0);
+  Dims shape = b.out.shape(), w_shape = b.front(1).shape(), bias_shape = b.front(2).shape();
+  shape.insert(0, b.size);
+  while (w_shape.size() < x.rank()) w_shape.insert(1, 1);
+  while (bias_shape.size() < shape.size()) bias_shape.insert(1, 1);
+  return reshape(matmul(x, turned(reshape(b.front(1), w_shape))), shape) + reshape(b.front(2), bias_shape);
+}
+
 const Op kDense{.name = "dense",
                 .kind = OpKind::Custom,
                 .infer = dense_infer,
                 .kernel = dense_kernel,
                 .vjp = dense_vjp,
                 .needs = {needs_input(1), needs_input(0)},
+                .jvp = dense_jvp,
+                .batch = dense_batch,
                 .work = matmul_work};
 
 Tensor dense(Args& args) {

@@ -9,6 +9,12 @@ namespace adcore {
 void set_seed(uint64_t seed);
 uint64_t get_seed();
 
+struct RandomState {
+  uint64_t seed, drawn;
+};
+RandomState random_state();
+void set_random_state(RandomState state);
+
 /// Elements uniform in [0, 1), of a float dtype. With `seed` not null the numbers depend on it alone.
 Tensor random_uniform(const Dims& shape, DType dtype, const uint64_t* seed = nullptr);
 /// Standard normal elements.

@@ -5,6 +5,7 @@
 
 #include "core/tape.h"
 #include "ops/functions.h"
+#include "ops/rules.h"
 #include "ops/table.h"
 
 namespace adcore {
@@ -107,7 +108,16 @@ void sum_kernel(Call& call) {
   into(*call.out, compute, [&](void* out) { reduce_kernels(compute).sum(c.x.data(), out, c.outer, c.n, c.inner); });
 }
 void sum_vjp(Pullback& p) { broadcast_back(p, p.g); }
-const Op kSum{.name = "sum", .kind = OpKind::Linear, .infer = sum_infer, .kernel = sum_kernel, .vjp = sum_vjp};
+Tensor reduce_batch(Batching& b) {
+  const auto a = b.attrs.as<ReduceAttr>();
+  return b.run(ReduceAttr{a.axes << 1, a.keep});
+}
+const Op kSum{.name = "sum",
+              .kind = OpKind::Linear,
+              .infer = sum_infer,
+              .kernel = sum_kernel,
+              .vjp = sum_vjp,
+              .batch = reduce_batch};
 
 void mean_infer(Call& call) {
   const auto a = call.attrs.as<ReduceAttr>();
@@ -132,7 +142,12 @@ void mean_vjp(Pullback& p) {
   const double n = static_cast<double>(numel(shape)) / static_cast<double>(std::max<int64_t>(1, p.g.size()));
   broadcast_back(p, p.g / number(n, p.g));
 }
-const Op kMean{.name = "mean", .kind = OpKind::Linear, .infer = mean_infer, .kernel = mean_kernel, .vjp = mean_vjp};
+const Op kMean{.name = "mean",
+               .kind = OpKind::Linear,
+               .infer = mean_infer,
+               .kernel = mean_kernel,
+               .vjp = mean_vjp,
+               .batch = reduce_batch};
 
 // ---- extrema ------------------------------------------------------------------------------------------------------
 
@@ -152,30 +167,42 @@ void extremum_kernel(Call& call) {
   if (call.out->size() == 0) return;
   into(*call.out, compute, [&](void* out) { (reduce_kernels(compute).*Fn)(c.x.data(), out, c.outer, c.n, c.inner); });
 }
-void extremum_vjp(Pullback& p) {
-  // Elements that attain the extremum share the cotangent equally.
-  const auto a = p.attrs<ReduceAttr>();
-  const Tensor x = p.in(0);
-  const Dims kept = reduced_shape(x.shape(), static_cast<uint32_t>(a.axes), true);
-  const Tensor hit = cast(map("equal", x, reshape(p.out(), kept)), p.g.dtype());
+/// Elements that attain the extremum share its derivative equally: 1 / their number there, else 0.
+Tensor shares(const Tensor& x, const Tensor& extremum, uint32_t mask, DType dtype) {
+  const Tensor hit = cast(map("equal", x, reshape(extremum, reduced_shape(x.shape(), mask, true))), dtype);
   Dims axes;
   for (int i = 0; i < x.rank(); ++i)
-    if (a.axes >> i & 1) axes.push_back(i);
-  const Tensor hits = x.rank() ? cast(sum(hit, axes, true), p.g.dtype()) : hit;
-  p.give(0, cast(hit * (reshape(p.g, kept) / hits), p.g.dtype()));
+    if (mask >> i & 1) axes.push_back(i);
+  return x.rank() ? cast(hit / sum(hit, axes, true), dtype) : hit;
+}
+void extremum_vjp(Pullback& p) {
+  const auto mask = static_cast<uint32_t>(p.attrs<ReduceAttr>().axes);
+  const Tensor& x = p.in(0);
+  const Tensor g = reshape(p.g, reduced_shape(x.shape(), mask, true));
+  p.give(0, cast(shares(x, p.out(), mask, p.g.dtype()) * g, p.g.dtype()));
+}
+void extremum_jvp(Pushforward& p) {
+  const auto a = p.attrs<ReduceAttr>();
+  const Tensor& x = p.in(0);
+  const Tensor part = shares(x, p.out(), static_cast<uint32_t>(a.axes), p.tangent(0).dtype()) * p.tangent(0);
+  p.give(x.rank() ? apply(kSum, {&part}, Attrs(a)) : part);
 }
 const Op kMax{.name = "max",
               .kind = OpKind::Custom,
               .infer = extremum_infer,
               .kernel = extremum_kernel<&ReduceKernels::max>,
               .vjp = extremum_vjp,
-              .needs = {needs_input(0) | kNeedsOutput}};
+              .needs = {needs_input(0) | kNeedsOutput},
+              .jvp = extremum_jvp,
+              .batch = reduce_batch};
 const Op kMin{.name = "min",
               .kind = OpKind::Custom,
               .infer = extremum_infer,
               .kernel = extremum_kernel<&ReduceKernels::min>,
               .vjp = extremum_vjp,
-              .needs = {needs_input(0) | kNeedsOutput}};
+              .needs = {needs_input(0) | kNeedsOutput},
+              .jvp = extremum_jvp,
+              .batch = reduce_batch};
 
 void arg_infer(Call& call) {
   extremum_infer(call);
@@ -188,10 +215,16 @@ void arg_kernel(Call& call) {
   if (call.out->size() == 0) return;
   (reduce_kernels(compute).*Fn)(c.x.data(), call.out->mutable_data_as<int64_t>(), c.outer, c.n, c.inner);
 }
-const Op kArgmax{
-    .name = "argmax", .kind = OpKind::Constant, .infer = arg_infer, .kernel = arg_kernel<&ReduceKernels::argmax>};
-const Op kArgmin{
-    .name = "argmin", .kind = OpKind::Constant, .infer = arg_infer, .kernel = arg_kernel<&ReduceKernels::argmin>};
+const Op kArgmax{.name = "argmax",
+                 .kind = OpKind::Constant,
+                 .infer = arg_infer,
+                 .kernel = arg_kernel<&ReduceKernels::argmax>,
+                 .batch = reduce_batch};
+const Op kArgmin{.name = "argmin",
+                 .kind = OpKind::Constant,
+                 .infer = arg_infer,
+                 .kernel = arg_kernel<&ReduceKernels::argmin>,
+                 .batch = reduce_batch};
 
 // ---- cumsum -------------------------------------------------------------------------------------------------------
 
@@ -211,8 +244,16 @@ void cumsum_vjp(Pullback& p) {
   const auto a = p.attrs<ScanAttr>();
   p.give(0, cumsum(p.g, a.axis, !a.reverse));
 }
-const Op kCumsum{
-    .name = "cumsum", .kind = OpKind::Linear, .infer = scan_infer, .kernel = cumsum_kernel, .vjp = cumsum_vjp};
+Tensor cumsum_batch(Batching& b) {
+  const auto a = b.attrs.as<ScanAttr>();
+  return b.run(ScanAttr{a.axis + 1, a.reverse});
+}
+const Op kCumsum{.name = "cumsum",
+                 .kind = OpKind::Linear,
+                 .infer = scan_infer,
+                 .kernel = cumsum_kernel,
+                 .vjp = cumsum_vjp,
+                 .batch = cumsum_batch};
 
 }  // namespace
 

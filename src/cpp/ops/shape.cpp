@@ -4,6 +4,7 @@
 
 #include "core/tape.h"
 #include "ops/functions.h"
+#include "ops/rules.h"
 #include "ops/table.h"
 
 namespace adcore {
@@ -20,10 +21,18 @@ void cast_infer(Call& call) {
 }
 void cast_kernel(Call& call) { copy_to(call.in(0), call.out->mutable_data(), call.out->dtype()); }
 void cast_vjp(Pullback& p) { p.give(0, p.g); }  // give() casts back
-const Op kCast{.name = "cast", .kind = OpKind::Linear, .infer = cast_infer, .kernel = cast_kernel, .vjp = cast_vjp};
+const Op kCast{.name = "cast",
+               .kind = OpKind::Linear,
+               .infer = cast_infer,
+               .kernel = cast_kernel,
+               .vjp = cast_vjp,
+               .batch = batch_same};
 /// A float that becomes an integer moves in steps: derivative zero.
-const Op kCastToInteger{
-    .name = "cast_to_integer", .kind = OpKind::Constant, .infer = cast_infer, .kernel = cast_kernel};
+const Op kCastToInteger{.name = "cast_to_integer",
+                        .kind = OpKind::Constant,
+                        .infer = cast_infer,
+                        .kernel = cast_kernel,
+                        .batch = batch_same};
 
 // ---- views --------------------------------------------------------------------------------------------------------
 
@@ -34,12 +43,19 @@ void reshape_kernel(Call& call) {
   call.out->view_of(x, shape, contiguous_strides(shape), x.offset());
 }
 void reshape_vjp(Pullback& p) { p.give(0, reshape(p.g, p.in_shape(0))); }
+/// `shape` of one member as that of the batch.
+DimsAttr with_batch(const Batching& b, Dims shape) {
+  shape.insert(0, b.size);
+  return DimsAttr(shape);
+}
+Tensor reshape_batch(Batching& b) { return b.run(with_batch(b, b.out.shape())); }
 const Op kReshape{.name = "reshape",
                   .kind = OpKind::Linear,
                   .infer = reshape_infer,
                   .kernel = reshape_kernel,
                   .vjp = reshape_vjp,
-                  .view = true};
+                  .view = true,
+                  .batch = reshape_batch};
 
 void expand_infer(Call& call) { call.out->set_shape(call.attrs.as<DimsAttr>().dims(), call.in(0).dtype()); }
 void expand_kernel(Call& call) {
@@ -51,12 +67,14 @@ void expand_kernel(Call& call) {
   call.out->view_of(x, shape, strides, x.offset());
 }
 void expand_vjp(Pullback& p) { p.give(0, p.g); }  // give() sums what was broadcast
+Tensor expand_batch(Batching& b) { return broadcast_to(b.front(0, b.out.rank()), with_batch(b, b.out.shape()).dims()); }
 const Op kExpand{.name = "broadcast_to",
                  .kind = OpKind::Linear,
                  .infer = expand_infer,
                  .kernel = expand_kernel,
                  .vjp = expand_vjp,
-                 .view = true};
+                 .view = true,
+                 .batch = expand_batch};
 
 void permute_infer(Call& call) {
   const Dims axes = call.attrs.as<DimsAttr>().dims();
@@ -76,12 +94,18 @@ void permute_vjp(Pullback& p) {
   for (int i = 0; i < axes.size(); ++i) inverse[static_cast<int>(axes[i])] = i;
   p.give(0, permute(p.g, inverse));
 }
+Tensor permute_batch(Batching& b) {
+  Dims order{0};
+  for (int64_t a : b.attrs.as<DimsAttr>().dims()) order.push_back(a + 1);
+  return b.run(DimsAttr(order));
+}
 const Op kPermute{.name = "permute",
                   .kind = OpKind::Linear,
                   .infer = permute_infer,
                   .kernel = permute_kernel,
                   .vjp = permute_vjp,
-                  .view = true};
+                  .view = true,
+                  .batch = permute_batch};
 
 // ---- slices -------------------------------------------------------------------------------------------------------
 
@@ -103,12 +127,23 @@ void slice_kernel(Call& call) {
   call.out->view_of(x, Dims(call.out->shape()), strides, offset);
 }
 void slice_vjp(Pullback& p) { p.give(0, slice_set(full(p.in_shape(0), 0.0, p.g.dtype()), p.g, p.attrs<Slice>())); }
+/// The same region of every member.
+Slice with_batch(const Batching& b, const Slice& s) {
+  const auto joined = [](int64_t first, const DimsAttr& rest) {
+    Dims d = rest.dims();
+    d.insert(0, first);
+    return DimsAttr(d);
+  };
+  return {joined(0, s.start), joined(1, s.step), joined(b.size, s.count)};
+}
+Tensor slice_batch(Batching& b) { return b.run(with_batch(b, b.attrs.as<Slice>())); }
 const Op kSlice{.name = "slice",
                 .kind = OpKind::Linear,
                 .infer = slice_infer,
                 .kernel = slice_kernel,
                 .vjp = slice_vjp,
-                .view = true};
+                .view = true,
+                .batch = slice_batch};
 
 void slice_set_infer(Call& call) {
   const Dims region = call.attrs.as<Slice>().count.dims();
@@ -127,11 +162,16 @@ void slice_set_vjp(Pullback& p) {
   if (p.active(0)) p.give(0, slice_set(p.g, scalar(0.0, p.g.dtype()), s));
   if (p.active(1)) p.give(1, sum_to(slice(p.g, s), p.in_shape(1)));
 }
+Tensor slice_set_batch(Batching& b) {
+  const auto s = b.attrs.as<Slice>();
+  return slice_set(b.front(0), b.front(1, b.out.rank()), with_batch(b, s));
+}
 const Op kSliceSet{.name = "slice_set",
                    .kind = OpKind::Linear,
                    .infer = slice_set_infer,
                    .kernel = slice_set_kernel,
-                   .vjp = slice_set_vjp};
+                   .vjp = slice_set_vjp,
+                   .batch = slice_set_batch};
 
 // ---- concat -------------------------------------------------------------------------------------------------------
 
@@ -172,8 +212,17 @@ void concat_vjp(Pullback& p) {
     if (p.active(i)) p.give(i, slice(p.g, concat_region(p.g.shape(), p.attrs(), i, p.count())));
   }
 }
-const Op kConcat{
-    .name = "concat", .kind = OpKind::Linear, .infer = concat_infer, .kernel = concat_kernel, .vjp = concat_vjp};
+Tensor concat_batch(Batching& b) {
+  std::vector<Tensor> parts;
+  for (int k = 0; k < b.count(); ++k) parts.push_back(b.front(k));
+  return concat(parts, b.attrs.words()[0] + 1);
+}
+const Op kConcat{.name = "concat",
+                 .kind = OpKind::Linear,
+                 .infer = concat_infer,
+                 .kernel = concat_kernel,
+                 .vjp = concat_vjp,
+                 .batch = concat_batch};
 
 }  // namespace
 

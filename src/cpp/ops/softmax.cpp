@@ -2,6 +2,7 @@
 #include "core/tape.h"
 #include "ops/functions.h"
 #include "ops/reduce.h"
+#include "ops/rules.h"
 #include "ops/table.h"
 
 namespace adcore {
@@ -51,18 +52,36 @@ void log_softmax_vjp(Pullback& p) {
   p.give(0, p.g - map("exp", p.out()) * sum_along(p.g, p.attrs<AxisAttr>().axis));
 }
 
+void softmax_jvp(Pushforward& p) {
+  const Tensor ty = p.tangent(0) * p.out();
+  p.give(ty - p.out() * sum_along(ty, p.attrs<AxisAttr>().axis));
+}
+void log_softmax_jvp(Pushforward& p) {
+  p.give(p.tangent(0) - sum_along(map("exp", p.out()) * p.tangent(0), p.attrs<AxisAttr>().axis));
+}
+/// A value without axes is its own row.
+Tensor along_batch(Batching& b) {
+  if (b.out.rank()) return b.run(AxisAttr{b.attrs.as<AxisAttr>().axis + 1});
+  b.members[0].value = b.front(0, 1);
+  return reshape(b.run(AxisAttr{1}), Dims{b.size});
+}
+
 const Op kSoftmax{.name = "softmax",
                   .kind = OpKind::Custom,
                   .infer = same_infer,
                   .kernel = softmax_kernel<&SoftmaxKernels::softmax>,
                   .vjp = softmax_vjp,
-                  .needs = {kNeedsOutput}};
+                  .needs = {kNeedsOutput},
+                  .jvp = softmax_jvp,
+                  .batch = along_batch};
 const Op kLogSoftmax{.name = "log_softmax",
                      .kind = OpKind::Custom,
                      .infer = same_infer,
                      .kernel = softmax_kernel<&SoftmaxKernels::log_softmax>,
                      .vjp = log_softmax_vjp,
-                     .needs = {kNeedsOutput}};
+                     .needs = {kNeedsOutput},
+                     .jvp = log_softmax_jvp,
+                     .batch = along_batch};
 
 void logsumexp_infer(Call& call) {
   Dims shape = call.in(0).shape();
@@ -70,12 +89,17 @@ void logsumexp_infer(Call& call) {
   call.out->set_shape(shape, call.in(0).dtype());
 }
 void logsumexp_vjp(Pullback& p) { p.give(0, p.g * map("exp", p.in(0) - p.out())); }
+void logsumexp_jvp(Pushforward& p) {
+  p.give(sum_along(p.tangent(0) * map("exp", p.in(0) - p.out()), p.attrs<AxisAttr>().axis));
+}
 const Op kLogsumexp{.name = "logsumexp",
                     .kind = OpKind::Custom,
                     .infer = logsumexp_infer,
                     .kernel = softmax_kernel<&SoftmaxKernels::logsumexp>,
                     .vjp = logsumexp_vjp,
-                    .needs = {needs_input(0) | kNeedsOutput}};
+                    .needs = {needs_input(0) | kNeedsOutput},
+                    .jvp = logsumexp_jvp,
+                    .batch = along_batch};
 
 Tensor along(const Op& op, const Tensor& x, int64_t axis) {
   const Tensor y = is_float(x.dtype()) ? x : cast(x, DType::Float32);

@@ -5,6 +5,7 @@
 
 namespace adcore::python {
 
+void bind_levels(pybind11::module_& m);
 void bind_optimizers(pybind11::module_& m);
 
 }  // namespace adcore::python

@@ -168,17 +168,8 @@ class Parser {
       parse_mask(index);
     } else if (is_integer(index.dtype())) {
       const int64_t size = shape_[axis_];
-      const Tensor given = as_contiguous(index, DType::Int64);
-      Tensor wrapped(given.shape(), DType::Int64);
-      for (int64_t i = 0; i < given.size(); ++i) {
-        const int64_t v = given.data_as<int64_t>()[i];
-        if (v < -size || v >= size) {
-          fail(ErrorKind::Index, "index ", v, " is out of range for axis ", axis_, " of size ", size, ".");
-        }
-        wrapped.mutable_data_as<int64_t>()[i] = v < 0 ? v + size : v;
-      }
       keep_axis();
-      add_index(key_.shape.size() - 1, wrapped);
+      add_index(key_.shape.size() - 1, checked_index("index", index, size));
     } else {
       fail(ErrorKind::Index, "index: a tensor index must be integer or bool, got ", name_of(index.dtype()), ".");
     }
@@ -215,7 +206,7 @@ class Parser {
     if (key_.indices.empty()) return;
     Dims common;
     for (const Key::Index& i : key_.indices) common = broadcast("index", common, i.index.shape());
-    for (Key::Index& i : key_.indices) i.index = as_contiguous(broadcast_to(i.index, common));
+    for (Key::Index& i : key_.indices) i.index = broadcast_to(i.index, common);
   }
 
   const Dims shape_;
@@ -246,12 +237,12 @@ struct Rows {
     }
     index_shape = key.indices[0].index.shape();
     place = key.joined ? key.indices[0].axis : 0;
-    index = Tensor(Dims{key.indices[0].index.size()}, DType::Int64);
-    auto* flat = index.mutable_data_as<int64_t>();
-    for (int64_t i = 0; i < index.size(); ++i) {
-      flat[i] = 0;
-      for (const Key::Index& k : key.indices) flat[i] = flat[i] * key.shape[k.axis] + k.index.data_as<int64_t>()[i];
+    index = key.indices[0].index;
+    for (size_t i = 1; i < key.indices.size(); ++i) {
+      const Key::Index& k = key.indices[i];
+      index = index * scalar(key.shape[k.axis], DType::Int64) + k.index;
     }
+    index = reshape(index, Dims{index.size()});
     size = joined;
   }
 
@@ -330,7 +321,8 @@ Tensor write(const Tensor& t, const Key& key, const Tensor& v) {
 bool overwrite(PyObject* self, const Key& key, const Tensor& v) {
   const Tape* tape = context().tape;
   Tensor& t = value_of(self);
-  if (!key.basic() || !t.exclusively_owned() || slot_of(self, tape) != 0 || (tape && tape->slot_of(v) != 0))
+  if (!key.basic() || v.boxed() || !t.exclusively_owned() || slot_of(self, tape) != 0 ||
+      (tape && tape->slot_of(v) != 0))
     return false;
   if (!(broadcast("setitem", key.shape, v.shape()) == key.shape)) return false;  // write() says why
   copy_into_slice(t, reshape(broadcast_to(v, key.shape), key.slice.count.dims()), key.slice);

@@ -103,6 +103,7 @@ PYBIND11_MODULE(_core, m) {
   check(init_functions(m.ptr()));
   check(init_transforms(m.ptr()));
   check(init_cell(m.ptr()));
+  bind_levels(m);
   bind_optimizers(m);
 
   m.attr("__version__") = ADCORE_VERSION;

@@ -134,6 +134,13 @@ inline Tensor tracked_value(PyObject* o) {
   return t;
 }
 
+/// The slot of a Parameter as an input of the level; 0 where it wants no derivative. It may be an input already: listed
+/// twice, or at a position too.
+Slot input_parameter(Level& level, const ParameterObject* p);
+/// `fresh`, the input that stands for `given`, behind the hooks that were registered on that. Takes over `fresh`.
+PyObject* hooked_input(PyObject* given, PyObject* fresh, Level& level);
+extern bool any_hooks;
+
 /// Puts another value into a tensor object. For a Parameter the slot goes to the live tape.
 void assign(PyObject* cell, Tensor value);
 

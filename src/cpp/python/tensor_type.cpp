@@ -84,7 +84,7 @@ bool operand_beside(PyObject* o, const Tensor& like, const Op& op, Tensor& conve
 
 void check_divisor(const Op& op, const Tensor& divisor, const Tensor& dividend) {
   if (is_float(divisor.dtype()) || is_float(dividend.dtype())) return;
-  const Tensor zero = map("equal", divisor.detached(), scalar(int64_t{0}, divisor.dtype()));
+  const Tensor zero = map("equal", bottom(divisor), scalar(int64_t{0}, divisor.dtype()));
   if (divisor.size() && item(amax(zero)) != 0) fail(ErrorKind::ZeroDivision, op.name, ": integer division by zero.");
 }
 
@@ -367,6 +367,7 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
   if (!format_of(t.dtype())) problem = "bfloat16 has no buffer format; convert it to float32.";
   if ((flags & PyBUF_STRIDES) != PyBUF_STRIDES && !t.contiguous())
     problem = "this Tensor is not contiguous; ask for strides.";
+  if (t.boxed() && guarded_int([&] { return require_readable(t), 0; }) < 0) return -1;
   if (t.size() > PY_SSIZE_T_MAX / 8) problem = "this Tensor is a view of more bytes than a buffer can tell.";
   if (problem) {
     PyErr_SetString(PyExc_BufferError, problem);

@@ -62,13 +62,6 @@ struct Lists {
        ") has no derivative; pass a float, a Tensor, a NumPy array, or a container of these.");
 }
 
-/// The slot of a parameter in this level. It may be an input already: listed twice, or at a position too.
-Slot parameter_slot(Level& level, const ParameterObject* p) {
-  if (!p->requires_grad) return 0;
-  const Slot known = level.tape().parameter_slot(p->number);
-  return known >= level.first_slot() ? known : level.parameter(p->number, p->base.value);
-}
-
 /// `value` at a slot, as the function sees it.
 PyObject* input_object(const Tensor& value, Slot slot, const Level& level, std::vector<Leaf>& leaves) {
   leaves.emplace_back(slot, value);
@@ -82,9 +75,9 @@ PyObject* input_object(const Tensor& value, Slot slot, const Level& level, std::
 PyObject* open_leaf(const Input& in, PyObject* leaf, Level& level, std::vector<Leaf>& leaves, const char* name) {
   if (is_tensor(leaf)) {
     // A Parameter is a variable: reads of it anywhere in the function mean this input too.
-    const Slot slot = is_parameter(leaf) ? parameter_slot(level, reinterpret_cast<ParameterObject*>(leaf))
+    const Slot slot = is_parameter(leaf) ? input_parameter(level, reinterpret_cast<ParameterObject*>(leaf))
                                          : level.input(value_of(leaf), slot_of(leaf, &level.tape()));
-    return input_object(value_of(leaf), slot, level, leaves);
+    return hooked_input(leaf, input_object(value_of(leaf), slot, level, leaves), level);
   }
   if (PyFloat_Check(leaf) || (!PyLong_Check(leaf) && PyObject_CheckBuffer(leaf) && !PyBytes_Check(leaf))) {
     const Tensor value = tensor_from(leaf, nullptr);
@@ -187,8 +180,14 @@ class Run {
   void open_weights(Level& level) {
     if (g_->weights == Py_None) return;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(g_->weights); ++i) {
-      const auto* p = reinterpret_cast<ParameterObject*>(PyTuple_GET_ITEM(g_->weights, i));
-      lists_->weights.emplace_back(parameter_slot(level, p), p->base.value);
+      PyObject* const o = PyTuple_GET_ITEM(g_->weights, i);
+      const auto* p = reinterpret_cast<ParameterObject*>(o);
+      if (any_hooks) {
+        const Owned hooked(
+            hooked_input(o, input_object(p->base.value, input_parameter(level, p), level, lists_->weights), level));
+      } else {
+        lists_->weights.emplace_back(input_parameter(level, p), p->base.value);
+      }
     }
   }
 

@@ -49,43 +49,49 @@ constexpr uint32_t kInterruptEvery = 4096;  // statements
 
 }  // namespace
 
-Backward::Backward(Level& level)
-    : level_(level),
+Backward::Backward(Level& level) : Backward((level.close(), level.segment())) {
+  consumes_ = level.outermost();
+  recording_ = !level.outermost() || context().frame;
+}
+
+Backward::Backward(const Segment& segment, bool consumes)
+    : segment_(segment),
       adjoints_(*Idle<Adjoints>::take()),
-      recording_(!level.outermost()),
-      all_active_(level.outermost() && level.tape().levels_seen == 1) {
-  level.close();
-  adjoints_.index.assign(level.tape().slot_count() - level.first_slot(), kNone);
+      serial_(++context().last_scope),
+      recording_(context().tape || context().frame),
+      consumes_(consumes),
+      all_active_(segment.alone) {
+  adjoints_.index.assign(segment.tape->slot_count() - segment.first_slot, kNone);
 }
 
 Backward::~Backward() { Idle<Adjoints>::put(&adjoints_); }
 
 void Backward::seed(const Tensor& output, Tensor cotangent) {
-  seed(level_.tape().slot_of(output), std::move(cotangent));
+  seed(segment_.tape->slot_of(output), std::move(cotangent));
 }
 
 void Backward::seed(Slot slot, Tensor cotangent) {
-  if (slot >= level_.first_slot()) accumulate(slot, std::move(cotangent));
+  if (slot >= segment_.first_slot) accumulate(slot, std::move(cotangent));
 }
 
 bool Backward::is_active(const void* sweep, Slot slot) {
   const auto& self = *static_cast<const Backward*>(sweep);
   if (self.all_active_) return true;
-  return slot >= self.level_.first_slot() && self.adjoints_.active[slot - self.level_.first_slot()];
+  return slot >= self.segment_.first_slot && self.adjoints_.active[slot - self.segment_.first_slot];
 }
 
 void Backward::give(void* sweep, const Pullback& p, int k, Tensor&& cotangent) {
   if (p.has_output_shape(k)) {
     if (!(cotangent.shape() == p.g.shape())) cotangent = sum_to(cotangent, p.g.shape());
-  } else if (const Dims shape = p.in_shape(k); !(cotangent.shape() == shape)) {
-    cotangent = sum_to(cotangent, shape);
+  } else if (!p.is_as_given(k)) {
+    if (const Dims shape = p.in_shape(k); !(cotangent.shape() == shape)) cotangent = sum_to(cotangent, shape);
   }
   if (cotangent.dtype() != p.in_dtype(k)) cotangent = cast(cotangent, p.in_dtype(k));
   static_cast<Backward*>(sweep)->accumulate(p.slot(k), std::move(cotangent));
 }
 
 void Backward::accumulate(Slot slot, Tensor&& cotangent) {
-  const uint32_t at = slot - level_.first_slot();
+  const uint32_t at = slot - segment_.first_slot;
   if (adjoints_.index[at] == kNone) {
     adjoints_.put(at, std::move(cotangent));
     return;
@@ -107,25 +113,25 @@ void Backward::accumulate(Slot slot, Tensor&& cotangent) {
 }
 
 void Backward::mark_active(std::span<const Slot> inputs) {
-  const Tape& tape = level_.tape();
+  const Tape& tape = *segment_.tape;
   auto& active = adjoints_.active;
-  active.assign(tape.slot_count() - level_.first_slot(), 0);
-  for (Slot s : inputs) active[s - level_.first_slot()] = kInput;
-  for (uint32_t i = level_.begin(); i < level_.end(); ++i) {
+  active.assign(tape.slot_count() - segment_.first_slot, 0);
+  for (Slot s : inputs) active[s - segment_.first_slot] = kInput;
+  for (uint32_t i = segment_.begin; i < segment_.end; ++i) {
     const Statement& s = tape.statement(i);
     bool any = false;
     for (int k = 0; k < s.arg_count && !any; ++k) {
       const Slot slot = tape.arg(s, k).slot;
-      any = slot >= level_.first_slot() && active[slot - level_.first_slot()];
+      any = slot >= segment_.first_slot && active[slot - segment_.first_slot];
     }
-    uint8_t& out = active[s.out - level_.first_slot()];
+    uint8_t& out = active[s.out - segment_.first_slot];
     if (out != kInput) out = any;
   }
 }
 
 uint32_t Backward::run_blocked(uint32_t last) {
-  const auto at = [this](Slot slot) { return slot - level_.first_slot(); };
-  return sweep_blocked(level_.tape(), level_.begin(), last,
+  const auto at = [this](Slot slot) { return slot - segment_.first_slot; };
+  return sweep_blocked(*segment_.tape, segment_.begin, last,
                        {[&](Slot slot) -> const Tensor* {
                           const uint32_t place = adjoints_.index[at(slot)];
                           return place == kNone ? nullptr : &adjoints_.pool[place];
@@ -136,12 +142,12 @@ uint32_t Backward::run_blocked(uint32_t last) {
 
 void Backward::run(std::span<const Slot> inputs) {
   if (!all_active_) mark_active(inputs);
-  Tape& tape = level_.tape();
-  for (uint32_t i = level_.end(); i-- > level_.begin();) {
+  Tape& tape = *segment_.tape;
+  for (uint32_t i = segment_.end; i-- > segment_.begin;) {
     const Statement s = tape.statement(i);
-    const uint32_t at = s.out - level_.first_slot();
+    const uint32_t at = s.out - segment_.first_slot;
     if (!all_active_ && adjoints_.active[at] == kInput) continue;  // its alias belongs to the outer levels
-    if (s.op->row >= 0 && all_active_ && adjoints_.index[at] != kNone &&
+    if (s.op->row >= 0 && all_active_ && consumes_ && !recording_ && adjoints_.index[at] != kNone &&
         adjoints_.pool[adjoints_.index[at]].size() >= kBlockedSweepSize) {
       const uint32_t swept = run_blocked(i);
       if (swept <= i) {
@@ -152,18 +158,20 @@ void Backward::run(std::span<const Slot> inputs) {
       }
     }
     if (adjoints_.index[at] != kNone && is_active(this, s.out)) {
-      Pullback p(tape, s, adjoints_.take(at), recording_, is_active, give, this);
+      Pullback p(tape, s, adjoints_.take(at), recording_, is_active, give, this, serial_);
       s.op->vjp(p);
     }
-    if (!recording_) tape.release_from(i);
+    if (consumes_) tape.release_from(i);
     if (i % kInterruptEvery == 0 && interpreter.check_interrupt) interpreter.check_interrupt();
   }
 }
 
+bool Backward::reached(Slot slot) const noexcept {
+  return slot >= segment_.first_slot && adjoints_.index[slot - segment_.first_slot] != kNone;
+}
+
 Tensor Backward::cotangent(Slot slot, const Tensor& input) const {
-  const uint32_t at = slot - level_.first_slot();
-  if (slot < level_.first_slot() || adjoints_.index[at] == kNone) return zeros_like(input);
-  return adjoints_.pool[adjoints_.index[at]];
+  return reached(slot) ? adjoints_.pool[adjoints_.index[slot - segment_.first_slot]] : zeros_like(input);
 }
 
 }  // namespace adcore

@@ -10,7 +10,10 @@ namespace adcore {
 /// The cotangents of a closed level's inputs, given those of its outputs.
 class Backward {
  public:
+  /// Closes the level.
   explicit Backward(Level& level);
+  /// `consumes`: the kept values are dropped on the way, else the statements can be swept again.
+  explicit Backward(const Segment& segment, bool consumes = false);
   ~Backward();
   Backward(const Backward&) = delete;
   Backward& operator=(const Backward&) = delete;
@@ -22,6 +25,7 @@ class Backward {
   /// Sweeps. `inputs` are the slots whose cotangents will be asked for. Called once.
   void run(std::span<const Slot> inputs);
 
+  bool reached(Slot slot) const noexcept;
   /// The cotangent at an input's slot; zeros like `input` where nothing reached it.
   Tensor cotangent(Slot slot, const Tensor& input) const;
 
@@ -35,9 +39,11 @@ class Backward {
   uint32_t run_blocked(uint32_t last);
   void mark_active(std::span<const Slot> inputs);
 
-  Level& level_;
+  Segment segment_;
   Adjoints& adjoints_;
+  const uint64_t serial_;
   bool recording_;
+  bool consumes_;  // drops the kept values as it goes
   bool all_active_;
 };
 

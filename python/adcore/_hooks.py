@@ -1,0 +1,253 @@
+"""Hooks on cotangents: of Tensors, Parameters, Cells, and at a place in a program.
+
+A hook stands behind an identity with a rule of its own: what was computed from the tensor after the hook was registered
+passes its cotangent through the hook.
+"""
+
+import weakref
+
+from adcore import _core, ops
+from adcore._core import Parameter, Tensor, tree_fill, tree_leaves
+from adcore._trees import as_tensor, check_callable, match, tensors_of
+from adcore.custom import attach
+
+__all__ = ["HookBackward", "InsertGradientOf", "RemovableHandle"]
+
+
+class RemovableHandle:
+    """What registering a hook returns.
+
+    Examples
+    --------
+    >>> from adcore import Parameter, Tensor
+    >>> handle = Parameter(Tensor([1.0]), name="w").register_hook(lambda g: 2 * g)
+    >>> handle.remove()
+    """
+
+    def __init__(self, hooks, hook):
+        self._hooks = hooks
+        hooks[id(self)] = hook
+
+    def remove(self):
+        """Remove the hook; once is enough."""
+        self._hooks.pop(id(self), None)
+
+
+# The hooks of the tensors that have some, by identity: a weak reference, the tensor's place on the tape, the hooks.
+_registered = {}
+
+
+def _hooks_of(tensor):
+    """Return the hooks of a tensor where it stands now; whether they are new there."""
+    key, place = id(tensor), _core.place(tensor)
+    entry = _registered.get(key)
+    if entry is not None and entry[0]() is tensor and entry[1] == place:
+        return entry[2], False
+    hooks = {}
+    _registered[key] = (weakref.ref(tensor, lambda _: _registered.pop(key, None)), place, hooks)
+    return hooks, True
+
+
+def attached(given, fresh):
+    """Return the input that stands for `given`, behind its hooks."""
+    entry = _registered.get(id(given))
+    if entry is None or entry[0]() is not given or not entry[2]:
+        return fresh
+    return _behind([fresh], _tensor_hooks("register_hook", entry[2]))[0]
+
+
+def _behind(tensors, on_cotangents):
+    """Return the same values; their cotangents pass through a function of the list of them."""
+    values = [ops.stop_gradient(t) for t in tensors]
+
+    def pull(cotangents):
+        return on_cotangents([ops.zeros_like(v) if c is None else c for c, v in zip(cotangents, values)])
+
+    return attach("hook", tensors, values, pull, lambda _, tangents: tangents)
+
+
+def _replaced(name, cotangent, result):
+    """Return what a hook made of a cotangent: None leaves it as it is."""
+    return (
+        cotangent
+        if result is None
+        else match(name, "the hook's result for a cotangent", cotangent, as_tensor(result))[0]
+    )
+
+
+def _tensor_hooks(name, hooks):
+    def run(cotangents):
+        (cotangent,) = cotangents
+        for hook in list(hooks.values()):
+            cotangent = _replaced(name, cotangent, hook(cotangent))
+        return [cotangent]
+
+    return run
+
+
+def _register_hook(self, hook):
+    """Call a function with the derivative with respect to this tensor, whenever one is computed.
+
+    Parameters
+    ----------
+    hook : callable
+        Takes the cotangent, a Tensor of this tensor's shape and dtype. Returns None, or a Tensor that replaces it.
+
+    Returns
+    -------
+    RemovableHandle
+        ``remove()`` takes the hook away.
+
+    Raises
+    ------
+    TypeError
+        For a hook that cannot be called. When the derivative is computed: for a result of another shape or dtype.
+
+    Notes
+    -----
+    Inside of a differentiated function the hook sees what comes from uses of the tensor after the registration. On a
+    Tensor outside of one and on a Parameter it sees the derivative with respect to it as an input.
+
+    Examples
+    --------
+    >>> import adcore
+    >>> def f(x):
+    ...     y = x * x
+    ...     y.register_hook(lambda g: g * 10)
+    ...     return y * 3
+    >>> float(adcore.grad(f)(2.0))
+    120.0
+    """
+    check_callable("register_hook", hook)
+    hooks, new = _hooks_of(self)
+    if isinstance(self, Parameter) or not (_core.is_tracked([self]) or _core.innermost([self]) is not None):
+        _core.has_hooks()
+    elif new:
+        self._assign(_behind([self], _tensor_hooks("register_hook", hooks))[0])
+        _registered[id(self)] = (_registered[id(self)][0], _core.place(self), hooks)
+    return RemovableHandle(hooks, hook)
+
+
+Tensor.register_hook = _register_hook
+
+
+class HookBackward:
+    """The identity, whose cotangents are shown to a function.
+
+    Parameters
+    ----------
+    hook_fn : callable
+        Takes the tuple of the cotangents. Returns None, or what replaces them: a Tensor for one, a tuple for several.
+
+    Examples
+    --------
+    >>> import adcore
+    >>> from adcore import ops
+    >>> double = ops.HookBackward(lambda g: g[0] * 2)
+    >>> float(adcore.grad(lambda x: double(x * x) * 3)(2.0))
+    24.0
+    """
+
+    def __init__(self, hook_fn, cell_id=""):
+        check_callable("HookBackward", hook_fn)
+        self.hook_fn = hook_fn
+
+    def __call__(self, *inputs):
+        """Return the inputs: one alone, or the tuple of several."""
+        for i, value in enumerate(inputs):
+            if not isinstance(value, Tensor):
+                raise TypeError(f"HookBackward: input {i} must be a Tensor, got {type(value).__name__}.")
+        made = _behind(list(inputs), lambda cotangents: _tuple_hook("HookBackward", self.hook_fn, (), cotangents))
+        return made[0] if len(made) == 1 else tuple(made)
+
+
+def _tuple_hook(name, hook, before, cotangents):
+    """Return the cotangents as a hook that takes the tuple of them leaves them."""
+    result = hook(*before, tuple(cotangents))
+    if result is None:
+        return cotangents
+    if not isinstance(result, (tuple, list)):
+        result = (result,)
+    if len(result) != len(cotangents):
+        raise ValueError(f"{name}: the hook must return {len(cotangents)} cotangents, got {len(result)}.")
+    return [_replaced(name, c, r) for c, r in zip(cotangents, result)]
+
+
+class InsertGradientOf:
+    """The identity, whose cotangent a function replaces.
+
+    Parameters
+    ----------
+    f : callable
+        Takes the cotangent and returns the one that is passed on.
+
+    Examples
+    --------
+    >>> import adcore
+    >>> from adcore import ops
+    >>> clipped = ops.InsertGradientOf(lambda g: ops.clamp(g, -1.0, 1.0))
+    >>> float(adcore.grad(lambda x: clipped(x) * 5)(2.0))
+    1.0
+    """
+
+    def __init__(self, f):
+        check_callable("InsertGradientOf", f)
+        self.f = f
+
+    def __call__(self, x):
+        """Return the input."""
+        if not isinstance(x, Tensor):
+            raise TypeError(f"InsertGradientOf: the input must be a Tensor, got {type(x).__name__}.")
+        return _behind([x], lambda cotangents: [_replaced("InsertGradientOf", cotangents[0], self.f(cotangents[0]))])[0]
+
+
+class CellHooks:
+    """The hooks of one Cell."""
+
+    def __init__(self):
+        self.forward_pre, self.forward, self.backward_pre, self.backward = {}, {}, {}, {}
+
+    def call(self, cell, construct, args, kwargs):
+        """Call `construct` between the hooks."""
+        for hook in list(self.forward_pre.values()):
+            result = hook(cell, args)
+            if result is not None:
+                args = result if isinstance(result, tuple) else (result,)
+        if self.backward or self.backward_pre:
+            out = self._call_between(cell, construct, args, kwargs)
+        else:
+            out = construct(*args, **kwargs)
+        for hook in list(self.forward.values()):
+            result = hook(cell, args, out)
+            out = out if result is None else result
+        return out
+
+    def _call_between(self, cell, construct, args, kwargs):
+        name = type(cell).__name__
+        of_output = []  # what the sweep brought to the outputs, for the hooks that see both ends
+
+        def on_inputs(cotangents):
+            for hook in list(self.backward.values()):
+                cotangents = _tuple_hook(
+                    name, lambda c, gi, hook=hook: hook(c, gi, of_output[-1] if of_output else ()), (cell,), cotangents
+                )
+            return cotangents
+
+        def on_outputs(cotangents):
+            for hook in list(self.backward_pre.values()):
+                cotangents = _tuple_hook(name, hook, (cell,), cotangents)
+            of_output[:] = [tuple(cotangents)]
+            return cotangents
+
+        out = construct(*_replace_tensors(args, on_inputs), **kwargs)
+        return _replace_tensors(out, on_outputs)
+
+
+def _replace_tensors(tree, on_cotangents):
+    tensors = tensors_of(tree)
+    if not tensors:
+        return tree
+    made = iter(_behind(tensors, on_cotangents))
+    if isinstance(tree, Tensor):
+        return next(made)
+    return tree_fill(tree, [next(made) if isinstance(leaf, Tensor) else leaf for leaf in tree_leaves(tree)])

@@ -1,0 +1,149 @@
+"""What the transforms ask of their arguments: containers of tensors, checked leaf by leaf."""
+
+from adcore import _core
+from adcore._core import Tensor, tree_fill, tree_leaves
+
+
+def is_array(leaf):
+    """Tell whether a leaf is a float or an array: what stands for a tensor where one is differentiated."""
+    if isinstance(leaf, (Tensor, float)):
+        return True
+    if isinstance(leaf, (int, str, bytes, bytearray)) or leaf is None:
+        return False
+    return hasattr(leaf, "__array_interface__")
+
+
+def as_tensor(leaf):
+    """Return a leaf as a tensor."""
+    return leaf if isinstance(leaf, Tensor) else Tensor(leaf)
+
+
+class Arguments:
+    """The differentiated arguments of one call: the leaves in order, and how to put others in their place."""
+
+    def __init__(self, name, arguments, labels):
+        self.name = name
+        self.arguments = arguments
+        self.labels = labels
+        self.leaves = []
+        self._counts = []
+        for argument, label in zip(arguments, labels):
+            if isinstance(argument, Tensor):
+                self.leaves.append(argument)
+                self._counts.append(1)
+                continue
+            leaves = tree_leaves(argument)
+            for leaf in leaves:
+                if not is_array(leaf) and not (leaf is None and argument is not None):
+                    raise TypeError(
+                        f"{name}: {label} is to be differentiated, but {leaf!r} ({type(leaf).__name__}) has no "
+                        "derivative; pass a float, a Tensor, a NumPy array, or a container of these."
+                    )
+            arrays = [as_tensor(leaf) for leaf in leaves if leaf is not None]
+            self.leaves.extend(arrays)
+            self._counts.append(len(arrays))
+
+    def filled(self, leaves):
+        """Return the arguments with other leaves in the place of their own."""
+        filled, start = [], 0
+        for argument, count in zip(self.arguments, self._counts):
+            if isinstance(argument, Tensor):
+                filled.append(leaves[start])
+            else:
+                own = iter(leaves[start : start + count])
+                filled.append(
+                    tree_fill(argument, [None if leaf is None else next(own) for leaf in tree_leaves(argument)])
+                )
+            start += count
+        return filled
+
+    def matching(self, trees, what):
+        """Return the leaves of `trees`, which must look like the arguments; `what` names them in errors."""
+        if len(trees) != len(self.arguments):
+            raise ValueError(
+                f"{self.name}: {what} has invalid length: there are {len(self.arguments)} arguments, but "
+                f"{len(trees)} were given."
+            )
+        matched = []
+        for argument, tree, label in zip(self.arguments, trees, self.labels):
+            matched.extend(match(self.name, f"{what} of {label}", argument, tree))
+        return matched
+
+
+def describe(tree):
+    """Return the structure of a container for an error message."""
+    if isinstance(tree, Tensor):
+        return f"a Tensor of shape {tuple(tree.shape)} and dtype {tree.dtype}"
+    if isinstance(tree, (tuple, list, dict)):
+        return f"a {type(tree).__name__} of {len(tree)}"
+    return type(tree).__name__
+
+
+def same_structure(a, b):
+    """Tell whether two containers differ in their leaves only."""
+    if isinstance(a, Tensor) or isinstance(b, Tensor):
+        return not isinstance(a, (tuple, list, dict)) and not isinstance(b, (tuple, list, dict))
+    if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)):
+        return len(a) == len(b) and all(map(same_structure, a, b))
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(same_structure(a[key], b[key]) for key in a)
+    return not isinstance(a, (tuple, list, dict)) and not isinstance(b, (tuple, list, dict))
+
+
+def match(name, what, like, tree):
+    """Return the tensors of `tree`, one for every array of `like`, of the same shape and dtype."""
+    if not same_structure(like, tree):
+        raise ValueError(f"{name}: {what} must look like it, {describe(like)}, got {describe(tree)}.")
+    wanted = [leaf for leaf in tree_leaves(like) if is_array(leaf)]
+    given = [leaf for own, leaf in zip(tree_leaves(like), tree_leaves(tree)) if is_array(own)]
+    if len(wanted) != len(given):
+        raise ValueError(f"{name}: {what} must have {len(wanted)} tensors, got {len(given)}.")
+    matched = []
+    for own, leaf in zip(wanted, given):
+        if not is_array(leaf):
+            raise TypeError(f"{name}: {what} must be a Tensor, got {leaf!r} ({type(leaf).__name__}).")
+        own, leaf = as_tensor(own), as_tensor(leaf)
+        if own.shape != leaf.shape:
+            raise ValueError(
+                f"{name}: {what} must have its shape {tuple(own.shape)}, got a Tensor of shape {tuple(leaf.shape)}."
+            )
+        if own.dtype != leaf.dtype:
+            raise TypeError(f"{name}: {what} must have its dtype {own.dtype}, got {leaf.dtype}.")
+        matched.append(leaf)
+    return matched
+
+
+def tensors_of(tree):
+    """Return the tensors of a container."""
+    return [tree] if isinstance(tree, Tensor) else [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
+
+
+def map_tensors(function, tree):
+    """Return a container with `function` applied to its tensors."""
+    if isinstance(tree, Tensor):
+        return function(tree)
+    return _core.tree_map(lambda leaf: function(leaf) if isinstance(leaf, Tensor) else leaf, tree)
+
+
+def split_aux(name, has_aux, result):
+    """Return what is differentiated of a function's result, and the rest."""
+    if not has_aux:
+        return result, None
+    if not isinstance(result, tuple) or len(result) < 2:
+        got = f"a tuple of {len(result)}" if isinstance(result, tuple) else type(result).__name__
+        raise ValueError(
+            f"{name}: with has_aux=True the function must return a tuple of the value and at least one more, got {got}."
+        )
+    return result[0], result[1] if len(result) == 2 else result[1:]
+
+
+def check_callable(name, fn):
+    """Raise unless `fn` can be called."""
+    if not callable(fn):
+        raise TypeError(f"{name}: fn must be callable, got {type(fn).__name__}.")
+
+
+def check_flag(name, option, value):
+    """Raise unless an option is True or False."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name}: {option} must be a bool, got {type(value).__name__}.")

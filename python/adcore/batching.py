@@ -1,0 +1,161 @@
+"""vmap: a function of one member becomes one of a batch, computed at once."""
+
+from adcore import ops
+from adcore._core import Batch, Tensor, tree_fill, tree_leaves
+from adcore._trees import as_tensor, check_callable, describe, is_array, same_structure
+
+__all__ = ["vmap"]
+
+
+def vmap(fn, in_axes=0, out_axes=0):
+    """Return a function that maps `fn` over axes of its arguments, for all members at once.
+
+    Parameters
+    ----------
+    fn : callable
+        Takes and returns tensors, or containers of them, of one member.
+    in_axes : int, None, or tuple or list with one entry per argument, default 0
+        The axis of an argument along which its members stand; None: one value for all. An entry may be a container
+        like the argument, or any upper part of one. Keyword arguments have axis 0.
+    out_axes : int, None, or container like the outputs, default 0
+        Where the members stand in the outputs; None for an output that is the same for all.
+
+    Returns
+    -------
+    callable
+        Takes what `fn` takes, with one more axis where `in_axes` says so; returns what `fn` returns, with one more
+        axis.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For axes that do not fit the arguments, and batches of different sizes. Inside of `fn`, for Python code that
+        asks for the elements of a value that differs between members (``if``, ``float``, ``asnumpy``).
+
+    Notes
+    -----
+    Random numbers that `fn` draws are the same for all members.
+
+    Examples
+    --------
+    >>> import adcore
+    >>> from adcore import Tensor
+    >>> dot = adcore.vmap(lambda a, b: (a * b).sum(), in_axes=(0, None))
+    >>> print(dot(Tensor([[1.0, 2.0], [3.0, 4.0]]), Tensor([10.0, 100.0])))
+    [210. 430.]
+    """
+    check_callable("vmap", fn)
+    _check_axes("in_axes", in_axes)
+    _check_axes("out_axes", out_axes)
+    if in_axes is None or (isinstance(in_axes, (tuple, list)) and all(axis is None for axis in tree_leaves(in_axes))):
+        raise ValueError(f"vmap: in_axes {in_axes!r} names no axis to map over.")
+
+    def mapped(*args, **kwargs):
+        leaves, axes = [], []
+        for i, (argument, axis) in enumerate(zip(args, _per_argument(in_axes, len(args)))):
+            _spread(f"argument {i}", argument, axis, leaves, axes)
+        for name, argument in kwargs.items():
+            _spread(f"argument {name!r}", argument, 0, leaves, axes)
+        batch = Batch(_size(leaves, axes))
+        boxed = [
+            leaf if axis is None else batch.join(_moved(as_tensor(leaf), axis, 0))
+            for (leaf, _), axis in zip(leaves, axes)
+        ]
+        new_args, new_kwargs = tree_fill((args, kwargs), boxed)
+        result = batch.run(lambda: fn(*new_args, **new_kwargs))
+        if isinstance(result, Tensor) and out_axes == 0:
+            return batch.split(result)
+        out_leaves, places = [], []
+        _spread("output", result, out_axes, out_leaves, places)
+        return tree_fill(result, [_joined(batch, leaf, axis) for (leaf, _), axis in zip(out_leaves, places)])
+
+    mapped.__name__ = getattr(fn, "__name__", "vmap")
+    mapped.__wrapped__ = fn
+    return mapped
+
+
+def _check_axes(option, axes):
+    for axis in tree_leaves(axes):
+        if axis is not None and (isinstance(axis, bool) or not isinstance(axis, int)):
+            raise TypeError(f"vmap: {option} must hold ints and None, got {axis!r} ({type(axis).__name__}).")
+
+
+def _per_argument(in_axes, count):
+    if in_axes is None or isinstance(in_axes, int):
+        return [in_axes] * count
+    if not isinstance(in_axes, (tuple, list)):
+        raise TypeError(f"vmap: in_axes must be an int, None, a tuple or a list, got {type(in_axes).__name__}.")
+    if len(in_axes) != count:
+        raise ValueError(f"vmap: in_axes has {len(in_axes)} entries, but the function got {count} arguments.")
+    return in_axes
+
+
+def _spread(what, tree, axes, leaves, spread):
+    """Add the leaves of a container, each with its label, and the axes that a container's upper part gives them."""
+    if axes is None or isinstance(axes, int):
+        for leaf in [tree] if isinstance(tree, Tensor) else tree_leaves(tree):
+            leaves.append((leaf, what))
+            spread.append(axes if leaf is not None else None)
+        return
+    if not same_structure(axes, tree) and not _is_upper_part(axes, tree):
+        raise ValueError(f"vmap: the axes {axes!r} do not fit {what}, {describe(tree)}.")
+    parts = zip(tree.values(), (axes[key] for key in tree)) if isinstance(tree, dict) else zip(tree, axes)
+    for part, axis in parts:
+        _spread(what, part, axis, leaves, spread)
+
+
+def _is_upper_part(axes, tree):
+    if isinstance(axes, dict):
+        return isinstance(tree, dict) and axes.keys() == tree.keys()
+    return isinstance(tree, (tuple, list)) and len(axes) == len(tree)
+
+
+def _size(leaves, axes):
+    """Return the number of members, the same for all arguments."""
+    size, first = None, None
+    for (leaf, label), axis in zip(leaves, axes):
+        if axis is None:
+            continue
+        if not is_array(leaf) or isinstance(leaf, float):
+            raise TypeError(
+                f"vmap: {label} is {leaf!r} ({type(leaf).__name__}), which has no axis {axis}; give it in_axes None."
+            )
+        shape = tuple(leaf.shape)
+        if not -len(shape) <= axis < len(shape):
+            raise ValueError(f"vmap: axis {axis} in in_axes is out of range for {label} of shape {shape}.")
+        if size is None:
+            size, first = shape[axis], label
+        elif shape[axis] != size:
+            raise ValueError(
+                f"vmap: all arguments must have the same number of members, but {first} has {size} and {label} of "
+                f"shape {shape} has {shape[axis]} along axis {axis}."
+            )
+    if size is None:
+        raise ValueError("vmap: no argument has an axis to map over.")
+    return size
+
+
+def _moved(tensor, source, target):
+    """Move one axis."""
+    rank = tensor.ndim
+    source, target = source % rank, target % rank
+    if source == target:
+        return tensor
+    order = [axis for axis in range(rank) if axis != source]
+    order.insert(target, source)
+    return tensor.permute(*order)
+
+
+def _joined(batch, leaf, axis):
+    if isinstance(leaf, Tensor):
+        if axis is None:
+            if batch.holds(leaf):
+                raise ValueError("vmap: out_axes is None for an output that differs between the members.")
+            return leaf
+        rank = leaf.ndim + 1
+        if not -rank <= axis < rank:
+            raise ValueError(f"vmap: axis {axis} in out_axes is out of range for an output of {rank} axes.")
+        return _moved(batch.split(leaf), 0, axis)
+    if axis is not None and isinstance(leaf, (bool, int, float)):
+        return ops.full((batch.size,), leaf)
+    return leaf

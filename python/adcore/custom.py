@@ -1,0 +1,518 @@
+"""Rules of one's own: Function, custom_vjp, custom_jvp, Cell.bprop; and recompute and no_grad.
+
+A rule is attached to the outputs of a call level by level, the innermost first: a level of reverse mode records one
+statement, a jvp gets its tangents, a vmap runs the rule on the whole batch. So a rule works in any nesting, and what it
+computes is differentiated again by the levels around it.
+"""
+
+import functools
+import inspect
+
+from adcore import _core, ops
+from adcore._core import Tensor, tree_fill, tree_leaves
+from adcore._trees import check_callable, describe, match, same_structure, tensors_of
+from adcore.derivatives import transposed
+
+__all__ = ["Function", "custom_jvp", "custom_vjp", "no_grad", "recompute"]
+
+
+class _Leaves:
+    """The tensors of a call's arguments, by the argument that each belongs to."""
+
+    def __init__(self, args):
+        self.args = args
+        self.tensors = []
+        self.owners = []
+        for i, argument in enumerate(args):
+            for leaf in tensors_of(argument):
+                self.tensors.append(leaf)
+                self.owners.append(i)
+
+    def by_argument(self, name, gradients):
+        """Return one cotangent per tensor, None for zero, from what a rule returned: one entry per argument."""
+        if not isinstance(gradients, (tuple, list)):
+            gradients = (gradients,)
+        if len(gradients) != len(self.args):
+            raise ValueError(
+                f"{name}: the rule must return one cotangent per argument, {len(self.args)}, got {len(gradients)}."
+            )
+        flat = []
+        for i, (argument, gradient) in enumerate(zip(self.args, gradients)):
+            own = tensors_of(argument)
+            if gradient is None or not own:
+                flat.extend([None] * len(own))
+            elif isinstance(argument, Tensor):
+                flat.append(_checked(name, i, argument, gradient))
+            else:
+                flat.extend(_of_container(name, i, argument, gradient))
+        return flat
+
+
+def _checked(name, i, argument, gradient):
+    if isinstance(gradient, (tuple, list)) and len(gradient) == 1:
+        gradient = gradient[0]
+    if not isinstance(gradient, Tensor):
+        gradient = Tensor(gradient, argument.dtype) if isinstance(gradient, (int, float)) else gradient
+    return match(name, f"the cotangent of argument {i}", argument, gradient)[0]
+
+
+def _of_container(name, i, argument, gradient):
+    if not same_structure(argument, gradient):
+        raise ValueError(
+            f"{name}: the cotangent of argument {i} must look like it, {describe(argument)}, got {describe(gradient)}."
+        )
+    flat = []
+    for own, given in zip(tree_leaves(argument), tree_leaves(gradient)):
+        if isinstance(own, Tensor):
+            flat.append(None if given is None else _checked(name, i, own, given))
+    return flat
+
+
+def _constants(tensors):
+    return [ops.stop_gradient(t) for t in tensors]
+
+
+def attach(name, inputs, outputs, pull, push=None):
+    """Return the outputs as made from the inputs by a rule, for every level, jvp and vmap that is open.
+
+    Parameters
+    ----------
+    name : str
+        For errors.
+    inputs, outputs : list of Tensor
+        The outputs are constants, but for vmap.
+    pull : callable
+        From a list of cotangents of the outputs to a list of those of the inputs, None for zero.
+    push : callable, optional
+        From a list of values of the inputs and one of their tangents to a list of tangents of the outputs; by default
+        the transpose of `pull`.
+    """
+    frame = _core.innermost([*inputs, *outputs])
+    if isinstance(frame, _core.Forward):
+        made = _attach_forward(name, frame, inputs, outputs, pull, push)
+    elif frame is not None:
+        made = _attach_batch(name, frame, inputs, outputs, pull, push)
+    else:
+        made = outputs
+    if _core.is_tracked(inputs, frame):
+        made = _core.record_rule(inputs, made, pull)
+    return made
+
+
+def _attach_forward(name, frame, inputs, outputs, pull, push):
+    values, tangents = zip(*map(frame.take_apart, inputs)) if inputs else ((), ())
+    values = list(values)
+
+    def outside():
+        made = attach(name, values, outputs, pull, push)
+        given = [ops.zeros_like(v) if t is None else t for v, t in zip(values, tangents)]
+        if push is not None:
+            return made, push(values, given)
+        return made, transposed(lambda seeds: _filled(pull(seeds), values), outputs, given)
+
+    made, pushed = frame.outside(outside)
+    return [frame.dual(value, tangent) for value, tangent in zip(made, pushed)]
+
+
+def _attach_batch(name, frame, inputs, outputs, pull, push):
+    held = [frame.holds(t) for t in inputs]
+
+    def enter(values, batched):
+        return [frame.join(v) if b and v is not None else v for v, b in zip(values, batched)]
+
+    def outer_pull(cotangents):
+        pulled = frame.run(lambda: pull(enter(cotangents, [True] * len(cotangents))))
+        # An input that is one value for all members gets the sum over them.
+        return [
+            None if c is None else frame.split(c) if own else ops.sum(frame.split(c), 0) for c, own in zip(pulled, held)
+        ]
+
+    def outer_push(values, tangents):
+        pushed = frame.run(lambda: push(enter(values, held), enter(tangents, held)))
+        return [frame.split(t) for t in pushed]
+
+    values = [frame.split(t) if own else t for t, own in zip(inputs, held)]
+    out_values = [frame.split(t) for t in outputs]
+    made = frame.outside(lambda: attach(name, values, out_values, outer_pull, push and outer_push))
+    return [frame.join(t) for t in made]
+
+
+def _filled(cotangents, values):
+    return [ops.zeros_like(v) if c is None else c for c, v in zip(cotangents, values)]
+
+
+def _run_primal(fn):
+    """Run a rule's forward function: recorded only where a derivative of its rule may be asked for."""
+    return fn() if _core.may_differentiate_rules() else _core.run_no_grad(fn, (), None)
+
+
+def _tensor_outputs(name, out):
+    tensors = tensors_of(out)
+    for leaf in tree_leaves(out):
+        if isinstance(leaf, float):
+            raise TypeError(f"{name}: a differentiated function must return Tensors, got {leaf!r}.")
+    return tensors
+
+
+def _differentiable(tensors):
+    """Tell whether a derivative with respect to one of the tensors may be asked for."""
+    return _core.is_tracked(tensors) or _core.innermost(tensors) is not None
+
+
+class _Context:
+    """What forward leaves for backward: saved tensors, and any attributes."""
+
+    def __init__(self):
+        self.saved_tensors = ()
+        self.needs_input_grad = ()
+
+    def save_for_backward(self, *tensors):
+        """Keep tensors for backward."""
+        for t in tensors:
+            if not isinstance(t, Tensor) and t is not None:
+                raise TypeError(f"save_for_backward: takes Tensors, got {type(t).__name__}.")
+        self.saved_tensors = tensors
+
+
+class Function:
+    """A function with a reverse rule of its own.
+
+    A subclass defines the static methods ``forward(ctx, *args)``, which returns a Tensor or a tuple of them, and
+    ``backward(ctx, *cotangents)``, which takes one cotangent per output and returns one per argument of `forward`; None
+    for zero and for arguments that are not tensors. ``ctx.save_for_backward(*tensors)`` and attributes of `ctx` carry
+    values from one to the other. Call it by `apply`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Where `backward` returns another number of cotangents, or one of another shape or dtype than its argument.
+
+    Examples
+    --------
+    >>> import adcore
+    >>> class Square(adcore.Function):
+    ...     @staticmethod
+    ...     def forward(ctx, x):
+    ...         ctx.save_for_backward(x)
+    ...         return x * x
+    ...
+    ...     @staticmethod
+    ...     def backward(ctx, g):
+    ...         (x,) = ctx.saved_tensors
+    ...         return 2 * x * g
+    >>> float(adcore.grad(Square.apply)(3.0))
+    6.0
+    """
+
+    @staticmethod
+    def forward(ctx, *args):
+        """Compute the outputs; every subclass defines it."""
+        raise NotImplementedError("Function: define forward(ctx, ...) as a static method.")
+
+    @staticmethod
+    def backward(ctx, *cotangents):
+        """Compute the cotangents of the arguments; every subclass defines it."""
+        raise NotImplementedError("Function: define backward(ctx, ...) as a static method.")
+
+    @classmethod
+    def apply(cls, *args):
+        """Call the function."""
+        ctx = _Context()
+        leaves = _Leaves(args)
+        if not _differentiable(leaves.tensors):
+            return cls.forward(ctx, *args)
+        ctx.needs_input_grad = tuple(bool(tensors_of(a)) and _differentiable(tensors_of(a)) for a in args)
+        out = _run_primal(lambda: cls.forward(ctx, *args))
+        return _with_rule(f"{cls.__name__}.backward", leaves, out, lambda *cts: cls.backward(ctx, *cts))
+
+
+def _with_rule(name, leaves, out, backward):
+    """Return `out` with `backward` as its rule, which takes one cotangent per output, zeros where none arrived."""
+    tensors = _tensor_outputs(name, out)
+    outputs = _constants(tensors)
+
+    def pull(cotangents):
+        return leaves.by_argument(name, backward(*_filled(cotangents, outputs)))
+
+    made = iter(attach(name, leaves.tensors, outputs, pull))
+    if isinstance(out, Tensor):
+        return next(made)
+    return tree_fill(out, [next(made) if isinstance(leaf, Tensor) else leaf for leaf in tree_leaves(out)])
+
+
+def bprop_call(cell, construct, args):
+    """Call a Cell whose reverse rule is its method bprop(*inputs, out, dout)."""
+    leaves = _Leaves(args)
+    if not _differentiable(leaves.tensors):
+        return construct(*args)
+    out = _run_primal(lambda: construct(*args))
+    name = f"{type(cell).__name__}.bprop"
+
+    def backward(*cotangents):
+        if isinstance(out, Tensor):
+            return cell.bprop(*args, out, cotangents[0])
+        given = iter(cotangents)
+        dout = tree_fill(out, [next(given) if isinstance(leaf, Tensor) else leaf for leaf in tree_leaves(out)])
+        return cell.bprop(*args, out, dout)
+
+    return _with_rule(name, leaves, out, backward)
+
+
+class _Custom:
+    """What custom_vjp and custom_jvp share: a function, and which of its arguments are not differentiated."""
+
+    def __init__(self, fn, nondiff_argnums=()):
+        kind = type(self).__name__
+        check_callable(kind, fn)
+        numbers = (nondiff_argnums,) if isinstance(nondiff_argnums, int) else nondiff_argnums
+        if not isinstance(numbers, (tuple, list)) or not all(isinstance(n, int) and n >= 0 for n in numbers):
+            raise TypeError(f"{kind}: nondiff_argnums must be a tuple of ints >= 0, got {nondiff_argnums!r}.")
+        self._fn = fn
+        self._static = tuple(sorted(set(numbers)))
+        functools.update_wrapper(self, fn)
+
+    def __get__(self, instance, owner=None):
+        return self if instance is None else functools.partial(self, instance)
+
+    def _bound(self, args, kwargs):
+        """Return all arguments by position, and those that are differentiated."""
+        if kwargs:
+            bound = inspect.signature(self._fn).bind(*args, **kwargs)
+            bound.apply_defaults()
+            if bound.kwargs:
+                raise TypeError(f"{self.__name__}: keyword-only arguments have no place in a rule: {bound.kwargs}.")
+            args = bound.args
+        if self._static and self._static[-1] >= len(args):
+            raise TypeError(
+                f"{self.__name__}: nondiff_argnums names argument {self._static[-1]}, the call has {len(args)}."
+            )
+        static = [args[i] for i in self._static]
+        return args, static, [a for i, a in enumerate(args) if i not in self._static]
+
+
+class custom_vjp(_Custom):
+    """Give a function a reverse rule of its own.
+
+    Parameters
+    ----------
+    fn : callable
+        Takes and returns tensors, or containers of them.
+    nondiff_argnums : tuple of int, default ()
+        Arguments that the rule gets as they are, first, and returns no cotangent for.
+
+    Returns
+    -------
+    custom_vjp
+        Called like `fn`. ``defvjp(fwd, bwd)`` gives the rule: ``fwd`` takes what `fn` takes and returns the pair of the
+        output and of what `bwd` needs; ``bwd(*nondiff, residuals, cotangent)`` returns one cotangent per differentiated
+        argument, None for zero.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where the rule is missing or returns what does not fit the arguments.
+
+    Examples
+    --------
+    >>> import adcore
+    >>> from adcore import ops
+    >>> @adcore.custom_vjp
+    ... def log1pexp(x):
+    ...     return ops.log(1 + ops.exp(x))
+    >>> log1pexp.defvjp(lambda x: (log1pexp(x), x), lambda x, g: (g * (1 - 1 / (1 + ops.exp(x))),))
+    >>> float(adcore.grad(log1pexp)(0.0))
+    0.5
+    """
+
+    _fwd = _bwd = None
+
+    def defvjp(self, fwd, bwd):
+        """Give the rule: what computes output and residuals, and what pulls a cotangent back."""
+        check_callable("defvjp", fwd)
+        check_callable("defvjp", bwd)
+        self._fwd, self._bwd = fwd, bwd
+
+    def __call__(self, *args, **kwargs):
+        args, static, rest = self._bound(args, kwargs)
+        if self._fwd is None:
+            raise TypeError(f"{self.__name__}: custom_vjp has no rule; call defvjp(fwd, bwd) first.")
+        leaves = _Leaves(rest)
+        if not _differentiable(leaves.tensors):
+            return self._fn(*args)
+        result = _run_primal(lambda: self._fwd(*args))
+        if not isinstance(result, tuple) or len(result) != 2:
+            raise TypeError(
+                f"{self.__name__}: fwd must return the pair of output and residuals, got {describe(result)}."
+            )
+        out, residuals = result
+
+        def backward(*cotangents):
+            given = iter(cotangents)
+            cotangent = (
+                cotangents[0]
+                if isinstance(out, Tensor)
+                else tree_fill(out, [next(given) if isinstance(t, Tensor) else t for t in tree_leaves(out)])
+            )
+            return self._bwd(*static, residuals, cotangent)
+
+        return _with_rule(f"{self.__name__}: bwd", leaves, out, backward)
+
+
+class custom_jvp(_Custom):
+    """Give a function a forward rule of its own, from which reverse mode is derived by transposing it.
+
+    Parameters
+    ----------
+    fn : callable
+        Takes and returns tensors, or containers of them.
+    nondiff_argnums : tuple of int, default ()
+        Arguments that the rule gets as they are, first, and that have no tangent.
+
+    Returns
+    -------
+    custom_jvp
+        Called like `fn`. ``defjvp(rule)`` gives the rule: ``rule(*nondiff, primals, tangents)`` returns the pair of the
+        output and its tangent, which is linear in `tangents`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where the rule is missing or returns what does not fit.
+
+    Examples
+    --------
+    >>> import adcore
+    >>> from adcore import Tensor, ops
+    >>> @adcore.custom_jvp
+    ... def f(x):
+    ...     return ops.sin(x)
+    >>> @f.defjvp
+    ... def rule(primals, tangents):
+    ...     return f(*primals), ops.cos(primals[0]) * tangents[0]
+    >>> float(adcore.grad(f)(0.0))
+    1.0
+    """
+
+    _rule = None
+
+    def defjvp(self, rule):
+        """Give the rule; may be used as a decorator."""
+        check_callable("defjvp", rule)
+        self._rule = rule
+        return rule
+
+    def __call__(self, *args, **kwargs):
+        args, static, rest = self._bound(args, kwargs)
+        if self._rule is None:
+            raise TypeError(f"{self.__name__}: custom_jvp has no rule; call defjvp(rule) first.")
+        leaves = _Leaves(rest)
+        if not _differentiable(leaves.tensors):
+            return self._fn(*args)
+        name = f"{self.__name__}: the rule of defjvp"
+        out = _core.run_no_grad(self._fn, args, None)
+        outputs = _constants(_tensor_outputs(name, out))
+
+        def filled(tensors):
+            new = iter(tensors)
+            return tuple(
+                next(new)
+                if isinstance(a, Tensor)
+                else tree_fill(a, [next(new) if isinstance(t, Tensor) else t for t in tree_leaves(a)])
+                for a in rest
+            )
+
+        def push(values, tangents):
+            result = self._rule(*static, filled(values), filled(tangents))
+            if not isinstance(result, tuple) or len(result) != 2:
+                raise TypeError(f"{name} must return the pair of output and tangent, got {describe(result)}.")
+            return match(name, "the tangent of the output", out, result[1])
+
+        def pull(cotangents):
+            seeds = _filled(cotangents, outputs)
+            return transposed(lambda tangents: push(leaves.tensors, tangents), leaves.tensors, seeds)
+
+        made = iter(attach(name, leaves.tensors, outputs, pull, push))
+        if isinstance(out, Tensor):
+            return next(made)
+        return tree_fill(out, [next(made) if isinstance(leaf, Tensor) else leaf for leaf in tree_leaves(out)])
+
+
+def recompute(block, *args, **kwargs):
+    """Call a function or Cell, keeping nothing of what it computes for the reverse sweep but its inputs.
+
+    The sweep calls it again, with the same tensors, Parameters and random numbers. Memory for the intermediate values
+    of many such calls is that of one; the time grows by one forward pass.
+
+    Parameters
+    ----------
+    block : callable
+        A function or Cell that gives the same result for the same inputs.
+    *args, **kwargs
+        Its arguments. Tensors and Parameters that it takes from elsewhere are differentiated too.
+
+    Returns
+    -------
+    object
+        What `block` returns.
+
+    Raises
+    ------
+    TypeError
+        Where `block` cannot be called.
+
+    Examples
+    --------
+    >>> import adcore
+    >>> from adcore import ops
+    >>> block = lambda x: ops.sin(ops.exp(x))
+    >>> float(adcore.grad(lambda x: adcore.recompute(block, x))(0.0)) == float(adcore.grad(block)(0.0))
+    True
+    """
+    check_callable("recompute", block)
+    return _core.recompute(block, args, kwargs)
+
+
+class no_grad:
+    """Compute without derivatives: nothing in the block is differentiated by what is open around it.
+
+    A context manager and a decorator. Transforms inside of it work as usual.
+
+    Examples
+    --------
+    >>> import adcore
+    >>> def f(x):
+    ...     with adcore.no_grad():
+    ...         y = x * x
+    ...     return x * y
+    >>> float(adcore.grad(f)(3.0))
+    9.0
+    """
+
+    def __new__(cls, fn=None):
+        if fn is None:
+            return super().__new__(cls)
+        check_callable("no_grad", fn)
+        return _undifferentiated(fn)
+
+    def __init__(self):
+        self._scope = _core.NoGradScope()
+
+    def __enter__(self):
+        self._scope.enter()
+        return self
+
+    def __exit__(self, *exception):
+        self._scope.exit()
+        return False
+
+    def __call__(self, fn):
+        check_callable("no_grad", fn)
+        return _undifferentiated(fn)
+
+
+def _undifferentiated(fn):
+    @functools.wraps(fn)
+    def wrapped(*args, **kwargs):
+        return _core.run_no_grad(fn, args, kwargs)
+
+    return wrapped

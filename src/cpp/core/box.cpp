@@ -1,0 +1,225 @@
+#include "core/box.h"
+
+#include <atomic>
+#include <utility>
+#include <vector>
+
+#include "core/tape.h"
+
+namespace adcore {
+namespace {
+
+uint64_t next_frame_id() noexcept {
+  static std::atomic<uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
+// Read by whoever looks at the elements of a batch in spite of all: NaN in every float type.
+alignas(64) const uint16_t kNoElement[8] = {0x7fff, 0x7fff, 0x7fff, 0x7fff, 0x7fff, 0x7fff, 0x7fff, 0x7fff};
+
+void drop_box(void* box) noexcept {
+  auto* b = static_cast<Box*>(box);
+  Buffer* const memory = b->head.next;
+  b->~Box();
+  deallocate(memory);
+}
+
+BufferRef new_box(FrameKind kind, uint64_t frame, const Tensor& base, const Tensor& tangent) {
+  // The box lies in a block of the thread's cache; `next`, idle while a block is in use, leads back to it.
+  Buffer* memory = allocate(sizeof(Box));
+  auto* box = new (memory->data) Box{{1, kBoxed, 0, nullptr, drop_box, nullptr, memory}, kind, frame, base, tangent};
+  box->head.owner = box;
+  const bool readable = kind == FrameKind::Forward && base.defined();
+  box->head.data =
+      readable ? base.buffer().data() : const_cast<std::byte*>(reinterpret_cast<const std::byte*>(kNoElement));
+  return BufferRef(&box->head);
+}
+
+}  // namespace
+
+// ---- frames -------------------------------------------------------------------------------------------------------
+
+Frame::Frame(FrameKind kind, int64_t size) : kind(kind), id(next_frame_id()), size(size) {}
+
+FrameScope::FrameScope(Frame& frame) : opened_(nullptr) {
+  ThreadContext& c = context();
+  for (const Frame* f = c.frame; f; f = f->outer)
+    if (f == &frame) return;
+  if (frame.depth != 0) fail(ErrorKind::Runtime, "a jvp or vmap is open in another thread.");
+  frame.outer = c.frame;
+  frame.depth = (c.frame ? c.frame->depth : 0) + 1;
+  frame.tape = c.tape;
+  frame.open_levels = c.tape ? c.tape->open_levels : 0;
+  c.frame = opened_ = &frame;
+  no_grad_depth_ = c.no_grad_depth;
+  outer_scope_ = std::exchange(c.scope, ++c.last_scope);
+}
+
+FrameScope::~FrameScope() {
+  if (!opened_) return;
+  ThreadContext& c = context();
+  c.frame = opened_->outer;
+  c.tape = opened_->tape;
+  c.no_grad_depth = no_grad_depth_;
+  c.scope = outer_scope_;
+  opened_->depth = 0;
+}
+
+Outside::Outside(const Frame& frame) noexcept : tape_(context().tape), frame_(context().frame) {
+  ThreadContext& c = context();
+  // Under no_grad, what was live when an outer frame opened stays shut out.
+  c.tape = frame.depth <= c.no_grad_depth ? nullptr : frame.tape;
+  c.frame = frame.outer;
+}
+Outside::~Outside() {
+  context().tape = tape_;
+  context().frame = frame_;
+}
+
+NoGrad::NoGrad() noexcept : tape_(context().tape), depth_(context().no_grad_depth) {
+  ThreadContext& c = context();
+  c.tape = nullptr;
+  c.no_grad_depth = c.frame ? c.frame->depth : 0;
+  outer_scope_ = std::exchange(c.scope, ++c.last_scope);
+  scope_ = c.scope;
+}
+NoGrad::~NoGrad() {
+  ThreadContext& c = context();
+  if (!innermost()) return;
+  c.tape = tape_;
+  c.no_grad_depth = depth_;
+  c.scope = outer_scope_;
+}
+
+bool nothing_differentiates() noexcept {
+  const ThreadContext& c = context();
+  if (c.tape) return false;
+  for (const Frame* f = c.frame; f && f->depth > c.no_grad_depth; f = f->outer)
+    if (f->kind == FrameKind::Forward) return false;
+  return true;
+}
+
+// ---- boxes --------------------------------------------------------------------------------------------------------
+
+namespace {
+
+Tensor boxed(FrameKind kind, uint64_t frame, const Tensor& base, const Tensor& tangent) {
+  if (kind == FrameKind::Forward) {
+    return Tensor::make_boxed(new_box(kind, frame, base, tangent), base.offset(), base.shape(), base.strides(),
+                              base.dtype());
+  }
+  Dims shape = base.shape();
+  shape.erase(0);
+  return Tensor::make_boxed(new_box(kind, frame, base, tangent), 0, shape, Dims(shape.size(), 0), base.dtype());
+}
+
+}  // namespace
+
+Tensor make_dual(const Frame& frame, const Tensor& base, const Tensor& tangent) {
+  return boxed(FrameKind::Forward, frame.id, base, tangent);
+}
+Tensor make_batch(const Frame& frame, const Tensor& base) { return boxed(FrameKind::Batch, frame.id, base, {}); }
+Tensor box_again(const Box& box, const Tensor& base, const Tensor& tangent) {
+  return boxed(box.kind, box.frame, base, tangent);
+}
+
+Frame* open_frame(const Box& box) noexcept {
+  for (Frame* f = context().frame; f; f = f->outer)
+    if (f->id == box.frame) return f;
+  return nullptr;
+}
+
+namespace {
+
+[[noreturn]] void fail_escaped(const Tensor& t) {
+  fail(ErrorKind::Runtime, "vmap: a value of shape ", to_string(t.shape()),
+       " was kept from a call of vmap that has ended; return it from the mapped function instead.");
+}
+
+/// The open frame that computes with the box, null for a jvp that does not; throws for a vmap that has ended.
+Frame* computing_frame(const Tensor& t, const Box& box) {
+  Frame* f = open_frame(box);
+  if (!f && box.kind == FrameKind::Batch) fail_escaped(t);
+  return f && f->kind == FrameKind::Forward && f->depth <= context().no_grad_depth ? nullptr : f;
+}
+
+}  // namespace
+
+Tensor settled(const Tensor& t) {
+  Tensor s = t;
+  while (const Box* box = box_of(s)) {
+    if (computing_frame(s, *box)) break;
+    const Tensor base = box->base;
+    s = base;
+  }
+  return s;
+}
+
+const Box* box_in(const Tensor& t, uint64_t frame) noexcept {
+  const Box* box = box_of(t);
+  while (box && box->frame != frame && box->kind == FrameKind::Forward && !open_frame(*box)) box = box_of(box->base);
+  return box && box->frame == frame ? box : nullptr;
+}
+
+Frame* innermost(const Tensor& t) {
+  const Tensor s = settled(t);
+  const Box* box = box_of(s);
+  return box ? open_frame(*box) : nullptr;
+}
+
+Tensor without_derivative(const Tensor& t) {
+  const Box* box = box_of(t);
+  if (!box) return t.detached();
+  if (box->kind == FrameKind::Forward) return without_derivative(box->base);
+  const Frame* f = open_frame(*box);
+  if (!f) fail_escaped(t);
+  return make_batch(*f, without_derivative(box->base));
+}
+
+Tensor bottom(const Tensor& t) {
+  Tensor b = t;
+  while (const Box* box = box_of(b)) {
+    const Tensor base = box->base;
+    b = base;
+  }
+  return b.detached();
+}
+
+void require_readable(const Tensor& t) {
+  for (const Box* box = box_of(t); box; box = box_of(box->base)) {
+    if (box->kind != FrameKind::Batch) continue;
+    if (!open_frame(*box)) fail_escaped(t);
+    fail(ErrorKind::Value, "vmap: a value of shape ", to_string(t.shape()),
+         " differs between the members of the batch, so it is no single number for Python; compute with ops, choose "
+         "with ops.where instead of if.");
+  }
+}
+
+// ---- calls --------------------------------------------------------------------------------------------------------
+
+void apply_boxed(Call& call) {
+  Tape* const tape = context().tape;
+  std::vector<Tensor> held;
+  std::vector<Operand> operands(call.operands, call.operands + call.count);
+  held.reserve(operands.size());
+  Frame* frame = nullptr;
+  for (Operand& o : operands) {
+    if (!o.value->boxed()) continue;
+    held.push_back(settled(*o.value));
+    const Tensor& s = held.back();
+    if (s.buffer().get() != o.value->buffer().get()) o = {&s, tape ? tape->slot_of(s) : 0, o.weak};
+    const Box* box = box_of(s);
+    Frame* f = box ? open_frame(*box) : nullptr;
+    if (f && (!frame || f->depth > frame->depth)) frame = f;
+  }
+  if (!frame) return apply(call.op, operands.data(), call.count, call.attrs, call.out);
+  Call settled_call{call.op, operands.data(), call.count, call.out, call.attrs};
+  frame->apply(settled_call);
+  // Levels inside of the frame record the call as it stands here; those outside recorded what the frame did.
+  if (!tape || !call.op.vjp || (tape == frame->tape && tape->open_levels <= frame->open_levels)) return;
+  for (const Operand& o : operands) {
+    if (o.slot) return tape->append(settled_call);
+  }
+}
+
+}  // namespace adcore

@@ -1,0 +1,123 @@
+#include "sweeps/forward.h"
+
+#include <vector>
+
+#include "ops/functions.h"
+#include "ops/rules.h"
+#include "sweeps/backward.h"
+
+namespace adcore {
+namespace {
+
+/// `t` at the output's shape and dtype.
+Tensor conform(const Tensor& t, const Tensor& out) {
+  const Tensor wide = t.shape() == out.shape() ? t : broadcast_to(t, out.shape());
+  return wide.dtype() == out.dtype() ? wide : cast(wide, out.dtype());
+}
+
+Tensor output_of(const Op& op, std::span<const Tensor> inputs, Attrs attrs) {
+  const Tensor y = apply(op, inputs, attrs);
+  return y;
+}
+
+/// Arguments that a linear op reads to know what it does, an index for one: not among those that it is linear in.
+bool is_parameter(const Op& op, int k) {
+  for (uint32_t needs : op.needs)
+    if (needs & needs_input(k)) return true;
+  return false;
+}
+
+/// A linear op is its own tangent rule.
+void push_linear(Pushforward& p) {
+  std::vector<Tensor> tangents;
+  for (int k = 0; k < p.count(); ++k) {
+    tangents.push_back(p.active(k) ? p.tangent(k) : is_parameter(p.op(), k) ? p.in(k) : zeros_like(p.in(k)));
+  }
+  p.give(output_of(p.op(), tangents, p.attrs()));
+}
+
+void push_bilinear(Pushforward& p) {
+  for (int k = 0; k < 2; ++k) {
+    if (!p.active(k)) continue;
+    const Tensor inputs[] = {k == 0 ? p.tangent(0) : p.in(0), k == 1 ? p.tangent(1) : p.in(1)};
+    p.give(output_of(p.op(), inputs, p.attrs()));
+  }
+}
+
+/// From the reverse rule: it is linear in the cotangent g, and the transpose of that map is the tangent rule.
+void push_by_transposing(Pushforward& p) {
+  Level outer;
+  const Tensor g = outer.input(zeros_like(p.out()));
+  std::vector<Tensor> inputs, cotangents;
+  {
+    Level inner;
+    std::vector<Slot> slots;
+    for (int k = 0; k < p.count(); ++k) {
+      inputs.push_back(p.active(k) ? inner.input(p.in(k)) : p.in(k));
+      if (p.active(k)) slots.push_back(inputs.back().ref().slot);
+    }
+    const Tensor y = output_of(p.op(), inputs, p.attrs());
+    Backward sweep(inner);
+    sweep.seed(y, g);
+    sweep.run(slots);
+    for (int k = 0; k < p.count(); ++k)
+      cotangents.push_back(p.active(k) ? sweep.cotangent(inputs[static_cast<size_t>(k)].ref().slot, p.in(k))
+                                       : Tensor());
+  }
+  Backward sweep(outer);
+  for (int k = 0; k < p.count(); ++k)
+    if (p.active(k)) sweep.seed(cotangents[static_cast<size_t>(k)], p.tangent(k));
+  const Slot slot[] = {g.ref().slot};
+  sweep.run(slot);
+  p.give(sweep.cotangent(slot[0], p.out()));
+}
+
+void push(Pushforward& p) {
+  const Op& op = p.op();
+  if (op.jvp) return op.jvp(p);
+  if (op.kind == OpKind::Linear) return push_linear(p);
+  if (op.kind == OpKind::Bilinear) return push_bilinear(p);
+  push_by_transposing(p);
+}
+
+}  // namespace
+
+Tensor Forward::take_apart(const Tensor& value, Tensor& tangent) const {
+  const Box* box = box_in(value, id);
+  if (!box) return value;
+  tangent = box->tangent;
+  const Tensor base = box->base;
+  return base;
+}
+
+void Forward::apply(Call& call) {
+  Tensor out[2], tangent;
+  {
+    const Tape* const inside = context().tape;
+    const Outside outside(*this);
+    const Tape* const tape = context().tape;
+    const auto n = static_cast<size_t>(call.count);
+    std::vector<Tensor> values(n), tangents(n);
+    std::vector<Operand> operands(n);
+    bool any = false;
+    for (size_t k = 0; k < n; ++k) {
+      const Operand& o = call.operands[k];
+      values[k] = take_apart(*o.value, tangents[k]);
+      any |= tangents[k].defined();
+      if (!box_in(*o.value, id)) {
+        const Slot slot = tape && tape == inside ? o.slot : 0;
+        values[k].set_ref({slot ? tape->id() : 0, slot});
+      }
+      operands[k] = {&values[k], tape ? tape->slot_of(values[k]) : 0, o.weak};
+    }
+    adcore::apply(call.op, operands.data(), call.count, call.attrs, out);
+    if (call.op.vjp && any) {
+      Pushforward p(call.op, call.attrs, values, tangents, out[0]);
+      push(p);
+      if (p.result().defined()) tangent = conform(p.result(), out[0]);
+    }
+  }
+  *call.out = call.op.vjp ? make_dual(*this, out[0], tangent) : out[0];
+}
+
+}  // namespace adcore

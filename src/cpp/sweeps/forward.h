@@ -1,0 +1,20 @@
+// Forward mode: every call computes its tangent beside its value, and keeps nothing.
+#pragma once
+
+#include "core/box.h"
+
+namespace adcore {
+
+/// An open jvp.
+class Forward : public Frame {
+ public:
+  Forward() : Frame(FrameKind::Forward, 0) {}
+  void apply(Call& call) override;
+
+  /// `value` with a tangent of its shape and dtype.
+  Tensor dual(const Tensor& value, const Tensor& tangent) const { return make_dual(*this, value, tangent); }
+  /// The value outside of this jvp; `tangent` stays undefined where it is zero.
+  Tensor take_apart(const Tensor& value, Tensor& tangent) const;
+};
+
+}  // namespace adcore
