@@ -1,7 +1,7 @@
 """What the transforms ask of their arguments: containers of tensors, checked leaf by leaf."""
 
 from adcore import _core
-from adcore._core import Tensor, tree_fill, tree_leaves
+from adcore._core import Tensor, are_alike, tree_fill, tree_leaves
 
 
 def is_array(leaf):
@@ -92,6 +92,8 @@ def same_structure(a, b):
 
 def match(name, what, like, tree):
     """Return the tensors of `tree`, one for every array of `like`, of the same shape and dtype."""
+    if are_alike(like, tree):
+        return [tree]
     if not same_structure(like, tree):
         raise ValueError(f"{name}: {what} must look like it, {describe(like)}, got {describe(tree)}.")
     wanted = [leaf for leaf in tree_leaves(like) if is_array(leaf)]

@@ -138,12 +138,18 @@ def _values(frame, tree):
     return map_tensors(lambda t: frame.take_apart(t)[0], tree)
 
 
-def _tangents(frame, tree):
-    def tangent(t):
-        value, tangent = frame.take_apart(t)
-        return ops.zeros_like(ops.stop_gradient(value)) if tangent is None else tangent
+def _taken_apart(frame, out):
+    """Return the values of the outputs and their tangents."""
+    tangents = []
 
-    return map_tensors(tangent, tree)
+    def value_of(t):
+        value, tangent = frame.take_apart(t)
+        tangents.append(ops.zeros_like(value) if tangent is None else tangent)
+        return value
+
+    values = map_tensors(value_of, out)
+    taken = iter(tangents)
+    return values, map_tensors(lambda _: next(taken), out)
 
 
 def jvp(fn, inputs, v, has_aux=False):
@@ -190,7 +196,7 @@ def jvp(fn, inputs, v, has_aux=False):
     tangents = arguments.matching(_as_tuple(v), "v")
     frame = Forward()
     out, aux = split_aux("jvp", has_aux, _push(frame, fn, arguments, tangents))
-    result = _values(frame, out), _tangents(frame, out)
+    result = _taken_apart(frame, out)
     return (*result, _values(frame, aux)) if has_aux else result
 
 

@@ -255,7 +255,6 @@ NOT_SAMPLED = {
     *"equal not_equal greater greater_equal less less_equal eq ne gt ge lt le".split(),
     *"logical_and logical_or logical_not logical_xor isnan isinf isfinite any all argmax argmin one_hot".split(),
     "nonzero",
-    *"HookBackward InsertGradientOf derivative jacfwd jacrev jet jvp vjp vmap".split(),  # transforms
     *"bitwise_and bitwise_or bitwise_xor floor_divide floor_div".split(),
     *"subtract multiply divide true_divide cat chunk unbind var_mean std_mean dropout fmax fmin".split(),
     *"remainder floor_mod fmod masked_fill masked_select gather_elements repeat_interleave nll_loss".split(),

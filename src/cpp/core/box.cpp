@@ -2,8 +2,8 @@
 
 #include <atomic>
 #include <utility>
-#include <vector>
 
+#include "base/few.h"
 #include "core/tape.h"
 
 namespace adcore {
@@ -24,15 +24,17 @@ void drop_box(void* box) noexcept {
   deallocate(memory);
 }
 
-BufferRef new_box(FrameKind kind, uint64_t frame, const Tensor& base, const Tensor& tangent) {
+/// The box of the values, which it takes over.
+Box& new_box(FrameKind kind, uint64_t frame, Tensor&& base, Tensor&& tangent) {
   // The box lies in a block of the thread's cache; `next`, idle while a block is in use, leads back to it.
   Buffer* memory = allocate(sizeof(Box));
-  auto* box = new (memory->data) Box{{1, kBoxed, 0, nullptr, drop_box, nullptr, memory}, kind, frame, base, tangent};
+  auto* box = new (memory->data)
+      Box{{1, kBoxed, 0, nullptr, drop_box, nullptr, memory}, kind, frame, std::move(base), std::move(tangent)};
   box->head.owner = box;
-  const bool readable = kind == FrameKind::Forward && base.defined();
+  const bool readable = kind == FrameKind::Forward && box->base.defined();
   box->head.data =
-      readable ? base.buffer().data() : const_cast<std::byte*>(reinterpret_cast<const std::byte*>(kNoElement));
-  return BufferRef(&box->head);
+      readable ? box->base.buffer().data() : const_cast<std::byte*>(reinterpret_cast<const std::byte*>(kNoElement));
+  return *box;
 }
 
 }  // namespace
@@ -103,24 +105,26 @@ bool nothing_differentiates() noexcept {
 
 namespace {
 
-Tensor boxed(FrameKind kind, uint64_t frame, const Tensor& base, const Tensor& tangent) {
+Tensor boxed(FrameKind kind, uint64_t frame, Tensor&& base, Tensor&& tangent) {
+  Box& box = new_box(kind, frame, std::move(base), std::move(tangent));
+  const Tensor& b = box.base;
+  BufferRef buffer(&box.head);
   if (kind == FrameKind::Forward) {
-    return Tensor::make_boxed(new_box(kind, frame, base, tangent), base.offset(), base.shape(), base.strides(),
-                              base.dtype());
+    return Tensor::make_boxed(std::move(buffer), b.offset(), b.shape(), b.strides(), b.dtype());
   }
-  Dims shape = base.shape();
+  Dims shape = b.shape();
   shape.erase(0);
-  return Tensor::make_boxed(new_box(kind, frame, base, tangent), 0, shape, Dims(shape.size(), 0), base.dtype());
+  return Tensor::make_boxed(std::move(buffer), 0, shape, Dims(shape.size(), 0), b.dtype());
 }
 
 }  // namespace
 
-Tensor make_dual(const Frame& frame, const Tensor& base, const Tensor& tangent) {
-  return boxed(FrameKind::Forward, frame.id, base, tangent);
+Tensor make_dual(const Frame& frame, Tensor base, Tensor tangent) {
+  return boxed(FrameKind::Forward, frame.id, std::move(base), std::move(tangent));
 }
-Tensor make_batch(const Frame& frame, const Tensor& base) { return boxed(FrameKind::Batch, frame.id, base, {}); }
-Tensor box_again(const Box& box, const Tensor& base, const Tensor& tangent) {
-  return boxed(box.kind, box.frame, base, tangent);
+Tensor make_batch(const Frame& frame, Tensor base) { return boxed(FrameKind::Batch, frame.id, std::move(base), {}); }
+Tensor box_again(const Box& box, Tensor base, Tensor tangent) {
+  return boxed(box.kind, box.frame, std::move(base), std::move(tangent));
 }
 
 Frame* open_frame(const Box& box) noexcept {
@@ -197,29 +201,46 @@ void require_readable(const Tensor& t) {
 
 // ---- calls --------------------------------------------------------------------------------------------------------
 
+namespace {
+
+/// The call with the boxes of jvps that do not compute any more taken off.
+void apply_settled(const Call& call) {
+  const Tape* const tape = context().tape;
+  Few<Tensor> held(static_cast<size_t>(call.count));
+  Few<Operand> operands(static_cast<size_t>(call.count));
+  for (int k = 0; k < call.count; ++k) {
+    const Operand& o = call.operands[k];
+    const auto i = static_cast<size_t>(k);
+    held[i] = settled(*o.value);
+    const bool same = held[i].buffer().get() == o.value->buffer().get();
+    operands[i] = {&held[i], same ? o.slot : tape ? tape->slot_of(held[i]) : 0, o.weak};
+  }
+  apply(call.op, operands.data(), call.count, call.attrs, call.out);
+}
+
+/// True where a level that is open inside of the frame tracks an argument.
+bool tracked_inside(const Call& call, const Frame& frame) {
+  const Tape* const tape = context().tape;
+  if (!tape || !call.op.vjp || (tape == frame.tape && tape->open_levels <= frame.open_levels)) return false;
+  for (int k = 0; k < call.count; ++k)
+    if (call.operands[k].slot) return true;
+  return false;
+}
+
+}  // namespace
+
 void apply_boxed(Call& call) {
-  Tape* const tape = context().tape;
-  std::vector<Tensor> held;
-  std::vector<Operand> operands(call.operands, call.operands + call.count);
-  held.reserve(operands.size());
   Frame* frame = nullptr;
-  for (Operand& o : operands) {
-    if (!o.value->boxed()) continue;
-    held.push_back(settled(*o.value));
-    const Tensor& s = held.back();
-    if (s.buffer().get() != o.value->buffer().get()) o = {&s, tape ? tape->slot_of(s) : 0, o.weak};
-    const Box* box = box_of(s);
-    Frame* f = box ? open_frame(*box) : nullptr;
-    if (f && (!frame || f->depth > frame->depth)) frame = f;
+  for (int k = 0; k < call.count; ++k) {
+    const Box* box = box_of(call.in(k));
+    if (!box) continue;
+    Frame* f = computing_frame(call.in(k), *box);
+    if (!f) return apply_settled(call);
+    if (!frame || f->depth > frame->depth) frame = f;
   }
-  if (!frame) return apply(call.op, operands.data(), call.count, call.attrs, call.out);
-  Call settled_call{call.op, operands.data(), call.count, call.out, call.attrs};
-  frame->apply(settled_call);
-  // Levels inside of the frame record the call as it stands here; those outside recorded what the frame did.
-  if (!tape || !call.op.vjp || (tape == frame->tape && tape->open_levels <= frame->open_levels)) return;
-  for (const Operand& o : operands) {
-    if (o.slot) return tape->append(settled_call);
-  }
+  frame->apply(call);
+  // Levels outside of the frame recorded what it did; those inside record the call as it stands here.
+  if (tracked_inside(call, *frame)) context().tape->append(call);
 }
 
 }  // namespace adcore

@@ -99,12 +99,12 @@ inline const Box* box_of(const Tensor& t) noexcept {
   return t.boxed() ? static_cast<const Box*>(t.buffer().get()->owner) : nullptr;
 }
 /// A value with its tangent.
-Tensor make_dual(const Frame& frame, const Tensor& base, const Tensor& tangent);
+Tensor make_dual(const Frame& frame, Tensor base, Tensor tangent);
 /// The members of a batch as one value; `base` has one more axis, the first.
-Tensor make_batch(const Frame& frame, const Tensor& base);
+Tensor make_batch(const Frame& frame, Tensor base);
 
 /// The same box around another value.
-Tensor box_again(const Box& box, const Tensor& base, const Tensor& tangent);
+Tensor box_again(const Box& box, Tensor base, Tensor tangent);
 
 /// The frame of a boxed value if it is open in this thread, else null.
 Frame* open_frame(const Box& box) noexcept;

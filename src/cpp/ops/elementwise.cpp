@@ -478,7 +478,8 @@ struct PartialAttr {
 
 void partial_infer(Call& call) {
   Dims shape = call.in(0).shape();
-  for (int i = 1; i < call.count; ++i) shape = broadcast(call.op.name, shape, call.in(i).shape());
+  for (int i = 1; i < call.count; ++i)
+    if (!(call.in(i).shape() == shape)) shape = broadcast(call.op.name, shape, call.in(i).shape());
   call.out->set_shape(shape, call.in(0).dtype());
 }
 
@@ -514,12 +515,15 @@ Tensor times_partial(const Source& source, const Tensor& g) {
   constexpr uint32_t kNeeds = std::remove_cvref_t<decltype(partial)>::kNeeds;
   if constexpr (kNeeds != 0) {
     if (is_float(g.dtype()) && nothing_differentiates()) {
-      Tensor operands[kMaxArity + 2] = {g};
-      size_t n = 1;
+      Operand operands[kMaxArity + 2] = {{&g, 0}};
+      int n = 1;
       for (int i = 0; i < kMaxArity; ++i)
-        if (kNeeds >> i & 1) operands[n++] = source.in(i);
-      if (kNeeds & Y) operands[n++] = source.out();
-      return apply(kPartial, std::span<const Tensor>(operands, n), Attrs(PartialAttr{Row, K}));
+        if (kNeeds >> i & 1) operands[n++] = {&source.in(i), 0};
+      if (kNeeds & Y) operands[n++] = {&source.out(), 0};
+      const PartialAttr attr{Row, K};
+      Tensor c;
+      apply(kPartial, operands, n, Attrs(attr), &c);
+      return c;
     }
   }
   return symbolic(source, g, partial);

@@ -277,7 +277,6 @@ Tensor matmul_batch(Batching& b) {
   };
   Dims shape = b.out.shape();
   shape.insert(0, b.size);
-  if (x.rank() == 3 && x.shape()[2] == 1 && y.rank() == 3) return reshape(x * y, shape);  // one product per element
   return reshape(matmul(raised(x), raised(y)), shape);
 }
 

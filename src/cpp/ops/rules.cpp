@@ -1,13 +1,12 @@
 #include "ops/rules.h"
 
-#include <vector>
-
+#include "base/few.h"
 #include "core/tape.h"
 #include "ops/functions.h"
 
 namespace adcore {
 
-void Pushforward::give(const Tensor& tangent) { result_ = result_.defined() ? result_ + tangent : tangent; }
+void Pushforward::give(Tensor tangent) { result_ = result_.defined() ? result_ + tangent : std::move(tangent); }
 
 Tensor Batching::front(int k) const { return front(k, members[static_cast<size_t>(k)].rank()); }
 
@@ -21,9 +20,11 @@ Tensor Batching::front(int k, int rank) const {
 
 Tensor Batching::run(Attrs attributes) const {
   const Tape* tape = context().tape;
-  std::vector<Operand> operands;
-  operands.reserve(members.size());
-  for (const Member& m : members) operands.push_back({&m.value, tape ? tape->slot_of(m.value) : 0, m.weak});
+  Few<Operand> operands(members.size());
+  for (size_t k = 0; k < members.size(); ++k) {
+    const Member& m = members[k];
+    operands[k] = {&m.value, tape ? tape->slot_of(m.value) : 0, m.weak};
+  }
   Tensor result[2];
   apply(op, operands.data(), count(), attributes, result);
   return std::move(result[0]);

@@ -10,15 +10,16 @@ namespace adcore {
 /// What the tangent rule of a call sees.
 class Pushforward {
  public:
-  Pushforward(const Op& op, Attrs attrs, std::span<const Tensor> values, std::span<const Tensor> tangents,
+  /// A null tangent is zero.
+  Pushforward(const Op& op, Attrs attrs, std::span<const Tensor* const> values, std::span<const Tensor* const> tangents,
               const Tensor& out)
       : op_(op), attrs_(attrs), values_(values), tangents_(tangents), out_(out) {}
 
   const Op& op() const noexcept { return op_; }
   int count() const noexcept { return static_cast<int>(values_.size()); }
-  bool active(int k) const noexcept { return tangents_[static_cast<size_t>(k)].defined(); }
-  const Tensor& tangent(int k) const noexcept { return tangents_[static_cast<size_t>(k)]; }
-  const Tensor& in(int k) const noexcept { return values_[static_cast<size_t>(k)]; }
+  bool active(int k) const noexcept { return tangents_[static_cast<size_t>(k)] != nullptr; }
+  const Tensor& tangent(int k) const noexcept { return *tangents_[static_cast<size_t>(k)]; }
+  const Tensor& in(int k) const noexcept { return *values_[static_cast<size_t>(k)]; }
   const Tensor& out() const noexcept { return out_; }
   template <class A>
   A attrs() const noexcept {
@@ -27,13 +28,14 @@ class Pushforward {
   Attrs attrs() const noexcept { return attrs_; }
 
   /// Adds to the tangent of the output, which is broadcast and cast to it afterwards.
-  void give(const Tensor& tangent);
+  void give(Tensor tangent);
   const Tensor& result() const noexcept { return result_; }
+  Tensor take_result() noexcept { return std::move(result_); }
 
  private:
   const Op& op_;
   Attrs attrs_;
-  std::span<const Tensor> values_, tangents_;
+  std::span<const Tensor* const> values_, tangents_;
   const Tensor& out_;
   Tensor result_;
 };

@@ -498,6 +498,13 @@ void bind_levels(py::module_& m) {
         return py::tuple(py::make_tuple(ref.tape, ref.slot));
       },
       py::arg("tensor"));
+  m.def(
+      "are_alike",
+      [](const py::object& a, const py::object& b) {
+        return is_tensor(a.ptr()) && is_tensor(b.ptr()) && value_of(a.ptr()).shape() == value_of(b.ptr()).shape() &&
+               value_of(a.ptr()).dtype() == value_of(b.ptr()).dtype();
+      },
+      "True for two tensors of one shape and dtype.", py::arg("a"), py::arg("b"));
   m.def("has_hooks", [] { any_hooks = true; });
   m.def("_live_levels", open_scopes);
   m.def(

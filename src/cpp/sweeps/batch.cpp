@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "base/few.h"
 #include "core/tape.h"
 #include "ops/functions.h"
 #include "ops/rules.h"
@@ -52,7 +53,7 @@ void Batch::apply(Call& call) {
   {
     const Outside outside(*this);
     const Tape* const tape = context().tape;
-    std::vector<Batching::Member> members(static_cast<size_t>(call.count));
+    Few<Batching::Member> members(static_cast<size_t>(call.count));
     for (int k = 0; k < call.count; ++k) {
       const Operand& o = call.operands[k];
       Batching::Member& m = members[static_cast<size_t>(k)];
@@ -60,14 +61,14 @@ void Batch::apply(Call& call) {
       const Box* box = box_in(*o.value, id);
       m.batched = box != nullptr;
       m.value = box ? box->base : *o.value;
-      if (m.batched) continue;
+      if (box) continue;
       const Slot slot = tape && tape == inside ? o.slot : 0;
       m.value.set_ref({slot ? tape->id() : 0, slot});
     }
-    Batching b(call.op, call.attrs, size, *call.out, members);
+    Batching b(call.op, call.attrs, size, *call.out, members.span());
     out = call.op.batch ? call.op.batch(b) : one_by_one(b);
   }
-  *call.out = make_batch(*this, out);
+  *call.out = make_batch(*this, std::move(out));
 }
 
 }  // namespace adcore

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "base/few.h"
 #include "ops/functions.h"
 #include "ops/rules.h"
 #include "sweeps/backward.h"
@@ -10,14 +11,10 @@ namespace adcore {
 namespace {
 
 /// `t` at the output's shape and dtype.
-Tensor conform(const Tensor& t, const Tensor& out) {
+Tensor conform(Tensor&& t, const Tensor& out) {
+  if (t.shape() == out.shape() && t.dtype() == out.dtype()) return std::move(t);
   const Tensor wide = t.shape() == out.shape() ? t : broadcast_to(t, out.shape());
   return wide.dtype() == out.dtype() ? wide : cast(wide, out.dtype());
-}
-
-Tensor output_of(const Op& op, std::span<const Tensor> inputs, Attrs attrs) {
-  const Tensor y = apply(op, inputs, attrs);
-  return y;
 }
 
 /// Arguments that a linear op reads to know what it does, an index for one: not among those that it is linear in.
@@ -33,14 +30,14 @@ void push_linear(Pushforward& p) {
   for (int k = 0; k < p.count(); ++k) {
     tangents.push_back(p.active(k) ? p.tangent(k) : is_parameter(p.op(), k) ? p.in(k) : zeros_like(p.in(k)));
   }
-  p.give(output_of(p.op(), tangents, p.attrs()));
+  p.give(apply(p.op(), tangents, p.attrs()));
 }
 
 void push_bilinear(Pushforward& p) {
   for (int k = 0; k < 2; ++k) {
     if (!p.active(k)) continue;
     const Tensor inputs[] = {k == 0 ? p.tangent(0) : p.in(0), k == 1 ? p.tangent(1) : p.in(1)};
-    p.give(output_of(p.op(), inputs, p.attrs()));
+    p.give(apply(p.op(), inputs, p.attrs()));
   }
 }
 
@@ -56,7 +53,7 @@ void push_by_transposing(Pushforward& p) {
       inputs.push_back(p.active(k) ? inner.input(p.in(k)) : p.in(k));
       if (p.active(k)) slots.push_back(inputs.back().ref().slot);
     }
-    const Tensor y = output_of(p.op(), inputs, p.attrs());
+    const Tensor y = apply(p.op(), inputs, p.attrs());
     Backward sweep(inner);
     sweep.seed(y, g);
     sweep.run(slots);
@@ -91,33 +88,47 @@ Tensor Forward::take_apart(const Tensor& value, Tensor& tangent) const {
 }
 
 void Forward::apply(Call& call) {
+  const auto n = static_cast<size_t>(call.count);
   Tensor out[2], tangent;
   {
     const Tape* const inside = context().tape;
     const Outside outside(*this);
     const Tape* const tape = context().tape;
-    const auto n = static_cast<size_t>(call.count);
-    std::vector<Tensor> values(n), tangents(n);
-    std::vector<Operand> operands(n);
+    // While a kernel runs long, another thread may change the cells that the operands lie in: what is read after it is
+    // held.
+    Few<BufferRef> boxes(n);
+    Few<Tensor> held(n);
+    Few<const Tensor*> values(n), tangents(n);
+    Few<Operand> operands(n);
     bool any = false;
     for (size_t k = 0; k < n; ++k) {
       const Operand& o = call.operands[k];
-      values[k] = take_apart(*o.value, tangents[k]);
-      any |= tangents[k].defined();
-      if (!box_in(*o.value, id)) {
+      if (const Box* box = box_in(*o.value, id)) {
+        boxes[k] = o.value->buffer();
+        values[k] = &box->base;
+        tangents[k] = box->tangent.defined() ? &box->tangent : nullptr;
+        any |= tangents[k] != nullptr;
+        operands[k] = {values[k], tape ? tape->slot_of(box->base) : 0, o.weak};
+      } else {
         const Slot slot = tape && tape == inside ? o.slot : 0;
-        values[k].set_ref({slot ? tape->id() : 0, slot});
+        held[k] = *o.value;
+        held[k].set_ref({slot ? tape->id() : 0, slot});
+        values[k] = &held[k];
+        operands[k] = {values[k], slot, o.weak};
       }
-      operands[k] = {&values[k], tape ? tape->slot_of(values[k]) : 0, o.weak};
     }
     adcore::apply(call.op, operands.data(), call.count, call.attrs, out);
     if (call.op.vjp && any) {
-      Pushforward p(call.op, call.attrs, values, tangents, out[0]);
+      Pushforward p(call.op, call.attrs, values.span(), tangents.span(), out[0]);
       push(p);
-      if (p.result().defined()) tangent = conform(p.result(), out[0]);
+      if (p.result().defined()) tangent = conform(p.take_result(), out[0]);
     }
   }
-  *call.out = call.op.vjp ? make_dual(*this, out[0], tangent) : out[0];
+  if (call.op.vjp) {
+    *call.out = make_dual(*this, std::move(out[0]), std::move(tangent));
+  } else {
+    *call.out = std::move(out[0]);
+  }
 }
 
 }  // namespace adcore
