@@ -32,6 +32,7 @@ from adcore._core import (
 )
 from adcore.batching import vmap
 from adcore.custom import Function, custom_jvp, custom_vjp, no_grad, recompute
+from adcore.debugging import debug_nans, detect_anomaly
 from adcore.derivatives import hessian, jacfwd, jacrev, jvp, linearize, vjp
 from adcore.parameter import ParameterTuple
 from adcore.tensor import from_numpy, tensor
@@ -40,6 +41,8 @@ from adcore.transforms import get_grad, grad, value_and_grad
 _Function = Function  # its name in MindSpore
 
 __all__ = [
+    "detect_anomaly",
+    "debug_nans",
     "recompute",
     "no_grad",
     "custom_vjp",

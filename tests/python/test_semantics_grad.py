@@ -812,4 +812,3 @@ def test_g74_where_the_names_live():
     assert ops.value_and_grad is adcore.value_and_grad
     assert ops.get_grad is adcore.get_grad
     assert not hasattr(adcore, "stop_gradient")
-    assert not hasattr(adcore, "no_grad")

@@ -5,8 +5,12 @@
 
 namespace adcore {
 
+/// Work, in elementary operations, from which a kernel runs long enough (~20 microseconds) to release the interpreter.
+inline constexpr int64_t kLongWork = 50'000;
+
 class Tape;   // core/tape.h; this layer only carries the pointers
 class Frame;  // core/box.h
+class Watch;  // core/watch.h
 
 struct ThreadContext {
   BufferCache cache;
@@ -15,6 +19,8 @@ struct ThreadContext {
   int no_grad_depth = 0;   // jvps that are not deeper than this are shut out by no_grad
   uint64_t scope = 0;      // the innermost open level, frame or no_grad
   uint64_t last_scope = 0;
+  Watch* watch = nullptr;         // looks for NaN and inf
+  int64_t long_work = kLongWork;  // 0 under a watch: every call takes the slow way, where it looks
 };
 
 namespace detail {

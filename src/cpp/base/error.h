@@ -9,7 +9,7 @@
 
 namespace adcore {
 
-enum class ErrorKind : unsigned char { Type, Value, Index, Runtime, Memory, Overflow, ZeroDivision };
+enum class ErrorKind : unsigned char { Type, Value, Index, Runtime, Memory, Overflow, ZeroDivision, FloatingPoint };
 
 class Error : public std::exception {
  public:

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace adcore {
 
@@ -10,6 +11,7 @@ struct Interpreter {
   void* (*release)() = nullptr;  // lets other threads of the interpreter run; the result goes to acquire
   void (*acquire)(void* state) = nullptr;
   void (*check_interrupt)() = nullptr;  // throws if the user asked to stop
+  std::string (*place)() = nullptr;     // the line of the user's program that runs now
 };
 inline Interpreter interpreter;
 
@@ -26,8 +28,5 @@ class Released {
  private:
   void* state_;
 };
-
-/// Work, in elementary operations, from which a kernel runs long enough (~20 microseconds) to release the interpreter.
-inline constexpr int64_t kLongWork = 50'000;
 
 }  // namespace adcore

@@ -4,6 +4,7 @@
 #include "core/box.h"
 #include "core/op.h"
 #include "core/tape.h"
+#include "core/watch.h"
 
 namespace adcore {
 namespace {
@@ -27,11 +28,17 @@ int64_t work_of(const Call& call) {
     operands.push_back({&held.back(), call.operands[i].slot, call.operands[i].weak});
   }
   Call own{call.op, operands.data(), call.count, call.out, call.attrs, call.tracked};
-  {
+  Watch* const watch = context().watch;
+  if (watch) {
+    call.op.kernel(own);
+    watch->check(own);
+  } else {
     const Released released;
     call.op.kernel(own);
   }
-  if (call.tracked) context().tape->append(own);
+  if (!call.tracked) return;
+  context().tape->append(own);
+  if (watch) watch->remember(call.out->ref());
 }
 
 bool any_boxed(const Call& call) {
@@ -50,7 +57,8 @@ bool any_tracked(const Operand* operands, int count) {
 
 void apply(const Op& op, const Operand* operands, int count, Attrs attrs, Tensor* out) {
   Call call{op, operands, count, out, attrs};
-  Tape* const tape = context().tape;
+  const ThreadContext& c = context();
+  Tape* const tape = c.tape;
   call.tracked = tape && op.vjp && any_tracked(operands, count);
   op.infer(call);
   if (!call.laid_out && any_boxed(call)) return apply_boxed(call);
@@ -63,7 +71,7 @@ void apply(const Op& op, const Operand* operands, int count, Attrs attrs, Tensor
       out->allocate_memory();
     }
     if (op.outputs == 2 && call.tracked) out[1].allocate_memory();
-    if (work_of(call) >= kLongWork) [[unlikely]]
+    if (work_of(call) >= c.long_work) [[unlikely]]
       return run_long(call);
     op.kernel(call);
   }

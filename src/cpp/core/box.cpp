@@ -95,7 +95,7 @@ NoGrad::~NoGrad() {
 
 bool nothing_differentiates() noexcept {
   const ThreadContext& c = context();
-  if (c.tape) return false;
+  if (c.tape || c.watch) return false;  // a watch wants to see each op by its name
   for (const Frame* f = c.frame; f && f->depth > c.no_grad_depth; f = f->outer)
     if (f->kind == FrameKind::Forward) return false;
   return true;

@@ -14,6 +14,7 @@ PyObject* exception_type(ErrorKind kind) {
     case ErrorKind::Memory: return PyExc_MemoryError;
     case ErrorKind::Overflow: return PyExc_OverflowError;
     case ErrorKind::ZeroDivision: return PyExc_ZeroDivisionError;
+    case ErrorKind::FloatingPoint: return PyExc_FloatingPointError;
     case ErrorKind::Runtime: break;
   }
   return PyExc_RuntimeError;

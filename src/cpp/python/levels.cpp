@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "base/reuse.h"
+#include "core/watch.h"
 #include "ops/random.h"
 #include "python/bindings.h"
 #include "python/object.h"
@@ -387,6 +388,32 @@ py::object recompute(const py::object& fn, const py::tuple& args, const py::obje
 
 // ---- no_grad ------------------------------------------------------------------------------------------------------
 
+/// Entered and left by a with statement, in one thread.
+class WatchScope {
+ public:
+  WatchScope() = default;
+  WatchScope(const WatchScope&) = delete;
+  WatchScope& operator=(const WatchScope&) = delete;
+  ~WatchScope() {
+    // Never left: its thread may still look through it.
+    while (!watches_.empty()) {
+      if (context().watch != watches_.back().get()) watches_.back().release();
+      watches_.pop_back();
+    }
+  }
+
+  void enter() { watches_.push_back(std::make_unique<Watch>()); }
+  void exit() {
+    if (watches_.empty() || context().watch != watches_.back().get()) {
+      fail(ErrorKind::Runtime, "debug_nans: left in another order or thread than entered.");
+    }
+    watches_.pop_back();
+  }
+
+ private:
+  std::vector<std::unique_ptr<Watch>> watches_;
+};
+
 /// Entered and left by a with statement.
 class NoGradScope {
  public:
@@ -476,6 +503,10 @@ void bind_levels(py::module_& m) {
   m.def("record_rule", record_rule, py::arg("inputs"), py::arg("outputs"), py::arg("pull"));
   m.def("recompute", recompute, py::arg("fn"), py::arg("args"), py::arg("kwargs"));
   m.def("run_no_grad", run_no_grad, py::arg("fn"), py::arg("args"), py::arg("kwargs"));
+  py::class_<WatchScope>(m, "WatchScope")
+      .def(py::init<>())
+      .def("enter", &WatchScope::enter)
+      .def("exit", &WatchScope::exit);
   py::class_<NoGradScope>(m, "NoGradScope")
       .def(py::init<>())
       .def("enter", &NoGradScope::enter)
@@ -506,7 +537,7 @@ void bind_levels(py::module_& m) {
       },
       "True for two tensors of one shape and dtype.", py::arg("a"), py::arg("b"));
   m.def("has_hooks", [] { any_hooks = true; });
-  m.def("_live_levels", open_scopes);
+  m.def("live_levels", open_scopes);
   m.def(
       "tree_leaves",
       [](const py::object& tree) {

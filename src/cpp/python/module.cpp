@@ -58,6 +58,28 @@ const char* compiler() {
 #endif
 }
 
+/// "file.py:12, in step": the innermost frame that is not the package's own.
+std::string place_of_user() {
+  const py::gil_scoped_acquire gil;
+  try {
+    const py::object own =
+        py::module_::import("adcore").attr("__file__").attr("rpartition")("adcore").attr("__getitem__")(0);
+    py::object frame = py::module_::import("sys").attr("_getframe")();
+    const py::object package = py::str(own) + py::str("adcore");
+    while (!frame.is_none()) {
+      const py::object code = frame.attr("f_code");
+      if (!py::cast<bool>(code.attr("co_filename").attr("startswith")(package))) {
+        return text(py::cast<std::string>(py::str(code.attr("co_filename"))), ":",
+                    py::cast<int>(frame.attr("f_lineno")), ", in ",
+                    py::cast<std::string>(py::str(code.attr("co_name"))));
+      }
+      frame = frame.attr("f_back");
+    }
+  } catch (const py::error_already_set&) {  // no frame at all
+  }
+  return "";
+}
+
 void connect_interpreter() {
   interpreter.release = []() -> void* { return PyGILState_Check() ? PyEval_SaveThread() : nullptr; };
   interpreter.acquire = [](void* state) {
@@ -66,6 +88,7 @@ void connect_interpreter() {
       return 0;
     });
   };
+  interpreter.place = place_of_user;
   interpreter.check_interrupt = [] {
     if (PyErr_CheckSignals() < 0) throw PythonError{};
   };

@@ -6,6 +6,7 @@
 
 #include "base/interpreter.h"
 #include "base/reuse.h"
+#include "core/watch.h"
 #include "ops/functions.h"
 #include "sweeps/blocked.h"
 
@@ -51,14 +52,14 @@ constexpr uint32_t kInterruptEvery = 4096;  // statements
 
 Backward::Backward(Level& level) : Backward((level.close(), level.segment())) {
   consumes_ = level.outermost();
-  recording_ = !level.outermost() || context().frame;
+  recording_ = !level.outermost() || context().frame || context().watch;
 }
 
 Backward::Backward(const Segment& segment, bool consumes)
     : segment_(segment),
       adjoints_(*Idle<Adjoints>::take()),
       serial_(++context().last_scope),
-      recording_(context().tape || context().frame),
+      recording_(context().tape || context().frame || context().watch),
       consumes_(consumes),
       all_active_(segment.alone) {
   adjoints_.index.assign(segment.tape->slot_count() - segment.first_slot, kNone);
@@ -143,6 +144,7 @@ uint32_t Backward::run_blocked(uint32_t last) {
 void Backward::run(std::span<const Slot> inputs) {
   if (!all_active_) mark_active(inputs);
   Tape& tape = *segment_.tape;
+  Watch* const watch = context().watch;
   for (uint32_t i = segment_.end; i-- > segment_.begin;) {
     const Statement s = tape.statement(i);
     const uint32_t at = s.out - segment_.first_slot;
@@ -159,7 +161,12 @@ void Backward::run(std::span<const Slot> inputs) {
     }
     if (adjoints_.index[at] != kNone && is_active(this, s.out)) {
       Pullback p(tape, s, adjoints_.take(at), recording_, is_active, give, this, serial_);
-      s.op->vjp(p);
+      if (watch) [[unlikely]] {
+        const Watch::InRule scope(*watch, *s.op, {tape.id(), s.out});
+        s.op->vjp(p);
+      } else {
+        s.op->vjp(p);
+      }
     }
     if (consumes_) tape.release_from(i);
     if (i % kInterruptEvery == 0 && interpreter.check_interrupt) interpreter.check_interrupt();
