@@ -34,13 +34,15 @@ from adcore.batching import vmap
 from adcore.custom import Function, custom_jvp, custom_vjp, no_grad, recompute
 from adcore.debugging import debug_nans, detect_anomaly
 from adcore.derivatives import hessian, jacfwd, jacrev, jvp, linearize, vjp
+from adcore.grad_operation import GradOperation
 from adcore.parameter import ParameterTuple
 from adcore.tensor import from_numpy, tensor
 from adcore.transforms import get_grad, grad, value_and_grad
 
-_Function = Function  # its name in MindSpore
+_Function, _no_grad = Function, no_grad  # their names in MindSpore
 
 __all__ = [
+    "GradOperation",
     "detect_anomaly",
     "debug_nans",
     "recompute",

@@ -425,7 +425,7 @@ ELSEWHERE = {
     *"ones zeros full arange linspace eye ones_like zeros_like full_like".split(),
     *"randn rand randint randn_like rand_like randint_like".split(),
     *"cast assign assign_add assign_sub".split(),
-    *"grad value_and_grad get_grad derivative jacfwd jacrev jet jvp vjp vmap".split(),
+    *"grad value_and_grad get_grad derivative jacfwd jacrev jet jvp linearize vjp vmap".split(),
 }
 
 

@@ -36,12 +36,15 @@ globals().update({alias: globals()[name] for alias, name in _aliases.items()})
 # These are composites of ops themselves.
 from adcore._hooks import HookBackward, InsertGradientOf  # noqa: E402, F401
 from adcore.batching import vmap  # noqa: E402, F401
-from adcore.derivatives import derivative, jacfwd, jacrev, jet, jvp, vjp  # noqa: E402, F401
+from adcore.derivatives import derivative, jacfwd, jacrev, jet, jvp, linearize, vjp  # noqa: E402, F401
+from adcore.grad_operation import GradOperation  # noqa: E402, F401
 
 _transforms = [
     "HookBackward",
     "InsertGradientOf",
+    "GradOperation",
     "derivative",
+    "linearize",
     "get_grad",
     "grad",
     "jacfwd",

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, SupportsFloat, SupportsIndex, SupportsInt, TypeAlias, overload
 
 from adcore._core import Tensor, dtype
+from adcore.grad_operation import GradOperation as GradOperation
 from adcore._hooks import HookBackward as HookBackward
 from adcore._hooks import InsertGradientOf as InsertGradientOf
 from adcore.ops._assign import assign as assign
@@ -24,6 +25,7 @@ from adcore.derivatives import jacrev as jacrev
 from adcore.derivatives import jet as jet
 from adcore.derivatives import jvp as jvp
 from adcore.ops._loss import l1_loss as l1_loss
+from adcore.derivatives import linearize as linearize
 from adcore.ops._math import masked_fill as masked_fill
 from adcore.ops._loss import mse_loss as mse_loss
 from adcore.ops._math import norm as norm

@@ -1,0 +1,133 @@
+"""GradOperation: MindSpore's older way to ask for derivatives."""
+
+from adcore import _core, ops
+from adcore._core import Tensor
+from adcore._trees import check_callable, check_flag, is_array, match, tensors_of
+from adcore.derivatives import vjp
+from adcore.transforms import _checked_weights
+
+__all__ = ["GradOperation"]
+
+
+class GradOperation:
+    """Make functions that compute derivatives.
+
+    Parameters
+    ----------
+    get_all : bool, default False
+        Differentiate all inputs that are tensors, not the first alone.
+    get_by_list : bool, default False
+        Differentiate Parameters; with `get_all` the inputs too.
+    sens_param : bool, default False
+        The derivative function takes one more argument, last or by the name `sens`: the cotangent of the output, of
+        its shape and dtype, or a tuple of them for several outputs. Without it the outputs are summed.
+
+    Raises
+    ------
+    TypeError
+        For options that are no bool.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> derivative = ops.GradOperation(get_all=True)(lambda x, y: x * y)
+    >>> [float(g) for g in derivative(Tensor(2.0), Tensor(5.0))]
+    [5.0, 2.0]
+    """
+
+    def __init__(self, get_all=False, get_by_list=False, sens_param=False):
+        for option, value in (("get_all", get_all), ("get_by_list", get_by_list), ("sens_param", sens_param)):
+            check_flag("GradOperation", option, value)
+        self.get_all = get_all
+        self.get_by_list = get_by_list
+        self.sens_param = sens_param
+
+    def __call__(self, fn, weights=None):
+        """Return the function that computes derivatives of `fn`.
+
+        Parameters
+        ----------
+        fn : callable
+            A function or Cell.
+        weights : Parameter, or list or tuple of Parameter, optional
+            What `get_by_list` differentiates; by default the trainable Parameters of `fn`.
+
+        Returns
+        -------
+        callable
+            Takes what `fn` takes (and `sens`). Gives the derivative of the first input; with `get_all` the tuple of
+            those of all tensors among the inputs; with `get_by_list` those of the Parameters; with both the pair.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For weights that are no Parameters, and calls without anything to differentiate.
+        """
+        check_callable("GradOperation", fn)
+        if self.get_by_list and weights is None:
+            if not hasattr(fn, "trainable_params"):
+                raise ValueError("GradOperation: get_by_list needs weights, or a Cell that has Parameters.")
+            weights = tuple(fn.trainable_params())
+        checked, _ = _checked_weights("GradOperation", weights if self.get_by_list else None)
+
+        def derivative(*args, **kwargs):
+            sens = None
+            if self.sens_param:
+                args, kwargs, sens = taken_sens("GradOperation", args, kwargs)
+            return gradients_of(fn, args, kwargs, self.get_all, weights if checked is not None else None, sens)[1]
+
+        derivative.__wrapped__ = fn
+        return derivative
+
+
+def taken_sens(name, args, kwargs):
+    """Take the cotangent from the end of the arguments, or from the keyword sens."""
+    if "sens" in kwargs:
+        kwargs = dict(kwargs)
+        return args, kwargs, kwargs.pop("sens")
+    if not args:
+        raise TypeError(f"{name}: sens_param is True, but the call has no argument for sens.")
+    return args[:-1], kwargs, args[-1]
+
+
+def _positions(args, get_all):
+    return [i for i, a in enumerate(args) if is_array(a) or tensors_of(a)][: None if get_all else 1]
+
+
+def gradients_of(fn, args, kwargs, get_all, weights, sens):
+    """Return the value and the derivatives: of the inputs, the weights, or the pair of both."""
+    wants_inputs = get_all or weights is None
+    positions = _positions(args, get_all) if wants_inputs else []
+    if wants_inputs and not positions:
+        raise ValueError("GradOperation: the call has no tensor to differentiate.")
+
+    def on_inputs(*inputs):
+        filled = list(args)
+        for position, value in zip(positions, inputs):
+            filled[position] = value
+        return fn(*filled, **kwargs)
+
+    out, pull = vjp(on_inputs, *(args[i] for i in positions), weights=() if weights is None else weights)
+    if sens is None:
+        outputs = tensors_of(out)
+        inputs, by_list = pull(_like(out, [ops.ones_like(ops.stop_gradient(t)) for t in outputs]))
+    else:
+        inputs, by_list = pull(*_sens_as_cotangents(out, sens))
+    by_position = inputs if get_all else inputs[0] if inputs else None
+    if weights is None:
+        return out, by_position
+    return out, (by_position, by_list) if wants_inputs else by_list
+
+
+def _like(out, leaves):
+    """Return a container like `out` with other tensors."""
+    if isinstance(out, Tensor):
+        return leaves[0]
+    new = iter(leaves)
+    return _core.tree_map(lambda leaf: next(new) if isinstance(leaf, Tensor) else leaf, out)
+
+
+def _sens_as_cotangents(out, sens):
+    if isinstance(out, Tensor) and not isinstance(sens, Tensor):
+        return (match("GradOperation", "sens", out, Tensor(sens, out.dtype))[0],)
+    return (sens,)

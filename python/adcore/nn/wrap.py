@@ -1,0 +1,207 @@
+"""Cells around networks: the loss, its derivative, a training step, an evaluation."""
+
+from adcore._trees import check_callable, check_flag
+from adcore.grad_operation import gradients_of, taken_sens
+from adcore.transforms import _checked_weights, value_and_grad
+
+from .cell import Cell
+
+__all__ = ["ForwardValueAndGrad", "TrainOneStepCell", "WithEvalCell", "WithLossCell"]
+
+
+def _check_cell(name, argument, value):
+    if not isinstance(value, Cell):
+        raise TypeError(f"{name}: {argument} must be a Cell, got {type(value).__name__}.")
+
+
+class WithLossCell(Cell):
+    """A network and its loss as one cell.
+
+    Parameters
+    ----------
+    backbone : Cell
+        Takes the data.
+    loss_fn : Cell or callable
+        Takes the network's output and the label.
+
+    Raises
+    ------
+    TypeError
+        If `backbone` is no Cell or `loss_fn` cannot be called.
+
+    Examples
+    --------
+    >>> from adcore import nn, ops
+    >>> net = nn.Dense(3, 1, weight_init="ones", bias_init="zeros")
+    >>> float(nn.WithLossCell(net, nn.MSELoss())(ops.ones((4, 3)), ops.zeros((4, 1))))
+    9.0
+    """
+
+    def __init__(self, backbone, loss_fn):
+        super().__init__(auto_prefix=False)
+        _check_cell("WithLossCell", "backbone", backbone)
+        check_callable("WithLossCell", loss_fn)
+        self._backbone = backbone
+        self._loss_fn = loss_fn
+
+    def construct(self, data, label):
+        """Return the loss of the network's output for `data`."""
+        return self._loss_fn(self._backbone(data), label)
+
+    @property
+    def backbone_network(self):
+        """The network."""
+        return self._backbone
+
+
+class WithEvalCell(Cell):
+    """A network for evaluation: returns the loss, the output and the label.
+
+    Parameters
+    ----------
+    network : Cell
+        Takes the data.
+    loss_fn : Cell or callable
+        Takes the network's output and the label.
+    add_cast_fp32 : bool, default False
+        Cast the output and the label to float32 first.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of another kind.
+
+    Examples
+    --------
+    >>> from adcore import nn, ops
+    >>> net = nn.Dense(3, 1, weight_init="ones", bias_init="zeros")
+    >>> loss, output, label = nn.WithEvalCell(net, nn.MSELoss())(ops.ones((4, 3)), ops.zeros((4, 1)))
+    >>> float(loss), output.shape
+    (9.0, (4, 1))
+    """
+
+    def __init__(self, network, loss_fn, add_cast_fp32=False):
+        super().__init__(auto_prefix=False)
+        _check_cell("WithEvalCell", "network", network)
+        check_callable("WithEvalCell", loss_fn)
+        check_flag("WithEvalCell", "add_cast_fp32", add_cast_fp32)
+        self._network = network
+        self._loss_fn = loss_fn
+        self.add_cast_fp32 = add_cast_fp32
+
+    def construct(self, data, label):
+        """Return loss, output and label."""
+        output = self._network(data)
+        if self.add_cast_fp32:
+            output, label = output.float(), label.float()
+        return self._loss_fn(output, label), output, label
+
+
+class ForwardValueAndGrad(Cell):
+    """A network that returns its value and derivatives.
+
+    Parameters
+    ----------
+    network : Cell or callable
+    weights : Parameter, or list or tuple of Parameter, optional
+        What `get_by_list` differentiates; by default the trainable Parameters of the network.
+    get_all : bool, default False
+        Differentiate all inputs that are tensors; with neither this nor `get_by_list`, the first.
+    get_by_list : bool, default False
+        Differentiate `weights`.
+    sens_param : bool, default False
+        The last argument of a call, or the keyword `sens`, is the cotangent of the output.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of another kind, or there are no weights to differentiate.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, nn
+    >>> value, gradient = nn.ForwardValueAndGrad(lambda x: x * x)(Tensor(3.0))
+    >>> float(value), float(gradient)
+    (9.0, 6.0)
+    """
+
+    def __init__(self, network, weights=None, get_all=False, get_by_list=False, sens_param=False):
+        super().__init__(auto_prefix=False)
+        if not callable(network):
+            raise TypeError(
+                f"ForwardValueAndGrad: network must be a Cell, a function or a method, got {type(network).__name__}."
+            )
+        for option, value in (("get_all", get_all), ("get_by_list", get_by_list), ("sens_param", sens_param)):
+            check_flag("ForwardValueAndGrad", option, value)
+        if get_by_list and weights is None:
+            if not isinstance(network, Cell):
+                raise ValueError("ForwardValueAndGrad: get_by_list needs weights, or a Cell that has Parameters.")
+            weights = tuple(network.trainable_params())
+        _checked_weights("ForwardValueAndGrad", weights)
+        self.network = network
+        self.weights = weights
+        self.get_all = get_all
+        self.get_by_list = get_by_list
+        self.sens_param = sens_param
+
+    def construct(self, *inputs, **kwargs):
+        """Return the network's value and the derivatives."""
+        sens = None
+        if self.sens_param:
+            inputs, kwargs, sens = taken_sens("ForwardValueAndGrad", inputs, kwargs)
+        weights = self.weights if self.get_by_list else None
+        return gradients_of(self.network, inputs, kwargs, self.get_all, weights, sens)
+
+
+class TrainOneStepCell(Cell):
+    """A training step: value and derivatives of a network with loss, then the optimizer.
+
+    Parameters
+    ----------
+    network : Cell
+        Returns the loss.
+    optimizer : Cell
+        Updates its ``parameters``.
+    sens : float, default 1.0
+        What the derivatives are multiplied with.
+    return_grad : bool, default False
+        A call also returns the dict of the derivatives by the Parameters' names, multiplied with `sens`.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of another kind.
+
+    Examples
+    --------
+    >>> from adcore import nn, ops
+    >>> net = nn.Dense(3, 1, weight_init="ones", bias_init="zeros")
+    >>> step = nn.TrainOneStepCell(nn.WithLossCell(net, nn.MSELoss()), nn.SGD(net.trainable_params(), 0.1))
+    >>> x, y = ops.ones((4, 3)), ops.zeros((4, 1))
+    >>> [round(float(step(x, y)), 4) for _ in range(2)]
+    [9.0, 0.36]
+    """
+
+    def __init__(self, network, optimizer, sens=1.0, return_grad=False):
+        super().__init__(auto_prefix=False)
+        _check_cell("TrainOneStepCell", "network", network)
+        _check_cell("TrainOneStepCell", "optimizer", optimizer)
+        if isinstance(sens, bool) or not isinstance(sens, (int, float)):
+            raise TypeError(f"TrainOneStepCell: sens must be a number, got {type(sens).__name__}.")
+        check_flag("TrainOneStepCell", "return_grad", return_grad)
+        self.network = network
+        self.optimizer = optimizer
+        self.weights = optimizer.parameters
+        self.sens = sens
+        self.return_grad = return_grad
+        self._run = value_and_grad(network, None, tuple(optimizer.parameters))
+
+    def construct(self, *inputs):
+        """Take one step; return the loss before it."""
+        loss, gradients = self._run(*inputs)
+        if self.sens != 1.0:
+            gradients = tuple(gradient * self.sens for gradient in gradients)
+        self.optimizer(gradients)
+        if not self.return_grad:
+            return loss
+        return loss, {p.name: gradient for p, gradient in zip(self.weights, gradients)}
