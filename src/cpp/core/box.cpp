@@ -45,13 +45,12 @@ Frame::Frame(FrameKind kind, int64_t size) : kind(kind), id(next_frame_id()), si
 
 FrameScope::FrameScope(Frame& frame) : opened_(nullptr) {
   ThreadContext& c = context();
-  for (const Frame* f = c.frame; f; f = f->outer)
+  for (const Frame* f = c.frame; f; f = f->place.outer)
     if (f == &frame) return;
-  if (frame.depth != 0) fail(ErrorKind::Runtime, "a jvp or vmap is open in another thread.");
-  frame.outer = c.frame;
-  frame.depth = (c.frame ? c.frame->depth : 0) + 1;
-  frame.tape = c.tape;
-  frame.open_levels = c.tape ? c.tape->open_levels : 0;
+  if (frame.place.thread && frame.place.thread != &c)
+    fail(ErrorKind::Runtime, "a jvp or vmap is open in another thread.");
+  before_ = frame.place;
+  frame.place = {&c, c.frame, (c.frame ? c.frame->place.depth : 0) + 1, c.tape, c.tape ? c.tape->open_levels : 0};
   c.frame = opened_ = &frame;
   no_grad_depth_ = c.no_grad_depth;
   outer_scope_ = std::exchange(c.scope, ++c.last_scope);
@@ -60,18 +59,18 @@ FrameScope::FrameScope(Frame& frame) : opened_(nullptr) {
 FrameScope::~FrameScope() {
   if (!opened_) return;
   ThreadContext& c = context();
-  c.frame = opened_->outer;
-  c.tape = opened_->tape;
+  c.frame = opened_->place.outer;
+  c.tape = opened_->place.tape;
   c.no_grad_depth = no_grad_depth_;
   c.scope = outer_scope_;
-  opened_->depth = 0;
+  opened_->place = before_;
 }
 
 Outside::Outside(const Frame& frame) noexcept : tape_(context().tape), frame_(context().frame) {
   ThreadContext& c = context();
   // Under no_grad, what was live when an outer frame opened stays shut out.
-  c.tape = frame.depth <= c.no_grad_depth ? nullptr : frame.tape;
-  c.frame = frame.outer;
+  c.tape = frame.place.depth <= c.no_grad_depth ? nullptr : frame.place.tape;
+  c.frame = frame.place.outer;
 }
 Outside::~Outside() {
   context().tape = tape_;
@@ -81,7 +80,7 @@ Outside::~Outside() {
 NoGrad::NoGrad() noexcept : tape_(context().tape), depth_(context().no_grad_depth) {
   ThreadContext& c = context();
   c.tape = nullptr;
-  c.no_grad_depth = c.frame ? c.frame->depth : 0;
+  c.no_grad_depth = c.frame ? c.frame->place.depth : 0;
   outer_scope_ = std::exchange(c.scope, ++c.last_scope);
   scope_ = c.scope;
 }
@@ -96,7 +95,7 @@ NoGrad::~NoGrad() {
 bool nothing_differentiates() noexcept {
   const ThreadContext& c = context();
   if (c.tape || c.watch) return false;  // a watch wants to see each op by its name
-  for (const Frame* f = c.frame; f && f->depth > c.no_grad_depth; f = f->outer)
+  for (const Frame* f = c.frame; f && f->place.depth > c.no_grad_depth; f = f->place.outer)
     if (f->kind == FrameKind::Forward) return false;
   return true;
 }
@@ -128,7 +127,7 @@ Tensor box_again(const Box& box, Tensor base, Tensor tangent) {
 }
 
 Frame* open_frame(const Box& box) noexcept {
-  for (Frame* f = context().frame; f; f = f->outer)
+  for (Frame* f = context().frame; f; f = f->place.outer)
     if (f->id == box.frame) return f;
   return nullptr;
 }
@@ -144,7 +143,7 @@ namespace {
 Frame* computing_frame(const Tensor& t, const Box& box) {
   Frame* f = open_frame(box);
   if (!f && box.kind == FrameKind::Batch) fail_escaped(t);
-  return f && f->kind == FrameKind::Forward && f->depth <= context().no_grad_depth ? nullptr : f;
+  return f && f->kind == FrameKind::Forward && f->place.depth <= context().no_grad_depth ? nullptr : f;
 }
 
 }  // namespace
@@ -221,7 +220,7 @@ void apply_settled(const Call& call) {
 /// True where a level that is open inside of the frame tracks an argument.
 bool tracked_inside(const Call& call, const Frame& frame) {
   const Tape* const tape = context().tape;
-  if (!tape || !call.op.vjp || (tape == frame.tape && tape->open_levels <= frame.open_levels)) return false;
+  if (!tape || !call.op.vjp || (tape == frame.place.tape && tape->open_levels <= frame.place.open_levels)) return false;
   for (int k = 0; k < call.count; ++k)
     if (call.operands[k].slot) return true;
   return false;
@@ -236,7 +235,7 @@ void apply_boxed(Call& call) {
     if (!box) continue;
     Frame* f = computing_frame(call.in(k), *box);
     if (!f) return apply_settled(call);
-    if (!frame || f->depth > frame->depth) frame = f;
+    if (!frame || f->place.depth > frame->place.depth) frame = f;
   }
   frame->apply(call);
   // Levels outside of the frame recorded what it did; those inside record the call as it stands here.

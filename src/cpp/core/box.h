@@ -37,14 +37,19 @@ class Frame : public std::enable_shared_from_this<Frame> {
   const uint64_t id;
   const int64_t size;  // Batch: how many members
 
-  // Set while it is open.
-  Frame* outer = nullptr;
-  int depth = 0;             // 0: closed
-  Tape* tape = nullptr;      // the live tape when it opened
-  uint32_t open_levels = 0;  // of that tape then
+  /// Where it stands while it is open.
+  struct Place {
+    const ThreadContext* thread = nullptr;  // null: closed
+    Frame* outer = nullptr;
+    int depth = 0;
+    Tape* tape = nullptr;      // the live tape when it opened
+    uint32_t open_levels = 0;  // of that tape then
+  };
+  Place place;
 };
 
-/// Opens a frame in this thread for the time of a scope; nothing where it is open already.
+/// Opens a frame in this thread for the time of a scope; nothing where it is open already. One that is open, but hidden by
+/// Outside, stands at a second place meanwhile.
 class FrameScope {
  public:
   explicit FrameScope(Frame& frame);
@@ -54,6 +59,7 @@ class FrameScope {
 
  private:
   Frame* opened_;
+  Frame::Place before_;
   uint64_t outer_scope_ = 0;
   int no_grad_depth_ = 0;
 };

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/reuse.h"
+#include "core/box.h"
 
 namespace adcore {
 namespace {
@@ -195,8 +196,8 @@ Slot Level::input(const Tensor& value, Slot outer) {
 }
 
 Tensor Level::input(const Tensor& value) {
-  Tensor fresh = value;
-  fresh.set_ref({tape_->id(), input(value, tape_->slot_of(value))});
+  Tensor fresh = settled(value);
+  fresh.set_ref({tape_->id(), input(fresh, tape_->slot_of(fresh))});
   return fresh;
 }
 

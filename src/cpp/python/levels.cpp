@@ -65,16 +65,15 @@ class Recording {
   py::object input(const py::object& o) {
     Level& level = open_level();
     PyObject* t = tensor_object(o);
-    Slot slot;
+    Tensor fresh;
     if (is_parameter(t)) {
-      const auto* p = reinterpret_cast<ParameterObject*>(t);
-      slot = input_parameter(level, p);
+      fresh = value_of(t);
+      const Slot slot = input_parameter(level, reinterpret_cast<ParameterObject*>(t));
+      fresh.set_ref({slot ? level.tape().id() : 0, slot});
     } else {
-      slot = level.input(value_of(t), slot_of(t, &level.tape()));
+      fresh = level.input(tracked_value(t));
     }
-    Tensor fresh = value_of(t);
-    fresh.set_ref({slot ? level.tape().id() : 0, slot});
-    inputs_.push_back({slot, layout_of(fresh)});
+    inputs_.push_back({fresh.ref().slot, layout_of(fresh)});
     return steal(hooked_input(t, wrap(fresh), level));
   }
 
@@ -155,7 +154,7 @@ py::object innermost_of(const py::list& leaves) {
   for (const py::handle o : leaves) {
     if (!is_tensor(o.ptr())) continue;
     Frame* f = innermost(value_of(o.ptr()));
-    if (f && (!found || f->depth > found->depth)) found = f;
+    if (f && (!found || f->place.depth > found->place.depth)) found = f;
   }
   return found ? py::cast(found->shared_from_this()) : py::none();
 }
@@ -173,7 +172,7 @@ py::object make_dual_of(const Forward& frame, const py::object& value, const py:
 
 Frames open_frames() {
   Frames frames;
-  for (Frame* f = context().frame; f; f = f->outer) frames.push_back(f->shared_from_this());
+  for (Frame* f = context().frame; f; f = f->place.outer) frames.push_back(f->shared_from_this());
   return frames;
 }
 
@@ -226,7 +225,7 @@ bool is_tracked(const py::list& leaves, const py::object& frame) {
   if (!tape) return false;
   if (!frame.is_none()) {
     const auto& f = py::cast<const Frame&>(frame);
-    if (tape == f.tape && tape->open_levels <= f.open_levels) return false;
+    if (tape == f.place.tape && tape->open_levels <= f.place.open_levels) return false;
   }
   for (const py::handle o : leaves)
     if (is_tensor(o.ptr()) && slot_of(o.ptr(), tape)) return true;
@@ -441,14 +440,14 @@ py::object run_no_grad(const py::object& fn, const py::tuple& args, const py::ob
 /// More than one level or jvp is open, so the first derivative itself may be differentiated.
 bool may_differentiate_rules() {
   uint32_t n = context().tape ? context().tape->open_levels : 0;
-  for (const Frame* f = context().frame; f; f = f->outer) n += 1;
+  for (const Frame* f = context().frame; f; f = f->place.outer) n += 1;
   return n > 1;
 }
 
 /// How many levels and frames are open in this thread.
 int open_scopes() {
   int n = context().tape ? static_cast<int>(context().tape->open_levels) : 0;
-  for (const Frame* f = context().frame; f; f = f->outer) ++n;
+  for (const Frame* f = context().frame; f; f = f->place.outer) ++n;
   return n + (context().no_grad_depth != 0) + (context().scope != 0);
 }
 

@@ -75,6 +75,10 @@ PyObject* input_object(const Tensor& value, Slot slot, const Level& level, std::
 PyObject* open_leaf(const Input& in, PyObject* leaf, Level& level, std::vector<Leaf>& leaves, const char* name) {
   if (is_tensor(leaf)) {
     // A Parameter is a variable: reads of it anywhere in the function mean this input too.
+    if (value_of(leaf).boxed() && !is_parameter(leaf)) {
+      const Tensor fresh = level.input(tracked_value(leaf));
+      return hooked_input(leaf, input_object(fresh, fresh.ref().slot, level, leaves), level);
+    }
     const Slot slot = is_parameter(leaf) ? input_parameter(level, reinterpret_cast<ParameterObject*>(leaf))
                                          : level.input(value_of(leaf), slot_of(leaf, &level.tape()));
     return hooked_input(leaf, input_object(value_of(leaf), slot, level, leaves), level);
