@@ -305,7 +305,7 @@ def _make_jacobian(name, fn, grad_position, has_aux, run):
     positions = _checked_positions(name, grad_position)
     if positions is None:
         raise TypeError(f"{name}: grad_position must be an int or a tuple of ints, got None.")
-    single = not isinstance(grad_position, tuple)
+    single = len(positions) == 1
 
     def jacobian(*args, **kwargs):
         arguments, call = _jacobian_call(name, fn, positions, args, kwargs)

@@ -139,11 +139,17 @@ namespace {
        " was kept from a call of vmap that has ended; return it from the mapped function instead.");
 }
 
-/// The open frame that computes with the box, null for a jvp that does not; throws for a vmap that has ended.
-Frame* computing_frame(const Tensor& t, const Box& box) {
+/// The open frame that computes with the box, null where it is closed or a jvp that no_grad shuts out.
+Frame* computing_frame(const Box& box) noexcept {
   Frame* f = open_frame(box);
-  if (!f && box.kind == FrameKind::Batch) fail_escaped(t);
   return f && f->kind == FrameKind::Forward && f->place.depth <= context().no_grad_depth ? nullptr : f;
+}
+
+/// The same; throws for a vmap that has ended.
+Frame* computing_frame(const Tensor& t, const Box& box) {
+  Frame* f = computing_frame(box);
+  if (!f && box.kind == FrameKind::Batch) fail_escaped(t);
+  return f;
 }
 
 }  // namespace
@@ -160,7 +166,8 @@ Tensor settled(const Tensor& t) {
 
 const Box* box_in(const Tensor& t, uint64_t frame) noexcept {
   const Box* box = box_of(t);
-  while (box && box->frame != frame && box->kind == FrameKind::Forward && !open_frame(*box)) box = box_of(box->base);
+  while (box && box->frame != frame && box->kind == FrameKind::Forward && !computing_frame(*box))
+    box = box_of(box->base);
   return box && box->frame == frame ? box : nullptr;
 }
 

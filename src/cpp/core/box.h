@@ -117,7 +117,7 @@ Frame* open_frame(const Box& box) noexcept;
 /// The innermost frame that computes with one of the values, null where none does. A value that a vmap let out of its
 /// function raises.
 Frame* innermost(const Tensor& t);
-/// The box of this frame that the value stands in, if any, below those of jvps inside of the frame that have closed.
+/// The box of this frame that the value stands in, if any, below those of jvps that do not compute with it.
 const Box* box_in(const Tensor& t, uint64_t frame) noexcept;
 /// The value without the boxes of jvps that closed or are shut out. Throws for a batch whose vmap closed.
 Tensor settled(const Tensor& t);

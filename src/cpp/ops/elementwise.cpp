@@ -495,7 +495,13 @@ void partial_kernel(Call& call) {
   for (int i = 0; i < kMaxArity; ++i)
     if (rule.needs >> i & 1) operands[i] = &call.in(next++);
   if (operands[0] && takes_condition(static_cast<int>(a.row))) operands[0] = &(condition = as_condition(*operands[0]));
-  if (rule.needs & Y) operands[kMaxArity + 1] = &call.in(next);
+  // The kernel reads the result element by element; where it is the same along a row, the row is written out.
+  Tensor result;
+  if (rule.needs & Y) {
+    const Tensor& y = call.in(next);
+    const bool whole = y.shape() == call.out->shape() && y.contiguous();
+    operands[kMaxArity + 1] = whole ? &y : &(result = as_contiguous(broadcast_to(y.detached(), call.out->shape())));
+  }
   run_blocks(operands, kMaxLanes, *call.out, compute, storage_of(compute),
              [partial](const void* const* lanes, void* out, int64_t n, uint32_t scalars) {
                partial(lanes[kMaxArity], lanes, lanes[kMaxArity + 1], out, n, scalars);
