@@ -4,6 +4,7 @@ A hook stands behind an identity with a rule of its own: what was computed from 
 passes its cotangent through the hook.
 """
 
+import itertools
 import weakref
 
 from adcore import _core, ops
@@ -12,6 +13,9 @@ from adcore._trees import as_tensor, check_callable, match, tensors_of
 from adcore.custom import attach
 
 __all__ = ["HookBackward", "InsertGradientOf", "RemovableHandle"]
+
+
+_numbers = itertools.count()
 
 
 class RemovableHandle:
@@ -26,11 +30,12 @@ class RemovableHandle:
 
     def __init__(self, hooks, hook):
         self._hooks = hooks
-        hooks[id(self)] = hook
+        self._key = next(_numbers)
+        hooks[self._key] = hook
 
     def remove(self):
         """Remove the hook; once is enough."""
-        self._hooks.pop(id(self), None)
+        self._hooks.pop(self._key, None)
 
 
 # The hooks of the tensors that have some, by identity: a weak reference, the tensor's place on the tape, the hooks.

@@ -275,7 +275,7 @@ def _jacobian_call(name, fn, positions, args, kwargs):
     values = [*args, *kwargs.values()]
     for position in positions:
         if position >= len(values):
-            _no_such_position(fn, position, args, tuple(kwargs))
+            _no_such_position(fn, position, args, tuple(kwargs), name, ValueError)
     arguments = Arguments(name, [values[i] for i in positions], [f"argument {i}" for i in positions])
 
     def call(filled):
@@ -338,7 +338,7 @@ def jacrev(fn, grad_position=0, has_aux=False):
 
     Raises
     ------
-    TypeError, ValueError, RuntimeError
+    TypeError, ValueError
         For positions that name nothing to differentiate. The exceptions of `fn` pass through.
 
     Notes
@@ -452,7 +452,7 @@ def hessian(fn, grad_position=0, has_aux=False):
 
     Raises
     ------
-    TypeError, ValueError, RuntimeError
+    TypeError, ValueError
         As :func:`jacrev`.
 
     Notes

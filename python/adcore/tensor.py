@@ -75,9 +75,15 @@ def _tolist(self):
 # ---- printing --------------------------------------------------------------------------------------------------------
 
 
+def _of_batch(self):
+    return f"Tensor(shape={list(self.shape)}, dtype={self.dtype}, value= of every member of a vmap)"
+
+
 def _repr(self):
     import numpy as np
 
+    if _core.is_batch(self):
+        return _of_batch(self)
     values = _asnumpy(self)
     kind = values.dtype.kind
     if self.ndim == 0:
@@ -90,11 +96,13 @@ def _repr(self):
 
 
 def _str(self):
+    if _core.is_batch(self):
+        return _of_batch(self)
     return str(_asnumpy(self))
 
 
 def _format(self, spec):
-    return format(self.item(), spec) if spec and self.size == 1 else format(str(self), spec)
+    return format(self.item(), spec) if spec and self.size == 1 and not _core.is_batch(self) else format(str(self), spec)
 
 
 # ---- copies ----------------------------------------------------------------------------------------------------------

@@ -168,7 +168,7 @@ def _find(gradients, wanted):
     return None
 
 
-def _no_such_position(fn, position, args, names):
+def _no_such_position(fn, position, args, names, name="grad", error=RuntimeError):
     """Raise the error of a call that has no argument at `position`: in the function's own words where it needs more."""
     import inspect
 
@@ -178,4 +178,4 @@ def _no_such_position(fn, position, args, names):
         fn(*args, **dict.fromkeys(names))
     except ValueError:  # a builtin without a signature
         pass
-    raise RuntimeError(f"grad: there is no argument at position {position}, the call has {len(args) + len(names)}.")
+    raise error(f"{name}: there is no argument at position {position}, the call has {len(args) + len(names)}.")
