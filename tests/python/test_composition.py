@@ -5,9 +5,9 @@ ADCORE_COMPOSITION=10000 in the environment draws that many programs; each has i
 
 import os
 
-import composition
 import pytest
 
+import composition
 from adcore import _core
 
 COUNT = int(os.environ.get("ADCORE_COMPOSITION", "300"))

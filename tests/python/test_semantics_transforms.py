@@ -130,14 +130,14 @@ def test_j11_j12_jacobians_and_their_structures():
     args = t32(1.0, 2.0), t32(3.0, 4.0)
     for jacobian in (jacfwd, jacrev):
         check(jacobian(lambda x: x**2)(t32(1.0, 2.0)), d)
-        f = lambda x, y: (x**2 + y, x * y)  # noqa: E731
+        f = lambda x, y: (x**2 + y, x * y)
         check(jacobian(f)(*args), (d, g))
         check(jacobian(f, (0, 1))(*args), ((d, e), (g, h)))
         check(jacobian(f, 1)(*args), (e, h))
 
 
 def test_j13_j16_aux_and_scalars():
-    f = lambda x, y: (x**2 + y, x * y)  # noqa: E731
+    f = lambda x, y: (x**2 + y, x * y)
     for jacobian in (jacfwd, jacrev):
         result, aux = jacobian(f, 0, has_aux=True)(t32(1.0, 2.0), t32(3.0, 4.0))
         check((result, aux), (f32([[2.0, 0.0], [0.0, 4.0]]), f32([3.0, 8.0])))
@@ -145,7 +145,7 @@ def test_j13_j16_aux_and_scalars():
 
 
 def test_j14_wrong_positions():
-    f = lambda x: x**2  # noqa: E731
+    f = lambda x: x**2
     for jacobian in (jacfwd, jacrev, hessian):
         with pytest.raises(ValueError, match="position 3"):
             jacobian(f, 3)(t32(1.0))
@@ -162,7 +162,7 @@ def test_j14_wrong_positions():
 
 
 def test_j15_hessians_in_every_nesting():
-    f = lambda x: (x**3).sum()  # noqa: E731
+    f = lambda x: (x**3).sum()
     for h in (jacfwd(jacrev(f)), jacrev(jacrev(f)), jacrev(grad(f)), jacfwd(jacfwd(f)), hessian(f)):
         check(h(t32(1.0, 2.0)), f32([[6.0, 0.0], [0.0, 12.0]]))
 
@@ -172,16 +172,16 @@ def test_j15_hessians_in_every_nesting():
 
 def test_j17_j18_vmap():
     m = Tensor([[1.0, 2.0], [3.0, 4.0]])
-    times = lambda x, y: x * y  # noqa: E731
+    times = lambda x, y: x * y
     check(vmap(times)(m, m), f32([[1.0, 4.0], [9.0, 16.0]]))
     check(vmap(times, in_axes=(0, None))(m, t32(10.0, 100.0)), f32([[10.0, 200.0], [30.0, 400.0]]))
     check(vmap(times, in_axes=(1, 0), out_axes=1)(m, m), f32([[1.0, 6.0], [6.0, 16.0]]))
-    f = lambda x, w: (x * w).sum() ** 2  # noqa: E731
+    f = lambda x, w: (x * w).sum() ** 2
     check(vmap(grad(f, 1), in_axes=(0, None))(m, t32(1.0, 1.0)), f32([[6.0, 12.0], [42.0, 56.0]]))
 
 
 def test_j19_wrong_axes():
-    f = lambda x, y: x * y  # noqa: E731
+    f = lambda x, y: x * y
     a = t32(1.0, 2.0)
     with pytest.raises(ValueError, match="in_axes"):
         vmap(f, in_axes=(None, None))(a, a)
@@ -242,7 +242,7 @@ def test_nested_axes_and_containers():
     check(out["s"], f32([[1.0, 6.0], [6.0, 16.0]]))
     check(out["t"][0], f32([[6.0, 7.0], [6.0, 7.0]]))
     box = Box(t32(2.0), {"c": [t32(3.0)]})
-    f = lambda box: Box(box.a * box.b["c"][0], None)  # noqa: E731
+    f = lambda box: Box(box.a * box.b["c"][0], None)
     value, tangent = jvp(lambda b: f(b).a, (box,), (Box(t32(1.0), {"c": [t32(0.0)]}),))
     check((value, tangent), (f32(6.0), f32(3.0)))
     out, pull = vjp(f, box)
@@ -342,7 +342,7 @@ def test_j26_loss_and_train_cells():
 
 
 def test_j29_recompute():
-    block = lambda x: ops.sin(ops.exp(x))  # noqa: E731
+    block = lambda x: ops.sin(ops.exp(x))
     x = t32(0.5)
     check(grad(lambda x: adcore.recompute(block, x) * x)(x), f32(0.93279, rtol=1e-5))
 

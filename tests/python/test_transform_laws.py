@@ -79,7 +79,7 @@ def test_forward_and_reverse_jacobians_are_equal(name):
 def test_hessians_are_symmetric_and_the_same_in_every_nesting(name):
     function, args = weighted(CASES[name][0]), tensors(name)
     x, rest = args[0], args[1:]
-    f = lambda x: function(x, *rest)  # noqa: E731
+    f = lambda x: function(x, *rest)
     n = x.size
     hessian = adcore.hessian(f)(x)
     flat = array_of(hessian).reshape(n, n)
