@@ -41,6 +41,16 @@ from adcore.transforms import get_grad, grad, value_and_grad
 
 _Function, _no_grad = Function, no_grad  # their names in MindSpore
 
+
+def __getattr__(name):
+    # It needs NumPy, which importing the package does not load.
+    if name == "testing":
+        import importlib
+
+        return importlib.import_module("adcore.testing")
+    raise AttributeError(f"module 'adcore' has no attribute {name!r}")
+
+
 __all__ = [
     "GradOperation",
     "detect_anomaly",

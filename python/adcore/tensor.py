@@ -102,7 +102,8 @@ def _str(self):
 
 
 def _format(self, spec):
-    return format(self.item(), spec) if spec and self.size == 1 and not _core.is_batch(self) else format(str(self), spec)
+    is_number = spec and self.size == 1 and not _core.is_batch(self)
+    return format(self.item(), spec) if is_number else format(str(self), spec)
 
 
 # ---- copies ----------------------------------------------------------------------------------------------------------

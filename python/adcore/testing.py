@@ -129,5 +129,6 @@ def _compare(what, own, expected, atol, rtol, other, level):
     own, expected = _array(own), np.asarray(_array(expected))
     if not np.allclose(own, expected, rtol=rtol, atol=atol, equal_nan=True):
         raise AssertionError(
-            f"check_grads: {what} (order {level}) gives\n{own}\nbut {other}\n{expected}\n(atol {atol:g}, rtol {rtol:g})."
+            f"check_grads: {what} (order {level}) gives\n{own}\nbut {other}\n{expected}\n"
+            f"(atol {atol:g}, rtol {rtol:g})."
         )

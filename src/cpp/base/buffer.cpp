@@ -97,7 +97,7 @@ class LargeCache {
     if (b) {
       list.head = b->next;
       list.idle = std::min(list.idle, --list.count);
-      bytes_ -= b->capacity;
+      bytes_ -= kHeader + b->capacity;
       ++hits_;
       b->refs.store(1, std::memory_order_relaxed);
     }
@@ -109,8 +109,8 @@ class LargeCache {
       next_review_ = now + std::chrono::seconds(1);
       review();
     }
-    if (bytes_ + b->capacity > bound_) return false;
-    bytes_ += b->capacity;
+    if (bytes_ + kHeader + b->capacity > bound_) return false;
+    bytes_ += kHeader + b->capacity;
     List& list = lists_[b->size_class - BufferCache::kClasses];
     b->next = list.head;
     list.head = b;
@@ -153,7 +153,7 @@ class LargeCache {
     while (Buffer* b = *end) {
       *end = b->next;
       --list.count;
-      bytes_ -= b->capacity;
+      bytes_ -= kHeader + b->capacity;
       system_free(b);
     }
     list.idle = std::min(list.idle, list.count);
