@@ -82,6 +82,23 @@ def test_the_python_of_a_page_runs(page):
     exec(compile("\n".join(blocks), page, "exec"), {"__name__": page})
 
 
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda p: p.name)
+def test_the_examples_of_a_page_give_what_they_show(page):
+    example = doctest.DocTestParser().get_doctest(page.read_text(), {}, page.name, str(page), None)
+    report = []
+    adcore.set_seed(0)
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    failed, _ = runner.run(example, out=report.append)
+    assert not failed, "".join(report)
+
+
+def test_every_transform_has_a_page_with_examples():
+    pages = list((ROOT / "docs" / "transforms").glob("*.md"))
+    assert all(">>>" in p.read_text() for p in pages if p.name != "README.md")
+    index = (ROOT / "docs" / "transforms" / "README.md").read_text()
+    assert all(f"]({p.name})" in index for p in pages if p.name != "README.md")
+
+
 def test_both_languages_show_the_same_code():
     english, chinese = (
         re.findall(r"^```.*?^```", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
