@@ -1,7 +1,7 @@
 """The workloads in adcore."""
 
 import numpy as np
-from workloads import MILLION, Case, any_case, floats, labels, steps, training
+from workloads import MILLION, Case, any_case, floats, labels, split_parameters, steps, training
 
 import adcore
 from adcore import Tensor, nn, ops
@@ -79,6 +79,62 @@ def chain1m():
     return call(fn, Tensor(floats(MILLION)))
 
 
+def hessian():
+    x, y = Tensor(floats(16, 3)), Tensor(floats(16, 1, seed=1))
+
+    def loss(p):
+        w, b, v = split_parameters(p)
+        return ((ops.tanh(x @ w + b) @ v - y) ** 2).mean()
+
+    return call(adcore.hessian(loss), Tensor(floats(50, seed=2) / 2))
+
+
+def jacobian():
+    w, v = Tensor(floats(64, 64, seed=1) / 8), Tensor(floats(64, 64, seed=2) / 8)
+    return call(adcore.jacrev(lambda x: ops.tanh(v @ ops.tanh(w @ x))), Tensor(floats(64)))
+
+
+def two_layers():
+    """The loss of a two-layer network, and its parameters and data."""
+
+    def loss(w, b, v, c, x, y):
+        return ((ops.tanh(x @ w + b) @ v + c - y) ** 2).mean()
+
+    shapes = ((16, 64), (64,), (64, 16), (16,), (256, 16), (256, 16))
+    return loss, [Tensor(floats(*shape, seed=k) / 4) for k, shape in enumerate(shapes)]
+
+
+def per_sample():
+    loss, args = two_layers()
+    fn = adcore.vmap(adcore.grad(loss, (0, 1, 2, 3)), in_axes=(None, None, None, None, 0, 0))
+    # Their mean is the gradient of the batch.
+    return Case("fn(*args)", {"fn": fn, "args": args}, lambda: [g.asnumpy().mean(0) for g in fn(*args)])
+
+
+def mlp():
+    w, v = Tensor(floats(64, 64, seed=1) / 8), Tensor(floats(64, 64, seed=2) / 8)
+    return lambda x: ops.tanh(ops.tanh(x @ w) @ v), Tensor(floats(32, 64))
+
+
+def chain():
+    def fn(x):
+        for _ in range(10):
+            x = ops.sin(x) * 0.5 + ops.exp(-x * x)
+        return x
+
+    return fn, Tensor(floats(1000))
+
+
+# Functions whose jvp is measured.
+PUSHED = {"jvp_mlp": mlp, "jvp_chain": chain}
+
+
+def pushed(make):
+    fn, x = make()
+    names = {"jvp": adcore.jvp, "fn": fn, "x": x, "v": ops.cos(x)}
+    return Case("jvp(fn, x, v)", names, lambda: arrays(adcore.jvp(fn, x, x)[0]))
+
+
 def binary(statement, a, b):
     names = {"a": Tensor(a), "b": Tensor(b)}
     return Case(statement, names, lambda: arrays(eval(statement, names)))
@@ -86,4 +142,7 @@ def binary(statement, a, b):
 
 def build(name):
     """The case of a workload."""
-    return any_case(name, binary, train, {f.__name__: f for f in (tutorial, chain1000, bce1m, chain1m)})
+    if name in PUSHED:
+        return pushed(PUSHED[name])
+    others = (tutorial, chain1000, bce1m, chain1m, hessian, jacobian, per_sample)
+    return any_case(name, binary, train, {f.__name__: f for f in others})

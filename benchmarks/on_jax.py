@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from workloads import MILLION, TRAINING, Case, floats, labels, steps, training
+from workloads import MILLION, TRAINING, Case, floats, labels, split_parameters, steps, training
 
 NAME = "jax"
 
@@ -70,4 +70,15 @@ def build(name):
     if name == "chain1m":
         fn = jax.grad(lambda c: (jnp.tanh(2 * c + 1) * jax.nn.sigmoid(c) + jnp.exp(-c * c)).mean())
         return ready(jax.jit(fn), jnp.array(floats(MILLION)))
+    if name == "hessian":
+        x, y = jnp.array(floats(16, 3)), jnp.array(floats(16, 1, seed=1))
+
+        def loss(p):
+            w, b, v = split_parameters(p)
+            return ((jnp.tanh(x @ w + b) @ v - y) ** 2).mean()
+
+        return ready(jax.jit(jax.hessian(loss)), jnp.array(floats(50, seed=2) / 2))
+    if name == "jacobian":
+        w, v = jnp.array(floats(64, 64, seed=1) / 8), jnp.array(floats(64, 64, seed=2) / 8)
+        return ready(jax.jit(jax.jacrev(lambda x: jnp.tanh(v @ jnp.tanh(w @ x)))), jnp.array(floats(64)))
     return train(*TRAINING[name]) if name in ("mlp_small", "mlp_middle") else None

@@ -2,7 +2,7 @@
 
 import torch
 import torch.nn.functional as F
-from workloads import MILLION, Case, any_case, floats, labels, steps, training
+from workloads import MILLION, Case, any_case, floats, labels, split_parameters, steps, training
 
 NAME = "torch"
 
@@ -72,6 +72,25 @@ def chain1m():
     )
 
 
+def call(fn, x):
+    return Case("fn(x)", {"fn": fn, "x": x}, lambda: [fn(x).numpy()])
+
+
+def hessian():
+    x, y = torch.tensor(floats(16, 3)), torch.tensor(floats(16, 1, seed=1))
+
+    def loss(p):
+        w, b, v = split_parameters(p)
+        return ((torch.tanh(x @ w + b) @ v - y) ** 2).mean()
+
+    return call(torch.func.hessian(loss), torch.tensor(floats(50, seed=2) / 2))
+
+
+def jacobian():
+    w, v = torch.tensor(floats(64, 64, seed=1) / 8), torch.tensor(floats(64, 64, seed=2) / 8)
+    return call(torch.func.jacrev(lambda x: torch.tanh(v @ torch.tanh(w @ x))), torch.tensor(floats(64)))
+
+
 def binary(statement, a, b):
     names = {"a": torch.tensor(a), "b": torch.tensor(b)}
     return Case(statement, names, lambda: [eval(statement, names).numpy()])
@@ -79,4 +98,6 @@ def binary(statement, a, b):
 
 def build(name):
     """The case of a workload."""
-    return any_case(name, binary, train, {f.__name__: f for f in (tutorial, chain1000, bce1m, chain1m)})
+    return any_case(
+        name, binary, train, {f.__name__: f for f in (tutorial, chain1000, bce1m, chain1m, hessian, jacobian)}
+    )

@@ -44,7 +44,7 @@ def environment(threads):
 
 
 def frameworks():
-    found = [importlib.import_module("on_adcore")]
+    found = [importlib.import_module("on_adcore"), importlib.import_module("on_plain")]
     for name in FRAMEWORKS:
         if importlib.util.find_spec(name) is None:
             print(f"{name} is not installed: left out", file=sys.stderr)

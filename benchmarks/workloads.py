@@ -35,6 +35,11 @@ WORKLOADS = [
     Workload("matmul64", "matmul 64 cubed", {"torch": 0.8}),
     Workload("matmul256", "matmul 256 cubed", {"torch": 1.0}),
     Workload("matmul1024", "matmul 1024 cubed", {"torch": 1.05}),
+    Workload("hessian", "Hessian of the loss of a tanh network, 50 parameters", {"torch": 1 / 10, "jax": 2.0}),
+    Workload("jacobian", "Jacobian 64 x 64 of tanh(V tanh(W x)), reverse mode", {"torch": 1 / 5}),
+    Workload("per_sample", "per-sample gradients of 16-64-16, batch 256; plain: of the batch", {"plain": 3.0}),
+    Workload("jvp_mlp", "jvp of tanh(tanh(x W) V), 64-64-64, batch 32", {"plain": 2.5}),
+    Workload("jvp_chain", "jvp of 10 x `sin(x)*0.5 + exp(-x*x)`, 1,000 elements", {"plain": 2.5}),
 ]
 
 
@@ -84,8 +89,16 @@ def steps(step, number=3):
     return lambda: [np.asarray([float(step()) for _ in range(number)])]
 
 
+HIDDEN = 10  # of a 3-10-1 network without a last bias: 50 parameters
+
+
+def split_parameters(p):
+    """The weights of the network whose Hessian is computed, from one vector."""
+    return p[: 3 * HIDDEN].reshape(3, HIDDEN), p[3 * HIDDEN : 4 * HIDDEN], p[4 * HIDDEN :].reshape(HIDDEN, 1)
+
+
 def any_case(name, binary, train, others):
-    """The case of a workload in a framework that has them all; `others` by name, each made by a call."""
+    """The case of a workload in a framework that has most; `others` by name, each made by a call."""
     if name == "add4":
         return binary("a + b", floats(4), floats(4, seed=1))
     if name.startswith("matmul"):
@@ -93,4 +106,4 @@ def any_case(name, binary, train, others):
         return binary("a @ b", floats(n, n), floats(n, n, seed=1))
     if name in TRAINING:
         return train(*TRAINING[name])
-    return others[name]()
+    return others[name]() if name in others else None

@@ -5,7 +5,7 @@ the values and records nothing. Jacobians sweep for all rows, or push all column
 """
 
 from adcore import ops
-from adcore._core import Batch, Forward, Recording, Tensor, tree_leaves
+from adcore._core import Batch, Forward, Recording, Tensor, push_plain, tree_leaves
 from adcore._trees import (
     Arguments,
     as_tensor,
@@ -191,11 +191,18 @@ def jvp(fn, inputs, v, has_aux=False):
     """
     check_callable("jvp", fn)
     check_flag("jvp", "has_aux", has_aux)
-    args = _as_tuple(inputs)
-    arguments = Arguments("jvp", args, _labels(len(args)))
-    tangents = arguments.matching(_as_tuple(v), "v")
-    frame = Forward()
-    out, aux = split_aux("jvp", has_aux, _push(frame, fn, arguments, tangents))
+    args, tangents = _as_tuple(inputs), _as_tuple(v)
+    pushed = push_plain(fn, args, tangents)
+    if pushed is None:
+        arguments = Arguments("jvp", args, _labels(len(args)))
+        frame = Forward()
+        pushed = frame, _push(frame, fn, arguments, arguments.matching(tangents, "v"))
+    elif isinstance(pushed[0], Tensor):
+        if not has_aux:
+            return pushed
+        pushed = None, pushed[0]
+    frame, out = pushed
+    out, aux = split_aux("jvp", has_aux, out)
     result = _taken_apart(frame, out)
     return (*result, _values(frame, aux)) if has_aux else result
 
@@ -361,11 +368,8 @@ def _run_jacrev(fn, arguments, call, single, has_aux):
     recording, out, aux = _record("jacrev", fn, arguments, (), has_aux, call)
     outputs = [ops.stop_gradient(leaf) for leaf in tensors_of(out)]
     count = sum(leaf.size for leaf in outputs)
-    if count == 1:
-        rows = [
-            g.reshape((1, *g.shape))
-            for g in recording.pull([ops.ones_like(leaf) if leaf.size else None for leaf in outputs])
-        ]
+    if count == 1 and len(outputs) == 1:  # one row: no batch
+        rows = recording.pull([ops.ones_like(outputs[0])])
     else:
         batch = Batch(count)
         seeds = [batch.join(part) for part in _basis(outputs, count)]
@@ -374,7 +378,8 @@ def _run_jacrev(fn, arguments, call, single, has_aux):
 
     def block(k, j):
         part = rows[j] if len(outputs) == 1 else rows[j][starts[k] : starts[k + 1]]
-        return part.reshape((*outputs[k].shape, *arguments.leaves[j].shape))
+        shape = (*outputs[k].shape, *arguments.leaves[j].shape)
+        return part if part.shape == shape else part.reshape(shape)
 
     return _blocks(out, arguments, single, block), aux
 

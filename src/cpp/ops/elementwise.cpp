@@ -476,7 +476,28 @@ struct PartialAttr {
   int64_t row, input;
 };
 
+/// As infer_plain(): contiguous floats of one dtype and shape; an operand, but not the result, may be one number.
+bool partial_plain(const Call& call) {
+  const Tensor& g = call.in(0);
+  if (!computes_in_place(g.dtype()) || !g.contiguous() || g.size() >= kParallel) return false;
+  const auto a = call.attrs.as<PartialAttr>();
+  const PartialRule rule = partial_rule(static_cast<int>(a.row), static_cast<int>(a.input));
+  if (takes_condition(static_cast<int>(a.row))) return false;
+  for (int i = 1; i < call.count; ++i) {
+    const Tensor& t = call.in(i);
+    if (t.dtype() != g.dtype() || !t.contiguous()) return false;
+    const bool is_result = i + 1 == call.count && rule.needs & Y;
+    if (!(t.shape() == g.shape()) && (is_result || t.rank() != 0)) return false;
+  }
+  return true;
+}
+
 void partial_infer(Call& call) {
+  if (partial_plain(call)) {
+    call.out->set_layout_of(call.in(0), call.in(0).dtype());
+    call.laid_out = true;
+    return;
+  }
   Dims shape = call.in(0).shape();
   for (int i = 1; i < call.count; ++i)
     if (!(call.in(i).shape() == shape)) shape = broadcast(call.op.name, shape, call.in(i).shape());
@@ -488,6 +509,18 @@ void partial_kernel(Call& call) {
   const PartialRule rule = partial_rule(static_cast<int>(a.row), static_cast<int>(a.input));
   const Compute compute = compute_of(call.out->dtype());
   const PartialFn partial = kernels().elementwise[a.row].partial[a.input][static_cast<int>(compute)];
+  if (call.laid_out) {
+    const void *in[kMaxArity] = {}, *y = nullptr;
+    uint32_t scalars = 0;
+    int k = 1;
+    for (int i = 0; i < kMaxArity; ++i) {
+      if (!(rule.needs >> i & 1)) continue;
+      if (call.in(k).size() != call.out->size()) scalars |= 1u << i;
+      in[i] = call.in(k++).data();
+    }
+    if (rule.needs & Y) y = call.in(k).data();
+    return partial(call.in(0).data(), in, y, call.out->mutable_data(), call.out->size(), scalars);
+  }
   const Tensor* operands[kMaxLanes] = {};
   operands[kMaxArity] = &call.in(0);
   Tensor condition;

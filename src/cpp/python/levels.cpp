@@ -170,6 +170,34 @@ py::object make_dual_of(const Forward& frame, const py::object& value, const py:
   return steal(wrap(frame.dual(tensor_of(value), tangent.is_none() ? Tensor() : tensor_of(tangent))));
 }
 
+/// jvp of a function of tensors: the pair of its value and tangent where it returns one tensor, else of the frame and what
+/// it returned. None, and nothing has run, where the arguments are not tensors with tangents like them.
+py::object push_plain(const py::object& fn, const py::tuple& args, const py::tuple& tangents) {
+  if (args.size() != tangents.size()) return py::none();
+  for (size_t k = 0; k < args.size(); ++k) {
+    PyObject *x = PyTuple_GET_ITEM(args.ptr(), k), *t = PyTuple_GET_ITEM(tangents.ptr(), k);
+    if (!is_tensor(x) || !is_tensor(t) || !(value_of(x).shape() == value_of(t).shape()) ||
+        value_of(x).dtype() != value_of(t).dtype())
+      return py::none();
+  }
+  const auto frame = std::make_shared<Forward>();
+  py::tuple duals(args.size());
+  for (size_t k = 0; k < args.size(); ++k) {
+    duals[k] = steal(wrap(frame->dual(tracked_value(PyTuple_GET_ITEM(args.ptr(), k)),
+                                      tracked_value(PyTuple_GET_ITEM(tangents.ptr(), k)))));
+  }
+  py::object out;
+  {
+    const FrameScope scope(*frame);
+    out = call(fn, duals, py::none());
+  }
+  if (!is_tensor(out.ptr())) return py::make_tuple(frame, out);
+  Tensor tangent;
+  Tensor value = frame->take_apart(tracked_value(out.ptr()), tangent);
+  if (!tangent.defined()) tangent = zeros_like(value);
+  return py::make_tuple(steal(wrap(std::move(value))), steal(wrap(std::move(tangent))));
+}
+
 Frames open_frames() {
   Frames frames;
   for (Frame* f = context().frame; f; f = f->place.outer) frames.push_back(f->shared_from_this());
@@ -497,6 +525,7 @@ void bind_levels(py::module_& m) {
           "split", [](const Batch& b, const py::object& t) { return steal(wrap(b.split(tensor_of(t)))); },
           py::arg("value"))
       .def("holds", [](const Batch& b, const py::object& t) { return b.holds(tensor_of(t)); }, py::arg("value"));
+  m.def("push_plain", push_plain, py::arg("fn"), py::arg("args"), py::arg("tangents"));
   m.def("innermost", innermost_of, py::arg("leaves"));
   m.def("is_tracked", is_tracked, py::arg("leaves"), py::arg("frame") = py::none());
   m.def("record_rule", record_rule, py::arg("inputs"), py::arg("outputs"), py::arg("pull"));
