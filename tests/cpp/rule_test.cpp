@@ -1,0 +1,71 @@
+// Rules from outside: several outputs, missing cotangents, a sweep that failed half-way.
+#include "sweeps/rule.h"
+
+#include <functional>
+
+#include "kernel_cases.h"
+#include "sweeps/backward.h"
+#include "tensor_cases.h"
+
+namespace adcore {
+namespace {
+
+using namespace testing;
+
+struct Recorded : Rule {
+  explicit Recorded(std::function<std::vector<Tensor>(const std::vector<Tensor>&)> f) : f(std::move(f)) {}
+  std::vector<Tensor> pull(const std::vector<Tensor>& c) override { return f(c); }
+  std::function<std::vector<Tensor>(const std::vector<Tensor>&)> f;
+};
+
+TEST_CASE("a rule gets a cotangent for each output, undefined for zero, and may be swept again") {
+  Level level(Level::Sweeps::Many);
+  const Tensor x = level.input(from_values({2}, {1, 2}));
+  Tensor a = from_values({2}, {5, 5}), b = a, c = a;
+  Tape& tape = level.tape();
+  const Arg arg[] = {tape.new_arg(x.ref().slot, x)};
+  Tensor* const outputs[] = {&a, &b, &c};
+  bool fails = true;
+  record(tape, std::make_unique<Recorded>([&](const std::vector<Tensor>& g) -> std::vector<Tensor> {
+           CHECK(g.size() == 3);
+           CHECK(g[0].defined());
+           CHECK(!g[1].defined());
+           if (fails) fail(ErrorKind::Runtime, "half-way");
+           return {g[0] + g[2]};
+         }),
+         arg, outputs);
+  level.close();
+  const Slot inputs[] = {x.ref().slot};
+  for (int k = 0; k < 3; ++k) {
+    Backward sweep(level.segment());
+    sweep.seed(a, from_values({2}, {1, 10}));
+    sweep.seed(c, from_values({2}, {2, 20}));
+    fails = k == 1;
+    if (fails) {
+      CHECK_THROWS_AS(sweep.run(inputs), Error);
+    } else {
+      sweep.run(inputs);
+      CHECK(to_vector(sweep.cotangent(inputs[0], x)) == std::vector<double>{3, 30});
+    }
+  }
+}
+
+TEST_CASE("truncated statements are gone, their slots are not given out again") {
+  Level level;
+  const Tensor x = level.input(from_values({1}, {3}));
+  const Tensor y = x * x;
+  const uint32_t mark = level.tape().statement_count();
+  const Tensor lost = y * y;
+  level.tape().truncate(mark);
+  const Tensor z = y + y;
+  CHECK(z.ref().slot > lost.ref().slot);
+  Backward sweep(level);
+  sweep.seed(z, from_values({1}, {1}));
+  sweep.seed(lost, from_values({1}, {1}));  // a constant now
+  const Slot inputs[] = {x.ref().slot};
+  sweep.run(inputs);
+  CHECK(to_vector(sweep.cotangent(inputs[0], x)) == std::vector<double>{12});
+}
+
+}  // namespace
+}  // namespace adcore
