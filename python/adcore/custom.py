@@ -6,7 +6,6 @@ computes is differentiated again by the levels around it.
 """
 
 import functools
-import inspect
 
 from adcore import _core, ops
 from adcore._core import Tensor, tree_fill, tree_leaves
@@ -277,6 +276,8 @@ class _Custom:
     def _bound(self, args, kwargs):
         """Return all arguments by position, and those that are differentiated."""
         if kwargs:
+            import inspect  # not at the top: it takes longer to load than adcore
+
             bound = inspect.signature(self._fn).bind(*args, **kwargs)
             bound.apply_defaults()
             if bound.kwargs:

@@ -13,7 +13,6 @@ whole tree. A call of a cell is native (``CellBase``) and calls ``construct``. S
 """
 
 import functools
-import inspect
 from collections import namedtuple
 
 from .._core import CellBase, Parameter, Tensor, bfloat16, float16, float32, float64, has_default_name
@@ -638,6 +637,8 @@ def _call_with_bprop(cell, *args, **kwargs):
     from adcore.custom import bprop_call
 
     if kwargs:
+        import inspect  # not at the top: it takes longer to load than adcore
+
         bound = inspect.signature(cell.construct).bind(*args, **kwargs)
         bound.apply_defaults()
         args = bound.args
