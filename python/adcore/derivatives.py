@@ -21,6 +21,9 @@ from adcore.transforms import _checked_positions, _checked_weights, _no_such_pos
 __all__ = ["hessian", "jacfwd", "jacrev", "jvp", "linearize", "vjp"]
 
 
+_MAX_ORDER = 16  # of nested forward mode, whose time doubles with each order
+
+
 def _labels(count):
     return [f"argument {i}" for i in range(count)]
 
@@ -484,7 +487,7 @@ def derivative(fn, primals, order):
         Takes the primals, returns tensors or containers of them.
     primals : Tensor, float, array, or tuple or list of these
     order : int
-        At least 1.
+        From 1 to 16.
 
     Returns
     -------
@@ -506,8 +509,8 @@ def derivative(fn, primals, order):
     """
     if isinstance(order, bool) or not isinstance(order, int):
         raise TypeError(f"derivative: order must be an int, got {type(order).__name__}.")
-    if order < 1:
-        raise ValueError(f"derivative: order must be at least 1, got {order}.")
+    if not 1 <= order <= _MAX_ORDER:
+        raise ValueError(f"derivative: order must be from 1 to {_MAX_ORDER}, got {order}.")
     check_callable("derivative", fn)
     args = _as_tuple(primals)
     arguments = Arguments("derivative", args, _labels(len(args)))
@@ -562,6 +565,8 @@ def jet(fn, primals, series):
     if len(orders) != 1:
         raise ValueError(f"jet: all series must have the same order, got {sorted(orders)}.")
     order = orders.pop()
+    if order > _MAX_ORDER:
+        raise ValueError(f"jet: the order must be at most {_MAX_ORDER}, got {order}.")
     out, *rest = _along(fn, arguments, [[curve[k] for k in range(order)] for curve in curves], order)
     columns = [iter(column) for column in zip(*(tensors_of(tree) for tree in rest))]
     places = iter(columns)

@@ -9,6 +9,7 @@ from adcore.derivatives import jvp, vjp
 
 __all__ = ["check_grads"]
 
+_MAX_ORDER = 8  # differences say nothing beyond
 _MODES = ("fwd", "rev")
 # Of the dtype: the step of the differences, then the tolerance at order 1. Central differences err by step^2 and by
 # rounding / step, which balance at the cube root of the rounding error.
@@ -40,7 +41,7 @@ def check_grads(f, args, order=2, modes=_MODES, atol=None, rtol=None, eps=None):
     AssertionError
         Where they differ: names the order, the mode and both values.
     TypeError, ValueError
-        For arguments without derivative, unknown modes, and an order below 1.
+        For arguments without derivative, unknown modes, and an order that is not from 1 to 8.
 
     Notes
     -----
@@ -56,8 +57,8 @@ def check_grads(f, args, order=2, modes=_MODES, atol=None, rtol=None, eps=None):
     check_callable("check_grads", f)
     if isinstance(order, bool) or not isinstance(order, int):
         raise TypeError(f"check_grads: order must be an int, got {type(order).__name__}.")
-    if order < 1:
-        raise ValueError(f"check_grads: order must be at least 1, got {order}.")
+    if not 1 <= order <= _MAX_ORDER:
+        raise ValueError(f"check_grads: order must be from 1 to {_MAX_ORDER}, got {order}.")
     modes = (modes,) if isinstance(modes, str) else tuple(modes)
     if not modes or not set(modes) <= set(_MODES):
         raise ValueError(f"check_grads: modes must be some of {_MODES}, got {modes!r}.")

@@ -2,6 +2,7 @@
 // Each adjoint is read once, by the statement that wrote its slot, and freed there. Start reading at run().
 #include "sweeps/backward.h"
 
+#include <atomic>
 #include <vector>
 
 #include "base/interpreter.h"
@@ -48,6 +49,11 @@ namespace {
 constexpr uint8_t kInput = 2;               // in Adjoints::active: an input of the level
 constexpr uint32_t kInterruptEvery = 4096;  // statements
 
+uint64_t next_serial() noexcept {
+  static std::atomic<uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
 }  // namespace
 
 Backward::Backward(Level& level) : Backward((level.close(), level.segment())) {
@@ -58,7 +64,7 @@ Backward::Backward(Level& level) : Backward((level.close(), level.segment())) {
 Backward::Backward(const Segment& segment, bool consumes)
     : segment_(segment),
       adjoints_(*Idle<Adjoints>::take()),
-      serial_(++context().last_scope),
+      serial_(next_serial()),
       recording_(context().tape || context().frame || context().watch),
       consumes_(consumes),
       all_active_(segment.alone) {

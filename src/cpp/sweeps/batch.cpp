@@ -37,6 +37,13 @@ Tensor one_by_one(const Batching& b) {
 
 }  // namespace
 
+Tensor Batch::join(const Tensor& values) const {
+  if (values.rank() == 0 || values.shape()[0] != size) {
+    fail(ErrorKind::Value, "vmap: a value of shape ", to_string(values.shape()), " does not hold ", size, " members.");
+  }
+  return make_batch(*this, values);
+}
+
 Tensor Batch::split(const Tensor& value) const {
   if (const Box* box = box_in(value, id)) {
     const Tensor base = box->base;

@@ -12,7 +12,7 @@ class Batch : public Frame {
   void apply(Call& call) override;
 
   /// The members along axis 0 of `values` as one value.
-  Tensor join(const Tensor& values) const { return make_batch(*this, values); }
+  Tensor join(const Tensor& values) const;
   /// True where the value differs between the members.
   bool holds(const Tensor& value) const noexcept { return box_in(value, id) != nullptr; }
   /// All members of a value along axis 0; one value for all is repeated.

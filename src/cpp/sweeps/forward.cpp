@@ -79,6 +79,15 @@ void push(Pushforward& p) {
 
 }  // namespace
 
+Tensor Forward::dual(const Tensor& value, const Tensor& tangent) const {
+  if (tangent.defined() && (!(tangent.shape() == value.shape()) || tangent.dtype() != value.dtype())) {
+    fail(ErrorKind::Value, "jvp: the tangent of a value of shape ", to_string(value.shape()), " and dtype ",
+         name_of(value.dtype()), " has shape ", to_string(tangent.shape()), " and dtype ", name_of(tangent.dtype()),
+         ".");
+  }
+  return make_dual(*this, value, tangent);
+}
+
 Tensor Forward::take_apart(const Tensor& value, Tensor& tangent) const {
   const Box* box = box_in(value, id);
   if (!box) return value;

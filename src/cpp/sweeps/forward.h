@@ -11,8 +11,8 @@ class Forward : public Frame {
   Forward() : Frame(FrameKind::Forward, 0) {}
   void apply(Call& call) override;
 
-  /// `value` with a tangent of its shape and dtype.
-  Tensor dual(const Tensor& value, const Tensor& tangent) const { return make_dual(*this, value, tangent); }
+  /// `value` with a tangent of its shape and dtype, or an undefined one for zero.
+  Tensor dual(const Tensor& value, const Tensor& tangent) const;
   /// The value outside of this jvp; `tangent` stays undefined where it is zero.
   Tensor take_apart(const Tensor& value, Tensor& tangent) const;
 };

@@ -1,5 +1,7 @@
 #include "sweeps/rule.h"
 
+#include <algorithm>
+
 #include "ops/functions.h"
 
 namespace adcore {
@@ -7,32 +9,20 @@ namespace {
 
 Rule& rule_of(const Pullback& p) { return *static_cast<Rule*>(p.hidden().buffer().get()->owner); }
 
-/// What an earlier sweep that failed half-way left behind is forgotten.
-void begin(Rule& rule, uint64_t serial, size_t outputs) {
-  if (rule.serial == serial) return;
-  rule.serial = serial;
-  rule.pending.assign(outputs, Tensor());
-}
-
 struct PickAttr {
   int64_t output, outputs;
 };
 
 void pick_vjp(Pullback& p) {
   const auto a = p.attrs<PickAttr>();
-  Rule& rule = rule_of(p);
-  begin(rule, p.serial, static_cast<size_t>(a.outputs));
-  rule.pending[static_cast<size_t>(a.output)] = p.g;
+  rule_of(p).pending(p.serial, static_cast<size_t>(a.outputs))[static_cast<size_t>(a.output)] = p.g;
   p.give(0, scalar(0.0, DType::Float32));
 }
 
 void rule_vjp(Pullback& p) {
   const Tensor held = p.hidden();  // the rule may run for long and record
   Rule& rule = *static_cast<Rule*>(held.buffer().get()->owner);
-  begin(rule, p.serial, 0);
-  const std::vector<Tensor> cotangents = std::exchange(rule.pending, {});
-  rule.serial = 0;
-  std::vector<Tensor> inputs = rule.pull(cotangents);
+  std::vector<Tensor> inputs = rule.pull(rule.take_pending(p.serial));
   for (int k = 0; k < p.count(); ++k) {
     Tensor& c = inputs[static_cast<size_t>(k)];
     if (c.defined() && p.active(k)) p.give(k, std::move(c));
@@ -44,7 +34,24 @@ const Op kRule{.name = "rule", .kind = OpKind::Custom, .infer = nullptr, .kernel
 
 }  // namespace
 
+std::vector<Tensor>& Rule::pending(uint64_t sweep, size_t outputs) {
+  for (auto& [serial, cotangents] : pending_)
+    if (serial == sweep) return cotangents;
+  return pending_.emplace_back(sweep, std::vector<Tensor>(outputs)).second;
+}
+
+std::vector<Tensor> Rule::take_pending(uint64_t sweep) {
+  const auto it =
+      std::find_if(pending_.begin(), pending_.end(), [sweep](const auto& entry) { return entry.first == sweep; });
+  if (it == pending_.end()) return {};
+  std::vector<Tensor> taken = std::move(it->second);
+  pending_.erase(it);
+  return taken;
+}
+
 void record(Tape& tape, std::unique_ptr<Rule> rule, std::span<const Arg> inputs, std::span<Tensor* const> outputs) {
+  if (inputs.size() > UINT16_MAX)
+    fail(ErrorKind::Value, "a rule has at most ", UINT16_MAX, " inputs, got ", inputs.size(), ".");
   const auto drop = [](void* r) { delete static_cast<Rule*>(r); };
   const Tensor hidden(BufferRef(adopt(nullptr, 0, rule.get(), drop)), 0, Dims{0}, Dims{1}, DType::UInt8);
   rule.release();

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "core/tape.h"
@@ -17,9 +18,15 @@ class Rule {
   /// The cotangents of the inputs from those of the outputs; undefined: zero.
   virtual std::vector<Tensor> pull(const std::vector<Tensor>& cotangents) = 0;
 
-  // Between its picks and its own statement: what the sweep `serial` has put down.
-  std::vector<Tensor> pending;
-  uint64_t serial = 0;
+  /// What a sweep has put down so far, for each output.
+  std::vector<Tensor>& pending(uint64_t sweep, size_t outputs);
+  /// The same, handed over.
+  std::vector<Tensor> take_pending(uint64_t sweep);
+
+ private:
+  // Between a sweep's picks and the rule's own statement. Several sweeps may be under way: in threads, or one inside of
+  // another.
+  std::vector<std::pair<uint64_t, std::vector<Tensor>>> pending_;
 };
 
 /// Records a rule; the outputs get their slots.
