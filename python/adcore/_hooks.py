@@ -8,8 +8,8 @@ import itertools
 import weakref
 
 from adcore import _core, ops
-from adcore._core import Parameter, Tensor, tree_fill, tree_leaves
-from adcore._trees import as_tensor, check_callable, match, tensors_of
+from adcore._core import Parameter, Tensor
+from adcore._trees import as_tensor, check_callable, match, tensors_of, with_tensors
 from adcore.custom import attach
 
 __all__ = ["HookBackward", "InsertGradientOf", "RemovableHandle"]
@@ -252,7 +252,4 @@ def _replace_tensors(tree, on_cotangents):
     tensors = tensors_of(tree)
     if not tensors:
         return tree
-    made = iter(_behind(tensors, on_cotangents))
-    if isinstance(tree, Tensor):
-        return next(made)
-    return tree_fill(tree, [next(made) if isinstance(leaf, Tensor) else leaf for leaf in tree_leaves(tree)])
+    return with_tensors(tree, _behind(tensors, on_cotangents))

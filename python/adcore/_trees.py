@@ -127,6 +127,12 @@ def map_tensors(function, tree):
     return _core.tree_map(lambda leaf: function(leaf) if isinstance(leaf, Tensor) else leaf, tree)
 
 
+def with_tensors(tree, tensors):
+    """Return a container with others in the place of its tensors, in their order."""
+    new = iter(tensors)
+    return map_tensors(lambda _: next(new), tree)
+
+
 def split_aux(name, has_aux, result):
     """Return what is differentiated of a function's result, and the rest."""
     if not has_aux:

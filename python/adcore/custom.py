@@ -8,8 +8,8 @@ computes is differentiated again by the levels around it.
 import functools
 
 from adcore import _core, ops
-from adcore._core import Tensor, tree_fill, tree_leaves
-from adcore._trees import check_callable, describe, match, same_structure, tensors_of
+from adcore._core import Tensor, tree_leaves
+from adcore._trees import check_callable, describe, match, same_structure, tensors_of, with_tensors
 from adcore.derivatives import transposed
 
 __all__ = ["Function", "custom_jvp", "custom_vjp", "no_grad", "recompute"]
@@ -233,10 +233,7 @@ def _with_rule(name, leaves, out, backward):
     def pull(cotangents):
         return leaves.by_argument(name, backward(*_filled(cotangents, outputs)))
 
-    made = iter(attach(name, leaves.tensors, outputs, pull))
-    if isinstance(out, Tensor):
-        return next(made)
-    return tree_fill(out, [next(made) if isinstance(leaf, Tensor) else leaf for leaf in tree_leaves(out)])
+    return with_tensors(out, attach(name, leaves.tensors, outputs, pull))
 
 
 def bprop_call(cell, construct, args):
@@ -248,11 +245,7 @@ def bprop_call(cell, construct, args):
     name = f"{type(cell).__name__}.bprop"
 
     def backward(*cotangents):
-        if isinstance(out, Tensor):
-            return cell.bprop(*args, out, cotangents[0])
-        given = iter(cotangents)
-        dout = tree_fill(out, [next(given) if isinstance(leaf, Tensor) else leaf for leaf in tree_leaves(out)])
-        return cell.bprop(*args, out, dout)
+        return cell.bprop(*args, out, with_tensors(out, cotangents))
 
     return _with_rule(name, leaves, out, backward)
 
@@ -348,13 +341,7 @@ class custom_vjp(_Custom):
         out, residuals = result
 
         def backward(*cotangents):
-            given = iter(cotangents)
-            cotangent = (
-                cotangents[0]
-                if isinstance(out, Tensor)
-                else tree_fill(out, [next(given) if isinstance(t, Tensor) else t for t in tree_leaves(out)])
-            )
-            return self._bwd(*static, residuals, cotangent)
+            return self._bwd(*static, residuals, with_tensors(out, cotangents))
 
         return _with_rule(f"{self.__name__}: bwd", leaves, out, backward)
 
@@ -413,17 +400,8 @@ class custom_jvp(_Custom):
         out = _core.run_no_grad(self._fn, args, None)
         outputs = _constants(_tensor_outputs(name, out))
 
-        def filled(tensors):
-            new = iter(tensors)
-            return tuple(
-                next(new)
-                if isinstance(a, Tensor)
-                else tree_fill(a, [next(new) if isinstance(t, Tensor) else t for t in tree_leaves(a)])
-                for a in rest
-            )
-
         def push(values, tangents):
-            result = self._rule(*static, filled(values), filled(tangents))
+            result = self._rule(*static, with_tensors(tuple(rest), values), with_tensors(tuple(rest), tangents))
             if not isinstance(result, tuple) or len(result) != 2:
                 raise TypeError(f"{name} must return the pair of output and tangent, got {describe(result)}.")
             return match(name, "the tangent of the output", out, result[1])
@@ -432,10 +410,7 @@ class custom_jvp(_Custom):
             seeds = _filled(cotangents, outputs)
             return transposed(lambda tangents: push(leaves.tensors, tangents), leaves.tensors, seeds)
 
-        made = iter(attach(name, leaves.tensors, outputs, pull, push))
-        if isinstance(out, Tensor):
-            return next(made)
-        return tree_fill(out, [next(made) if isinstance(leaf, Tensor) else leaf for leaf in tree_leaves(out)])
+        return with_tensors(out, attach(name, leaves.tensors, outputs, pull, push))
 
 
 def recompute(block, *args, **kwargs):

@@ -15,6 +15,7 @@ from adcore._trees import (
     match,
     split_aux,
     tensors_of,
+    with_tensors,
 )
 from adcore.transforms import _checked_positions, _checked_weights, _no_such_position
 
@@ -150,9 +151,7 @@ def _taken_apart(frame, out):
         tangents.append(ops.zeros_like(value) if tangent is None else tangent)
         return value
 
-    values = map_tensors(value_of, out)
-    taken = iter(tangents)
-    return values, map_tensors(lambda _: next(taken), out)
+    return map_tensors(value_of, out), with_tensors(out, tangents)
 
 
 def jvp(fn, inputs, v, has_aux=False):
@@ -249,8 +248,7 @@ def linearize(fn, *primals):
     outputs = [ops.stop_gradient(leaf) for leaf in tensors_of(out)]
 
     def jvp_fn(*tangents):
-        pushed = iter(transposed(recording.pull, outputs, arguments.matching(tangents, "the tangent")))
-        return map_tensors(lambda _: next(pushed), out)
+        return with_tensors(out, transposed(recording.pull, outputs, arguments.matching(tangents, "the tangent")))
 
     return out, jvp_fn
 
@@ -568,9 +566,7 @@ def jet(fn, primals, series):
     if order > _MAX_ORDER:
         raise ValueError(f"jet: the order must be at most {_MAX_ORDER}, got {order}.")
     out, *rest = _along(fn, arguments, [[curve[k] for k in range(order)] for curve in curves], order)
-    columns = [iter(column) for column in zip(*(tensors_of(tree) for tree in rest))]
-    places = iter(columns)
-    return out, map_tensors(lambda _: ops.stack(list(next(places))), out)
+    return out, with_tensors(out, [ops.stack(orders) for orders in zip(*(tensors_of(tree) for tree in rest))])
 
 
 def _along(fn, arguments, curves, order):

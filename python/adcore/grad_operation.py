@@ -1,8 +1,8 @@
 """GradOperation: MindSpore's older way to ask for derivatives."""
 
-from adcore import _core, ops
+from adcore import ops
 from adcore._core import Tensor
-from adcore._trees import check_callable, check_flag, is_array, match, tensors_of
+from adcore._trees import check_callable, check_flag, is_array, match, tensors_of, with_tensors
 from adcore.derivatives import vjp
 from adcore.transforms import _checked_weights
 
@@ -110,21 +110,13 @@ def gradients_of(fn, args, kwargs, get_all, weights, sens):
     out, pull = vjp(on_inputs, *(args[i] for i in positions), weights=() if weights is None else weights)
     if sens is None:
         outputs = tensors_of(out)
-        inputs, by_list = pull(_like(out, [ops.ones_like(ops.stop_gradient(t)) for t in outputs]))
+        inputs, by_list = pull(with_tensors(out, [ops.ones_like(ops.stop_gradient(t)) for t in outputs]))
     else:
         inputs, by_list = pull(*_sens_as_cotangents(out, sens))
     by_position = inputs if get_all else inputs[0] if inputs else None
     if weights is None:
         return out, by_position
     return out, (by_position, by_list) if wants_inputs else by_list
-
-
-def _like(out, leaves):
-    """Return a container like `out` with other tensors."""
-    if isinstance(out, Tensor):
-        return leaves[0]
-    new = iter(leaves)
-    return _core.tree_map(lambda leaf: next(new) if isinstance(leaf, Tensor) else leaf, out)
 
 
 def _sens_as_cotangents(out, sens):
