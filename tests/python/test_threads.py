@@ -175,6 +175,9 @@ INTERRUPTED = """
     import adcore
     from adcore import Tensor, grad, ops
 
+    # A shell starts what runs in the background with the signal ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
     def soon():
         threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
 
