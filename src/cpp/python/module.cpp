@@ -7,7 +7,6 @@
 #include "base/thread_pool.h"
 #include "ops/random.h"
 #include "python/bindings.h"
-#include "python/object.h"
 
 namespace py = pybind11;
 
@@ -18,8 +17,6 @@ PyObject* dtype_named(const char* name);
 namespace {
 
 Dims dims_of(const py::handle& o, const char* op) { return dims_from(o.ptr(), op, "shape"); }
-
-py::object steal(PyObject* o) { return py::reinterpret_steal<py::object>(o); }
 
 py::object random_between(const py::object& shape, double low, double high, const py::object& dtype) {
   const DType t = dtype_from(dtype.ptr(), "random_uniform");
@@ -126,8 +123,14 @@ PYBIND11_MODULE(_core, m) {
   check(init_functions(m.ptr()));
   check(init_transforms(m.ptr()));
   check(init_cell(m.ptr()));
-  bind_levels(m);
+  bind_frames(m);
+  bind_hooks(m);
   bind_optimizers(m);
+  bind_recompute(m);
+  bind_recording(m);
+  bind_rules(m);
+  bind_scopes(m);
+  bind_tree(m);
 
   m.attr("__version__") = ADCORE_VERSION;
   m.def("dtype_named", [](const char* name) { return py::reinterpret_borrow<py::object>(python::dtype_named(name)); });
@@ -147,13 +150,6 @@ PYBIND11_MODULE(_core, m) {
   });
   m.def("random_uniform", random_between, py::arg("shape"), py::arg("low"), py::arg("high"), py::arg("dtype"));
   m.def("random_normal", random_gaussian, py::arg("shape"), py::arg("mean"), py::arg("sigma"), py::arg("dtype"));
-  m.def(
-      "tree_map",
-      [](const py::function& f, const py::object& tree) {
-        return steal(tree_map(
-            tree.ptr(), [&](PyObject* leaf) { return f(py::reinterpret_borrow<py::object>(leaf)).release().ptr(); }));
-      },
-      py::arg("f"), py::arg("tree"));
   m.def("op_table", op_table);
   m.def("compiler", compiler);
   m.def("isa", [] { return kernels().isa; });

@@ -182,6 +182,12 @@ PyType_Spec kSpec{"adcore.Parameter", sizeof(ParameterObject), 0,
 
 }  // namespace
 
+Slot input_parameter(Level& level, const ParameterObject* p) {
+  if (!p->requires_grad) return 0;
+  const Slot known = level.tape().parameter_slot(p->number);
+  return known >= level.first_slot() ? known : level.parameter(p->number, p->base.value);
+}
+
 int init_parameter_type(PyObject* module) {
   const Owned bases(PyTuple_Pack(1, tensor_type));
   if (!bases) return -1;

@@ -1,5 +1,7 @@
 // Containers of tensors: nested tuples, named tuples, lists, dicts, dataclasses. Anything else is a leaf.
-#include "python/object.h"
+#include "python/bindings.h"
+
+namespace py = pybind11;
 
 namespace adcore::python {
 namespace {
@@ -96,6 +98,41 @@ void tree_visit(PyObject* tree, FunctionRef<void(PyObject*)> f) {
   } else {
     f(tree);
   }
+}
+
+void bind_tree(py::module_& m) {
+  m.def(
+      "tree_map",
+      [](const py::function& f, const py::object& tree) {
+        return steal(tree_map(
+            tree.ptr(), [&](PyObject* leaf) { return f(py::reinterpret_borrow<py::object>(leaf)).release().ptr(); }));
+      },
+      py::arg("f"), py::arg("tree"));
+  m.def(
+      "tree_leaves",
+      [](const py::object& tree) {
+        py::list leaves;
+        tree_visit(tree.ptr(), [&](PyObject* leaf) { leaves.append(py::reinterpret_borrow<py::object>(leaf)); });
+        return leaves;
+      },
+      py::arg("tree"));
+  m.def(
+      "tree_fill",
+      [](const py::object& tree, const py::list& leaves) {
+        size_t next = 0;
+        return steal(tree_map(tree.ptr(), [&](PyObject*) {
+          if (next >= leaves.size()) fail(ErrorKind::Value, "a container changed its length meanwhile.");
+          return py::object(leaves[next++]).release().ptr();
+        }));
+      },
+      py::arg("tree"), py::arg("leaves"));
+  m.def(
+      "are_alike",
+      [](const py::object& a, const py::object& b) {
+        return is_tensor(a.ptr()) && is_tensor(b.ptr()) && value_of(a.ptr()).shape() == value_of(b.ptr()).shape() &&
+               value_of(a.ptr()).dtype() == value_of(b.ptr()).dtype();
+      },
+      "True for two tensors of one shape and dtype.", py::arg("a"), py::arg("b"));
 }
 
 }  // namespace adcore::python

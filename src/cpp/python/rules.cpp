@@ -1,0 +1,74 @@
+// Rules given as Python functions, as statements on the tape.
+#include "python/bindings.h"
+#include "python/frames.h"
+#include "sweeps/rule.h"
+
+namespace py = pybind11;
+
+namespace adcore::python {
+namespace {
+
+/// A rule written in Python: takes a list of cotangents, None for zero, and returns one for the inputs.
+class PythonRule : public Rule {
+ public:
+  PythonRule(py::object pull, size_t inputs) : pull_(std::move(pull)), inputs_(inputs), frames_(open_frames()) {}
+
+  std::vector<Tensor> pull(const std::vector<Tensor>& cotangents) override {
+    const Reopened frames(frames_);
+    py::list given;
+    for (const Tensor& c : cotangents) given.append(c.defined() ? steal(wrap(c)) : py::none());
+    const py::object result = call(pull_, py::make_tuple(given), py::none());
+    std::vector<Tensor> out;
+    for (const py::handle c : result) out.push_back(c.is_none() ? Tensor() : tensor_of(c));
+    if (out.size() != inputs_) {
+      fail(ErrorKind::Runtime, "a rule of ", inputs_, " inputs returned ", out.size(), " cotangents.");
+    }
+    return out;
+  }
+
+ private:
+  py::object pull_;
+  size_t inputs_;
+  Frames frames_;
+};
+
+/// True where a level that is open inside of the frame (of any, for None) tracks one of the tensors.
+bool is_tracked(const py::list& leaves, const py::object& frame) {
+  const Tape* tape = context().tape;
+  if (!tape) return false;
+  if (!frame.is_none()) {
+    const auto& f = py::cast<const Frame&>(frame);
+    if (tape == f.place.tape && tape->open_levels <= f.place.open_levels) return false;
+  }
+  for (const py::handle o : leaves)
+    if (is_tensor(o.ptr()) && slot_of(o.ptr(), tape)) return true;
+  return false;
+}
+
+/// The outputs as if a statement with this rule had made them from the inputs.
+py::list record_rule(const py::list& inputs, const py::list& outputs, const py::object& pull) {
+  Tape* tape = context().tape;
+  if (!tape) return outputs;
+  std::vector<Arg> args;
+  for (const py::handle o : inputs) {
+    PyObject* t = tensor_object(o);
+    args.push_back(tape->new_arg(slot_of(t, tape), value_of(t)));
+  }
+  std::vector<Tensor> values;
+  std::vector<Tensor*> places;
+  for (const py::handle o : outputs) values.push_back(tensor_of(o));
+  for (Tensor& v : values) places.push_back(&v);
+  record(*tape, std::make_unique<PythonRule>(pull, inputs.size()), args, places);
+  py::list made;
+  for (Tensor& v : values) made.append(steal(wrap(std::move(v))));
+  return made;
+}
+
+}  // namespace
+
+void bind_rules(py::module_& m) {
+  m.def("is_tracked", is_tracked, py::arg("leaves"), py::arg("frame") = py::none());
+  m.def("record_rule", record_rule, py::arg("inputs"), py::arg("outputs"), py::arg("pull"));
+}
+
+}  // namespace adcore::python
