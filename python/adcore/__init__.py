@@ -30,14 +30,28 @@ from adcore._core import (
     uint32,
     uint64,
 )
-from adcore.batching import vmap
-from adcore.custom import Function, custom_jvp, custom_vjp, no_grad, recompute
-from adcore.debugging import debug_nans, detect_anomaly
-from adcore.derivatives import hessian, jacfwd, jacrev, jvp, linearize, vjp
-from adcore.grad_operation import GradOperation
 from adcore.parameter import ParameterTuple
 from adcore.tensor import from_numpy, tensor
-from adcore.transforms import get_grad, grad, value_and_grad
+from adcore.transforms import (
+    Function,
+    GradOperation,
+    custom_jvp,
+    custom_vjp,
+    debug_nans,
+    detect_anomaly,
+    get_grad,
+    grad,
+    hessian,
+    jacfwd,
+    jacrev,
+    jvp,
+    linearize,
+    no_grad,
+    recompute,
+    value_and_grad,
+    vjp,
+    vmap,
+)
 
 _Function, _no_grad = Function, no_grad  # their names in MindSpore
 

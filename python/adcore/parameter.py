@@ -1,6 +1,7 @@
 """ParameterTuple, and the methods of Parameter that need no speed."""
 
 from adcore._core import Parameter
+from adcore.common.initializer import initializer
 
 
 class ParameterTuple(tuple):
@@ -64,8 +65,6 @@ def _clone(self, init="same"):
     if init == "same":
         data = self.value()
     else:
-        from adcore.common.initializer import initializer
-
         data = initializer(init, self.shape, self.dtype)
     copy = Parameter(data, name=self.name, requires_grad=self.requires_grad)
     copy.__dict__.update(self.__dict__)

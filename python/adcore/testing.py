@@ -4,8 +4,8 @@ import numpy as np
 
 from adcore import ops
 from adcore._core import Tensor
-from adcore._trees import Arguments, check_callable, tensors_of
-from adcore.derivatives import jvp, vjp
+from adcore.transforms.products import jvp, vjp
+from adcore.transforms.trees import Arguments, check_callable, tensors_of
 
 __all__ = ["check_grads"]
 

@@ -7,7 +7,7 @@ distributions are those of Glorot and Bengio 2010 (Xavier) and He et al. 2015 (H
 
 import math
 
-from .. import ops
+from .. import _ops
 from .._core import Tensor, float32, float64, random_normal, random_uniform
 
 __all__ = [
@@ -165,7 +165,7 @@ class Constant(Initializer):
 
     def _tensor(self, shape, dtype):
         # Not by way of float32: an integer constant stays exact.
-        return ops.full(shape, self.value, dtype=dtype) if _is_number(self.value) else super()._tensor(shape, dtype)
+        return _ops.full(shape, self.value, dtype=dtype) if _is_number(self.value) else super()._tensor(shape, dtype)
 
 
 @_register("zeros")

@@ -17,6 +17,8 @@ from collections import namedtuple
 
 from .._core import CellBase, Parameter, Tensor, bfloat16, float16, float32, float64, has_default_name
 from ..parameter import ParameterTuple
+from ..transforms.custom import bprop_call, recompute
+from ..transforms.hooks import CellHooks, RemovableHandle
 
 __all__ = ["Cell"]
 
@@ -424,8 +426,6 @@ class Cell(CellBase):
             cls.__call__ = _call_with_bprop
 
     def _register(self, kind, hook):
-        from adcore._hooks import CellHooks, RemovableHandle
-
         if not callable(hook):
             raise TypeError(f"register_{kind}_hook: the hook must be callable, got {type(hook).__name__}.")
         hooks = self.__dict__.setdefault("_hooks", CellHooks())
@@ -624,8 +624,6 @@ def _special_construct(cell, *args, **kwargs):
     if "_float_type" in state:
         run = functools.partial(_construct_as, cell, state["_float_type"])
     if "_recomputes" in state:
-        from adcore.custom import recompute
-
         run = functools.partial(recompute, run)
     if "_hooks" in state:
         return state["_hooks"].call(cell, run, args, kwargs)
@@ -634,8 +632,6 @@ def _special_construct(cell, *args, **kwargs):
 
 def _call_with_bprop(cell, *args, **kwargs):
     """Call a cell whose class gives its reverse rule as a method: bprop(*inputs, out, dout)."""
-    from adcore.custom import bprop_call
-
     if kwargs:
         import inspect  # not at the top: it takes longer to load than adcore
 

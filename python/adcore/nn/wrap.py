@@ -1,8 +1,8 @@
 """Cells around networks: the loss, its derivative, a training step, an evaluation."""
 
-from adcore._trees import check_callable, check_flag
-from adcore.grad_operation import gradients_of, taken_sens
-from adcore.transforms import _checked_weights, value_and_grad
+from adcore.transforms.grad_operation import gradients_of, taken_sens
+from adcore.transforms.gradient import _checked_weights, value_and_grad
+from adcore.transforms.trees import check_callable, check_flag
 
 from .cell import Cell
 

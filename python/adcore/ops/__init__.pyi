@@ -4,41 +4,41 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, SupportsFloat, SupportsIndex, SupportsInt, TypeAlias, overload
 
 from adcore._core import Tensor, dtype
-from adcore.grad_operation import GradOperation as GradOperation
-from adcore._hooks import HookBackward as HookBackward
-from adcore._hooks import InsertGradientOf as InsertGradientOf
-from adcore.ops._assign import assign as assign
-from adcore.ops._assign import assign_add as assign_add
-from adcore.ops._assign import assign_sub as assign_sub
-from adcore.ops._loss import binary_cross_entropy as binary_cross_entropy
-from adcore.ops._shape import chunk as chunk
-from adcore.ops._math import clamp as clamp
-from adcore.ops._math import clamp as clip
-from adcore.ops._loss import cross_entropy as cross_entropy
-from adcore.derivatives import derivative as derivative
-from adcore.ops._math import dropout as dropout
-from adcore.ops._math import gelu as gelu
-from adcore.transforms import get_grad as get_grad
-from adcore.transforms import grad as grad
-from adcore.derivatives import jacfwd as jacfwd
-from adcore.derivatives import jacrev as jacrev
-from adcore.derivatives import jet as jet
-from adcore.derivatives import jvp as jvp
-from adcore.ops._loss import l1_loss as l1_loss
-from adcore.derivatives import linearize as linearize
-from adcore.ops._math import masked_fill as masked_fill
-from adcore.ops._loss import mse_loss as mse_loss
-from adcore.ops._math import norm as norm
-from adcore.ops._shape import one_hot as one_hot
-from adcore.ops._shape import pad as pad
-from adcore.ops._shape import split as split
-from adcore.ops._math import std as std
-from adcore.ops._math import stop_gradient as stop_gradient
-from adcore.ops._shape import tile as tile
-from adcore.transforms import value_and_grad as value_and_grad
-from adcore.ops._math import var as var
-from adcore.derivatives import vjp as vjp
-from adcore.batching import vmap as vmap
+from adcore.transforms.grad_operation import GradOperation as GradOperation
+from adcore.transforms.hooks import HookBackward as HookBackward
+from adcore.transforms.hooks import InsertGradientOf as InsertGradientOf
+from adcore._ops.assignment import assign as assign
+from adcore._ops.assignment import assign_add as assign_add
+from adcore._ops.assignment import assign_sub as assign_sub
+from adcore._ops.loss import binary_cross_entropy as binary_cross_entropy
+from adcore._ops.shape import chunk as chunk
+from adcore._ops.math import clamp as clamp
+from adcore._ops.math import clamp as clip
+from adcore._ops.loss import cross_entropy as cross_entropy
+from adcore.transforms.products import derivative as derivative
+from adcore._ops.math import dropout as dropout
+from adcore._ops.math import gelu as gelu
+from adcore.transforms.gradient import get_grad as get_grad
+from adcore.transforms.gradient import grad as grad
+from adcore.transforms.products import jacfwd as jacfwd
+from adcore.transforms.products import jacrev as jacrev
+from adcore.transforms.products import jet as jet
+from adcore.transforms.products import jvp as jvp
+from adcore._ops.loss import l1_loss as l1_loss
+from adcore.transforms.products import linearize as linearize
+from adcore._ops.math import masked_fill as masked_fill
+from adcore._ops.loss import mse_loss as mse_loss
+from adcore._ops.math import norm as norm
+from adcore._ops.shape import one_hot as one_hot
+from adcore._ops.shape import pad as pad
+from adcore._ops.shape import split as split
+from adcore._ops.math import std as std
+from adcore._ops.math import stop_gradient as stop_gradient
+from adcore._ops.shape import tile as tile
+from adcore.transforms.gradient import value_and_grad as value_and_grad
+from adcore._ops.math import var as var
+from adcore.transforms.products import vjp as vjp
+from adcore.transforms.batching import vmap as vmap
 
 def abs(input: Tensor | float) -> Tensor: ...
 def absolute(input: Tensor | float) -> Tensor: ...

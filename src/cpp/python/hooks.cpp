@@ -1,4 +1,4 @@
-// Hooks on the inputs of transforms; adcore/_hooks.py keeps them.
+// Hooks on the inputs of transforms; adcore/transforms/hooks.py keeps them.
 #include "python/bindings.h"
 
 namespace py = pybind11;
@@ -10,7 +10,7 @@ bool any_hooks = false;
 PyObject* hooked_input(PyObject* given, PyObject* fresh, Level& level) {
   if (!any_hooks) return fresh;
   const Owned held(fresh);
-  PyObject* attach = python_function("adcore._hooks", "attached");
+  PyObject* attach = python_function("adcore.transforms.hooks", "attached");
   Owned hooked(checked(PyObject_CallFunctionObjArgs(attach, given, fresh, nullptr)));
   if (hooked.get() != fresh && is_parameter(given)) {
     level.parameter_becomes(reinterpret_cast<ParameterObject*>(given)->number, value_of(hooked.get()).ref().slot);

@@ -4,7 +4,7 @@ import math
 
 from adcore import _core
 from adcore._core import Tensor, float32
-from adcore.ops._native import require_tensor, table
+from adcore._ops.native import require_tensor, table
 
 _abs, _cast, _div, _amax, _amin, _maximum, _mean, _minimum, _mul, _sqrt, _square, _sub, _sum, _where = (
     table[name] for name in "abs cast div amax amin maximum mean minimum mul sqrt square sub sum where".split()

@@ -1,8 +1,8 @@
 """vmap: a function of one member becomes one of a batch, computed at once."""
 
-from adcore import ops
+from adcore import _ops
 from adcore._core import Batch, Tensor, tree_fill, tree_leaves
-from adcore._trees import as_tensor, check_callable, describe, is_array, same_structure
+from adcore.transforms.trees import as_tensor, check_callable, describe, is_array, same_structure
 
 __all__ = ["vmap"]
 
@@ -157,5 +157,5 @@ def _joined(batch, leaf, axis):
             raise ValueError(f"vmap: axis {axis} in out_axes is out of range for an output of {rank} axes.")
         return _moved(batch.split(leaf), 0, axis)
     if axis is not None and isinstance(leaf, (bool, int, float)):
-        return ops.full((batch.size,), leaf)
+        return _ops.full((batch.size,), leaf)
     return leaf

@@ -4,9 +4,10 @@ Reverse mode records the function once and sweeps the recording as often as aske
 the values and records nothing. Jacobians sweep for all rows, or push all columns, at once: a batch.
 """
 
-from adcore import ops
+from adcore import _ops
 from adcore._core import Batch, Forward, Recording, Tensor, push_plain, tree_leaves
-from adcore._trees import (
+from adcore.transforms.gradient import _checked_positions, _checked_weights, _no_such_position
+from adcore.transforms.trees import (
     Arguments,
     as_tensor,
     check_callable,
@@ -17,9 +18,8 @@ from adcore._trees import (
     tensors_of,
     with_tensors,
 )
-from adcore.transforms import _checked_positions, _checked_weights, _no_such_position
 
-__all__ = ["hessian", "jacfwd", "jacrev", "jvp", "linearize", "vjp"]
+__all__ = ["derivative", "hessian", "jacfwd", "jacrev", "jet", "jvp", "linearize", "vjp"]
 
 
 _MAX_ORDER = 16  # of nested forward mode, whose time doubles with each order
@@ -90,7 +90,7 @@ def vjp(fn, *inputs, weights=None, has_aux=False):
     arguments = Arguments("vjp", inputs, _labels(len(inputs)))
     recording, out, aux = _record("vjp", fn, arguments, wanted or (), has_aux, lambda args: fn(*args))
     count = len(arguments.leaves)
-    like = map_tensors(ops.stop_gradient, out)
+    like = map_tensors(_ops.stop_gradient, out)
 
     def vjp_fn(*v):
         gradients = recording.pull(_cotangents("vjp", like, v))
@@ -148,7 +148,7 @@ def _taken_apart(frame, out):
 
     def value_of(t):
         value, tangent = frame.take_apart(t)
-        tangents.append(ops.zeros_like(value) if tangent is None else tangent)
+        tangents.append(_ops.zeros_like(value) if tangent is None else tangent)
         return value
 
     return map_tensors(value_of, out), with_tensors(out, tangents)
@@ -245,7 +245,7 @@ def linearize(fn, *primals):
     check_callable("linearize", fn)
     arguments = Arguments("linearize", primals, _labels(len(primals)))
     recording, out, _ = _record("linearize", fn, arguments, (), False, lambda args: fn(*args))
-    outputs = [ops.stop_gradient(leaf) for leaf in tensors_of(out)]
+    outputs = [_ops.stop_gradient(leaf) for leaf in tensors_of(out)]
 
     def jvp_fn(*tangents):
         return with_tensors(out, transposed(recording.pull, outputs, arguments.matching(tangents, "the tangent")))
@@ -258,7 +258,7 @@ def transposed(pull, like, cotangents):
     outer = Recording()
 
     def body():
-        seeds = [outer.input(ops.zeros_like(leaf)) for leaf in like]
+        seeds = [outer.input(_ops.zeros_like(leaf)) for leaf in like]
         for out in pull(seeds):
             outer.output(out)
 
@@ -270,7 +270,7 @@ def _basis(leaves, count):
     """Return, for each of the leaves, its part of the `count` unit vectors of their joint space, along axis 0."""
     parts, start = [], 0
     for leaf in leaves:
-        rows = ops.eye(count, dtype=leaf.dtype)
+        rows = _ops.eye(count, dtype=leaf.dtype)
         if len(leaves) > 1:
             rows = rows[:, start : start + leaf.size]
         parts.append(rows.reshape((count, *leaf.shape)))
@@ -367,10 +367,10 @@ def jacrev(fn, grad_position=0, has_aux=False):
 
 def _run_jacrev(fn, arguments, call, single, has_aux):
     recording, out, aux = _record("jacrev", fn, arguments, (), has_aux, call)
-    outputs = [ops.stop_gradient(leaf) for leaf in tensors_of(out)]
+    outputs = [_ops.stop_gradient(leaf) for leaf in tensors_of(out)]
     count = sum(leaf.size for leaf in outputs)
     if count == 1 and len(outputs) == 1:  # one row: no batch
-        rows = recording.pull([ops.ones_like(outputs[0])])
+        rows = recording.pull([_ops.ones_like(outputs[0])])
     else:
         batch = Batch(count)
         seeds = [batch.join(part) for part in _basis(outputs, count)]
@@ -417,7 +417,7 @@ def _run_jacfwd(fn, arguments, call, single, has_aux):
     leaves = arguments.leaves
     count = sum(leaf.size for leaf in leaves)
     batch, frame = Batch(count), Forward()
-    tangents = [batch.join(part) for part in _basis([ops.stop_gradient(leaf) for leaf in leaves], count)]
+    tangents = [batch.join(part) for part in _basis([_ops.stop_gradient(leaf) for leaf in leaves], count)]
     out, aux = split_aux(
         "jacfwd", has_aux, batch.run(lambda: _push(frame, lambda *args: call(args), arguments, tangents))
     )
@@ -431,7 +431,7 @@ def _run_jacfwd(fn, arguments, call, single, has_aux):
     def block(k, j):
         shape = (*outputs[k].shape, *leaves[j].shape)
         if columns[k] is None:
-            return ops.zeros(shape, outputs[k].dtype)
+            return _ops.zeros(shape, outputs[k].dtype)
         part = columns[k] if len(leaves) == 1 else columns[k][starts[j] : starts[j + 1]]
         return part.transpose(1, 0).reshape(shape)
 
@@ -512,7 +512,7 @@ def derivative(fn, primals, order):
     check_callable("derivative", fn)
     args = _as_tuple(primals)
     arguments = Arguments("derivative", args, _labels(len(args)))
-    out, *rest = _along(fn, arguments, [[ops.ones_like(leaf)] for leaf in arguments.leaves], order)
+    out, *rest = _along(fn, arguments, [[_ops.ones_like(leaf)] for leaf in arguments.leaves], order)
     return out, rest[-1]
 
 
@@ -566,7 +566,7 @@ def jet(fn, primals, series):
     if order > _MAX_ORDER:
         raise ValueError(f"jet: the order must be at most {_MAX_ORDER}, got {order}.")
     out, *rest = _along(fn, arguments, [[curve[k] for k in range(order)] for curve in curves], order)
-    return out, with_tensors(out, [ops.stack(orders) for orders in zip(*(tensors_of(tree) for tree in rest))])
+    return out, with_tensors(out, [_ops.stack(orders) for orders in zip(*(tensors_of(tree) for tree in rest))])
 
 
 def _along(fn, arguments, curves, order):
@@ -585,7 +585,7 @@ def _along(fn, arguments, curves, order):
 
     def raised(lower):
         def next_order(t):
-            values, tangents = jvp(lower, t, ops.ones_like(t))
+            values, tangents = jvp(lower, t, _ops.ones_like(t))
             return [*values, tangents[-1]]
 
         return next_order

@@ -4,7 +4,7 @@ import builtins
 import math
 
 from adcore._core import Tensor, int64
-from adcore.ops._native import require_tensor, table
+from adcore._ops.native import require_tensor, table
 
 _cast, _concat, _equal, _expand_dims, _reshape, _where = (
     table[name] for name in "cast concat equal expand_dims reshape where".split()

@@ -1,7 +1,7 @@
 """Assignment to Parameters and Tensors."""
 
 from adcore._core import Parameter, Tensor
-from adcore.ops._native import require_tensor, table
+from adcore._ops.native import require_tensor, table
 
 _cast = table["cast"]
 

@@ -1,7 +1,7 @@
 """Losses written with other ops; derivatives, at every order, follow from those."""
 
 from adcore._core import int64
-from adcore.ops._native import require_tensor, table
+from adcore._ops.native import require_tensor, table
 
 (
     _abs,

@@ -7,10 +7,10 @@ passes its cotangent through the hook.
 import itertools
 import weakref
 
-from adcore import _core, ops
+from adcore import _core, _ops
 from adcore._core import Parameter, Tensor
-from adcore._trees import as_tensor, check_callable, match, tensors_of, with_tensors
-from adcore.custom import attach
+from adcore.transforms.custom import attach
+from adcore.transforms.trees import as_tensor, check_callable, match, tensors_of, with_tensors
 
 __all__ = ["HookBackward", "InsertGradientOf", "RemovableHandle"]
 
@@ -63,10 +63,10 @@ def attached(given, fresh):
 
 def _behind(tensors, on_cotangents):
     """Return the same values; their cotangents pass through a function of the list of them."""
-    values = [ops.stop_gradient(t) for t in tensors]
+    values = [_ops.stop_gradient(t) for t in tensors]
 
     def pull(cotangents):
-        return on_cotangents([ops.zeros_like(v) if c is None else c for c, v in zip(cotangents, values)])
+        return on_cotangents([_ops.zeros_like(v) if c is None else c for c, v in zip(cotangents, values)])
 
     return attach("hook", tensors, values, pull, lambda _, tangents: tangents)
 

@@ -1,10 +1,10 @@
 """GradOperation: MindSpore's older way to ask for derivatives."""
 
-from adcore import ops
+from adcore import _ops
 from adcore._core import Tensor
-from adcore._trees import check_callable, check_flag, is_array, match, tensors_of, with_tensors
-from adcore.derivatives import vjp
-from adcore.transforms import _checked_weights
+from adcore.transforms.gradient import _checked_weights
+from adcore.transforms.products import vjp
+from adcore.transforms.trees import check_callable, check_flag, is_array, match, tensors_of, with_tensors
 
 __all__ = ["GradOperation"]
 
@@ -110,7 +110,7 @@ def gradients_of(fn, args, kwargs, get_all, weights, sens):
     out, pull = vjp(on_inputs, *(args[i] for i in positions), weights=() if weights is None else weights)
     if sens is None:
         outputs = tensors_of(out)
-        inputs, by_list = pull(with_tensors(out, [ops.ones_like(ops.stop_gradient(t)) for t in outputs]))
+        inputs, by_list = pull(with_tensors(out, [_ops.ones_like(_ops.stop_gradient(t)) for t in outputs]))
     else:
         inputs, by_list = pull(*_sens_as_cotangents(out, sens))
     by_position = inputs if get_all else inputs[0] if inputs else None

@@ -3,7 +3,7 @@
 import functools
 
 from adcore import _core
-from adcore._trees import check_callable
+from adcore.transforms.trees import check_callable
 
 __all__ = ["debug_nans", "detect_anomaly"]
 

@@ -7,10 +7,10 @@ computes is differentiated again by the levels around it.
 
 import functools
 
-from adcore import _core, ops
+from adcore import _core, _ops
 from adcore._core import Tensor, tree_leaves
-from adcore._trees import check_callable, describe, match, same_structure, tensors_of, with_tensors
-from adcore.derivatives import transposed
+from adcore.transforms.products import transposed
+from adcore.transforms.trees import check_callable, describe, match, same_structure, tensors_of, with_tensors
 
 __all__ = ["Function", "custom_jvp", "custom_vjp", "no_grad", "recompute"]
 
@@ -68,7 +68,7 @@ def _of_container(name, i, argument, gradient):
 
 
 def _constants(tensors):
-    return [ops.stop_gradient(t) for t in tensors]
+    return [_ops.stop_gradient(t) for t in tensors]
 
 
 def attach(name, inputs, outputs, pull, push=None):
@@ -104,7 +104,7 @@ def _attach_forward(name, frame, inputs, outputs, pull, push):
 
     def outside():
         made = attach(name, values, outputs, pull, push)
-        given = [ops.zeros_like(v) if t is None else t for v, t in zip(values, tangents)]
+        given = [_ops.zeros_like(v) if t is None else t for v, t in zip(values, tangents)]
         if push is not None:
             return made, push(values, given)
         return made, transposed(lambda seeds: _filled(pull(seeds), values), outputs, given)
@@ -123,7 +123,8 @@ def _attach_batch(name, frame, inputs, outputs, pull, push):
         pulled = frame.run(lambda: pull(enter(cotangents, [True] * len(cotangents))))
         # An input that is one value for all members gets the sum over them.
         return [
-            None if c is None else frame.split(c) if own else ops.sum(frame.split(c), 0) for c, own in zip(pulled, held)
+            None if c is None else frame.split(c) if own else _ops.sum(frame.split(c), 0)
+            for c, own in zip(pulled, held)
         ]
 
     def outer_push(values, tangents):
@@ -137,7 +138,7 @@ def _attach_batch(name, frame, inputs, outputs, pull, push):
 
 
 def _filled(cotangents, values):
-    return [ops.zeros_like(v) if c is None else c for c, v in zip(cotangents, values)]
+    return [_ops.zeros_like(v) if c is None else c for c, v in zip(cotangents, values)]
 
 
 def _run_primal(fn):

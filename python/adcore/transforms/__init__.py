@@ -1,0 +1,24 @@
+"""Transforms: functions that take a function and return its derivative, its Jacobian, its map over a batch ...
+
+They are written with the core's recordings and frames and with functions of `adcore._ops`. Start reading at `gradient`,
+then `products`, of which the others are made.
+"""
+
+from adcore.transforms import batching, custom, debugging, grad_operation, gradient, hooks, products
+from adcore.transforms.batching import *  # noqa: F403
+from adcore.transforms.custom import *  # noqa: F403
+from adcore.transforms.debugging import *  # noqa: F403
+from adcore.transforms.grad_operation import *  # noqa: F403
+from adcore.transforms.gradient import *  # noqa: F403
+from adcore.transforms.hooks import *  # noqa: F403
+from adcore.transforms.products import *  # noqa: F403
+
+__all__ = [
+    *batching.__all__,
+    *custom.__all__,
+    *debugging.__all__,
+    *grad_operation.__all__,
+    *gradient.__all__,
+    *hooks.__all__,
+    *products.__all__,
+]
