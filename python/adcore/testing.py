@@ -4,8 +4,9 @@ import numpy as np
 
 from adcore import ops
 from adcore._core import Tensor
-from adcore.transforms.products import jvp, vjp
-from adcore.transforms.trees import Arguments, check_callable, tensors_of
+from adcore.transforms import jvp, vjp
+from adcore.transforms.options import check_callable
+from adcore.transforms.trees import Arguments, tensors_of
 
 __all__ = ["check_grads"]
 

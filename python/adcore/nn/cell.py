@@ -17,7 +17,8 @@ from collections import namedtuple
 
 from .._core import CellBase, Parameter, Tensor, bfloat16, float16, float32, float64, has_default_name
 from ..parameter import ParameterTuple
-from ..transforms.custom import bprop_call, recompute
+from ..transforms import recompute
+from ..transforms.custom import bprop_call
 from ..transforms.hooks import CellHooks, RemovableHandle
 
 __all__ = ["Cell"]

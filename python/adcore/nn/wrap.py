@@ -1,8 +1,8 @@
 """Cells around networks: the loss, its derivative, a training step, an evaluation."""
 
+from adcore.transforms import value_and_grad
 from adcore.transforms.grad_operation import gradients_of, taken_sens
-from adcore.transforms.gradient import _checked_weights, value_and_grad
-from adcore.transforms.trees import check_callable, check_flag
+from adcore.transforms.options import check_callable, check_flag, checked_weights
 
 from .cell import Cell
 
@@ -137,7 +137,7 @@ class ForwardValueAndGrad(Cell):
             if not isinstance(network, Cell):
                 raise ValueError("ForwardValueAndGrad: get_by_list needs weights, or a Cell that has Parameters.")
             weights = tuple(network.trainable_params())
-        _checked_weights("ForwardValueAndGrad", weights)
+        checked_weights("ForwardValueAndGrad", weights)
         self.network = network
         self.weights = weights
         self.get_all = get_all

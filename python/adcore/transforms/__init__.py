@@ -4,14 +4,28 @@ They are written with the core's recordings and frames and with functions of `ad
 then `products`, of which the others are made.
 """
 
-from adcore.transforms import batching, custom, debugging, grad_operation, gradient, hooks, products
+from adcore.transforms import (
+    batching,
+    custom,
+    debugging,
+    grad_operation,
+    gradient,
+    hooks,
+    jacobian,
+    products,
+    recording,
+    series,
+)
 from adcore.transforms.batching import *  # noqa: F403
 from adcore.transforms.custom import *  # noqa: F403
 from adcore.transforms.debugging import *  # noqa: F403
 from adcore.transforms.grad_operation import *  # noqa: F403
 from adcore.transforms.gradient import *  # noqa: F403
 from adcore.transforms.hooks import *  # noqa: F403
+from adcore.transforms.jacobian import *  # noqa: F403
 from adcore.transforms.products import *  # noqa: F403
+from adcore.transforms.recording import *  # noqa: F403
+from adcore.transforms.series import *  # noqa: F403
 
 __all__ = [
     *batching.__all__,
@@ -20,5 +34,8 @@ __all__ = [
     *grad_operation.__all__,
     *gradient.__all__,
     *hooks.__all__,
+    *jacobian.__all__,
     *products.__all__,
+    *recording.__all__,
+    *series.__all__,
 ]

@@ -2,7 +2,8 @@
 
 from adcore import _ops
 from adcore._core import Batch, Tensor, tree_fill, tree_leaves
-from adcore.transforms.trees import as_tensor, check_callable, describe, is_array, same_structure
+from adcore.transforms.options import check_callable
+from adcore.transforms.trees import as_tensor, describe, is_array, same_structure
 
 __all__ = ["vmap"]
 

@@ -1,18 +1,18 @@
-"""Rules of one's own: Function, custom_vjp, custom_jvp, Cell.bprop; and recompute and no_grad.
+"""Rules of one's own: Function, custom_vjp, custom_jvp, Cell.bprop.
 
-A rule is attached to the outputs of a call level by level, the innermost first: a level of reverse mode records one
-statement, a jvp gets its tangents, a vmap runs the rule on the whole batch. So a rule works in any nesting, and what it
-computes is differentiated again by the levels around it.
+Each computes its outputs without recording and attaches a rule to them (`rule.attach`). Start reading at `_with_rule`.
 """
 
 import functools
 
-from adcore import _core, _ops
+from adcore import _core
 from adcore._core import Tensor, tree_leaves
+from adcore.transforms.options import check_callable
 from adcore.transforms.products import transposed
-from adcore.transforms.trees import check_callable, describe, match, same_structure, tensors_of, with_tensors
+from adcore.transforms.rule import attach, constants, filled
+from adcore.transforms.trees import describe, match, same_structure, tensors_of, with_tensors
 
-__all__ = ["Function", "custom_jvp", "custom_vjp", "no_grad", "recompute"]
+__all__ = ["Function", "custom_jvp", "custom_vjp"]
 
 
 class _Leaves:
@@ -65,80 +65,6 @@ def _of_container(name, i, argument, gradient):
         if isinstance(own, Tensor):
             flat.append(None if given is None else _checked(name, i, own, given))
     return flat
-
-
-def _constants(tensors):
-    return [_ops.stop_gradient(t) for t in tensors]
-
-
-def attach(name, inputs, outputs, pull, push=None):
-    """Return the outputs as made from the inputs by a rule, for every level, jvp and vmap that is open.
-
-    Parameters
-    ----------
-    name : str
-        For errors.
-    inputs, outputs : list of Tensor
-        The outputs are constants, but for vmap.
-    pull : callable
-        From a list of cotangents of the outputs to a list of those of the inputs, None for zero.
-    push : callable, optional
-        From a list of values of the inputs and one of their tangents to a list of tangents of the outputs; by default
-        the transpose of `pull`.
-    """
-    frame = _core.innermost([*inputs, *outputs])
-    if isinstance(frame, _core.Forward):
-        made = _attach_forward(name, frame, inputs, outputs, pull, push)
-    elif frame is not None:
-        made = _attach_batch(name, frame, inputs, outputs, pull, push)
-    else:
-        made = outputs
-    if _core.is_tracked(inputs, frame):
-        made = _core.record_rule(inputs, made, pull)
-    return made
-
-
-def _attach_forward(name, frame, inputs, outputs, pull, push):
-    values, tangents = zip(*map(frame.take_apart, inputs)) if inputs else ((), ())
-    values = list(values)
-
-    def outside():
-        made = attach(name, values, outputs, pull, push)
-        given = [_ops.zeros_like(v) if t is None else t for v, t in zip(values, tangents)]
-        if push is not None:
-            return made, push(values, given)
-        return made, transposed(lambda seeds: _filled(pull(seeds), values), outputs, given)
-
-    made, pushed = frame.outside(outside)
-    return [frame.dual(value, tangent) for value, tangent in zip(made, pushed)]
-
-
-def _attach_batch(name, frame, inputs, outputs, pull, push):
-    held = [frame.holds(t) for t in inputs]
-
-    def enter(values, batched):
-        return [frame.join(v) if b and v is not None else v for v, b in zip(values, batched)]
-
-    def outer_pull(cotangents):
-        pulled = frame.run(lambda: pull(enter(cotangents, [True] * len(cotangents))))
-        # An input that is one value for all members gets the sum over them.
-        return [
-            None if c is None else frame.split(c) if own else _ops.sum(frame.split(c), 0)
-            for c, own in zip(pulled, held)
-        ]
-
-    def outer_push(values, tangents):
-        pushed = frame.run(lambda: push(enter(values, held), enter(tangents, held)))
-        return [frame.split(t) for t in pushed]
-
-    values = [frame.split(t) if own else t for t, own in zip(inputs, held)]
-    out_values = [frame.split(t) for t in outputs]
-    made = frame.outside(lambda: attach(name, values, out_values, outer_pull, push and outer_push))
-    return [frame.join(t) for t in made]
-
-
-def _filled(cotangents, values):
-    return [_ops.zeros_like(v) if c is None else c for c, v in zip(cotangents, values)]
 
 
 def _run_primal(fn):
@@ -229,10 +155,10 @@ class Function:
 def _with_rule(name, leaves, out, backward):
     """Return `out` with `backward` as its rule, which takes one cotangent per output, zeros where none arrived."""
     tensors = _tensor_outputs(name, out)
-    outputs = _constants(tensors)
+    outputs = constants(tensors)
 
     def pull(cotangents):
-        return leaves.by_argument(name, backward(*_filled(cotangents, outputs)))
+        return leaves.by_argument(name, backward(*filled(cotangents, outputs)))
 
     return with_tensors(out, attach(name, leaves.tensors, outputs, pull))
 
@@ -399,7 +325,7 @@ class custom_jvp(_Custom):
             return self._fn(*args)
         name = f"{self.__name__}: the rule of defjvp"
         out = _core.run_no_grad(self._fn, args, None)
-        outputs = _constants(_tensor_outputs(name, out))
+        outputs = constants(_tensor_outputs(name, out))
 
         def push(values, tangents):
             result = self._rule(*static, with_tensors(tuple(rest), values), with_tensors(tuple(rest), tangents))
@@ -408,88 +334,7 @@ class custom_jvp(_Custom):
             return match(name, "the tangent of the output", out, result[1])
 
         def pull(cotangents):
-            seeds = _filled(cotangents, outputs)
+            seeds = filled(cotangents, outputs)
             return transposed(lambda tangents: push(leaves.tensors, tangents), leaves.tensors, seeds)
 
         return with_tensors(out, attach(name, leaves.tensors, outputs, pull, push))
-
-
-def recompute(block, *args, **kwargs):
-    """Call a function or Cell, keeping nothing of what it computes for the reverse sweep but its inputs.
-
-    The sweep calls it again, with the same tensors, Parameters and random numbers. Memory for the intermediate values
-    of many such calls is that of one; the time grows by one forward pass.
-
-    Parameters
-    ----------
-    block : callable
-        A function or Cell that gives the same result for the same inputs.
-    *args, **kwargs
-        Its arguments. Tensors and Parameters that it takes from elsewhere are differentiated too.
-
-    Returns
-    -------
-    object
-        What `block` returns.
-
-    Raises
-    ------
-    TypeError
-        Where `block` cannot be called.
-
-    Examples
-    --------
-    >>> import adcore
-    >>> from adcore import ops
-    >>> block = lambda x: ops.sin(ops.exp(x))
-    >>> float(adcore.grad(lambda x: adcore.recompute(block, x))(0.0)) == float(adcore.grad(block)(0.0))
-    True
-    """
-    check_callable("recompute", block)
-    return _core.recompute(block, args, kwargs)
-
-
-class no_grad:
-    """Compute without derivatives: nothing in the block is differentiated by what is open around it.
-
-    A context manager and a decorator. Transforms inside of it work as usual.
-
-    Examples
-    --------
-    >>> import adcore
-    >>> def f(x):
-    ...     with adcore.no_grad():
-    ...         y = x * x
-    ...     return x * y
-    >>> float(adcore.grad(f)(3.0))
-    9.0
-    """
-
-    def __new__(cls, fn=None):
-        if fn is None:
-            return super().__new__(cls)
-        check_callable("no_grad", fn)
-        return _undifferentiated(fn)
-
-    def __init__(self):
-        self._scope = _core.NoGradScope()
-
-    def __enter__(self):
-        self._scope.enter()
-        return self
-
-    def __exit__(self, *exception):
-        self._scope.exit()
-        return False
-
-    def __call__(self, fn):
-        check_callable("no_grad", fn)
-        return _undifferentiated(fn)
-
-
-def _undifferentiated(fn):
-    @functools.wraps(fn)
-    def wrapped(*args, **kwargs):
-        return _core.run_no_grad(fn, args, kwargs)
-
-    return wrapped

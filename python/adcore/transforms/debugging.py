@@ -3,7 +3,7 @@
 import functools
 
 from adcore import _core
-from adcore.transforms.trees import check_callable
+from adcore.transforms.options import check_callable
 
 __all__ = ["debug_nans", "detect_anomaly"]
 

@@ -2,9 +2,9 @@
 
 from adcore import _ops
 from adcore._core import Tensor
-from adcore.transforms.gradient import _checked_weights
+from adcore.transforms.options import check_callable, check_flag, checked_weights
 from adcore.transforms.products import vjp
-from adcore.transforms.trees import check_callable, check_flag, is_array, match, tensors_of, with_tensors
+from adcore.transforms.trees import is_array, match, tensors_of, with_tensors
 
 __all__ = ["GradOperation"]
 
@@ -68,7 +68,7 @@ class GradOperation:
             if not hasattr(fn, "trainable_params"):
                 raise ValueError("GradOperation: get_by_list needs weights, or a Cell that has Parameters.")
             weights = tuple(fn.trainable_params())
-        checked, _ = _checked_weights("GradOperation", weights if self.get_by_list else None)
+        checked, _ = checked_weights("GradOperation", weights if self.get_by_list else None)
 
         def derivative(*args, **kwargs):
             sens = None

@@ -2,60 +2,17 @@
 
 from adcore import _core
 from adcore._core import Parameter
+from adcore.transforms.options import check_callable, check_flag, checked_positions, checked_weights
 
 __all__ = ["get_grad", "grad", "value_and_grad"]
 
 
-def _checked_positions(name, grad_position):
-    if grad_position is None:
-        return None
-    if isinstance(grad_position, int):
-        if grad_position < 0:
-            raise ValueError(f"{name}: grad_position must be >= 0, got {grad_position}.")
-        return (int(grad_position),)
-    if not isinstance(grad_position, tuple):
-        raise TypeError(
-            f"{name}: grad_position must be an int, a tuple of ints or None, got {type(grad_position).__name__}."
-        )
-    if not grad_position:
-        raise RuntimeError(f"{name}: grad_position is an empty tuple; name at least one position.")
-    for position in grad_position:
-        if not isinstance(position, int):
-            raise TypeError(f"{name}: grad_position must hold ints, got {type(position).__name__}.")
-        if position < 0:
-            raise ValueError(f"{name}: grad_position must be >= 0, got {position} in {grad_position}.")
-    if len(set(grad_position)) != len(grad_position):
-        raise ValueError(f"{name}: grad_position names a position twice: {grad_position}.")
-    return tuple(int(position) for position in grad_position)
-
-
-def _checked_weights(name, weights):
-    """Return the weights as a tuple, and whether a bare Parameter was given."""
-    if weights is None:
-        return None, False
-    if isinstance(weights, Parameter):
-        return (weights,), True
-    if not isinstance(weights, (list, tuple)):
-        raise TypeError(
-            f"{name}: weights must be a Parameter, or a list or tuple of Parameters, got {type(weights).__name__}."
-        )
-    for i, weight in enumerate(weights):
-        if not isinstance(weight, Parameter):
-            raise TypeError(
-                f"{name}: weights must hold Parameters, element {i} is {type(weight).__name__}; "
-                "differentiate other tensors by position."
-            )
-    return tuple(weights), False
-
-
 def _make(name, fn, grad_position, weights, has_aux, return_ids, with_value):
-    if not callable(fn):
-        raise TypeError(f"{name}: fn must be callable, got {type(fn).__name__}.")
-    for option, value in (("has_aux", has_aux), ("return_ids", return_ids)):
-        if not isinstance(value, bool):
-            raise TypeError(f"{name}: {option} must be a bool, got {type(value).__name__}.")
-    positions = _checked_positions(name, grad_position)
-    weights, single = _checked_weights(name, weights)
+    check_callable(name, fn)
+    check_flag(name, "has_aux", has_aux)
+    check_flag(name, "return_ids", return_ids)
+    positions = checked_positions(name, grad_position)
+    weights, single = checked_weights(name, weights)
     if positions is None and weights is None:
         raise ValueError(f"{name}: grad_position and weights are both None; name something to differentiate.")
     return _core.Gradient(fn, positions, weights, single, has_aux, return_ids, with_value)
@@ -166,16 +123,3 @@ def _find(gradients, wanted):
         if found is not None:
             return found
     return None
-
-
-def _no_such_position(fn, position, args, names, name="grad", error=RuntimeError):
-    """Raise the error of a call that has no argument at `position`: in the function's own words where it needs more."""
-    import inspect
-
-    try:
-        inspect.signature(fn).bind(*args, **dict.fromkeys(names))
-    except TypeError:
-        fn(*args, **dict.fromkeys(names))
-    except ValueError:  # a builtin without a signature
-        pass
-    raise error(f"{name}: there is no argument at position {position}, the call has {len(args) + len(names)}.")

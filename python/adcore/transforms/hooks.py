@@ -5,12 +5,12 @@ passes its cotangent through the hook.
 """
 
 import itertools
-import weakref
 
-from adcore import _core, _ops
+from adcore import _core
 from adcore._core import Parameter, Tensor
-from adcore.transforms.custom import attach
-from adcore.transforms.trees import as_tensor, check_callable, match, tensors_of, with_tensors
+from adcore.transforms.options import check_callable
+from adcore.transforms.rule import attach, constants, filled
+from adcore.transforms.trees import as_tensor, match, tensors_of, with_tensors
 
 __all__ = ["HookBackward", "InsertGradientOf", "RemovableHandle"]
 
@@ -44,6 +44,8 @@ _registered = {}
 
 def _hooks_of(tensor):
     """Return the hooks of a tensor where it stands now; whether they are new there."""
+    import weakref  # not at the top: it is slow to load, and few programs have hooks
+
     key, place = id(tensor), _core.place(tensor)
     entry = _registered.get(key)
     if entry is not None and entry[0]() is tensor and entry[1] == place:
@@ -63,10 +65,10 @@ def attached(given, fresh):
 
 def _behind(tensors, on_cotangents):
     """Return the same values; their cotangents pass through a function of the list of them."""
-    values = [_ops.stop_gradient(t) for t in tensors]
+    values = constants(tensors)
 
     def pull(cotangents):
-        return on_cotangents([_ops.zeros_like(v) if c is None else c for c, v in zip(cotangents, values)])
+        return on_cotangents(filled(cotangents, values))
 
     return attach("hook", tensors, values, pull, lambda _, tangents: tangents)
 

@@ -131,27 +131,3 @@ def with_tensors(tree, tensors):
     """Return a container with others in the place of its tensors, in their order."""
     new = iter(tensors)
     return map_tensors(lambda _: next(new), tree)
-
-
-def split_aux(name, has_aux, result):
-    """Return what is differentiated of a function's result, and the rest."""
-    if not has_aux:
-        return result, None
-    if not isinstance(result, tuple) or len(result) < 2:
-        got = f"a tuple of {len(result)}" if isinstance(result, tuple) else type(result).__name__
-        raise ValueError(
-            f"{name}: with has_aux=True the function must return a tuple of the value and at least one more, got {got}."
-        )
-    return result[0], result[1] if len(result) == 2 else result[1:]
-
-
-def check_callable(name, fn):
-    """Raise unless `fn` can be called."""
-    if not callable(fn):
-        raise TypeError(f"{name}: fn must be callable, got {type(fn).__name__}.")
-
-
-def check_flag(name, option, value):
-    """Raise unless an option is True or False."""
-    if not isinstance(value, bool):
-        raise TypeError(f"{name}: {option} must be a bool, got {type(value).__name__}.")

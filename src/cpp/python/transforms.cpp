@@ -173,7 +173,7 @@ class Run {
   }
 
   [[noreturn]] void fail_position(Py_ssize_t position, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
-    PyObject* raise = python_function("adcore.transforms.gradient", "_no_such_position");
+    PyObject* raise = python_function("adcore.transforms.options", "no_such_position");
     const Owned passed(checked(PyTuple_New(count)));
     for (Py_ssize_t i = 0; i < count; ++i) PyTuple_SET_ITEM(passed.get(), i, Py_NewRef(args[i]));
     const Owned names(keywords ? Py_NewRef(keywords) : checked(PyTuple_New(0)));

@@ -1,0 +1,83 @@
+"""What the transforms ask of their options; the errors name the transform."""
+
+from adcore._core import Parameter
+
+
+def check_callable(name, fn):
+    """Raise unless `fn` can be called."""
+    if not callable(fn):
+        raise TypeError(f"{name}: fn must be callable, got {type(fn).__name__}.")
+
+
+def check_flag(name, option, value):
+    """Raise unless an option is True or False."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name}: {option} must be a bool, got {type(value).__name__}.")
+
+
+def checked_positions(name, grad_position):
+    """Return the positions as a tuple of ints, or None."""
+    if grad_position is None:
+        return None
+    if isinstance(grad_position, int):
+        if grad_position < 0:
+            raise ValueError(f"{name}: grad_position must be >= 0, got {grad_position}.")
+        return (int(grad_position),)
+    if not isinstance(grad_position, tuple):
+        raise TypeError(
+            f"{name}: grad_position must be an int, a tuple of ints or None, got {type(grad_position).__name__}."
+        )
+    if not grad_position:
+        raise RuntimeError(f"{name}: grad_position is an empty tuple; name at least one position.")
+    for position in grad_position:
+        if not isinstance(position, int):
+            raise TypeError(f"{name}: grad_position must hold ints, got {type(position).__name__}.")
+        if position < 0:
+            raise ValueError(f"{name}: grad_position must be >= 0, got {position} in {grad_position}.")
+    if len(set(grad_position)) != len(grad_position):
+        raise ValueError(f"{name}: grad_position names a position twice: {grad_position}.")
+    return tuple(int(position) for position in grad_position)
+
+
+def checked_weights(name, weights):
+    """Return the weights as a tuple, and whether a bare Parameter was given."""
+    if weights is None:
+        return None, False
+    if isinstance(weights, Parameter):
+        return (weights,), True
+    if not isinstance(weights, (list, tuple)):
+        raise TypeError(
+            f"{name}: weights must be a Parameter, or a list or tuple of Parameters, got {type(weights).__name__}."
+        )
+    for i, weight in enumerate(weights):
+        if not isinstance(weight, Parameter):
+            raise TypeError(
+                f"{name}: weights must hold Parameters, element {i} is {type(weight).__name__}; "
+                "differentiate other tensors by position."
+            )
+    return tuple(weights), False
+
+
+def no_such_position(fn, position, args, names, name="grad", error=RuntimeError):
+    """Raise the error of a call that has no argument at `position`: in the function's own words where it needs more."""
+    import inspect  # not at the top: it takes longer to load than adcore
+
+    try:
+        inspect.signature(fn).bind(*args, **dict.fromkeys(names))
+    except TypeError:
+        fn(*args, **dict.fromkeys(names))
+    except ValueError:  # a builtin without a signature
+        pass
+    raise error(f"{name}: there is no argument at position {position}, the call has {len(args) + len(names)}.")
+
+
+def split_aux(name, has_aux, result):
+    """Return what is differentiated of a function's result, and the rest."""
+    if not has_aux:
+        return result, None
+    if not isinstance(result, tuple) or len(result) < 2:
+        got = f"a tuple of {len(result)}" if isinstance(result, tuple) else type(result).__name__
+        raise ValueError(
+            f"{name}: with has_aux=True the function must return a tuple of the value and at least one more, got {got}."
+        )
+    return result[0], result[1] if len(result) == 2 else result[1:]

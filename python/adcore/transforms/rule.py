@@ -1,0 +1,85 @@
+"""How a rule given from outside becomes part of a computation, for hooks and rules of one's own.
+
+A rule is attached to the outputs of a call level by level, the innermost first: a level of reverse mode records one
+statement, a jvp gets its tangents, a vmap runs the rule on the whole batch. So a rule works in any nesting, and what it
+computes is differentiated again by the levels around it.
+"""
+
+from adcore import _core, _ops
+from adcore.transforms.products import transposed
+
+
+def constants(tensors):
+    """Return the tensors without what they depend on."""
+    return [_ops.stop_gradient(t) for t in tensors]
+
+
+def attach(name, inputs, outputs, pull, push=None):
+    """Return the outputs as made from the inputs by a rule, for every level, jvp and vmap that is open.
+
+    Parameters
+    ----------
+    name : str
+        For errors.
+    inputs, outputs : list of Tensor
+        The outputs are constants, but for vmap.
+    pull : callable
+        From a list of cotangents of the outputs to a list of those of the inputs, None for zero.
+    push : callable, optional
+        From a list of values of the inputs and one of their tangents to a list of tangents of the outputs; by default
+        the transpose of `pull`.
+    """
+    frame = _core.innermost([*inputs, *outputs])
+    if isinstance(frame, _core.Forward):
+        made = _attach_forward(name, frame, inputs, outputs, pull, push)
+    elif frame is not None:
+        made = _attach_batch(name, frame, inputs, outputs, pull, push)
+    else:
+        made = outputs
+    if _core.is_tracked(inputs, frame):
+        made = _core.record_rule(inputs, made, pull)
+    return made
+
+
+def _attach_forward(name, frame, inputs, outputs, pull, push):
+    values, tangents = zip(*map(frame.take_apart, inputs)) if inputs else ((), ())
+    values = list(values)
+
+    def outside():
+        made = attach(name, values, outputs, pull, push)
+        given = [_ops.zeros_like(v) if t is None else t for v, t in zip(values, tangents)]
+        if push is not None:
+            return made, push(values, given)
+        return made, transposed(lambda seeds: filled(pull(seeds), values), outputs, given)
+
+    made, pushed = frame.outside(outside)
+    return [frame.dual(value, tangent) for value, tangent in zip(made, pushed)]
+
+
+def _attach_batch(name, frame, inputs, outputs, pull, push):
+    held = [frame.holds(t) for t in inputs]
+
+    def enter(values, batched):
+        return [frame.join(v) if b and v is not None else v for v, b in zip(values, batched)]
+
+    def outer_pull(cotangents):
+        pulled = frame.run(lambda: pull(enter(cotangents, [True] * len(cotangents))))
+        # An input that is one value for all members gets the sum over them.
+        return [
+            None if c is None else frame.split(c) if own else _ops.sum(frame.split(c), 0)
+            for c, own in zip(pulled, held)
+        ]
+
+    def outer_push(values, tangents):
+        pushed = frame.run(lambda: push(enter(values, held), enter(tangents, held)))
+        return [frame.split(t) for t in pushed]
+
+    values = [frame.split(t) if own else t for t, own in zip(inputs, held)]
+    out_values = [frame.split(t) for t in outputs]
+    made = frame.outside(lambda: attach(name, values, out_values, outer_pull, push and outer_push))
+    return [frame.join(t) for t in made]
+
+
+def filled(cotangents, values):
+    """Return the cotangents of values with zeros for None."""
+    return [_ops.zeros_like(v) if c is None else c for c, v in zip(cotangents, values)]
