@@ -210,7 +210,7 @@ def accumulate(sums, slot, term):
     sums[slot] = sums[slot] + term if slot in sums else term
 
 
-# ---- 6. What users call (python/adcore/transforms.py) ----------------------------------------------------------------
+# ---- 6. What users call (python/adcore/transforms/) ------------------------------------------------------------------
 
 
 def value_and_grad(f):
