@@ -13,9 +13,9 @@ namespace {
 using namespace testing;
 
 struct Recorded : Rule {
-  explicit Recorded(std::function<std::vector<Tensor>(const std::vector<Tensor>&)> f) : f(std::move(f)) {}
-  std::vector<Tensor> pull(const std::vector<Tensor>& c) override { return f(c); }
-  std::function<std::vector<Tensor>(const std::vector<Tensor>&)> f;
+  explicit Recorded(std::function<std::vector<Tensor>(std::span<const Tensor>)> f) : f(std::move(f)) {}
+  std::vector<Tensor> pull(std::span<const Tensor> c) override { return f(c); }
+  std::function<std::vector<Tensor>(std::span<const Tensor>)> f;
 };
 
 TEST_CASE("a rule gets a cotangent for each output, undefined for zero, and may be swept again") {
@@ -26,7 +26,7 @@ TEST_CASE("a rule gets a cotangent for each output, undefined for zero, and may 
   const Arg arg[] = {tape.new_arg(x.ref().slot, x)};
   Tensor* const outputs[] = {&a, &b, &c};
   bool fails = true;
-  record(tape, std::make_unique<Recorded>([&](const std::vector<Tensor>& g) -> std::vector<Tensor> {
+  record(tape, std::make_unique<Recorded>([&](std::span<const Tensor> g) -> std::vector<Tensor> {
            CHECK(g.size() == 3);
            CHECK(g[0].defined());
            CHECK(!g[1].defined());
@@ -50,13 +50,15 @@ TEST_CASE("a rule gets a cotangent for each output, undefined for zero, and may 
   }
 }
 
-TEST_CASE("truncated statements are gone, their slots are not given out again") {
+TEST_CASE("dropped statements are gone; their slots are not given out again and cannot be recorded from") {
   Level level;
   const Tensor x = level.input(from_values({1}, {3}));
   const Tensor y = x * x;
   const uint32_t mark = level.tape().statement_count();
+  const Slot first = level.tape().slot_count();
   const Tensor lost = y * y;
-  level.tape().truncate(mark);
+  level.tape().drop_statements(mark, first);
+  CHECK(error_of([&] { lost + y; }) == ErrorKind::Runtime);
   const Tensor z = y + y;
   CHECK(z.ref().slot > lost.ref().slot);
   Backward sweep(level);

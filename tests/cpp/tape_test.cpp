@@ -1,9 +1,8 @@
 // Tape and Level: slots, parameters, nesting, stale references, exceptions, threads. Derivatives are those of polynomials.
-#include "core/tape.h"
-
 #include <stdexcept>
 #include <thread>
 
+#include "core/scope.h"
 #include "tensor_cases.h"
 
 namespace adcore {

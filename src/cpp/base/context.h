@@ -8,19 +8,25 @@ namespace adcore {
 /// Work, in elementary operations, from which a kernel runs long enough (~20 microseconds) to release the interpreter.
 inline constexpr int64_t kLongWork = 50'000;
 
-class Tape;   // core/tape.h; this layer only carries the pointers
-class Frame;  // core/box.h
-class Watch;  // core/watch.h
+class Tape;      // core/tape.h; this layer only carries the pointers
+class Frame;     // core/scope.h
+class Watch;     // core/watch.h
+class CellView;  // of the embedding interpreter: python/cells.h
 
-struct ThreadContext {
-  BufferCache cache;
-  Tape* tape = nullptr;    // the thread's tape while a level is open on it, else null
-  Frame* frame = nullptr;  // the innermost open jvp or vmap
-  int no_grad_depth = 0;   // jvps that are not deeper than this are shut out by no_grad
-  uint64_t scope = 0;      // the innermost open level, frame or no_grad
-  uint64_t last_scope = 0;
+/// What is open in a thread. Whoever opens something (core/scope.h) keeps the value from before and puts it back whole.
+struct Scope {
+  Tape* tape = nullptr;           // the live tape: a level is open on it and not shut out
+  Frame* frame = nullptr;         // the innermost open frame
   Watch* watch = nullptr;         // looks for NaN and inf
+  CellView* cells = nullptr;      // the thread sees cells otherwise than they are
   int64_t long_work = kLongWork;  // 0 under a watch: every call takes the slow way, where it looks
+  uint64_t scope_id = 0;          // of what was opened last and is open still; 0: nothing is
+  int no_grad_depth = 0;          // jvps that are not deeper than this are shut out by no_grad
+};
+
+struct ThreadContext : Scope {
+  BufferCache cache;
+  uint64_t last_scope_id = 0;
 };
 
 namespace detail {

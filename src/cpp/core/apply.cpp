@@ -1,5 +1,6 @@
 // The single door of every op.
 #include "base/context.h"
+#include "base/few.h"
 #include "base/interpreter.h"
 #include "core/box.h"
 #include "core/op.h"
@@ -17,28 +18,28 @@ int64_t work_of(const Call& call) {
 }
 
 // Without the interpreter's lock another thread may put another value into the cell that an operand points to,
-// so kernel and tape read the inputs from references of our own.
-[[gnu::noinline]] void run_long(const Call& call) {
-  std::vector<Tensor> held;
-  std::vector<Operand> operands;
-  held.reserve(static_cast<size_t>(call.count));
-  operands.reserve(static_cast<size_t>(call.count));
+// so run and tape read the inputs from references of our own.
+[[gnu::noinline]] void run_long(Call& call) {
+  Few<Tensor> held(static_cast<size_t>(call.count));
+  Few<Operand> operands(static_cast<size_t>(call.count));
   for (int i = 0; i < call.count; ++i) {
-    held.push_back(call.in(i));
-    operands.push_back({&held.back(), call.operands[i].slot, call.operands[i].weak});
+    const auto k = static_cast<size_t>(i);
+    held[k] = call.in(i);
+    operands[k] = {&held[k], call.operands[i].slot, call.operands[i].weak};
   }
-  Call own{call.op, operands.data(), call.count, call.out, call.attrs, call.tracked};
+  Call own = call;
+  own.operands = operands.data();
   Watch* const watch = context().watch;
   if (watch) {
-    call.op.kernel(own);
+    own.op.run(own);
     watch->check(own);
   } else {
     const Released released;
-    call.op.kernel(own);
+    own.op.run(own);
   }
-  if (!call.tracked) return;
+  if (!own.tracked) return;
   context().tape->append(own);
-  if (watch) watch->remember(call.out->ref());
+  if (watch) watch->remember(own.out->ref());
 }
 
 bool any_boxed(const Call& call) {
@@ -53,62 +54,99 @@ bool any_tracked(const Operand* operands, int count) {
   return false;
 }
 
+/// Lets output 0 take the memory of the donated operand if nothing else needs that.
+bool take_donated(Call& call) {
+  const Operand& o = call.operands[call.donated];
+  if (!o.value->exclusively_owned() || o.value->dtype() != call.out->dtype() ||
+      !(o.value->shape() == call.out->shape()))
+    return false;
+  // A statement that is recorded keeps operands as they were.
+  if (call.tracked && call.op.keeps(call.donated)) return false;
+  call.out->view_of(*o.value, Dims(call.out->shape()), o.value->strides(), o.value->offset());
+  call.in_place = call.donated;
+  return true;
+}
+
 }  // namespace
 
-void apply(const Op& op, const Operand* operands, int count, Attrs attrs, Tensor* out) {
-  Call call{op, operands, count, out, attrs};
+void apply(Call& call) {
   const ThreadContext& c = context();
-  Tape* const tape = c.tape;
-  call.tracked = tape && op.vjp && any_tracked(operands, count);
+  const Op& op = call.op;
+  call.tracked = c.tape && op.differentiable() && any_tracked(call.operands, call.count);
+  call.all_outputs |= call.tracked;
   op.infer(call);
   if (!call.laid_out && any_boxed(call)) return apply_boxed(call);
   if (op.view) {
-    op.kernel(call);
+    op.run(call);
   } else {
-    if (call.laid_out) {
-      out->allocate_laid_out();
+    if (call.donated >= 0 && !c.watch && take_donated(call)) {
+      // nothing to allocate
+    } else if (call.laid_out) {
+      call.out->allocate_laid_out();
     } else {
-      out->allocate_memory();
+      call.out->allocate_memory();
     }
-    if (op.outputs == 2 && call.tracked) out[1].allocate_memory();
+    for (int j = 1; j < op.outputs; ++j)
+      if (call.wants(j)) call.out[j].allocate_memory();
     if (work_of(call) >= c.long_work) [[unlikely]]
       return run_long(call);
-    op.kernel(call);
+    op.run(call);
   }
-  if (call.tracked) tape->append(call);
+  if (call.tracked) c.tape->append(call);
 }
 
 namespace {
 
-Tensor apply_one(const Op& op, const Operand* operands, int count, Attrs attrs) {
+Tensor apply_one(const Op& op, const Operand* operands, int count, Attrs attrs, int donated = -1) {
   if (op.outputs == 1) {
     Tensor out;
-    apply(op, operands, count, attrs, &out);
+    Call call{op, operands, count, &out, attrs};
+    call.donated = donated;
+    apply(call);
     return out;
   }
-  Tensor out[2];
-  apply(op, operands, count, attrs, out);
+  Few<Tensor, 3> out(op.outputs);
+  Call call{op, operands, count, out.data(), attrs};
+  apply(call);
   return std::move(out[0]);
 }
+
+Operand operand(const Tensor& t, const Tape* tape) { return {&t, tape ? tape->slot_of(t) : 0}; }
 
 }  // namespace
 
 Tensor apply(const Op& op, std::span<const Tensor> inputs, Attrs attrs) {
   const Tape* tape = context().tape;
-  constexpr size_t kFew = 8;
-  Operand few[kFew];
-  std::vector<Operand> many(inputs.size() > kFew ? inputs.size() : 0);
-  Operand* operands = many.empty() ? few : many.data();
-  for (size_t i = 0; i < inputs.size(); ++i) operands[i] = {&inputs[i], tape ? tape->slot_of(inputs[i]) : 0};
-  return apply_one(op, operands, static_cast<int>(inputs.size()), attrs);
+  Few<Operand, 8> operands(inputs.size());
+  for (size_t i = 0; i < inputs.size(); ++i) operands[i] = operand(inputs[i], tape);
+  return apply_one(op, operands.data(), static_cast<int>(inputs.size()), attrs);
+}
+
+std::vector<Tensor> apply_all(const Op& op, std::span<const Tensor> inputs, Attrs attrs) {
+  const Tape* tape = context().tape;
+  Few<Operand, 8> operands(inputs.size());
+  for (size_t i = 0; i < inputs.size(); ++i) operands[i] = operand(inputs[i], tape);
+  std::vector<Tensor> out(op.outputs);
+  Call call{op, operands.data(), static_cast<int>(inputs.size()), out.data(), attrs};
+  apply(call);
+  out.resize(op.visible);
+  return out;
 }
 
 Tensor apply(const Op& op, std::initializer_list<const Tensor*> inputs, Attrs attrs) {
   const Tape* tape = context().tape;
-  Operand operands[kMaxArity + 1];
+  Operand operands[kMaxArity + 2];
   int count = 0;
-  for (const Tensor* t : inputs) operands[count++] = {t, tape ? tape->slot_of(*t) : 0};
+  for (const Tensor* t : inputs) operands[count++] = operand(*t, tape);
   return apply_one(op, operands, count, attrs);
+}
+
+Tensor apply_over(const Op& op, Tensor&& first, std::initializer_list<const Tensor*> others, Attrs attrs) {
+  const Tape* tape = context().tape;
+  Operand operands[kMaxArity + 2] = {operand(first, tape)};
+  int count = 1;
+  for (const Tensor* t : others) operands[count++] = operand(*t, tape);
+  return apply_one(op, operands, count, attrs, op.in_place ? 0 : -1);
 }
 
 }  // namespace adcore

@@ -1,18 +1,11 @@
 #include "core/box.h"
 
-#include <atomic>
 #include <utility>
 
 #include "base/few.h"
-#include "core/tape.h"
 
 namespace adcore {
 namespace {
-
-uint64_t next_frame_id() noexcept {
-  static std::atomic<uint64_t> last{0};
-  return last.fetch_add(1, std::memory_order_relaxed) + 1;
-}
 
 // Read by whoever looks at the elements of a batch in spite of all: NaN in every float type.
 alignas(64) const uint16_t kNoElement[8] = {0x7fff, 0x7fff, 0x7fff, 0x7fff, 0x7fff, 0x7fff, 0x7fff, 0x7fff};
@@ -38,67 +31,6 @@ Box& new_box(FrameKind kind, uint64_t frame, Tensor&& base, Tensor&& tangent) {
 }
 
 }  // namespace
-
-// ---- frames -------------------------------------------------------------------------------------------------------
-
-Frame::Frame(FrameKind kind, int64_t size) : kind(kind), id(next_frame_id()), size(size) {}
-
-FrameScope::FrameScope(Frame& frame) : opened_(nullptr) {
-  ThreadContext& c = context();
-  for (const Frame* f = c.frame; f; f = f->place.outer)
-    if (f == &frame) return;
-  if (frame.place.thread && frame.place.thread != &c)
-    fail(ErrorKind::Runtime, "a jvp or vmap is open in another thread.");
-  before_ = frame.place;
-  frame.place = {&c, c.frame, (c.frame ? c.frame->place.depth : 0) + 1, c.tape, c.tape ? c.tape->open_levels : 0};
-  c.frame = opened_ = &frame;
-  no_grad_depth_ = c.no_grad_depth;
-  outer_scope_ = std::exchange(c.scope, ++c.last_scope);
-}
-
-FrameScope::~FrameScope() {
-  if (!opened_) return;
-  ThreadContext& c = context();
-  c.frame = opened_->place.outer;
-  c.tape = opened_->place.tape;
-  c.no_grad_depth = no_grad_depth_;
-  c.scope = outer_scope_;
-  opened_->place = before_;
-}
-
-Outside::Outside(const Frame& frame) noexcept : tape_(context().tape), frame_(context().frame) {
-  ThreadContext& c = context();
-  // Under no_grad, what was live when an outer frame opened stays shut out.
-  c.tape = frame.place.depth <= c.no_grad_depth ? nullptr : frame.place.tape;
-  c.frame = frame.place.outer;
-}
-Outside::~Outside() {
-  context().tape = tape_;
-  context().frame = frame_;
-}
-
-NoGrad::NoGrad() noexcept : tape_(context().tape), depth_(context().no_grad_depth) {
-  ThreadContext& c = context();
-  c.tape = nullptr;
-  c.no_grad_depth = c.frame ? c.frame->place.depth : 0;
-  outer_scope_ = std::exchange(c.scope, ++c.last_scope);
-  scope_ = c.scope;
-}
-NoGrad::~NoGrad() {
-  ThreadContext& c = context();
-  if (!innermost()) return;
-  c.tape = tape_;
-  c.no_grad_depth = depth_;
-  c.scope = outer_scope_;
-}
-
-bool nothing_differentiates() noexcept {
-  const ThreadContext& c = context();
-  if (c.tape || c.watch) return false;  // a watch wants to see each op by its name
-  for (const Frame* f = c.frame; f && f->place.depth > c.no_grad_depth; f = f->place.outer)
-    if (f->kind == FrameKind::Forward) return false;
-  return true;
-}
 
 // ---- boxes --------------------------------------------------------------------------------------------------------
 
@@ -210,7 +142,7 @@ void require_readable(const Tensor& t) {
 namespace {
 
 /// The call with the boxes of jvps that do not compute any more taken off.
-void apply_settled(const Call& call) {
+void apply_settled(Call& call) {
   const Tape* const tape = context().tape;
   Few<Tensor> held(static_cast<size_t>(call.count));
   Few<Operand> operands(static_cast<size_t>(call.count));
@@ -221,13 +153,15 @@ void apply_settled(const Call& call) {
     const bool same = held[i].buffer().get() == o.value->buffer().get();
     operands[i] = {&held[i], same ? o.slot : tape ? tape->slot_of(held[i]) : 0, o.weak};
   }
-  apply(call.op, operands.data(), call.count, call.attrs, call.out);
+  Call own{call.op, operands.data(), call.count, call.out, call.attrs, call.all_outputs};
+  apply(own);
 }
 
 /// True where a level that is open inside of the frame tracks an argument.
 bool tracked_inside(const Call& call, const Frame& frame) {
   const Tape* const tape = context().tape;
-  if (!tape || !call.op.vjp || (tape == frame.place.tape && tape->open_levels <= frame.place.open_levels)) return false;
+  if (!tape || !call.op.differentiable() || (tape == frame.place.tape && tape->open_levels <= frame.place.open_levels))
+    return false;
   for (int k = 0; k < call.count; ++k)
     if (call.operands[k].slot) return true;
   return false;
@@ -244,9 +178,12 @@ void apply_boxed(Call& call) {
     if (!f) return apply_settled(call);
     if (!frame || f->place.depth > frame->place.depth) frame = f;
   }
+  const bool inside = tracked_inside(call, *frame);
+  call.all_outputs |= inside;
+  if (inside && call.donated >= 0 && call.op.keeps(call.donated)) call.donated = -1;
   frame->apply(call);
   // Levels outside of the frame recorded what it did; those inside record the call as it stands here.
-  if (tracked_inside(call, *frame)) context().tape->append(call);
+  if (inside) context().tape->append(call);
 }
 
 }  // namespace adcore

@@ -11,87 +11,9 @@
 // Where to start reading: apply_boxed() in box.cpp, then sweeps/forward.cpp and sweeps/batch.cpp.
 #pragma once
 
-#include <memory>
-
-#include "base/context.h"
-#include "core/op.h"
+#include "core/scope.h"
 
 namespace adcore {
-
-class Tape;
-
-enum class FrameKind : uint8_t { Forward, Batch };
-
-/// An open transform. It may be opened again after it closed, so that a rule kept from inside can run.
-class Frame : public std::enable_shared_from_this<Frame> {
- public:
-  Frame(FrameKind kind, int64_t size);
-  virtual ~Frame() = default;
-  Frame(const Frame&) = delete;
-  Frame& operator=(const Frame&) = delete;
-
-  /// Computes a call, one of whose operands at least is boxed here and none in a deeper frame.
-  virtual void apply(Call& call) = 0;
-
-  const FrameKind kind;
-  const uint64_t id;
-  const int64_t size;  // Batch: how many members
-
-  /// Where it stands while it is open.
-  struct Place {
-    const ThreadContext* thread = nullptr;  // null: closed
-    Frame* outer = nullptr;
-    int depth = 0;
-    Tape* tape = nullptr;      // the live tape when it opened
-    uint32_t open_levels = 0;  // of that tape then
-  };
-  Place place;
-};
-
-/// Opens a frame in this thread for the time of a scope; nothing where it is open already. One that is open, but hidden by
-/// Outside, stands at a second place meanwhile.
-class FrameScope {
- public:
-  explicit FrameScope(Frame& frame);
-  ~FrameScope();
-  FrameScope(const FrameScope&) = delete;
-  FrameScope& operator=(const FrameScope&) = delete;
-
- private:
-  Frame* opened_;
-  Frame::Place before_;
-  uint64_t outer_scope_ = 0;
-  int no_grad_depth_ = 0;
-};
-
-/// Runs what follows outside of a frame: its bases are ordinary values there.
-class Outside {
- public:
-  explicit Outside(const Frame& frame) noexcept;
-  ~Outside();
-  Outside(const Outside&) = delete;
-  Outside& operator=(const Outside&) = delete;
-
- private:
-  Tape* tape_;
-  Frame* frame_;
-};
-
-/// Nothing that runs in its scope is differentiated by what is open around it.
-class NoGrad {
- public:
-  NoGrad() noexcept;
-  ~NoGrad();
-  NoGrad(const NoGrad&) = delete;
-  NoGrad& operator=(const NoGrad&) = delete;
-  /// False where something else was opened since and not closed, or what it was opened in has closed.
-  bool innermost() const noexcept { return context().scope == scope_; }
-
- private:
-  Tape* tape_;
-  int depth_;
-  uint64_t outer_scope_, scope_;
-};
 
 struct Box {
   Buffer head;  // what the tensor's buffer refers to
@@ -126,9 +48,6 @@ Tensor without_derivative(const Tensor& t);
 
 /// The elements of the value for all members, without any box: what a check of all elements looks at.
 Tensor bottom(const Tensor& t);
-
-/// No open level or jvp sees what runs now, so a rule may compute with fused kernels.
-bool nothing_differentiates() noexcept;
 
 void apply_boxed(Call& call);
 /// Throws where the elements differ between the members of a vmap.

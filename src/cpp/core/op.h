@@ -3,9 +3,11 @@
 // A rule is calculus written with ops (so a sweep can itself be recorded); a kernel is a loop.
 #pragma once
 
+#include <cassert>
 #include <cstring>
 #include <span>
 #include <type_traits>
+#include <vector>
 
 #include "core/tensor.h"
 #include "kernels/kernels.h"
@@ -13,7 +15,7 @@
 namespace adcore {
 
 struct Op;
-class Pullback;     // core/tape.h
+class Pullback;     // core/pullback.h
 class Pushforward;  // ops/rules.h
 class Batching;     // ops/rules.h
 
@@ -34,6 +36,7 @@ class Attrs {
 
   template <class A>
   A as() const noexcept {
+    assert(count_ == sizeof(A) / sizeof(int64_t));
     A a;
     std::memcpy(static_cast<void*>(&a), words_, sizeof(A));
     return a;
@@ -63,65 +66,99 @@ struct Operand {
   bool weak = false;  // a number in full precision beside half precision: it does not count in promotion
 };
 
-/// One application of an op, on the stack of apply().
+/// Values that a rule is computed from, as bits: operands from the lowest, outputs from the highest.
+constexpr uint32_t needs_input(int k) { return 1u << k; }
+constexpr uint32_t needs_output(int j) { return 1u << (31 - j); }
+inline constexpr int kMaxNeeded = 20;  // operands beyond these are never kept
+inline constexpr uint32_t kAllInputs = (1u << kMaxNeeded) - 1;
+
+/// One application of an op, on the stack of whoever calls apply().
 struct Call {
   const Op& op;
   const Operand* operands;
   int count;
-  Tensor* out;  // [op.outputs], fresh; infer sets shape and dtype, apply() the memory, the kernel the elements
+  Tensor* out;  // [op.outputs], fresh; infer sets shape and dtype, apply() the memory, run the elements
   Attrs attrs;
-  bool tracked = false;   // the statement will be recorded; else the kernel leaves the hidden output alone
-  bool laid_out = false;  // infer set the strides and the size of the output too
+  bool all_outputs = false;  // also those that only rules read; set where the statement will be recorded
+  bool tracked = false;      // the statement will be recorded
+  bool laid_out = false;     // infer set the strides and the size of the output too
+  /// An operand that nobody reads afterwards: an in-place op may write output 0 over it. -1: none.
+  int donated = -1;
+  /// The operand whose memory output 0 has taken. -1: none.
+  int in_place = -1;
 
   const Tensor& in(int i) const noexcept { return *operands[i].value; }
+  /// Output j is asked for; run leaves the others alone.
+  bool wants(int j) const noexcept;
 };
 
 enum class OpKind : uint8_t {
   Elementwise,  // a row of formulas.h
   Linear,       // its jvp is the op itself
   Bilinear,     // linear in each of two operands
-  Custom,       // rules of its own
+  Custom,       // rules of its own, or an expansion
   Constant,     // derivative zero: never recorded
 };
 
-/// Bits of Op::needs beyond those of the inputs.
-inline constexpr uint32_t kNeedsOutput = 1u << 30;
-inline constexpr uint32_t kNeedsHidden = 1u << 31;
-inline constexpr int kMaxNeeds = 4;
-constexpr uint32_t needs_input(int i) { return 1u << i; }
+inline constexpr int kMaxNeeds = 5;
 
+/// infer sees shapes and dtypes alone; run fills outputs from operands and attributes alone, and reads nothing else.
 struct Op {
-  const char* name;
+  const char* name;  // unique
   OpKind kind;
   /// Checks the arguments and sets shape and dtype of the outputs; throws before anything is changed.
   void (*infer)(Call&);
-  /// Fills the outputs; a view op makes them views of the inputs instead.
-  void (*kernel)(Call&);
-  /// The cotangents of the active arguments, from those of the output.
+  /// Fills the outputs; a view op makes them views of the operands instead.
+  void (*run)(Call&);
+  /// The cotangents of the active arguments, from those of the outputs. It never asks who watches: what it computes, it
+  /// computes with ops. Null where the expansion says it all.
   void (*vjp)(Pullback&) = nullptr;
   bool view = false;
-  /// 1, or 2 where a hidden second output is saved for the rule.
+  /// Output 0 may be written over an operand of the same layout: run reads element i before it writes element i.
+  bool in_place = false;
   uint8_t outputs = 1;
+  /// The first so many outputs are for callers; the others are for rules alone (a slope), made where a rule may run.
+  uint8_t visible = 1;
+  /// Bit j: output j has no derivative (an index).
+  uint8_t constant_outputs = 0;
   /// needs[k]: the values that the cotangent of argument k is computed from. Arguments beyond the array need nothing.
   uint32_t needs[kMaxNeeds] = {};
-  /// The same for a sweep that nothing records, where that takes something else; 0: as needs[k].
-  uint32_t lean_needs[kMaxNeeds] = {};
-  /// The tangent of the output, from those of the active arguments. Null for a linear op (it is the op itself on the
-  /// tangents), a bilinear one (the sum of two applications), and where the sweep derives it from vjp.
+  /// What is kept besides, whichever argument is tracked.
+  uint32_t needs_always = 0;
+  /// What is kept besides where the sweep may itself be differentiated: from then on outputs for rules have cotangents.
+  uint32_t needs_observed = 0;
+  /// The tangents of the outputs, from those of the active arguments. Null for a linear op (it is the op itself on the
+  /// tangents), a bilinear one (the sum of two applications), and where it is derived: from the expansion, else from vjp.
   void (*jvp)(Pushforward&) = nullptr;
   /// The outputs of many calls at once, along axis 0. Null: one call after the other.
-  Tensor (*batch)(Batching&) = nullptr;
+  void (*batch)(Batching&) = nullptr;
   /// The work of a call in elementary operations; null: the number of elements touched.
   int64_t (*work)(const Call&) = nullptr;
+  /// The same call written with other ops, in the computing type: fills out[0 ...]. Rules that are not there come from it.
+  void (*expand)(std::span<const Tensor> operands, Attrs attrs, Tensor* out) = nullptr;
   /// Elementwise: the row in formulas.h.
   int row = -1;
+
+  bool differentiable() const noexcept { return kind != OpKind::Constant; }
+  /// Operand k is kept for one rule or another.
+  bool keeps(int k) const noexcept {
+    uint32_t all = needs_always | needs_observed;
+    for (uint32_t n : needs) all |= n;
+    return all & needs_input(k);
+  }
 };
 
-/// The single door: infer -> memory -> kernel -> append if an argument is tracked. `out` gets op.outputs tensors.
-void apply(const Op& op, const Operand* operands, int count, Attrs attrs, Tensor* out);
+inline bool Call::wants(int j) const noexcept { return all_outputs || j < op.visible; }
 
-/// The same for tensors.
+/// The single door: infer -> memory -> run -> append if an argument is tracked.
+void apply(Call& call);
+
+/// The same for tensors, of an op whose callers see one output.
 Tensor apply(const Op& op, std::initializer_list<const Tensor*> inputs, Attrs attrs = {});
 Tensor apply(const Op& op, std::span<const Tensor> inputs, Attrs attrs = {});
+/// Where the first operand may be written over: the last use of it.
+Tensor apply_over(const Op& op, Tensor&& first, std::initializer_list<const Tensor*> others, Attrs attrs = {});
+/// All outputs that callers see.
+std::vector<Tensor> apply_all(const Op& op, std::span<const Tensor> inputs, Attrs attrs = {});
 
 }  // namespace adcore

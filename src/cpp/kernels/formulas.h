@@ -11,6 +11,7 @@
 // value       takes the operands a, b, c; instantiated for SIMD packs (simd.h) and for Sym (ops/elementwise.cpp)
 // partials    one per operand: d<what it needs>(function of exactly that), needs in the order A, B, C, Y (the result).
 //             What is not needed is not kept for the backward sweep. It returns a value, or One, MinusOne, Zero,
+//             d_value<B>() says that it is an operand or the result as it stands,
 //             or gate(mask): the cotangent where the mask holds and 0 elsewhere, even if the cotangent is inf or NaN.
 //             A row without partials is piecewise constant: its derivative is 0 and it is never recorded.
 // Subgradients at kinks: see each row; ties of maximum and minimum share the cotangent.
@@ -49,14 +50,21 @@ constexpr Gate<Mask> gate(Mask mask) {
 /// What a partial needs: operands and the result.
 enum Need : uint32_t { A = 1, B = 2, C = 4, Y = 8 };
 
-template <uint32_t Needs, class F>
+template <uint32_t Needs, class F, bool IsValue = false>
 struct Partial {
   static constexpr uint32_t kNeeds = Needs;
+  static constexpr bool kIsValue = IsValue;  // f gives back what it gets
   F f;
 };
 template <uint32_t Needs = 0, class F>
 constexpr Partial<Needs, F> d(F f) {
   return {f};
+}
+/// The partial is an operand or the result as it stands.
+template <uint32_t Value>
+constexpr auto d_value() {
+  constexpr auto same = [](auto v) { return v; };
+  return Partial<Value, decltype(same), true>{same};
 }
 constexpr auto d_one() {
   return d([] { return One{}; });
@@ -132,8 +140,7 @@ inline constexpr auto kFormulas = [] {
           d_one(), d_minus_one()),
       elementwise(
           "mul(input, other)", "Product of two tensors, element by element.", {"mul(Tensor([1.0, 2.0]), 3)", "[3. 6.]"},
-          Types::Number, kReal, [](auto a, auto b) { return a * b; }, d<B>([](auto b) { return b; }),
-          d<A>([](auto a) { return a; })),
+          Types::Number, kReal, [](auto a, auto b) { return a * b; }, d_value<B>(), d_value<A>()),
       elementwise(
           "div(input, other)", "Quotient of two tensors; integers divide as float32.",
           {"div(Tensor([1.0, 2.0]), 4)", "[0.25 0.5 ]"}, Types::Float, kPositive, [](auto a, auto b) { return a / b; },
@@ -207,7 +214,7 @@ inline constexpr auto kFormulas = [] {
       // ---- exponentials, roots, trigonometry ----
       elementwise(
           "exp(input)", "e to the power of every element.", {"exp(Tensor([0.0, 1.0]))", "[1.        2.7182817]"},
-          Types::Float, kReal, [](auto a) { return exp(a); }, d<Y>([](auto y) { return y; })),
+          Types::Float, kReal, [](auto a) { return exp(a); }, d_value<Y>()),
       elementwise(
           "expm1(input)", "exp(input) - 1, accurate near 0.", {"expm1(Tensor([0.0, 0.5]))", "[0.        0.6487213]"},
           Types::Float, kReal, [](auto a) { return expm1(a); }, d<Y>([](auto y) { return y + 1.0; })),

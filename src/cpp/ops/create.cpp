@@ -1,106 +1,12 @@
-// Tensors out of nothing: constants, sequences, random numbers.
+// Tensors out of nothing: constants, sequences; the functions that draw random numbers.
 #include <algorithm>
 #include <cmath>
-#include <mutex>
 
 #include "ops/functions.h"
 #include "ops/random.h"
 #include "ops/table.h"
 
 namespace adcore {
-namespace {
-
-// ---- random state -------------------------------------------------------------------------------------------------
-
-struct Generator {
-  std::mutex mutex;
-  uint64_t seed = 0;
-  uint64_t drawn = 0;
-};
-
-Generator& generator() {
-  static Generator* g = new Generator;  // outlives every thread that draws
-  return *g;
-}
-
-/// The place of the next n numbers in the sequence.
-RandomArgs draw(int64_t n, const uint64_t* seed) {
-  if (seed) return {*seed, 0, n};
-  Generator& g = generator();
-  std::lock_guard lock(g.mutex);
-  const RandomArgs args{g.seed, g.drawn, n};
-  g.drawn += static_cast<uint64_t>(n);
-  return args;
-}
-
-void require_float(const char* op, DType dtype) {
-  if (!is_float(dtype))
-    fail(ErrorKind::Type, op, ": random real numbers need a float dtype, got ", name_of(dtype), ".");
-}
-
-}  // namespace
-
-void set_seed(uint64_t seed) {
-  Generator& g = generator();
-  std::lock_guard lock(g.mutex);
-  g.seed = seed;
-  g.drawn = 0;
-}
-
-uint64_t get_seed() {
-  Generator& g = generator();
-  std::lock_guard lock(g.mutex);
-  return g.seed;
-}
-
-RandomState random_state() {
-  Generator& g = generator();
-  std::lock_guard lock(g.mutex);
-  return {g.seed, g.drawn};
-}
-
-void set_random_state(RandomState state) {
-  Generator& g = generator();
-  std::lock_guard lock(g.mutex);
-  g.seed = state.seed;
-  g.drawn = state.drawn;
-}
-
-Tensor random_uniform(const Dims& shape, DType dtype, const uint64_t* seed) {
-  require_float("rand", dtype);
-  Tensor t(shape, storage_of(compute_of(dtype)));
-  const RandomArgs args = draw(t.size(), seed);
-  if (t.dtype() == DType::Float32) {
-    auto* p = t.mutable_data_as<float>();
-    kernels().random.uniform_f32(args, p);
-    // Half precision takes as many bits as it holds below 1; rounding would give 1 itself.
-    const float steps = dtype == DType::Float16 ? 2048.0F : 256.0F;
-    for (int64_t i = 0; dtype != DType::Float32 && i < t.size(); ++i) p[i] = std::floor(p[i] * steps) / steps;
-  } else {
-    kernels().random.uniform_f64(args, t.mutable_data_as<double>());
-  }
-  return as_contiguous(t, dtype);
-}
-
-Tensor random_normal(const Dims& shape, DType dtype, const uint64_t* seed) {
-  require_float("randn", dtype);
-  Tensor t(shape, storage_of(compute_of(dtype)));
-  const RandomArgs args = draw(t.size(), seed);
-  if (t.dtype() == DType::Float32) {
-    kernels().random.normal_f32(args, t.mutable_data_as<float>());
-  } else {
-    kernels().random.normal_f64(args, t.mutable_data_as<double>());
-  }
-  return as_contiguous(t, dtype);
-}
-
-Tensor random_integers(const Dims& shape, int64_t low, int64_t high, DType dtype, const uint64_t* seed) {
-  if (low >= high) fail(ErrorKind::Value, "randint: low must be less than high, got ", low, " and ", high, ".");
-  Tensor t(shape, DType::Int64);
-  kernels().random.integers(draw(t.size(), seed), low, high, t.mutable_data_as<int64_t>());
-  return as_contiguous(t, dtype);
-}
-
 namespace {
 
 DType dtype_or(Args& a, int i, DType fallback) { return a.given(i) ? a.dtype(i) : fallback; }

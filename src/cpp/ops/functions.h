@@ -64,6 +64,8 @@ Tensor slice(const Tensor& x, const Slice& s);
 /// `base` with the elements at `s` replaced by those of v (broadcast).
 Tensor slice_set(const Tensor& base, const Tensor& v, const Slice& s);
 Slice whole(const Dims& shape);
+/// The elements in memory of their own, by rows.
+Tensor packed(const Tensor& x);
 /// Writes v (broadcast, converted) into the elements of `dst` at `s`: for memory that nobody else sees.
 void copy_into_slice(Tensor& dst, const Tensor& v, const Slice& s);
 
@@ -82,6 +84,8 @@ Tensor cumsum(const Tensor& x, int64_t axis, bool reverse = false);
 
 Tensor softmax(const Tensor& x, int64_t axis);
 Tensor log_softmax(const Tensor& x, int64_t axis);
+/// The cotangent of x, from that of y = softmax(x).
+Tensor softmax_grad(const Tensor& g, const Tensor& y, int64_t axis);
 Tensor logsumexp(const Tensor& x, const Dims& axes, bool keep = false);
 
 enum class Reduction : int64_t { None, Mean, Sum };

@@ -1,8 +1,9 @@
 // Indexing by tensors of integers. take and scatter_rows are transposes of one another, so are gather and scatter
 // elements.
 #include <algorithm>
+#include <cstring>
 
-#include "core/tape.h"
+#include "core/pullback.h"
 #include "ops/functions.h"
 #include "ops/rules.h"
 #include "ops/table.h"
@@ -13,24 +14,25 @@ namespace {
 // ---- checked index: operand index; an op, so that it works on whatever stands for the index -----------------------
 
 struct CheckAttr {
-  const char* op;
   int64_t size;
+  char who[32];  // the op that the user called, for the error
 };
 void check_infer(Call& call) { call.out->set_shape(call.in(0).shape(), DType::Int64); }
-void check_kernel(Call& call) {
-  const auto [op, size] = call.attrs.as<CheckAttr>();
+void check_run(Call& call) {
+  const auto a = call.attrs.as<CheckAttr>();
+  const int64_t size = a.size;
   const Tensor given = as_contiguous(call.in(0), DType::Int64);
   const auto* p = given.data_as<int64_t>();
   auto* q = call.out->mutable_data_as<int64_t>();
   for (int64_t i = 0; i < given.size(); ++i) {
     if (p[i] < -size || p[i] >= size) {
-      fail(ErrorKind::Index, op, ": index ", p[i], " is out of range for an axis of size ", size, ".");
+      fail(ErrorKind::Index, a.who, ": index ", p[i], " is out of range for an axis of size ", size, ".");
     }
     q[i] = p[i] < 0 ? p[i] + size : p[i];
   }
 }
 const Op kCheckIndex{
-    .name = "index", .kind = OpKind::Constant, .infer = check_infer, .kernel = check_kernel, .batch = batch_same};
+    .name = "check_index", .kind = OpKind::Constant, .infer = check_infer, .run = check_run, .batch = batch_same};
 
 struct Parts {
   int64_t outer = 1, size = 1, inner = 1;
@@ -41,11 +43,17 @@ Parts parts_of(const Dims& shape, int64_t axis) {
   return p;
 }
 
-/// Sums of half precision run in the compute type.
+/// Output 0 as a copy of operand 0, or operand 0 itself, to which f adds in the compute type.
 template <class F>
-void accumulate_into(Tensor& out, F f) {
+void add_into(Call& call, F f) {
+  Tensor& out = *call.out;
   const DType storage = storage_of(compute_of(out.dtype()));
-  Tensor total = full(out.shape(), 0.0, storage);
+  if (out.dtype() == storage) {
+    if (call.in_place < 0) copy_to(call.in(0), out.mutable_data(), storage);
+    return f(out);
+  }
+  Tensor total(out.shape(), storage);
+  copy_to(call.in(0), total.mutable_data(), storage);
   f(total);
   copy_to(total, out.mutable_data(), out.dtype());
 }
@@ -57,7 +65,7 @@ struct TakeAttr {
   DimsAttr shape;
 };
 
-Tensor scatter_rows(const Tensor& v, const Tensor& index, const TakeAttr& a);
+Tensor add_rows(Tensor&& base, const Tensor& v, const Tensor& index, const TakeAttr& a);
 
 void take_infer(Call& call) {
   const auto a = call.attrs.as<TakeAttr>();
@@ -67,14 +75,16 @@ void take_infer(Call& call) {
   for (int64_t i = a.axis + 1; i < a.shape.rank; ++i) shape.push_back(a.shape.v[i]);
   call.out->set_shape(shape, call.in(0).dtype());
 }
-void take_kernel(Call& call) {
+void take_run(Call& call) {
   const auto a = call.attrs.as<TakeAttr>();
   const Tensor x = as_contiguous(call.in(0)), index = as_contiguous(call.in(1), DType::Int64);
   const Parts p = parts_of(x.shape(), a.axis);
   kernels().take({x.data(), index.data_as<int64_t>(), call.out->mutable_data(), p.outer, p.size, index.size(),
                   p.inner * static_cast<int64_t>(size_of(x.dtype()))});
 }
-void take_vjp(Pullback& p) { p.give(0, scatter_rows(p.g, p.in(1), p.attrs<TakeAttr>())); }
+void take_vjp(Pullback& p) {
+  p.give_part(0, [&](Tensor&& held) { return add_rows(std::move(held), p.g, p.in(1), p.attrs<TakeAttr>()); });
+}
 /// The same axis of every member.
 TakeAttr with_batch(const Batching& b) {
   auto a = b.attrs.as<TakeAttr>();
@@ -102,7 +112,7 @@ Dims permuted(const Dims& shape, const Dims& order) {
   for (int64_t a : order) d.push_back(shape[static_cast<int>(a)]);
   return d;
 }
-Tensor take_batch(Batching& b) {
+void take_batch(Batching& b) {
   const TakeAttr a = with_batch(b);
   if (!b.batched(1)) return b.run(a);
   // Every member its own rows: of all members' rows one after another.
@@ -115,58 +125,71 @@ Tensor take_batch(Batching& b) {
   const Tensor index = b.value(1) + first_rows(b.size, n, index_rank + 1);
   Tensor y = take(reshape(x, rows), index, 0);  // members, index, the other axes
   for (int i = 1; i < axis; ++i) y = permute(y, axis_moved(y.rank(), index_rank + i, i));
-  return y;
+  b.give(y);
 }
 const Op kTake{.name = "take",
                .kind = OpKind::Linear,
                .infer = take_infer,
-               .kernel = take_kernel,
+               .run = take_run,
                .vjp = take_vjp,
                .needs = {needs_input(1)},
                .batch = take_batch};
 
-void scatter_rows_infer(Call& call) { call.out->set_shape(call.attrs.as<TakeAttr>().shape.dims(), call.in(0).dtype()); }
-void scatter_rows_kernel(Call& call) {
+// ---- its transpose, added to what is there: operands base, v, index -----------------------------------------------
+
+void same_infer(Call& call) { call.out->set_shape(call.in(0).shape(), call.in(0).dtype()); }
+int64_t add_work(const Call& call) { return 2 * call.in(1).size() + (call.in_place < 0 ? call.out->size() : 0); }
+void add_rows_run(Call& call) {
   const auto a = call.attrs.as<TakeAttr>();
-  const Compute compute = compute_of(call.in(0).dtype());
-  const Tensor v = as_contiguous(call.in(0), storage_of(compute)), index = as_contiguous(call.in(1), DType::Int64);
+  const Compute compute = compute_of(call.out->dtype());
+  const Tensor v = as_contiguous(call.in(1), storage_of(compute)), index = as_contiguous(call.in(2), DType::Int64);
   const Parts p = parts_of(call.out->shape(), a.axis);
-  accumulate_into(*call.out, [&](Tensor& total) {
+  add_into(call, [&](Tensor& total) {
     kernels().reduce[static_cast<int>(compute)].index_add(
         {total.mutable_data(), index.data_as<int64_t>(), v.data(), p.outer, p.size, index.size(), p.inner});
   });
 }
-void scatter_rows_vjp(Pullback& p) { p.give(0, take(p.g, p.in(1), p.attrs<TakeAttr>().axis)); }
-Tensor scatter_rows_batch(Batching& b) {
+void add_rows_vjp(Pullback& p) {
+  if (p.active(1)) p.give(1, take(p.g, p.in(2), p.attrs<TakeAttr>().axis));
+  if (p.active(0)) p.give(0, p.take_g());
+}
+void add_rows_batch(Batching& b) {
   const TakeAttr a = with_batch(b);
-  if (!b.batched(1)) return b.run(a);
+  if (!b.batched(0)) b.members[0].value = b.front(0), b.members[0].batched = true;
+  b.members[1].value = b.front(1);
+  if (!b.batched(2)) return b.run(a);
   const int rank = static_cast<int>(a.shape.rank) - 1, axis = static_cast<int>(a.axis),
-            index_rank = b.members[1].rank();
+            index_rank = b.members[2].rank();
   // The inverse of take_batch().
-  Tensor v = b.front(0);
+  Tensor v = b.value(1);
   for (int i = axis - 1; i >= 1; --i) v = permute(v, axis_moved(v.rank(), i, index_rank + i));
   const int64_t n = a.shape.v[axis];
-  Dims moved = permuted(a.shape.dims(), axis_moved(rank + 1, axis, 1)), rows = moved;
+  const Dims order = axis_moved(rank + 1, axis, 1);
+  const Dims moved = permuted(a.shape.dims(), order);
+  Dims rows = moved;
   rows.erase(0);
   rows[0] = n * b.size;
-  const Tensor index = b.value(1) + first_rows(b.size, n, index_rank + 1);
-  const Tensor y = reshape(scatter_rows(v, index, {0, DimsAttr(rows)}), moved);
-  return permute(y, axis_moved(rank + 1, 1, axis));
+  const Tensor index = b.value(2) + first_rows(b.size, n, index_rank + 1);
+  Tensor base = reshape(permute(b.value(0), order), rows);
+  const Tensor y = reshape(add_rows(std::move(base), v, index, {0, DimsAttr(rows)}), moved);
+  b.give(permute(y, axis_moved(rank + 1, 1, axis)));
 }
-const Op kScatterRows{.name = "scatter_rows",
-                      .kind = OpKind::Linear,
-                      .infer = scatter_rows_infer,
-                      .kernel = scatter_rows_kernel,
-                      .vjp = scatter_rows_vjp,
-                      .needs = {needs_input(1)},
-                      .batch = scatter_rows_batch};
-Tensor scatter_rows(const Tensor& v, const Tensor& index, const TakeAttr& a) {
-  return apply(kScatterRows, {&v, &index}, Attrs(a));
+const Op kAddRows{.name = "add_rows",
+                  .kind = OpKind::Linear,
+                  .infer = same_infer,
+                  .run = add_rows_run,
+                  .vjp = add_rows_vjp,
+                  .in_place = true,
+                  .needs = {0, needs_input(2)},
+                  .batch = add_rows_batch,
+                  .work = add_work};
+Tensor add_rows(Tensor&& base, const Tensor& v, const Tensor& index, const TakeAttr& a) {
+  return apply_over(kAddRows, std::move(base), {&v, &index}, Attrs(a));
 }
 
 // ---- gather elements ----------------------------------------------------------------------------------------------
 
-Tensor scatter_elements(const Tensor& v, const Tensor& index, const TakeAttr& a);
+Tensor add_elements(Tensor&& base, const Tensor& v, const Tensor& index, const TakeAttr& a);
 
 GatherArgs gather_args(const Tensor& x, const void* data, const Tensor& index, const void* out, int64_t axis) {
   const Parts p = parts_of(x.shape(), axis);
@@ -189,52 +212,58 @@ Tensor cut_to(const Tensor& x, const Tensor& index, int64_t axis) {
 }
 
 void gather_infer(Call& call) { call.out->set_shape(call.in(1).shape(), call.in(0).dtype()); }
-void gather_kernel(Call& call) {
+void gather_run(Call& call) {
   const auto a = call.attrs.as<TakeAttr>();
   const Tensor x = as_contiguous(call.in(0)), index = as_contiguous(call.in(1), DType::Int64);
   kernels().gather(gather_args(x, x.data(), index, call.out->mutable_data(), a.axis));
 }
-void gather_vjp(Pullback& p) { p.give(0, scatter_elements(p.g, p.in(1), p.attrs<TakeAttr>())); }
-Tensor elements_batch(Batching& b) {
-  for (int k = 0; k < 2; ++k) b.members[static_cast<size_t>(k)].value = b.front(k);
-  return b.run(with_batch(b));
+void gather_vjp(Pullback& p) {
+  p.give_part(0, [&](Tensor&& held) { return add_elements(std::move(held), p.g, p.in(1), p.attrs<TakeAttr>()); });
+}
+void elements_batch(Batching& b) {
+  for (int k = 0; k < b.count(); ++k)
+    if (!b.batched(k))
+      b.members[static_cast<size_t>(k)].value = b.front(k), b.members[static_cast<size_t>(k)].batched = true;
+  b.run(with_batch(b));
 }
 const Op kGather{.name = "gather_elements",
                  .kind = OpKind::Linear,
                  .infer = gather_infer,
-                 .kernel = gather_kernel,
+                 .run = gather_run,
                  .vjp = gather_vjp,
                  .needs = {needs_input(1)},
                  .batch = elements_batch};
 
-void scatter_kernel(Call& call) {
+/// The transpose, added to what is there: operands base, v, index.
+void add_elements_run(Call& call) {
   const auto a = call.attrs.as<TakeAttr>();
-  const Compute compute = compute_of(call.in(0).dtype());
-  const Tensor v = as_contiguous(call.in(0), storage_of(compute)), index = as_contiguous(call.in(1), DType::Int64);
-  accumulate_into(*call.out, [&](Tensor& total) {
+  const Compute compute = compute_of(call.out->dtype());
+  const Tensor v = as_contiguous(call.in(1), storage_of(compute)), index = as_contiguous(call.in(2), DType::Int64);
+  add_into(call, [&](Tensor& total) {
     kernels().reduce[static_cast<int>(compute)].scatter_add(gather_args(total, total.data(), index, v.data(), a.axis));
   });
 }
-void scatter_vjp(Pullback& p) {
-  const auto a = p.attrs<TakeAttr>();
-  const Tensor index = p.in(1);
-  p.give(0, apply(kGather, {&p.g, &index}, Attrs(a)));
+void add_elements_vjp(Pullback& p) {
+  if (p.active(1)) p.give(1, apply(kGather, {&p.g, &p.in(2)}, p.attrs()));
+  if (p.active(0)) p.give(0, p.take_g());
 }
-const Op kScatter{.name = "scatter_elements",
-                  .kind = OpKind::Linear,
-                  .infer = scatter_rows_infer,
-                  .kernel = scatter_kernel,
-                  .vjp = scatter_vjp,
-                  .needs = {needs_input(1)},
-                  .batch = elements_batch};
-Tensor scatter_elements(const Tensor& v, const Tensor& index, const TakeAttr& a) {
-  return apply(kScatter, {&v, &index}, Attrs(a));
+const Op kAddElements{.name = "add_elements",
+                      .kind = OpKind::Linear,
+                      .infer = same_infer,
+                      .run = add_elements_run,
+                      .vjp = add_elements_vjp,
+                      .in_place = true,
+                      .needs = {0, needs_input(2)},
+                      .batch = elements_batch,
+                      .work = add_work};
+Tensor add_elements(Tensor&& base, const Tensor& v, const Tensor& index, const TakeAttr& a) {
+  return apply_over(kAddElements, std::move(base), {&v, &index}, Attrs(a));
 }
 
 // ---- put rows: operands x [size, ...], index [count], v [count, ...] ----------------------------------------------
 
 void put_rows_infer(Call& call) { call.out->set_shape(call.in(0).shape(), call.in(0).dtype()); }
-void put_rows_kernel(Call& call) {
+void put_rows_run(Call& call) {
   Tensor& out = *call.out;
   const Tensor v = as_contiguous(call.in(2), out.dtype()), index = as_contiguous(call.in(1), DType::Int64);
   copy_to(call.in(0), out.mutable_data(), out.dtype());
@@ -250,7 +279,7 @@ struct SurvivorsAttr {
 void survivors_infer(Call& call) {
   call.out->set_shape(call.in(0).shape(), static_cast<DType>(call.attrs.as<SurvivorsAttr>().dtype));
 }
-void survivors_kernel(Call& call) {
+void survivors_run(Call& call) {
   const Tensor index = as_contiguous(call.in(0), DType::Int64);
   std::vector<int64_t> last(static_cast<size_t>(call.attrs.as<SurvivorsAttr>().size), -1);
   const auto* p = index.data_as<int64_t>();
@@ -259,8 +288,7 @@ void survivors_kernel(Call& call) {
   for (int64_t i = 0; i < index.size(); ++i) mask.mutable_data_as<uint8_t>()[i] = last[static_cast<size_t>(p[i])] == i;
   copy_to(mask, call.out->mutable_data(), call.out->dtype());
 }
-const Op kSurvivors{
-    .name = "survivors", .kind = OpKind::Constant, .infer = survivors_infer, .kernel = survivors_kernel};
+const Op kSurvivors{.name = "survivors", .kind = OpKind::Constant, .infer = survivors_infer, .run = survivors_run};
 Tensor survivors(const Tensor& index, int64_t size, int rank, DType dtype) {
   Dims shape(rank, 1);
   shape[0] = index.size();
@@ -279,7 +307,7 @@ void put_rows_vjp(Pullback& p) {
 const Op kPutRows{.name = "put_rows",
                   .kind = OpKind::Linear,
                   .infer = put_rows_infer,
-                  .kernel = put_rows_kernel,
+                  .run = put_rows_run,
                   .vjp = put_rows_vjp,
                   .needs = {needs_input(1), 0, needs_input(1)}};
 
@@ -289,7 +317,9 @@ Tensor checked_index(const char* op, const Tensor& index, int64_t size) {
   if (!is_integer(index.dtype())) {
     fail(ErrorKind::Type, op, ": indices must be integers, got ", name_of(index.dtype()), ".");
   }
-  return apply(kCheckIndex, {&index}, Attrs(CheckAttr{op, size}));
+  CheckAttr a{size, {}};
+  std::strncpy(a.who, op, sizeof a.who - 1);
+  return apply(kCheckIndex, {&index}, Attrs(a));
 }
 
 Tensor take(const Tensor& x, const Tensor& index, int64_t axis) {

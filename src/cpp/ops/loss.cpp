@@ -1,7 +1,7 @@
 // Losses that are one op: value and saved slope in one pass over the data.
 #include <algorithm>
 
-#include "core/tape.h"
+#include "core/pullback.h"
 #include "ops/functions.h"
 #include "ops/rules.h"
 #include "ops/table.h"
@@ -9,7 +9,10 @@
 namespace adcore {
 namespace {
 
-Dims reduced(const Dims& shape, Reduction r) { return r == Reduction::None ? shape : Dims{}; }
+Dims reduced(const Dims& shape, Reduction r, int64_t members = 0) {
+  if (r == Reduction::None) return shape;
+  return Dims(std::span<const int64_t>(shape.begin(), static_cast<size_t>(members)));
+}
 
 // ---- binary cross-entropy with logits ---------------------------------------------------------------------------
 // Operands: logits, label, then weight and pos_weight where they are given.
@@ -17,6 +20,7 @@ Dims reduced(const Dims& shape, Reduction r) { return r == Reduction::None ? sha
 struct BceAttr {
   Reduction reduction;
   int64_t has_weight, has_pos_weight;
+  int64_t members = 0;  // axes in front that are not reduced: those of a batch
 
   int weight() const { return has_weight ? 2 : -1; }
   int pos_weight() const { return has_pos_weight ? 2 + static_cast<int>(has_weight) : -1; }
@@ -48,18 +52,17 @@ void bce_infer(Call& call) {
          to_string(y.shape()), ".");
   }
   const DType t = bce_dtype(z.dtype(), y.dtype());
-  call.out->set_shape(reduced(z.shape(), a.reduction), t);
+  call.out->set_shape(reduced(z.shape(), a.reduction, a.members), t);
   call.out[1].set_shape(z.shape(), storage_of(compute_of(t)));
 }
 
 template <class T>
-void bce_run(Call& call, const LossKernels<T>& k) {
+void bce_pass(Call& call, const LossKernels<T>& k) {
   const auto a = call.attrs.as<BceAttr>();
   const DType t = storage_of(sizeof(T) == 4 ? Compute::F32 : Compute::F64);
   Tensor z_held, y_held, w, p;
   const Tensor &z = contiguous_in(call.in(0), t, z_held), &y = contiguous_in(call.in(1), t, y_held);
   BceArgs<T> args{};
-  args.n = z.size();
   auto weight = [&](int i, Tensor& held, const T*& data, bool& is_scalar) {
     if (i < 0) return;
     const Tensor& given = call.in(i);
@@ -70,106 +73,113 @@ void bce_run(Call& call, const LossKernels<T>& k) {
   };
   weight(a.weight(), w, args.w, args.w_scalar);
   weight(a.pos_weight(), p, args.p, args.p_scalar);
-  args.z = z.data_as<T>();
-  args.y = y.data_as<T>();
-  args.scale = a.reduction == Reduction::Mean ? static_cast<T>(1.0 / static_cast<double>(z.size())) : T{1};
-  if (call.tracked) args.slope = call.out[1].mutable_data_as<T>();
-  Tensor each;
+  if (call.wants(1)) args.slope = call.out[1].mutable_data_as<T>();
   if (a.reduction == Reduction::None) {
-    each = Tensor(z.shape(), t);
+    Tensor each(z.shape(), t);
+    args.z = z.data_as<T>();
+    args.y = y.data_as<T>();
+    args.n = z.size();
+    args.scale = T{1};
     args.loss = each.mutable_data_as<T>();
-  }
-  T total = k.bce_logits(args);
-  if (a.reduction == Reduction::None) {
+    k.bce_logits(args);
     copy_to(each, call.out->mutable_data(), call.out->dtype());
     return;
   }
-  if (a.reduction == Reduction::Mean)
-    total = static_cast<T>(static_cast<double>(total) / static_cast<double>(z.size()));
-  if (call.out->dtype() == t) {
-    *call.out->mutable_data_as<T>() = total;
-  } else {
-    copy_to(scalar(static_cast<double>(total), t), call.out->mutable_data(), call.out->dtype());
+  // Every member's loss is summed as it would be alone.
+  const bool direct = call.out->dtype() == t;
+  Tensor held;
+  if (!direct) held = Tensor(call.out->shape(), t);
+  T* const totals = (direct ? *call.out : held).mutable_data_as<T>();
+  const int64_t members = call.out->size();
+  args.n = members ? z.size() / members : 0;
+  args.scale = a.reduction == Reduction::Mean ? static_cast<T>(1.0 / static_cast<double>(args.n)) : T{1};
+  for (int64_t i = 0; i < members; ++i) {
+    const int64_t first = i * args.n;
+    BceArgs<T> one = args;
+    one.z = z.data_as<T>() + first;
+    one.y = y.data_as<T>() + first;
+    if (one.w && !one.w_scalar) one.w += first;
+    if (one.p && !one.p_scalar) one.p += first;
+    if (one.slope) one.slope += first;
+    T total = k.bce_logits(one);
+    if (a.reduction == Reduction::Mean)
+      total = static_cast<T>(static_cast<double>(total) / static_cast<double>(args.n));
+    totals[i] = total;
   }
+  if (!direct) copy_to(held, call.out->mutable_data(), call.out->dtype());
 }
 
-void bce_kernel(Call& call) {
+void bce_run(Call& call) {
   if (compute_of(call.out->dtype()) == Compute::F32) {
-    bce_run<float>(call, kernels().loss_f32);
+    bce_pass<float>(call, kernels().loss_f32);
   } else {
-    bce_run<double>(call, kernels().loss_f64);
+    bce_pass<double>(call, kernels().loss_f64);
   }
 }
 
-/// g times the saved slope, in a sweep that is not recorded: a cotangent of 1, the usual one of a loss, costs nothing.
-Tensor along_slope(const Pullback& p) {
-  const Tensor slope = p.hidden();
-  return p.g.size() == 1 && item(p.g) == 1.0 && slope.size() != 0 ? slope : p.g * slope;
-}
-
+/// g times the slope. A cotangent of ones, the usual one of a loss, costs nothing.
 void bce_vjp(Pullback& p) {
-  const auto a = p.attrs<BceAttr>();
-  bool only_logits = true;
-  for (int i = 1; i < p.count(); ++i) only_logits &= !p.active(i);
-  if (only_logits && !p.recording) {  // the saved slope is all that it takes
-    p.give(0, along_slope(p));
-    return;
+  uint32_t rest = kAllInputs;
+  if (p.active(0) && p.g.defined() && !p.cotangent(1).defined()) {
+    const auto a = p.attrs<BceAttr>();
+    Tensor g = p.g;
+    if (a.reduction != Reduction::None && a.members) {
+      Dims shape = g.shape();
+      while (shape.size() < p.out(1).rank()) shape.push_back(1);
+      g = reshape(g, shape);
+    }
+    p.give(0, p.ones() && a.reduction != Reduction::None ? p.out(1) : g * p.out(1));
+    rest &= ~needs_input(0);
   }
-  const Tensor z = p.in(0), y = p.in(1);
-  const Tensor w = a.has_weight ? p.in(a.weight()) : number(1.0, z),
-               q = a.has_pos_weight ? p.in(a.pos_weight()) : number(1.0, z);
-  const Tensor g = a.reduction == Reduction::Mean ? p.g * (1.0 / static_cast<double>(z.size())) : p.g;
-  const Tensor one = number(1.0, z);
-  if (p.active(0)) {
-    p.give(0, p.recording ? g * w * (map("sigmoid", z) * (one + (q - one) * y) - q * y) : along_slope(p));
-  }
-  // softplus(-z) = log(1 + exp(-z))
-  const auto tail = [&] { return map("softplus", -z, one, number(40.0, z)); };
-  if (p.active(1)) p.give(1, g * w * ((q - one) * tail() - z));
-  if (a.has_weight && p.active(a.weight())) p.give(a.weight(), g * ((one - y) * z + (one + (q - one) * y) * tail()));
-  if (a.has_pos_weight && p.active(a.pos_weight())) p.give(a.pos_weight(), g * w * y * tail());
+  bool others = false;
+  for (int k = 0; k < p.count(); ++k) others |= (rest >> k & 1) && p.active(k);
+  if (others) p.expand(rest);
 }
 
-/// Every member's own reduction, of the losses of all.
-Tensor bce_batch(Batching& b) {
+/// With a = 1 - y and b = pos_weight * y: a softplus(z) + b softplus(-z), whose slope has no cancellation.
+void bce_expand(std::span<const Tensor> in, Attrs attrs, Tensor* out) {
+  const auto a = attrs.as<BceAttr>();
+  const Tensor &z = in[0], &y = in[1], one = number(1.0, z);
+  const Tensor negatives = one - y, positives = a.has_pos_weight ? in[static_cast<size_t>(a.pos_weight())] * y : y;
+  const auto softplus = [&](const Tensor& x) { return map("softplus", x, one, number(40.0, z)); };
+  Tensor each = negatives * softplus(z) + positives * softplus(-z);
+  Tensor slope = negatives * map("sigmoid", z) - positives * map("sigmoid", -z);
+  if (a.has_weight) {
+    each = in[static_cast<size_t>(a.weight())] * each;
+    slope = in[static_cast<size_t>(a.weight())] * slope;
+  }
+  out[0] = each;
+  out[1] = slope;
+  if (a.reduction == Reduction::None) return;
+  Dims axes;
+  for (int i = static_cast<int>(a.members); i < z.rank(); ++i) axes.push_back(i);
+  int64_t n = 1;
+  for (int64_t axis : axes) n *= z.shape()[static_cast<int>(axis)];
+  if (!axes.empty()) out[0] = sum(each, axes);
+  if (a.reduction == Reduction::Sum) return;
+  out[0] = out[0] / number(static_cast<double>(n), z);
+  out[1] = slope * (1.0 / static_cast<double>(n));
+}
+
+void bce_batch(Batching& b) {
   auto a = b.attrs.as<BceAttr>();
-  const Reduction reduction = a.reduction;
-  a.reduction = Reduction::None;
   const int rank = b.members[0].rank();
   for (int k = 0; k < b.count(); ++k) b.members[static_cast<size_t>(k)].value = b.front(k, rank);
-  const Tensor each = b.run(a);
-  if (reduction == Reduction::None || rank == 0) return each;
-  Dims axes;
-  for (int i = 1; i <= rank; ++i) axes.push_back(i);
-  return reduction == Reduction::Mean ? mean(each, axes) : sum(each, axes);
-}
-void bce_jvp(Pushforward& p) {
-  const auto a = p.attrs<BceAttr>();
-  const Tensor &z = p.in(0), &y = p.in(1);
-  const Tensor one = number(1.0, z), w = a.has_weight ? p.in(a.weight()) : one,
-               q = a.has_pos_weight ? p.in(a.pos_weight()) : one;
-  const auto tail = [&] { return map("softplus", -z, one, number(40.0, z)); };
-  Pushforward each(p);  // before the reduction
-  if (p.active(0)) each.give(w * (map("sigmoid", z) * (one + (q - one) * y) - q * y) * p.tangent(0));
-  if (p.active(1)) each.give(w * ((q - one) * tail() - z) * p.tangent(1));
-  if (a.has_weight && p.active(a.weight()))
-    each.give(((one - y) * z + (one + (q - one) * y) * tail()) * p.tangent(a.weight()));
-  if (a.has_pos_weight && p.active(a.pos_weight())) each.give(w * y * tail() * p.tangent(a.pos_weight()));
-  const Tensor& t = each.result();
-  p.give(a.reduction == Reduction::Mean ? mean(t) : a.reduction == Reduction::Sum ? sum(t) : t);
+  ++a.members;
+  b.run(a);
 }
 
-constexpr uint32_t kAllOperands = needs_input(0) | needs_input(1) | needs_input(2) | needs_input(3) | kNeedsHidden;
+constexpr uint32_t kBceOperands = needs_input(0) | needs_input(1) | needs_input(2) | needs_input(3);
 const Op kBce{.name = "binary_cross_entropy_with_logits",
               .kind = OpKind::Custom,
               .infer = bce_infer,
-              .kernel = bce_kernel,
+              .run = bce_run,
               .vjp = bce_vjp,
               .outputs = 2,
-              .needs = {kAllOperands, kAllOperands, kAllOperands, kAllOperands},
-              .lean_needs = {kNeedsHidden},
-              .jvp = bce_jvp,
-              .batch = bce_batch};
+              .needs = {needs_output(1), kBceOperands, kBceOperands, kBceOperands},
+              .needs_observed = kBceOperands,
+              .batch = bce_batch,
+              .expand = bce_expand};
 
 // ---- class indices: -1 for an ignored one -----------------------------------------------------------------------
 
@@ -177,7 +187,7 @@ struct TargetAttr {
   int64_t classes, ignore;
 };
 void target_infer(Call& call) { call.out->set_shape(call.in(0).shape(), DType::Int64); }
-void target_kernel(Call& call) {
+void target_run(Call& call) {
   const auto [classes, ignore] = call.attrs.as<TargetAttr>();
   const Tensor given = as_contiguous(call.in(0), DType::Int64);
   for (int64_t i = 0; i < given.size(); ++i) {
@@ -187,11 +197,8 @@ void target_kernel(Call& call) {
     call.out->mutable_data_as<int64_t>()[i] = t == ignore ? -1 : t;
   }
 }
-const Op kCheckTarget{.name = "cross_entropy",
-                      .kind = OpKind::Constant,
-                      .infer = target_infer,
-                      .kernel = target_kernel,
-                      .batch = batch_same};
+const Op kCheckTarget{
+    .name = "check_target", .kind = OpKind::Constant, .infer = target_infer, .run = target_run, .batch = batch_same};
 
 // ---- softmax cross-entropy --------------------------------------------------------------------------------------
 // Operands: logits [n, classes], target [n] int64, scale [n]; a target outside [0, classes) marks an ignored row.
@@ -202,7 +209,7 @@ void ce_infer(Call& call) {
 }
 
 template <class T>
-void ce_run(Call& call, const LossKernels<T>& k) {
+void ce_pass(Call& call, const LossKernels<T>& k) {
   const DType t = storage_of(sizeof(T) == 4 ? Compute::F32 : Compute::F64);
   const Tensor x = as_contiguous(call.in(0), t), target = as_contiguous(call.in(1), DType::Int64),
                scale = as_contiguous(call.in(2), t);
@@ -210,16 +217,16 @@ void ce_run(Call& call, const LossKernels<T>& k) {
   CrossEntropyArgs<T> args{
       x.data_as<T>(), target.data_as<int64_t>(), scale.data_as<T>(), loss.mutable_data_as<T>(), nullptr, x.shape()[0],
       x.shape()[1]};
-  if (call.tracked) args.prob = call.out[1].mutable_data_as<T>();
+  if (call.wants(1)) args.prob = call.out[1].mutable_data_as<T>();
   k.cross_entropy(args);
   copy_to(loss, call.out->mutable_data(), call.out->dtype());
 }
 
-void ce_kernel(Call& call) {
+void ce_run(Call& call) {
   if (compute_of(call.out->dtype()) == Compute::F32) {
-    ce_run<float>(call, kernels().loss_f32);
+    ce_pass<float>(call, kernels().loss_f32);
   } else {
-    ce_run<double>(call, kernels().loss_f64);
+    ce_pass<double>(call, kernels().loss_f64);
   }
 }
 
@@ -230,66 +237,86 @@ Tensor one_hot_rows(const Tensor& target, const Tensor& x) {
   return cast(map("equal", columns, expand_dims(target, 1)), x.dtype());
 }
 
-/// The cotangent of the logits in one kernel, for a sweep that nothing records.
+// ---- its reverse rule as an op: operands prob, g, scale, target ---------------------------------------------------
+
 template <class T>
-Tensor ce_fused(const Pullback& p, const LossKernels<T>& k) {
-  const Tensor prob = p.hidden();
-  const DType t = prob.dtype();
-  const Tensor target = as_contiguous(p.in(1), DType::Int64), scale = as_contiguous(p.in(2), t),
-               g = as_contiguous(p.g, t);
-  Tensor grad(prob.shape(), t);
+void ce_grad_pass(Call& call, const LossKernels<T>& k) {
+  const DType t = call.out->dtype();
+  const Tensor prob = as_contiguous(call.in(0), t), g = as_contiguous(call.in(1), t),
+               scale = as_contiguous(call.in(2), t), target = as_contiguous(call.in(3), DType::Int64);
   k.cross_entropy_grad({prob.data_as<T>(), target.data_as<int64_t>(), g.data_as<T>(), scale.data_as<T>(),
-                        grad.mutable_data_as<T>(), prob.shape()[0], prob.shape()[1]});
-  return grad;
+                        call.out->mutable_data_as<T>(), prob.shape()[0], prob.shape()[1]});
 }
+void ce_grad_infer(Call& call) { call.out->set_shape(call.in(0).shape(), call.in(0).dtype()); }
+void ce_grad_run(Call& call) {
+  if (call.out->dtype() == DType::Float32) {
+    ce_grad_pass(call, kernels().loss_f32);
+  } else {
+    ce_grad_pass(call, kernels().loss_f64);
+  }
+}
+/// Chosen, not multiplied by 0: an ignored row may hold inf or NaN.
+Tensor counted_rows(const Tensor& hot, const Tensor& rows) {
+  return map("where", sum(hot, Dims{1}, true), rows, number(0.0, rows));
+}
+void ce_grad_expand(std::span<const Tensor> in, Attrs, Tensor* out) {
+  const Tensor hot = one_hot_rows(in[3], in[0]);
+  out[0] = counted_rows(hot, (in[0] - hot) * expand_dims(in[1] * in[2], 1));
+}
+void rows_batch(Batching& b);
+
+constexpr uint32_t kCeGradOperands = needs_input(0) | needs_input(1) | needs_input(2) | needs_input(3);
+const Op kCrossEntropyGrad{.name = "cross_entropy_grad",
+                           .kind = OpKind::Custom,
+                           .infer = ce_grad_infer,
+                           .run = ce_grad_run,
+                           .needs = {kCeGradOperands, kCeGradOperands, kCeGradOperands},
+                           .batch = rows_batch,
+                           .expand = ce_grad_expand};
 
 void ce_vjp(Pullback& p) {
-  if (!p.recording && p.active(0)) {
-    const bool single = compute_of(p.g.dtype()) == Compute::F32;
-    p.give(0, single ? ce_fused(p, kernels().loss_f32) : ce_fused(p, kernels().loss_f64));
-    if (!p.active(2)) return;
+  const Tensor &g = p.cotangent(0), &h = p.cotangent(1);
+  if (p.active(0)) {
+    if (g.defined()) p.give(0, apply(kCrossEntropyGrad, {&p.out(1), &g, &p.in(2), &p.in(1)}));
+    if (h.defined()) p.give(0, counted_rows(one_hot_rows(p.in(1), p.out(1)), softmax_grad(h, p.out(1), 1)));
   }
-  const Tensor x = p.in(0), target = p.in(1), scale = p.in(2);
-  const Tensor hot = one_hot_rows(target, x);
-  const Tensor counted = sum(hot, Dims{1}, true);  // 0 in ignored rows
-  const Tensor g = expand_dims(p.g, 1), zero = number(0.0, x);
-  // Chosen, not multiplied by 0: an ignored row may hold inf or NaN.
-  if (p.active(0) && p.recording) {
-    p.give(0, map("where", counted, (softmax(x, 1) - hot) * (g * expand_dims(scale, 1)), zero));
+  if (p.active(2) && g.defined()) {
+    const Tensor &x = p.in(0), hot = one_hot_rows(p.in(1), x);
+    p.give(2, -sum(map("where", hot, log_softmax(x, 1) * expand_dims(g, 1), number(0.0, x)), Dims{1}));
   }
-  if (p.active(2)) p.give(2, -sum(map("where", hot, log_softmax(x, 1) * g, zero), Dims{1}));
 }
 
 /// The rows of all members are rows of one call.
-Tensor ce_batch(Batching& b) {
+void rows_batch(Batching& b) {
   const int64_t rows = b.out.shape()[0];
   for (int k = 0; k < b.count(); ++k) {
     const Tensor x = b.front(k);
     Dims shape{b.size * rows};
-    if (k == 0) shape.push_back(x.shape()[2]);
+    if (x.rank() == 3) shape.push_back(x.shape()[2]);
     b.members[static_cast<size_t>(k)].value = reshape(x, shape);
   }
-  return reshape(b.run(b.attrs), Dims{b.size, rows});
-}
-void ce_jvp(Pushforward& p) {
-  const Tensor &x = p.in(0), &scale = p.in(2);
-  const Tensor hot = one_hot_rows(p.in(1), x), zero = number(0.0, x), counted = sum(hot, Dims{1});
-  if (p.active(0)) {
-    p.give(map("where", counted, sum((softmax(x, 1) - hot) * p.tangent(0), Dims{1}) * scale, zero));
+  b.run(b.attrs);
+  for (int j = 0; j < b.op.outputs; ++j) {
+    if (!b.wants(j)) continue;
+    Dims shape = b.one(j).shape();
+    shape.insert(0, b.size);
+    b.give(reshape(b.result(j), shape), j);
   }
-  if (p.active(2)) p.give(-sum(map("where", hot, log_softmax(x, 1) * expand_dims(p.tangent(2), 1), zero), Dims{1}));
+}
+void ce_expand(std::span<const Tensor> in, Attrs, Tensor* out) {
+  const Tensor hot = one_hot_rows(in[1], in[0]), likely = log_softmax(in[0], 1);
+  out[0] = -sum(map("where", hot, likely * expand_dims(in[2], 1), number(0.0, likely)), Dims{1});
+  out[1] = softmax(in[0], 1);
 }
 const Op kCrossEntropy{.name = "cross_entropy",
                        .kind = OpKind::Custom,
                        .infer = ce_infer,
-                       .kernel = ce_kernel,
+                       .run = ce_run,
                        .vjp = ce_vjp,
                        .outputs = 2,
-                       .needs = {needs_input(0) | needs_input(1) | needs_input(2) | kNeedsHidden, 0,
-                                 needs_input(0) | needs_input(1) | needs_input(2)},
-                       .lean_needs = {needs_input(1) | needs_input(2) | kNeedsHidden},
-                       .jvp = ce_jvp,
-                       .batch = ce_batch};
+                       .needs = {needs_input(1) | needs_input(2) | needs_output(1), 0, needs_input(0) | needs_input(1)},
+                       .batch = rows_batch,
+                       .expand = ce_expand};
 
 }  // namespace
 

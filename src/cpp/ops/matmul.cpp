@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "base/interpreter.h"
-#include "core/tape.h"
+#include "core/pullback.h"
 #include "ops/functions.h"
 #include "ops/rules.h"
 #include "ops/table.h"
@@ -10,25 +10,43 @@
 namespace adcore {
 namespace {
 
+/// Operands that are read transposed; they have one or two axes. A vector is a row on the left and a column on the right,
+/// and has no axis in the result there; a turned one is the other way round and keeps its axis. So an outer product is one
+/// of two turned vectors, and every rule is again one product.
+struct MatmulAttr {
+  int64_t a_turned = 0, b_turned = 0;
+};
+
+/// One side of a product as a matrix.
+struct Side {
+  int64_t rows, columns;
+  bool keeps;  // the axis that the result has from this side is there
+
+  Side(const Tensor& x, bool left, bool turned) {
+    const int rank = x.rank();
+    const bool vector = rank == 1, is_row = vector && left != turned;
+    rows = vector ? (is_row ? 1 : x.shape()[0]) : x.shape()[rank - (turned ? 1 : 2)];
+    columns = vector ? (is_row ? x.shape()[0] : 1) : x.shape()[rank - (turned ? 2 : 1)];
+    keeps = !vector || turned;
+  }
+};
+
 struct Sizes {
   int64_t m, n, k;
   Dims batch;  // broadcast
 };
 
-Sizes sizes_of(const Tensor& a, const Tensor& b) {
-  Sizes s;
-  s.m = a.rank() > 1 ? a.shape()[a.rank() - 2] : 1;
-  s.k = a.shape().back();
-  s.n = b.rank() > 1 ? b.shape().back() : 1;
-  const int64_t rows = b.rank() > 1 ? b.shape()[b.rank() - 2] : b.shape()[0];
-  if (rows != s.k) {
+Sizes sizes_of(const Tensor& a, const Tensor& b, const MatmulAttr& attr) {
+  const Side x(a, true, attr.a_turned), y(b, false, attr.b_turned);
+  Sizes s{x.rows, y.columns, x.columns, {}};
+  if (x.columns != y.rows) {
     fail(ErrorKind::Value, "matmul: inner dimensions differ, ", to_string(a.shape()), " @ ", to_string(b.shape()), ".");
   }
   if (a.rank() <= 2 && b.rank() <= 2) return s;
-  Dims x, y;
-  for (int i = 0; i + 2 < a.rank(); ++i) x.push_back(a.shape()[i]);
-  for (int i = 0; i + 2 < b.rank(); ++i) y.push_back(b.shape()[i]);
-  s.batch = broadcast("matmul", x, y);
+  Dims p, q;
+  for (int i = 0; i + 2 < a.rank(); ++i) p.push_back(a.shape()[i]);
+  for (int i = 0; i + 2 < b.rank(); ++i) q.push_back(b.shape()[i]);
+  s.batch = broadcast("matmul", p, q);
   return s;
 }
 
@@ -42,10 +60,11 @@ void matmul_infer(Call& call) {
     fail(ErrorKind::Value, "matmul: operands need at least one axis, got ", to_string(a.shape()), " and ",
          to_string(b.shape()), ".");
   }
-  const Sizes s = sizes_of(a, b);
+  const auto attr = call.attrs.as<MatmulAttr>();
+  const Sizes s = sizes_of(a, b, attr);
   Dims shape = s.batch;
-  if (a.rank() > 1) shape.push_back(s.m);
-  if (b.rank() > 1) shape.push_back(s.n);
+  if (Side(a, true, attr.a_turned).keeps) shape.push_back(s.m);
+  if (Side(b, false, attr.b_turned).keeps) shape.push_back(s.n);
   call.out->set_shape(shape, a.dtype());
 }
 
@@ -57,7 +76,7 @@ struct Matrices {
 };
 
 /// `held` keeps a copy where one is needed.
-Matrices matrices(const Tensor& x, bool left, DType storage, const Dims& batch, Tensor& held) {
+Matrices matrices(const Tensor& x, bool left, bool turned, DType storage, const Dims& batch, Tensor& held) {
   // The kernel reads any non-negative strides of the computing type; the rest is copied.
   const bool readable =
       x.dtype() == storage && std::all_of(x.strides().begin(), x.strides().end(), [](int64_t s) { return s >= 0; });
@@ -66,10 +85,10 @@ Matrices matrices(const Tensor& x, bool left, DType storage, const Dims& batch, 
   const Dims& strides = m.t->strides();
   const int rank = x.rank();
   if (rank == 1) {
-    (left ? m.col : m.row) = strides[0];
+    (left != turned ? m.col : m.row) = strides[0];
   } else {
-    m.row = strides[rank - 2];
-    m.col = strides[rank - 1];
+    m.row = strides[rank - (turned ? 1 : 2)];
+    m.col = strides[rank - (turned ? 2 : 1)];
   }
   if (batch.empty()) return m;
   const int64_t count = numel(batch);
@@ -127,9 +146,10 @@ void multiply_integers(const Sizes& s, const Matrices& a, const Matrices& b, uin
   }
 }
 
-void matmul_kernel(Call& call) {
+void matmul_run(Call& call) {
   const Tensor &a = call.in(0), &b = call.in(1);
-  Sizes s = sizes_of(a, b);
+  const auto attr = call.attrs.as<MatmulAttr>();
+  Sizes s = sizes_of(a, b, attr);
   const Compute compute = compute_of(a.dtype());
   const DType storage = storage_of(compute);
   Tensor rows, x_held, y_held;
@@ -141,8 +161,8 @@ void matmul_kernel(Call& call) {
     s.m = rows.shape()[0];
     s.batch.clear();
   }
-  const Matrices x = matrices(folds ? rows : a, true, storage, s.batch, x_held),
-                 y = matrices(b, false, storage, s.batch, y_held);
+  const Matrices x = matrices(folds ? rows : a, true, attr.a_turned, storage, s.batch, x_held),
+                 y = matrices(b, false, attr.b_turned, storage, s.batch, y_held);
   Tensor& out = *call.out;
   const bool direct = out.dtype() == storage;
   const Scratch scratch(direct ? 0 : static_cast<size_t>(out.size()) * 8);
@@ -155,7 +175,9 @@ void matmul_kernel(Call& call) {
   if (!direct) kernels().store_block(c, compute, out.mutable_data(), out.dtype(), out.size());
 }
 
-int64_t matmul_work(const Call& call) { return call.out->size() * call.in(0).shape().back() / 8; }
+int64_t matmul_work(const Call& call) {
+  return call.out->size() * Side(call.in(0), true, call.attrs.as<MatmulAttr>().a_turned).columns / 8;
+}
 
 /// x with its last two axes exchanged.
 Tensor turned(const Tensor& x) { return swap_axes(x, -1, -2); }
@@ -166,92 +188,56 @@ Tensor folded(const Tensor& x) {
   return reshape(x, Dims{rows, x.shape().back()});
 }
 
-/// A matrix of floats in memory.
-template <class T>
-struct View {
-  const T* data;
-  int64_t row, col;
-  View transposed() const { return {data, col, row}; }
-};
+Tensor product(const Tensor& a, const Tensor& b, bool a_turned, bool b_turned);
 
-/// x @ y, m times n, as a contiguous tensor of the shape `shape`.
-template <class T>
-Tensor product(const View<T>& x, const View<T>& y, int64_t m, int64_t n, int64_t k, const Dims& shape, DType dtype,
-               GemmFn<T> gemm) {
-  Tensor out(shape, dtype);
-  GemmArgs<T> g{};
-  g.m = m;
-  g.n = n;
-  g.k = k;
-  g.a = x.data;
-  g.a_row = x.row;
-  g.a_col = x.col;
-  g.b = y.data;
-  g.b_row = y.row;
-  g.b_col = y.col;
-  g.c = out.mutable_data_as<T>();
-  g.c_row = n;
-  g.batch = 1;
-  gemm(g);
-  return out;
-}
-
-/// The rule on small matrices and vectors where nothing records it: the two products and nothing else.
-template <class T>
-void small_vjp(Pullback& p, const Dims& a_shape, const Dims& b_shape, GemmFn<T> gemm) {
-  const DType dtype = p.g.dtype();
-  const int64_t m = a_shape.size() > 1 ? a_shape[0] : 1, k = a_shape.back(), n = b_shape.size() > 1 ? b_shape[1] : 1;
-  Tensor held;
-  const Tensor& g = contiguous_in(p.g, dtype, held);
-  const View<T> gradient{g.data_as<T>(), n, 1};
-  const auto view = [&](const Tensor& t, bool left) {
-    const Dims& s = t.strides();
-    if (t.rank() == 1) return View<T>{t.data_as<T>(), left ? 0 : s[0], left ? s[0] : 0};
-    return View<T>{t.data_as<T>(), s[0], s[1]};
-  };
-  if (p.active(0)) p.give(0, product(gradient, view(p.in(1), false).transposed(), m, k, n, a_shape, dtype, gemm));
-  if (p.active(1)) p.give(1, product(view(p.in(0), true).transposed(), gradient, k, n, m, b_shape, dtype, gemm));
-}
-
-/// True iff small_vjp() took it.
-bool try_small_vjp(Pullback& p) {
-  const Dims a = p.active(1) ? p.in(0).shape() : p.in_shape(0), b = p.active(0) ? p.in(1).shape() : p.in_shape(1);
-  const auto reads = [&](int k, int other) {
-    if (!p.active(other)) return true;
-    const Tensor& t = p.in(k);
-    return t.dtype() == p.g.dtype() && t.strides()[0] >= 0 && t.strides().back() >= 0;
-  };
-  if (p.recording || a.size() > 2 || b.size() > 2 || !reads(0, 1) || !reads(1, 0)) return false;
-  const int64_t multiplications = numel(a) * (b.size() > 1 ? b[1] : 1);
-  if (multiplications / 8 >= kLongWork) return false;
-  if (p.g.dtype() == DType::Float32) {
-    small_vjp<float>(p, a, b, kernels().gemm_f32);
-  } else if (p.g.dtype() == DType::Float64) {
-    small_vjp<double>(p, a, b, kernels().gemm_f64);
-  } else {
-    return false;
+/// The rule where no operand has more than two axes: with A' and B' the operands as they are read, dA' = G B'^T and
+/// dB' = A'^T G, each one product, turned where the operand is.
+void small_vjp(Pullback& p, const MatmulAttr& attr, const Dims& a_shape, const Dims& b_shape) {
+  const bool ta = attr.a_turned, tb = attr.b_turned;
+  const bool a_vector = a_shape.size() == 1, b_vector = b_shape.size() == 1;
+  const Tensor& g = p.g;
+  if (g.rank() == 0) {  // a scalar product
+    if (p.active(0)) p.give(0, g * p.in(1));
+    if (p.active(1)) p.give(1, g * p.in(0));
+    return;
   }
-  return true;
+  // G as a vector: a column where the result has its axis from A'.
+  const bool vector = g.rank() == 1, column = !a_vector || ta;
+  const auto fitting = [](Tensor c, const Dims& shape) { return c.shape() == shape ? c : reshape(c, shape); };
+  if (p.active(0)) {
+    const Tensor& b = p.in(1);
+    p.give(0, fitting(ta ? product(b, g, b_vector ? !tb : tb, vector ? column : true)
+                         : product(g, b, vector && column, !tb),
+                      a_shape));
+  }
+  if (p.active(1)) {
+    const Tensor& a = p.in(0);
+    p.give(1, fitting(tb ? product(g, a, vector ? !column : true, a_vector ? !ta : ta)
+                         : product(a, g, !ta, vector && !column),
+                      b_shape));
+  }
 }
 
 void matmul_vjp(Pullback& p) {
-  if (try_small_vjp(p)) return;
-  // Vectors as matrices of one row or column; then dA = G B^T, dB = A^T G. A kept operand is missing iff the other is
-  // constant.
+  // A kept operand is missing iff the other is constant.
+  const Dims a_shape = p.active(1) ? p.in(0).shape() : p.in_shape(0),
+             b_shape = p.active(0) ? p.in(1).shape() : p.in_shape(1);
+  if (a_shape.size() <= 2 && b_shape.size() <= 2) return small_vjp(p, p.attrs<MatmulAttr>(), a_shape, b_shape);
+  // Vectors as matrices of one row or column; then dA = G B^T, dB = A^T G.
   const Tensor a = p.active(1) ? p.in(0) : Tensor(), b = p.active(0) ? p.in(1) : Tensor();
-  const Dims a_shape = p.active(1) ? a.shape() : p.in_shape(0), b_shape = p.active(0) ? b.shape() : p.in_shape(1);
   Tensor g = p.g;
   if (b_shape.size() == 1) g = expand_dims(g, -1);
   if (a_shape.size() == 1) g = expand_dims(g, -2);
+  const bool tb = p.attrs<MatmulAttr>().b_turned;  // of a matrix; nothing turns an operand of more axes
   if (p.active(0)) {
     const Tensor matrix = b.rank() == 1 ? expand_dims(b, -1) : b;
-    const Tensor c = matmul(g, turned(matrix));
+    const Tensor c = matmul(g, tb ? matrix : turned(matrix));
     p.give(0, a_shape.size() == 1 ? reshape(sum_to(c, Dims{1, a_shape[0]}), a_shape) : c);
   }
   if (p.active(1)) {
     const Tensor matrix = a.rank() == 1 ? expand_dims(a, 0) : a;
     if (b_shape.size() == 2 && matrix.rank() > 2) {
-      p.give(1, matmul(turned(folded(matrix)), folded(g)));
+      p.give(1, tb ? product(folded(g), folded(matrix), true, false) : product(folded(matrix), folded(g), true, false));
     } else {
       const Tensor c = matmul(turned(matrix), g);
       p.give(1, b_shape.size() == 1 ? reshape(sum_to(c, Dims{b_shape[0], 1}), b_shape) : c);
@@ -261,15 +247,21 @@ void matmul_vjp(Pullback& p) {
 
 /// Matrices of all members as one product. Vectors are matrices of one row or column, but where only the vectors differ
 /// between the members they are the rows of one matrix.
-Tensor matmul_batch(Batching& b) {
+void matmul_batch(Batching& b) {
+  const auto attr = b.attrs.as<MatmulAttr>();
   const int p = b.members[0].rank(), q = b.members[1].rank();
-  if (p == 1 && b.batched(0) && !b.batched(1) && q == 2) return matmul(b.value(0), b.value(1));
-  if (q == 1 && b.batched(1) && !b.batched(0) && p == 2) return matmul(b.value(1), turned(b.value(0)));
-  if (p >= 2 && q == 2 && b.batched(0) && !b.batched(1)) return matmul(b.value(0), b.value(1));
+  if (!attr.a_turned && !attr.b_turned) {
+    if (p == 1 && b.batched(0) && !b.batched(1) && q == 2) return b.give(matmul(b.value(0), b.value(1)));
+    if (q == 1 && b.batched(1) && !b.batched(0) && p == 2) return b.give(product(b.value(1), b.value(0), false, true));
+    if (p >= 2 && q == 2 && b.batched(0) && !b.batched(1)) return b.give(matmul(b.value(0), b.value(1)));
+  }
   const int rank = std::max({2, p, q});
-  // A vector's axis of size 1 stands behind it on the right, before it on the left.
-  const Tensor x = p == 1 ? expand_dims(b.front(0), 1) : b.front(0),
-               y = q == 1 ? expand_dims(b.front(1), -1) : b.front(1);
+  // Matrices as they are read: a row vector has an axis of size 1 before its own, a column vector behind it.
+  const auto matrices_of = [&](int k, bool left, bool is_turned) {
+    const Tensor t = b.front(k);
+    if (t.rank() == 2) return expand_dims(t, left != is_turned ? 1 : 2);
+    return is_turned ? turned(t) : t;
+  };
   const auto raised = [&](const Tensor& t) {
     Dims shape = t.shape();
     while (shape.size() < rank + 1) shape.insert(1, 1);
@@ -277,21 +269,26 @@ Tensor matmul_batch(Batching& b) {
   };
   Dims shape = b.out.shape();
   shape.insert(0, b.size);
-  return reshape(matmul(raised(x), raised(y)), shape);
+  const Tensor x = matrices_of(0, true, attr.a_turned), y = matrices_of(1, false, attr.b_turned);
+  b.give(reshape(matmul(raised(x), raised(y)), shape));
 }
 
 const Op kMatmul{.name = "matmul",
                  .kind = OpKind::Bilinear,
                  .infer = matmul_infer,
-                 .kernel = matmul_kernel,
+                 .run = matmul_run,
                  .vjp = matmul_vjp,
                  .needs = {needs_input(1), needs_input(0)},
                  .batch = matmul_batch,
                  .work = matmul_work};
 
+Tensor product(const Tensor& a, const Tensor& b, bool a_turned, bool b_turned) {
+  return apply(kMatmul, {&a, &b}, Attrs(MatmulAttr{a_turned, b_turned}));
+}
+
 }  // namespace
 
-Tensor matmul(const Tensor& a, const Tensor& b) { return apply(kMatmul, {&a, &b}); }
+Tensor matmul(const Tensor& a, const Tensor& b) { return apply(kMatmul, {&a, &b}, Attrs(MatmulAttr{})); }
 
 namespace {
 
@@ -310,18 +307,14 @@ Tensor bmm(Args& args) {
 // Operands: x (..., in), weight (out, in), bias (out,), floats of one dtype that kernels compute in. The bits are those
 // of the product plus the bias.
 
-/// The product in it: x and the weight, turned.
+/// The product in it.
 struct DenseProduct {
-  Tensor turned;
+  MatmulAttr attr{0, 1};
   Operand operands[2];
   Call call;
 
-  explicit DenseProduct(Call& dense) : call{kMatmul, operands, 2, dense.out, {}} {
-    const Tensor& w = dense.in(1);
-    turned.view_of(w, Dims{w.shape()[1], w.shape()[0]}, Dims{w.strides()[1], w.strides()[0]}, w.offset());
-    operands[0] = {&dense.in(0), 0};
-    operands[1] = {&turned, 0};
-  }
+  explicit DenseProduct(Call& dense)
+      : operands{{&dense.in(0), 0}, {&dense.in(1), 0}}, call{kMatmul, operands, 2, dense.out, Attrs(attr)} {}
 };
 
 void dense_infer(Call& call) {
@@ -329,9 +322,9 @@ void dense_infer(Call& call) {
   matmul_infer(product.call);
 }
 
-void dense_kernel(Call& call) {
+void dense_run(Call& call) {
   DenseProduct product(call);
-  matmul_kernel(product.call);
+  matmul_run(product.call);
   static const int kAdd = formula_index("add");
   const MapFn add = kernels().elementwise[kAdd].map[static_cast<int>(compute_of(call.out->dtype()))];
   const int64_t n = call.in(2).size();
@@ -343,44 +336,21 @@ void dense_kernel(Call& call) {
   }
 }
 
-template <class T>
-void small_dense_vjp(Pullback& p, const Dims& x_shape, const Dims& w_shape, GemmFn<T> gemm) {
-  const DType dtype = p.g.dtype();
-  const int64_t n = w_shape[0], k = w_shape[1], m = numel(p.g.shape()) / n;
-  Tensor g_held, x_held, w_held;
-  const View<T> g{contiguous_in(p.g, dtype, g_held).template data_as<T>(), n, 1};
-  if (p.active(0)) {
-    const View<T> w{contiguous_in(p.in(1), dtype, w_held).template data_as<T>(), k, 1};
-    p.give(0, product(g, w, m, k, n, x_shape, dtype, gemm));
-  }
-  if (p.active(1)) {
-    const View<T> x{contiguous_in(p.in(0), dtype, x_held).template data_as<T>(), k, 1};
-    p.give(1, product(g.transposed(), x, n, k, m, w_shape, dtype, gemm));
-  }
-}
-
 void dense_vjp(Pullback& p) {
-  const Dims x_shape = p.active(1) ? p.in(0).shape() : p.in_shape(0),
-             w_shape = p.active(0) ? p.in(1).shape() : p.in_shape(1);
-  if (!p.recording && p.g.size() != 0 && p.g.size() * w_shape[1] / 8 < kLongWork) {
-    if (p.g.dtype() == DType::Float32) {
-      small_dense_vjp<float>(p, x_shape, w_shape, kernels().gemm_f32);
-    } else {
-      small_dense_vjp<double>(p, x_shape, w_shape, kernels().gemm_f64);
-    }
-  } else {
-    if (p.active(0)) p.give(0, matmul(p.g, p.in(1)));
-    if (p.active(1)) p.give(1, matmul(turned(folded(p.g)), folded(p.in(0))));
+  if (p.active(0)) p.give(0, product(p.g, p.in(1), false, false));
+  if (p.active(1)) {
+    const Tensor& x = p.in(0);
+    p.give(1, x.rank() == 1 ? product(p.g, x, true, true) : product(folded(p.g), folded(x), true, false));
   }
-  if (p.active(2)) p.give(2, sum(folded(p.g), Dims{0}));
+  if (p.active(2)) p.give(2, p.g.rank() == 1 ? p.take_g() : sum(folded(p.g), Dims{0}));
 }
 
 void dense_jvp(Pushforward& p) {
-  if (p.active(0)) p.give(matmul(p.tangent(0), turned(p.in(1))));
-  if (p.active(1)) p.give(matmul(p.in(0), turned(p.tangent(1))));
+  if (p.active(0)) p.give(product(p.tangent(0), p.in(1), false, true));
+  if (p.active(1)) p.give(product(p.in(0), p.tangent(1), false, true));
   if (p.active(2)) p.give(p.tangent(2));
 }
-Tensor dense_batch(Batching& b) {
+void dense_batch(Batching& b) {
   if (!b.batched(1) && !b.batched(2)) return b.run(b.attrs);
   const bool vector = b.members[0].rank() == 1;
   const Tensor x = vector ? expand_dims(b.front(0), 1) : b.front(0);
@@ -388,29 +358,30 @@ Tensor dense_batch(Batching& b) {
   shape.insert(0, b.size);
   while (w_shape.size() < x.rank()) w_shape.insert(1, 1);
   while (bias_shape.size() < shape.size()) bias_shape.insert(1, 1);
-  return reshape(matmul(x, turned(reshape(b.front(1), w_shape))), shape) + reshape(b.front(2), bias_shape);
+  b.give(reshape(matmul(x, turned(reshape(b.front(1), w_shape))), shape) + reshape(b.front(2), bias_shape));
 }
 
+int64_t dense_work(const Call& call) { return call.out->size() * call.in(0).shape().back() / 8; }
 const Op kDense{.name = "dense",
                 .kind = OpKind::Custom,
                 .infer = dense_infer,
-                .kernel = dense_kernel,
+                .run = dense_run,
                 .vjp = dense_vjp,
                 .needs = {needs_input(1), needs_input(0)},
                 .jvp = dense_jvp,
                 .batch = dense_batch,
-                .work = matmul_work};
+                .work = dense_work};
 
 Tensor dense(Args& args) {
   const Tensor &x = args.tensor(0), &w = args.tensor(1);
   if (w.rank() != 2)
     fail(ErrorKind::Value, "dense: weight must have the shape (out, in), got ", to_string(w.shape()), ".");
-  if (!args.given(2)) return matmul(x, turned(w));
+  if (!args.given(2)) return product(x, w, false, true);
   const Tensor& bias = args.tensor(2);
   const DType t = x.dtype();
   const bool one_op = storage_of(compute_of(t)) == t && is_float(t) && w.dtype() == t && bias.dtype() == t &&
                       bias.rank() == 1 && bias.shape()[0] == w.shape()[0] && bias.contiguous();
-  return one_op ? apply(kDense, {&x, &w, &bias}) : matmul(x, turned(w)) + bias;
+  return one_op ? apply(kDense, {&x, &w, &bias}) : product(x, w, false, true) + bias;
 }
 
 constexpr Function kFunctions[] = {

@@ -1,25 +1,39 @@
-// The random state of the process: a seed and how many numbers have been drawn from it.
+// Random numbers: ops on the state of a generator, which is a value: uint64 [2], a seed and how many numbers were drawn from
+// it. Equal states give equal numbers, at any number of threads. Whoever holds a state draws by reading it and putting the
+// advanced one in its place.
 #pragma once
 
+#include "base/function_ref.h"
 #include "core/tensor.h"
 
 namespace adcore {
 
-/// Starts the sequence of `seed` anew. Equal seeds and equal calls give equal numbers, at any number of threads.
+Tensor generator_state(uint64_t seed, uint64_t drawn = 0);
+/// The state after n more numbers.
+Tensor advanced(const Tensor& state, int64_t n);
+
+/// Elements uniform in [0, 1), of a float dtype.
+Tensor random_uniform(const Tensor& state, const Dims& shape, DType dtype);
+/// Standard normal elements.
+Tensor random_normal(const Tensor& state, const Dims& shape, DType dtype);
+/// Integers in [low, high).
+Tensor random_integers(const Tensor& state, const Dims& shape, int64_t low, int64_t high, DType dtype);
+
+/// The process's own generator, for draws that are given no state. The embedding interpreter puts a cell of its own here.
+struct ProcessGenerator {
+  Tensor (*state)();
+  /// Puts next(state) in the place of the state, which it returns; nobody else sees one between.
+  Tensor (*exchange)(FunctionRef<Tensor(const Tensor&)> next);
+};
+extern ProcessGenerator process_generator;
+
+/// Starts the sequence of `seed` anew.
 void set_seed(uint64_t seed);
 uint64_t get_seed();
 
-struct RandomState {
-  uint64_t seed, drawn;
-};
-RandomState random_state();
-void set_random_state(RandomState state);
-
-/// Elements uniform in [0, 1), of a float dtype. With `seed` not null the numbers depend on it alone.
+/// Draws from the process's generator or, with `seed` not null, what depends on it alone.
 Tensor random_uniform(const Dims& shape, DType dtype, const uint64_t* seed = nullptr);
-/// Standard normal elements.
 Tensor random_normal(const Dims& shape, DType dtype, const uint64_t* seed = nullptr);
-/// Integers in [low, high).
 Tensor random_integers(const Dims& shape, int64_t low, int64_t high, DType dtype, const uint64_t* seed = nullptr);
 
 }  // namespace adcore

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "core/tape.h"
+#include "core/pullback.h"
 #include "ops/functions.h"
 #include "ops/rules.h"
 #include "ops/table.h"
@@ -100,24 +100,20 @@ void sum_infer(Call& call) {
   const auto a = call.attrs.as<ReduceAttr>();
   const DType t = call.in(0).dtype();
   call.out->set_shape(reduced_shape(call.in(0).shape(), static_cast<uint32_t>(a.axes), a.keep),
-                      is_float(t) ? t : DType::Int64);
+                      is_float(t) || t == DType::UInt64 ? t : DType::Int64);
 }
-void sum_kernel(Call& call) {
+void sum_run(Call& call) {
   const Compute compute = compute_of(call.in(0).dtype());
   const Canonical c = canonical(call.in(0), static_cast<uint32_t>(call.attrs.as<ReduceAttr>().axes), compute);
   into(*call.out, compute, [&](void* out) { reduce_kernels(compute).sum(c.x.data(), out, c.outer, c.n, c.inner); });
 }
 void sum_vjp(Pullback& p) { broadcast_back(p, p.g); }
-Tensor reduce_batch(Batching& b) {
+void reduce_batch(Batching& b) {
   const auto a = b.attrs.as<ReduceAttr>();
-  return b.run(ReduceAttr{a.axes << 1, a.keep});
+  b.run(ReduceAttr{a.axes << 1, a.keep});
 }
-const Op kSum{.name = "sum",
-              .kind = OpKind::Linear,
-              .infer = sum_infer,
-              .kernel = sum_kernel,
-              .vjp = sum_vjp,
-              .batch = reduce_batch};
+const Op kSum{
+    .name = "sum", .kind = OpKind::Linear, .infer = sum_infer, .run = sum_run, .vjp = sum_vjp, .batch = reduce_batch};
 
 void mean_infer(Call& call) {
   const auto a = call.attrs.as<ReduceAttr>();
@@ -127,7 +123,7 @@ template <class T>
 void divide_all(void* p, int64_t count, int64_t n) {
   for (int64_t i = 0; i < count; ++i) static_cast<T*>(p)[i] /= static_cast<T>(n);
 }
-void mean_kernel(Call& call) {
+void mean_run(Call& call) {
   // Summed and divided in the compute type: a float16 sum may exceed what float16 holds, its mean does not.
   const Compute compute = compute_of(call.in(0).dtype());
   const Canonical c = canonical(call.in(0), static_cast<uint32_t>(call.attrs.as<ReduceAttr>().axes), compute);
@@ -145,7 +141,7 @@ void mean_vjp(Pullback& p) {
 const Op kMean{.name = "mean",
                .kind = OpKind::Linear,
                .infer = mean_infer,
-               .kernel = mean_kernel,
+               .run = mean_run,
                .vjp = mean_vjp,
                .batch = reduce_batch};
 
@@ -161,7 +157,7 @@ void extremum_infer(Call& call) {
   call.out->set_shape(out, call.in(0).dtype());
 }
 template <ReduceFn ReduceKernels::* Fn>
-void extremum_kernel(Call& call) {
+void extremum_run(Call& call) {
   const Compute compute = compute_of(call.in(0).dtype());
   const Canonical c = canonical(call.in(0), static_cast<uint32_t>(call.attrs.as<ReduceAttr>().axes), compute);
   if (call.out->size() == 0) return;
@@ -190,17 +186,17 @@ void extremum_jvp(Pushforward& p) {
 const Op kMax{.name = "max",
               .kind = OpKind::Custom,
               .infer = extremum_infer,
-              .kernel = extremum_kernel<&ReduceKernels::max>,
+              .run = extremum_run<&ReduceKernels::max>,
               .vjp = extremum_vjp,
-              .needs = {needs_input(0) | kNeedsOutput},
+              .needs = {needs_input(0) | needs_output(0)},
               .jvp = extremum_jvp,
               .batch = reduce_batch};
 const Op kMin{.name = "min",
               .kind = OpKind::Custom,
               .infer = extremum_infer,
-              .kernel = extremum_kernel<&ReduceKernels::min>,
+              .run = extremum_run<&ReduceKernels::min>,
               .vjp = extremum_vjp,
-              .needs = {needs_input(0) | kNeedsOutput},
+              .needs = {needs_input(0) | needs_output(0)},
               .jvp = extremum_jvp,
               .batch = reduce_batch};
 
@@ -209,7 +205,7 @@ void arg_infer(Call& call) {
   call.out->set_shape(Dims(call.out->shape()), DType::Int64);
 }
 template <ArgReduceFn ReduceKernels::* Fn>
-void arg_kernel(Call& call) {
+void arg_run(Call& call) {
   const Compute compute = compute_of(call.in(0).dtype());
   const Canonical c = canonical(call.in(0), static_cast<uint32_t>(call.attrs.as<ReduceAttr>().axes), compute);
   if (call.out->size() == 0) return;
@@ -218,12 +214,12 @@ void arg_kernel(Call& call) {
 const Op kArgmax{.name = "argmax",
                  .kind = OpKind::Constant,
                  .infer = arg_infer,
-                 .kernel = arg_kernel<&ReduceKernels::argmax>,
+                 .run = arg_run<&ReduceKernels::argmax>,
                  .batch = reduce_batch};
 const Op kArgmin{.name = "argmin",
                  .kind = OpKind::Constant,
                  .infer = arg_infer,
-                 .kernel = arg_kernel<&ReduceKernels::argmin>,
+                 .run = arg_run<&ReduceKernels::argmin>,
                  .batch = reduce_batch};
 
 // ---- cumsum -------------------------------------------------------------------------------------------------------
@@ -233,7 +229,7 @@ struct ScanAttr {
   int64_t reverse;
 };
 void scan_infer(Call& call) { call.out->set_shape(call.in(0).shape(), call.in(0).dtype()); }
-void cumsum_kernel(Call& call) {
+void cumsum_run(Call& call) {
   const auto a = call.attrs.as<ScanAttr>();
   const Compute compute = compute_of(call.in(0).dtype());
   const Canonical c = canonical(call.in(0), 1u << a.axis, compute);
@@ -244,14 +240,14 @@ void cumsum_vjp(Pullback& p) {
   const auto a = p.attrs<ScanAttr>();
   p.give(0, cumsum(p.g, a.axis, !a.reverse));
 }
-Tensor cumsum_batch(Batching& b) {
+void cumsum_batch(Batching& b) {
   const auto a = b.attrs.as<ScanAttr>();
-  return b.run(ScanAttr{a.axis + 1, a.reverse});
+  b.run(ScanAttr{a.axis + 1, a.reverse});
 }
 const Op kCumsum{.name = "cumsum",
                  .kind = OpKind::Linear,
                  .infer = scan_infer,
-                 .kernel = cumsum_kernel,
+                 .run = cumsum_run,
                  .vjp = cumsum_vjp,
                  .batch = cumsum_batch};
 

@@ -6,7 +6,10 @@
 
 namespace adcore {
 
-void Pushforward::give(Tensor tangent) { result_ = result_.defined() ? result_ + tangent : std::move(tangent); }
+void Pushforward::give(Tensor tangent, int j) {
+  Tensor& result = results_[j];
+  result = result.defined() ? result + tangent : std::move(tangent);
+}
 
 Tensor Batching::front(int k) const { return front(k, members[static_cast<size_t>(k)].rank()); }
 
@@ -18,28 +21,28 @@ Tensor Batching::front(int k, int rank) const {
   return m.batched ? reshape(m.value, shape) : broadcast_to(m.value, shape);
 }
 
-Tensor Batching::run(Attrs attributes) const {
+void Batching::run(Attrs attributes) {
   const Tape* tape = context().tape;
   Few<Operand> operands(members.size());
   for (size_t k = 0; k < members.size(); ++k) {
     const Member& m = members[k];
     operands[k] = {&m.value, tape ? tape->slot_of(m.value) : 0, m.weak};
   }
-  Tensor result[2];
-  apply(op, operands.data(), count(), attributes, result);
-  return std::move(result[0]);
+  Call together{op, operands.data(), count(), results_, attributes, call_.all_outputs};
+  if (call_.donated >= 0 && batched(call_.donated)) together.donated = call_.donated;
+  apply(together);
 }
 
-Tensor batch_same(Batching& b) { return b.run(b.attrs); }
+void batch_same(Batching& b) { b.run(b.attrs); }
 
-Tensor batch_elementwise(Batching& b) {
+void batch_elementwise(Batching& b) {
   for (Batching::Member& m : b.members) {
     if (!m.batched || m.rank() == b.out.rank()) continue;
     Dims shape = m.value.shape();
     while (shape.size() < b.out.rank() + 1) shape.insert(1, 1);
     m.value = reshape(m.value, shape);
   }
-  return b.run(b.attrs);
+  b.run(b.attrs);
 }
 
 }  // namespace adcore

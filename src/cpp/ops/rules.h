@@ -10,37 +10,35 @@ namespace adcore {
 /// What the tangent rule of a call sees.
 class Pushforward {
  public:
-  /// A null tangent is zero.
+  /// A null tangent is zero. `results` gets the tangents of the outputs.
   Pushforward(const Op& op, Attrs attrs, std::span<const Tensor* const> values, std::span<const Tensor* const> tangents,
-              const Tensor& out)
-      : op_(op), attrs_(attrs), values_(values), tangents_(tangents), out_(out) {}
+              const Tensor* outputs, Tensor* results)
+      : op_(op), attrs_(attrs), values_(values), tangents_(tangents), outputs_(outputs), results_(results) {}
 
   const Op& op() const noexcept { return op_; }
   int count() const noexcept { return static_cast<int>(values_.size()); }
   bool active(int k) const noexcept { return tangents_[static_cast<size_t>(k)] != nullptr; }
   const Tensor& tangent(int k) const noexcept { return *tangents_[static_cast<size_t>(k)]; }
   const Tensor& in(int k) const noexcept { return *values_[static_cast<size_t>(k)]; }
-  const Tensor& out() const noexcept { return out_; }
+  const Tensor& out(int j = 0) const noexcept { return outputs_[j]; }
   template <class A>
   A attrs() const noexcept {
     return attrs_.template as<A>();
   }
   Attrs attrs() const noexcept { return attrs_; }
 
-  /// Adds to the tangent of the output, which is broadcast and cast to it afterwards.
-  void give(Tensor tangent);
-  const Tensor& result() const noexcept { return result_; }
-  Tensor take_result() noexcept { return std::move(result_); }
+  /// Adds to the tangent of output j, which is broadcast and cast to it afterwards.
+  void give(Tensor tangent, int j = 0);
 
  private:
   const Op& op_;
   Attrs attrs_;
   std::span<const Tensor* const> values_, tangents_;
-  const Tensor& out_;
-  Tensor result_;
+  const Tensor* outputs_;
+  Tensor* results_;
 };
 
-/// What the batch rule of a call sees. It returns the output of all members along axis 0.
+/// What the batch rule of a call sees. It gives the outputs of all members along axis 0.
 class Batching {
  public:
   /// One argument: the values of all members along axis 0, or one value for all.
@@ -56,14 +54,24 @@ class Batching {
     }
   };
 
-  Batching(const Op& op, Attrs attrs, int64_t size, const Tensor& out, std::span<Member> members)
-      : op(op), attrs(attrs), size(size), out(out), members(members) {}
+  /// `call`: that of one member; `results` gets the outputs.
+  Batching(const Call& call, int64_t size, std::span<Member> members, Tensor* results)
+      : op(call.op),
+        attrs(call.attrs),
+        size(size),
+        out(call.out[0]),
+        members(members),
+        call_(call),
+        results_(results) {}
 
   const Op& op;
   const Attrs attrs;
   const int64_t size;
-  const Tensor& out;  // shape and dtype of one member's output
+  const Tensor& out;  // shape and dtype of one member's output 0
   const std::span<Member> members;
+
+  const Tensor& one(int j) const noexcept { return call_.out[j]; }
+  bool wants(int j) const noexcept { return call_.wants(j); }
 
   int count() const noexcept { return static_cast<int>(members.size()); }
   bool batched(int k) const noexcept { return members[static_cast<size_t>(k)].batched; }
@@ -72,18 +80,24 @@ class Batching {
   Tensor front(int k) const;
   /// The same with axes of size 1 behind the batch axis, so that a member's value has `rank` axes.
   Tensor front(int k, int rank) const;
-  /// The op on the values as they are.
-  Tensor run(Attrs attrs) const;
+  void give(Tensor output, int j = 0) { results_[j] = std::move(output); }
+  /// Gives what the op makes of the values as they are.
+  void run(Attrs attrs);
   template <class A>
     requires(!std::is_same_v<A, Attrs>)
-  Tensor run(const A& attributes) const {
-    return run(Attrs(attributes));
+  void run(const A& attributes) {
+    run(Attrs(attributes));
   }
+  Tensor& result(int j = 0) noexcept { return results_[j]; }
+
+ private:
+  const Call& call_;
+  Tensor* const results_;
 };
 
 /// The batch rule of an op of one argument whose attributes say nothing about axes.
-Tensor batch_same(Batching& b);
+void batch_same(Batching& b);
 /// The batch rule of an op that broadcasts its arguments element by element.
-Tensor batch_elementwise(Batching& b);
+void batch_elementwise(Batching& b);
 
 }  // namespace adcore

@@ -2,7 +2,8 @@
 // The transpose of each is another op of this file, or sum (reduce.cpp).
 #include <algorithm>
 
-#include "core/tape.h"
+#include "core/pullback.h"
+#include "ops/drive.h"
 #include "ops/functions.h"
 #include "ops/rules.h"
 #include "ops/table.h"
@@ -19,25 +20,18 @@ struct CastAttr {
 void cast_infer(Call& call) {
   call.out->set_shape(call.in(0).shape(), static_cast<DType>(call.attrs.as<CastAttr>().dtype));
 }
-void cast_kernel(Call& call) { copy_to(call.in(0), call.out->mutable_data(), call.out->dtype()); }
+void cast_run(Call& call) { copy_to(call.in(0), call.out->mutable_data(), call.out->dtype()); }
 void cast_vjp(Pullback& p) { p.give(0, p.g); }  // give() casts back
-const Op kCast{.name = "cast",
-               .kind = OpKind::Linear,
-               .infer = cast_infer,
-               .kernel = cast_kernel,
-               .vjp = cast_vjp,
-               .batch = batch_same};
+const Op kCast{
+    .name = "cast", .kind = OpKind::Linear, .infer = cast_infer, .run = cast_run, .vjp = cast_vjp, .batch = batch_same};
 /// A float that becomes an integer moves in steps: derivative zero.
-const Op kCastToInteger{.name = "cast_to_integer",
-                        .kind = OpKind::Constant,
-                        .infer = cast_infer,
-                        .kernel = cast_kernel,
-                        .batch = batch_same};
+const Op kCastToInteger{
+    .name = "cast_to_integer", .kind = OpKind::Constant, .infer = cast_infer, .run = cast_run, .batch = batch_same};
 
 // ---- views --------------------------------------------------------------------------------------------------------
 
 void reshape_infer(Call& call) { call.out->set_shape(call.attrs.as<DimsAttr>().dims(), call.in(0).dtype()); }
-void reshape_kernel(Call& call) {
+void reshape_run(Call& call) {
   const Tensor x = as_contiguous(call.in(0));
   const Dims shape = call.out->shape();
   call.out->view_of(x, shape, contiguous_strides(shape), x.offset());
@@ -48,17 +42,17 @@ DimsAttr with_batch(const Batching& b, Dims shape) {
   shape.insert(0, b.size);
   return DimsAttr(shape);
 }
-Tensor reshape_batch(Batching& b) { return b.run(with_batch(b, b.out.shape())); }
+void reshape_batch(Batching& b) { b.run(with_batch(b, b.out.shape())); }
 const Op kReshape{.name = "reshape",
                   .kind = OpKind::Linear,
                   .infer = reshape_infer,
-                  .kernel = reshape_kernel,
+                  .run = reshape_run,
                   .vjp = reshape_vjp,
                   .view = true,
                   .batch = reshape_batch};
 
 void expand_infer(Call& call) { call.out->set_shape(call.attrs.as<DimsAttr>().dims(), call.in(0).dtype()); }
-void expand_kernel(Call& call) {
+void expand_run(Call& call) {
   const Tensor& x = call.in(0);
   const Dims shape = call.out->shape();
   Dims strides(shape.size(), 0);
@@ -67,11 +61,11 @@ void expand_kernel(Call& call) {
   call.out->view_of(x, shape, strides, x.offset());
 }
 void expand_vjp(Pullback& p) { p.give(0, p.g); }  // give() sums what was broadcast
-Tensor expand_batch(Batching& b) { return broadcast_to(b.front(0, b.out.rank()), with_batch(b, b.out.shape()).dims()); }
+void expand_batch(Batching& b) { b.give(broadcast_to(b.front(0, b.out.rank()), with_batch(b, b.out.shape()).dims())); }
 const Op kExpand{.name = "broadcast_to",
                  .kind = OpKind::Linear,
                  .infer = expand_infer,
-                 .kernel = expand_kernel,
+                 .run = expand_run,
                  .vjp = expand_vjp,
                  .view = true,
                  .batch = expand_batch};
@@ -82,7 +76,7 @@ void permute_infer(Call& call) {
   for (int64_t a : axes) shape.push_back(call.in(0).shape()[static_cast<int>(a)]);
   call.out->set_shape(shape, call.in(0).dtype());
 }
-void permute_kernel(Call& call) {
+void permute_run(Call& call) {
   const Tensor& x = call.in(0);
   Dims strides;
   for (int64_t a : call.attrs.as<DimsAttr>().dims()) strides.push_back(x.strides()[static_cast<int>(a)]);
@@ -94,15 +88,15 @@ void permute_vjp(Pullback& p) {
   for (int i = 0; i < axes.size(); ++i) inverse[static_cast<int>(axes[i])] = i;
   p.give(0, permute(p.g, inverse));
 }
-Tensor permute_batch(Batching& b) {
+void permute_batch(Batching& b) {
   Dims order{0};
   for (int64_t a : b.attrs.as<DimsAttr>().dims()) order.push_back(a + 1);
-  return b.run(DimsAttr(order));
+  b.run(DimsAttr(order));
 }
 const Op kPermute{.name = "permute",
                   .kind = OpKind::Linear,
                   .infer = permute_infer,
-                  .kernel = permute_kernel,
+                  .run = permute_run,
                   .vjp = permute_vjp,
                   .view = true,
                   .batch = permute_batch};
@@ -120,13 +114,16 @@ int64_t view_slice(const Tensor& x, const Slice& s, Dims& strides) {
 }
 
 void slice_infer(Call& call) { call.out->set_shape(call.attrs.as<Slice>().count.dims(), call.in(0).dtype()); }
-void slice_kernel(Call& call) {
+void slice_run(Call& call) {
   const Tensor& x = call.in(0);
   Dims strides;
   const int64_t offset = view_slice(x, call.attrs.as<Slice>(), strides);
   call.out->view_of(x, Dims(call.out->shape()), strides, offset);
 }
-void slice_vjp(Pullback& p) { p.give(0, slice_set(full(p.in_shape(0), 0.0, p.g.dtype()), p.g, p.attrs<Slice>())); }
+Tensor slice_add(Tensor&& base, const Tensor& v, const Slice& s);
+void slice_vjp(Pullback& p) {
+  p.give_part(0, [&](Tensor&& held) { return slice_add(std::move(held), p.g, p.attrs<Slice>()); });
+}
 /// The same region of every member.
 Slice with_batch(const Batching& b, const Slice& s) {
   const auto joined = [](int64_t first, const DimsAttr& rest) {
@@ -136,11 +133,11 @@ Slice with_batch(const Batching& b, const Slice& s) {
   };
   return {joined(0, s.start), joined(1, s.step), joined(b.size, s.count)};
 }
-Tensor slice_batch(Batching& b) { return b.run(with_batch(b, b.attrs.as<Slice>())); }
+void slice_batch(Batching& b) { b.run(with_batch(b, b.attrs.as<Slice>())); }
 const Op kSlice{.name = "slice",
                 .kind = OpKind::Linear,
                 .infer = slice_infer,
-                .kernel = slice_kernel,
+                .run = slice_run,
                 .vjp = slice_vjp,
                 .view = true,
                 .batch = slice_batch};
@@ -153,25 +150,74 @@ void slice_set_infer(Call& call) {
   }
   call.out->set_shape(call.in(0).shape(), call.in(0).dtype());
 }
-void slice_set_kernel(Call& call) {
-  copy_to(call.in(0), call.out->mutable_data(), call.out->dtype());
+void slice_set_run(Call& call) {
+  if (call.in_place < 0) copy_to(call.in(0), call.out->mutable_data(), call.out->dtype());
   copy_into_slice(*call.out, call.in(1), call.attrs.as<Slice>());
 }
 void slice_set_vjp(Pullback& p) {
   const auto s = p.attrs<Slice>();
-  if (p.active(0)) p.give(0, slice_set(p.g, scalar(0.0, p.g.dtype()), s));
-  if (p.active(1)) p.give(1, sum_to(slice(p.g, s), p.in_shape(1)));
+  if (p.active(1)) {
+    // A copy of a small part, so that the cotangent of the whole can be written over.
+    Tensor part = slice(p.g, s);
+    if (p.active(0) && part.size() < p.g.size() / 2) part = packed(part);
+    p.give(1, sum_to(part, p.in_shape(1)));
+  }
+  if (!p.active(0)) return;
+  const Tensor zero = scalar(0.0, p.g.dtype());
+  p.give(0, apply_over(p.op(), p.take_g(), {&zero}, p.attrs()));
 }
-Tensor slice_set_batch(Batching& b) {
+void slice_set_batch(Batching& b) {
   const auto s = b.attrs.as<Slice>();
-  return slice_set(b.front(0), b.front(1, b.out.rank()), with_batch(b, s));
+  b.give(slice_set(b.front(0), b.front(1, b.out.rank()), with_batch(b, s)));
 }
 const Op kSliceSet{.name = "slice_set",
                    .kind = OpKind::Linear,
                    .infer = slice_set_infer,
-                   .kernel = slice_set_kernel,
+                   .run = slice_set_run,
                    .vjp = slice_set_vjp,
+                   .in_place = true,
                    .batch = slice_set_batch};
+
+/// The transpose of slice where it is added to what other slices gave: base with v added to the elements at s.
+void slice_add_infer(Call& call) { call.out->set_shape(call.in(0).shape(), call.in(0).dtype()); }
+void slice_add_run(Call& call) {
+  Tensor& out = *call.out;
+  if (call.in_place < 0) copy_to(call.in(0), out.mutable_data(), out.dtype());
+  const auto s = call.attrs.as<Slice>();
+  Dims strides;
+  const int64_t offset = view_slice(out, s, strides);
+  Tensor region;
+  region.view_of(out, s.count.dims(), strides, offset);
+  const Compute compute = compute_of(out.dtype());
+  const MapFn add = kernels().elementwise[RowName("add").row].map[static_cast<int>(compute)];
+  const Tensor* operands[] = {&region, &call.in(1)};
+  Tensor sum;
+  if (!region.contiguous()) sum = Tensor(region.shape(), out.dtype());
+  run_blocks(operands, 2, region.contiguous() ? region : sum, compute, storage_of(compute),
+             [add](const void* const* in, void* to, int64_t n, uint32_t scalars) { add(in, to, n, scalars); });
+  if (!region.contiguous()) copy_into_slice(out, sum, s);
+}
+int64_t slice_add_work(const Call& call) { return call.in(1).size() + (call.in_place < 0 ? call.out->size() : 0); }
+void slice_add_vjp(Pullback& p) {
+  if (p.active(1)) p.give(1, sum_to(slice(p.g, p.attrs<Slice>()), p.in_shape(1)));
+  if (p.active(0)) p.give(0, p.take_g());
+}
+void slice_add_batch(Batching& b) {
+  if (!b.batched(0)) b.members[0].value = b.front(0);
+  b.members[1].value = b.front(1, b.out.rank());
+  b.run(with_batch(b, b.attrs.as<Slice>()));
+}
+const Op kSliceAdd{.name = "slice_add",
+                   .kind = OpKind::Linear,
+                   .infer = slice_add_infer,
+                   .run = slice_add_run,
+                   .vjp = slice_add_vjp,
+                   .in_place = true,
+                   .batch = slice_add_batch,
+                   .work = slice_add_work};
+Tensor slice_add(Tensor&& base, const Tensor& v, const Slice& s) {
+  return apply_over(kSliceAdd, std::move(base), {&v}, Attrs(s));
+}
 
 // ---- concat -------------------------------------------------------------------------------------------------------
 
@@ -202,7 +248,7 @@ Slice concat_region(const Dims& shape, Attrs attrs, int i, int count) {
   region.count.v[axis] = end - region.start.v[axis];
   return region;
 }
-void concat_kernel(Call& call) {
+void concat_run(Call& call) {
   for (int i = 0; i < call.count; ++i) {
     copy_into_slice(*call.out, call.in(i), concat_region(call.out->shape(), call.attrs, i, call.count));
   }
@@ -212,15 +258,15 @@ void concat_vjp(Pullback& p) {
     if (p.active(i)) p.give(i, slice(p.g, concat_region(p.g.shape(), p.attrs(), i, p.count())));
   }
 }
-Tensor concat_batch(Batching& b) {
+void concat_batch(Batching& b) {
   std::vector<Tensor> parts;
   for (int k = 0; k < b.count(); ++k) parts.push_back(b.front(k));
-  return concat(parts, b.attrs.words()[0] + 1);
+  b.give(concat(parts, b.attrs.words()[0] + 1));
 }
 const Op kConcat{.name = "concat",
                  .kind = OpKind::Linear,
                  .infer = concat_infer,
-                 .kernel = concat_kernel,
+                 .run = concat_run,
                  .vjp = concat_vjp,
                  .batch = concat_batch};
 
@@ -309,6 +355,8 @@ Tensor expand_dims(const Tensor& x, int64_t axis) {
 Slice whole(const Dims& shape) {
   return {DimsAttr(Dims(shape.size(), 0)), DimsAttr(Dims(shape.size(), 1)), DimsAttr(shape)};
 }
+
+Tensor packed(const Tensor& x) { return slice_set(full(x.shape(), int64_t{0}, x.dtype()), x, whole(x.shape())); }
 
 Tensor slice(const Tensor& x, const Slice& s) { return apply(kSlice, {&x}, Attrs(s)); }
 Tensor slice_set(const Tensor& base, const Tensor& v, const Slice& s) {

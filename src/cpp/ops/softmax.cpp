@@ -1,5 +1,5 @@
 // softmax, log_softmax and logsumexp, each stable in one kernel.
-#include "core/tape.h"
+#include "core/pullback.h"
 #include "ops/functions.h"
 #include "ops/reduce.h"
 #include "ops/rules.h"
@@ -15,7 +15,7 @@ struct AxisAttr {
 void same_infer(Call& call) { call.out->set_shape(call.in(0).shape(), call.in(0).dtype()); }
 
 template <ReduceFn SoftmaxKernels::* Fn>
-void softmax_kernel(Call& call) {
+void softmax_run(Call& call) {
   const Compute compute = compute_of(call.in(0).dtype());
   const Canonical c = canonical(call.in(0), call.in(0).rank() ? 1u << call.attrs.as<AxisAttr>().axis : 0, compute);
   const auto fn = kernels().softmax[static_cast<int>(compute)].*Fn;
@@ -30,27 +30,71 @@ void softmax_kernel(Call& call) {
 
 Tensor sum_along(const Tensor& x, int64_t axis) { return x.rank() ? sum(x, Dims{axis}, true) : x; }
 
-/// The rule in one kernel, for a sweep that nothing records.
+// ---- the reverse rules as ops: operands g and the result y; linear in g -------------------------------------------
+
 template <SoftmaxGradFn SoftmaxKernels::* Fn>
-Tensor fused(const Pullback& p) {
-  const Compute compute = compute_of(p.g.dtype());
-  const Tensor out = p.out();
-  const Canonical y = canonical(out, out.rank() ? 1u << p.attrs<AxisAttr>().axis : 0, compute);
-  const Tensor g = as_contiguous(p.g, storage_of(compute));
-  Tensor grad(g.shape(), g.dtype());
-  (kernels().softmax[static_cast<int>(compute)].*Fn)(g.data(), y.x.data(), grad.mutable_data(), y.outer, y.n, y.inner);
-  return grad;
+void grad_run(Call& call) {
+  const Compute compute = compute_of(call.out->dtype());
+  const Canonical y = canonical(call.in(1), call.in(1).rank() ? 1u << call.attrs.as<AxisAttr>().axis : 0, compute);
+  const Tensor g = as_contiguous(call.in(0), storage_of(compute));
+  const auto fn = kernels().softmax[static_cast<int>(compute)].*Fn;
+  if (call.out->dtype() == storage_of(compute)) {
+    fn(g.data(), y.x.data(), call.out->mutable_data(), y.outer, y.n, y.inner);
+    return;
+  }
+  const Scratch scratch(static_cast<size_t>(call.out->size()) * 8);
+  fn(g.data(), y.x.data(), scratch.as<void>(), y.outer, y.n, y.inner);
+  kernels().store_block(scratch.as<void>(), compute, call.out->mutable_data(), call.out->dtype(), call.out->size());
 }
 
-void softmax_vjp(Pullback& p) {
-  if (!p.recording) return p.give(0, fused<&SoftmaxKernels::softmax_grad>(p));
-  const Tensor y = p.out(), gy = p.g * y;
-  p.give(0, gy - y * sum_along(gy, p.attrs<AxisAttr>().axis));
+/// The derivative of softmax is symmetric: with respect to g the rule is the op itself.
+void softmax_grad_vjp(Pullback& p) {
+  if (p.active(0)) p.give(0, apply(p.op(), {&p.g, &p.in(1)}, p.attrs()));
+  if (p.active(1)) p.expand(needs_input(1));
 }
-void log_softmax_vjp(Pullback& p) {
-  if (!p.recording) return p.give(0, fused<&SoftmaxKernels::log_softmax_grad>(p));
-  p.give(0, p.g - map("exp", p.out()) * sum_along(p.g, p.attrs<AxisAttr>().axis));
+
+void softmax_grad_expand(std::span<const Tensor> in, Attrs attrs, Tensor* out) {
+  const Tensor &y = in[1], gy = in[0] * y;
+  out[0] = gy - y * sum_along(gy, attrs.as<AxisAttr>().axis);
 }
+void log_softmax_grad_expand(std::span<const Tensor> in, Attrs attrs, Tensor* out) {
+  out[0] = in[0] - map("exp", in[1]) * sum_along(in[0], attrs.as<AxisAttr>().axis);
+}
+
+/// A value without axes is its own row.
+void along_batch(Batching& b) {
+  if (b.out.rank()) return b.run(AxisAttr{b.attrs.as<AxisAttr>().axis + 1});
+  for (int k = 0; k < b.count(); ++k) b.members[static_cast<size_t>(k)].value = b.front(k, 1);
+  b.run(AxisAttr{1});
+  b.give(reshape(b.result(), Dims{b.size}));
+}
+void grad_batch(Batching& b) {
+  for (int k = 0; k < 2; ++k) b.members[static_cast<size_t>(k)].value = b.front(k);
+  for (int k = 0; k < 2; ++k) b.members[static_cast<size_t>(k)].batched = true;
+  along_batch(b);
+}
+
+constexpr uint32_t kBoth = needs_input(0) | needs_input(1);
+const Op kSoftmaxGrad{.name = "softmax_grad",
+                      .kind = OpKind::Custom,
+                      .infer = same_infer,
+                      .run = grad_run<&SoftmaxKernels::softmax_grad>,
+                      .vjp = softmax_grad_vjp,
+                      .needs = {needs_input(1), kBoth},
+                      .batch = grad_batch,
+                      .expand = softmax_grad_expand};
+const Op kLogSoftmaxGrad{.name = "log_softmax_grad",
+                         .kind = OpKind::Custom,
+                         .infer = same_infer,
+                         .run = grad_run<&SoftmaxKernels::log_softmax_grad>,
+                         .needs = {kBoth, kBoth},
+                         .batch = grad_batch,
+                         .expand = log_softmax_grad_expand};
+
+// ---- the ops ------------------------------------------------------------------------------------------------------
+
+void softmax_vjp(Pullback& p) { p.give(0, apply(kSoftmaxGrad, {&p.g, &p.out()}, p.attrs())); }
+void log_softmax_vjp(Pullback& p) { p.give(0, apply(kLogSoftmaxGrad, {&p.g, &p.out()}, p.attrs())); }
 
 void softmax_jvp(Pushforward& p) {
   const Tensor ty = p.tangent(0) * p.out();
@@ -59,27 +103,20 @@ void softmax_jvp(Pushforward& p) {
 void log_softmax_jvp(Pushforward& p) {
   p.give(p.tangent(0) - sum_along(map("exp", p.out()) * p.tangent(0), p.attrs<AxisAttr>().axis));
 }
-/// A value without axes is its own row.
-Tensor along_batch(Batching& b) {
-  if (b.out.rank()) return b.run(AxisAttr{b.attrs.as<AxisAttr>().axis + 1});
-  b.members[0].value = b.front(0, 1);
-  return reshape(b.run(AxisAttr{1}), Dims{b.size});
-}
-
 const Op kSoftmax{.name = "softmax",
                   .kind = OpKind::Custom,
                   .infer = same_infer,
-                  .kernel = softmax_kernel<&SoftmaxKernels::softmax>,
+                  .run = softmax_run<&SoftmaxKernels::softmax>,
                   .vjp = softmax_vjp,
-                  .needs = {kNeedsOutput},
+                  .needs = {needs_output(0)},
                   .jvp = softmax_jvp,
                   .batch = along_batch};
 const Op kLogSoftmax{.name = "log_softmax",
                      .kind = OpKind::Custom,
                      .infer = same_infer,
-                     .kernel = softmax_kernel<&SoftmaxKernels::log_softmax>,
+                     .run = softmax_run<&SoftmaxKernels::log_softmax>,
                      .vjp = log_softmax_vjp,
-                     .needs = {kNeedsOutput},
+                     .needs = {needs_output(0)},
                      .jvp = log_softmax_jvp,
                      .batch = along_batch};
 
@@ -95,9 +132,9 @@ void logsumexp_jvp(Pushforward& p) {
 const Op kLogsumexp{.name = "logsumexp",
                     .kind = OpKind::Custom,
                     .infer = logsumexp_infer,
-                    .kernel = softmax_kernel<&SoftmaxKernels::logsumexp>,
+                    .run = softmax_run<&SoftmaxKernels::logsumexp>,
                     .vjp = logsumexp_vjp,
-                    .needs = {needs_input(0) | kNeedsOutput},
+                    .needs = {needs_input(0) | needs_output(0)},
                     .jvp = logsumexp_jvp,
                     .batch = along_batch};
 
@@ -110,6 +147,9 @@ Tensor along(const Op& op, const Tensor& x, int64_t axis) {
 
 Tensor softmax(const Tensor& x, int64_t axis) { return along(kSoftmax, x, axis); }
 Tensor log_softmax(const Tensor& x, int64_t axis) { return along(kLogSoftmax, x, axis); }
+Tensor softmax_grad(const Tensor& g, const Tensor& y, int64_t axis) {
+  return apply(kSoftmaxGrad, {&g, &y}, Attrs(AxisAttr{axis}));
+}
 
 Tensor logsumexp(const Tensor& x, const Dims& axes, bool keep) {
   // Several axes: log of a sum of exponentials nests.

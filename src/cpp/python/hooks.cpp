@@ -13,7 +13,7 @@ PyObject* hooked_input(PyObject* given, PyObject* fresh, Level& level) {
   PyObject* attach = python_function("adcore.transforms.hooks", "attached");
   Owned hooked(checked(PyObject_CallFunctionObjArgs(attach, given, fresh, nullptr)));
   if (hooked.get() != fresh && is_parameter(given)) {
-    level.parameter_becomes(reinterpret_cast<ParameterObject*>(given)->number, value_of(hooked.get()).ref().slot);
+    level.parameter_reads(reinterpret_cast<ParameterObject*>(given)->number, value_of(hooked.get()).ref().slot);
   }
   return hooked.release();
 }

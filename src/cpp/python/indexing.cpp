@@ -320,7 +320,8 @@ Tensor write(const Tensor& t, const Key& key, const Tensor& v) {
 /// Writes the elements in place where nobody can see the old value; false where a new one must be made.
 bool overwrite(PyObject* self, const Key& key, const Tensor& v) {
   const Tape* tape = context().tape;
-  Tensor& t = value_of(self);
+  if (context().cells) return false;
+  Tensor& t = own_value(self);
   if (!key.basic() || v.boxed() || !t.exclusively_owned() || slot_of(self, tape) != 0 ||
       (tape && tape->slot_of(v) != 0))
     return false;

@@ -91,6 +91,20 @@ void connect_interpreter() {
   };
 }
 
+/// The process's generator is a cell, which a transform sees like any other.
+PyObject* generator_cell = nullptr;
+
+void connect_generator(py::module_& m) {
+  generator_cell = wrap(generator_state(0));
+  m.attr("_generator") = py::reinterpret_borrow<py::object>(generator_cell);
+  process_generator = {[]() -> Tensor { return value_of(generator_cell); },
+                       [](FunctionRef<Tensor(const Tensor&)> next) -> Tensor {
+                         Tensor now = value_of(generator_cell);
+                         assign(generator_cell, next(now));
+                         return now;
+                       }};
+}
+
 void check(int status) {
   if (status < 0) throw py::error_already_set();
 }
@@ -137,6 +151,7 @@ PYBIND11_MODULE(_core, m) {
   m.def("has_default_name", [](const py::object& p) {
     return is_parameter(p.ptr()) && reinterpret_cast<ParameterObject*>(p.ptr())->has_default_name;
   });
+  connect_generator(m);
   m.def("set_seed", &adcore::set_seed, py::arg("seed"));
   m.def("get_seed", &adcore::get_seed);
   m.def("set_num_threads", &adcore::set_num_threads, py::arg("n"));

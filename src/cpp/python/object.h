@@ -10,7 +10,7 @@
 #include <structmember.h>
 
 #include "base/function_ref.h"
-#include "core/tape.h"
+#include "core/scope.h"
 #include "ops/functions.h"
 
 namespace adcore::python {
@@ -105,7 +105,16 @@ inline bool is_tensor(PyObject* o) noexcept {
 inline bool is_parameter(PyObject* o) noexcept {
   return Py_TYPE(o) == parameter_type || (Py_TYPE(o) != tensor_type && PyType_IsSubtype(Py_TYPE(o), parameter_type));
 }
-inline Tensor& value_of(PyObject* o) noexcept { return reinterpret_cast<TensorObject*>(o)->value; }
+/// What the object itself holds: for whoever makes it, and for the doors.
+inline Tensor& own_value(PyObject* o) noexcept { return reinterpret_cast<TensorObject*>(o)->value; }
+/// The slow side of value_of().
+const Tensor& viewed_value(PyObject* o);
+/// The door to read a cell.
+inline const Tensor& value_of(PyObject* o) {
+  if (context().cells) [[unlikely]]
+    return viewed_value(o);
+  return own_value(o);
+}
 
 /// A new Tensor object that holds no value yet.
 TensorObject* new_tensor();
@@ -116,17 +125,17 @@ inline PyObject* wrap(Tensor value) {
 }
 
 /// The slot of a tensor object on the live tape.
-inline Slot slot_of(PyObject* o, const Tape* tape) noexcept {
+inline Slot slot_of(PyObject* o, const Tape* tape) {
   if (!tape) return 0;
   if (Py_TYPE(o) != tensor_type && is_parameter(o))
     return tape->parameter_slot(reinterpret_cast<ParameterObject*>(o)->number);
   return tape->slot_of(value_of(o));
 }
-inline TapeRef ref_of(PyObject* o, const Tape* tape) noexcept {
+inline TapeRef ref_of(PyObject* o, const Tape* tape) {
   const Slot slot = slot_of(o, tape);
   return {slot ? tape->id() : 0, slot};
 }
-inline Operand operand_of(PyObject* o, const Tape* tape) noexcept { return {&value_of(o), slot_of(o, tape)}; }
+inline Operand operand_of(PyObject* o, const Tape* tape) { return {&value_of(o), slot_of(o, tape)}; }
 /// The value with its place on the live tape.
 inline Tensor tracked_value(PyObject* o) {
   Tensor t = value_of(o);
@@ -141,7 +150,7 @@ Slot input_parameter(Level& level, const ParameterObject* p);
 PyObject* hooked_input(PyObject* given, PyObject* fresh, Level& level);
 extern bool any_hooks;
 
-/// Puts another value into a tensor object. For a Parameter the slot goes to the live tape.
+/// The door to write a cell. For a Parameter the slot goes to the live tape.
 void assign(PyObject* cell, Tensor value);
 
 // ---- conversions --------------------------------------------------------------------------------------------------

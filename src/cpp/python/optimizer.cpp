@@ -100,16 +100,16 @@ void read_rows(Rows& rows, const char* op, std::initializer_list<const py::objec
 class Writable {
  public:
   Writable(PyObject* cell, DType storage) : cell_(cell) {
-    Tensor& held = value_of(cell);
+    const Tensor& held = value_of(cell);
     dtype_ = held.dtype();
-    in_place_ = held.dtype() == storage && held.exclusively_owned();
+    in_place_ = !context().cells && held.dtype() == storage && held.exclusively_owned();
     if (in_place_) return;
     copy_ = Tensor(held.shape(), storage);
     copy_to(held, copy_.mutable_data(), storage);
   }
   template <class T>
   T* data() {
-    return (in_place_ ? value_of(cell_) : copy_).mutable_data_as<T>();
+    return (in_place_ ? own_value(cell_) : copy_).mutable_data_as<T>();
   }
   void commit() {
     // A constant from here on: a step is not differentiated. assign() tells the live tape, if any.

@@ -184,8 +184,7 @@ PyType_Spec kSpec{"adcore.Parameter", sizeof(ParameterObject), 0,
 
 Slot input_parameter(Level& level, const ParameterObject* p) {
   if (!p->requires_grad) return 0;
-  const Slot known = level.tape().parameter_slot(p->number);
-  return known >= level.first_slot() ? known : level.parameter(p->number, p->base.value);
+  return level.parameter(p->number, value_of(reinterpret_cast<PyObject*>(const_cast<ParameterObject*>(p))));
 }
 
 int init_parameter_type(PyObject* module) {

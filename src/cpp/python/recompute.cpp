@@ -1,9 +1,14 @@
 // recompute: a call whose statements are made again when they are swept.
+//
+// The call's statements are replaced by one rule. When it is swept, the call runs again on a tape that goes on where the
+// recorded one stood: its inputs are at their slots there, its cells hold what they held, and nothing that it does is seen
+// outside. Start reading at recompute().
 #include <algorithm>
 #include <functional>
 
-#include "ops/random.h"
+#include "base/reuse.h"
 #include "python/bindings.h"
+#include "python/cells.h"
 #include "python/frames.h"
 #include "sweeps/backward.h"
 #include "sweeps/rule.h"
@@ -34,78 +39,186 @@ py::object map_result(const py::object& result, const std::function<void(Tensor&
   }));
 }
 
-/// The statements of a call are replaced by one, which makes them again when it is swept: the same tensors, at the same
-/// slots, under the same frames, drawing the same random numbers.
+uint32_t number_of(PyObject* parameter) { return reinterpret_cast<ParameterObject*>(parameter)->number; }
+
+/// What a cell holds, at its place on the tape.
+Tensor placed(PyObject* cell, const Tape& tape) {
+  Tensor t = value_of(cell);
+  const Slot slot = slot_of(cell, &tape);
+  t.set_ref({slot ? tape.id() : 0, slot});
+  return t;
+}
+
+struct Layout {
+  Dims shape;
+  DType dtype;
+
+  explicit Layout(const Tensor& t) : shape(t.shape()), dtype(t.dtype()) {}
+  bool operator==(const Layout&) const = default;
+};
+
 class Recompute : public Rule {
  public:
   Recompute(py::object fn, py::tuple args, py::object kwargs)
       : fn_(std::move(fn)),
         args_(std::move(args)),
         kwargs_(std::move(kwargs)),
-        tape_(*context().tape),
-        frames_(open_frames()),
-        random_(random_state()) {
-    for (uint32_t number : tape_.parameters_set()) parameters_.emplace_back(number, tape_.parameter_slot(number));
+        tapes_(context().tape->ids()),
+        first_(context().tape->slot_count()),
+        frames_(open_frames()) {
+    const Tape& tape = *context().tape;
+    for (uint32_t number : tape.parameters_set()) parameters_.emplace_back(number, tape.parameter_slot(number));
   }
 
-  void set_inputs(std::vector<Slot> slots) { inputs_ = std::move(slots); }
+  /// The inputs' slots; what the cells held; the cells that the call writes, and all its outputs: the parts of the result,
+  /// then those of these cells.
+  void finish(std::vector<Slot> inputs, CellValues&& before, std::vector<Owned>&& written,
+              std::vector<Layout> outputs) {
+    inputs_ = std::move(inputs);
+    before_ = std::move(before);
+    // Of the Parameters that the call does not know another one may take over the number.
+    std::erase_if(parameters_, [&](const auto& p) {
+      return std::none_of(before_.cells().begin(), before_.cells().end(), [&](const Owned& cell) {
+        return is_parameter(cell.get()) && number_of(cell.get()) == p.first;
+      });
+    });
+    written_ = std::move(written);
+    outputs_ = std::move(outputs);
+  }
 
-  std::vector<Tensor> pull(const std::vector<Tensor>& cotangents) override {
-    Level level(tape_);
-    std::vector<Slot> outputs;
-    {
-      const Restored restored(*this);
-      const Reopened frames(frames_);
-      map_result(call(fn_, args_, kwargs_), [&](Tensor& part) { outputs.push_back(tape_.slot_of(part)); });
+  std::vector<Tensor> pull(std::span<const Tensor> cotangents) override {
+    // Where the recorded tape is live, an outer level wants the statements on it.
+    if (Tape* const live = context().tape; live && live->id() == tapes_.back()) {
+      Level level;
+      return pull_on(level, cotangents);
     }
+    const Reused<Tape> own;
+    own->go_on_from(tapes_, first_);
+    Level level(*own);
+    return pull_on(level, cotangents);
+  }
+
+  void traverse(FunctionRef<void(void*)> visit) const override {
+    visit(fn_.ptr());
+    visit(args_.ptr());
+    visit(kwargs_.ptr());
+    before_.traverse(visit);
+    for (const Owned& cell : written_) visit(cell.get());
+  }
+
+ private:
+  /// The slots of Parameters as they were, for the time of a scope.
+  class Restored {
+   public:
+    Restored(const Recompute& r, Tape& tape) : tape_(tape) {
+      for (const auto& [number, slot] : r.parameters_) put(number, slot);
+      // Those that became inputs or were assigned since had no slot then.
+      const std::vector<uint32_t> set = tape.parameters_set();
+      for (uint32_t number : set) {
+        const auto same = [number](const auto& p) { return p.first == number; };
+        if (std::none_of(r.parameters_.begin(), r.parameters_.end(), same)) put(number, 0);
+      }
+    }
+    ~Restored() {
+      for (const auto& [number, slot] : before_) tape_.set_parameter_slot(number, slot);
+    }
+
+   private:
+    void put(uint32_t number, Slot slot) {
+      before_.emplace_back(number, tape_.parameter_slot(number));
+      tape_.set_parameter_slot(number, slot);
+    }
+
+    Tape& tape_;
+    std::vector<std::pair<uint32_t, Slot>> before_;
+  };
+
+  /// Runs the call again; the slots of its outputs.
+  std::vector<Slot> run_again(Tape& tape) {
+    const Restored restored(*this, tape);
+    const Reopened frames(frames_);
+    ReplayedCells cells(before_);
+    std::vector<Slot> slots;
+    std::vector<Layout> layouts;
+    const auto read = [&](Tensor& part) {
+      slots.push_back(tape.slot_of(part));
+      layouts.emplace_back(part);
+    };
+    map_result(call(fn_, args_, kwargs_), read);
+    for (const Owned& cell : written_) {
+      if (!cells.wrote(cell.get())) {
+        fail(ErrorKind::Runtime,
+             "recompute: a tensor that the block assigned to was not assigned to when it ran again, so it left the "
+             "block "
+             "otherwise than as its result; return it from the block.");
+      }
+      map_parts(placed(cell.get(), tape), read);
+    }
+    if (!(layouts == outputs_)) {
+      fail(ErrorKind::Runtime,
+           "recompute: the block gave another result when it ran again: another number of tensors, or another shape or "
+           "dtype; a recomputed block must give the same result for the same inputs.");
+    }
+    return slots;
+  }
+
+  std::vector<Tensor> pull_on(Level& level, std::span<const Tensor> cotangents) {
+    Tape& tape = level.tape();
+    const std::vector<Slot> outputs = run_again(tape);
     level.close();
     Segment segment = level.segment();
     segment.first_slot = *std::min_element(inputs_.begin(), inputs_.end());
     segment.alone = false;
-    const bool consumes = level.outermost();
+    check_inputs(segment);
+    Backward sweep(segment);
+    for (size_t k = 0; k < outputs.size(); ++k)
+      if (outputs[k] >= segment.first_slot && cotangents[k].defined()) sweep.seed(outputs[k], cotangents[k]);
+    sweep.run(inputs_);
     std::vector<Tensor> gradients;
-    {
-      Backward sweep(segment, consumes);
-      for (size_t k = 0; k < outputs.size() && k < cotangents.size(); ++k)
-        if (outputs[k] >= segment.first_slot && cotangents[k].defined()) sweep.seed(outputs[k], cotangents[k]);
-      sweep.run(inputs_);
-      for (Slot s : inputs_) gradients.push_back(sweep.reached(s) ? sweep.cotangent(s, {}) : Tensor());
-    }
-    if (consumes) tape_.truncate(segment.begin);
+    for (Slot s : inputs_) gradients.push_back(sweep.reached(s) ? sweep.cotangent(s, {}) : Tensor());
     return gradients;
   }
 
- private:
-  /// Parameters and the generator as they were, for the time of a scope.
-  class Restored {
-   public:
-    explicit Restored(const Recompute& r) : tape_(r.tape_), random_(random_state()) {
-      for (const auto& [number, slot] : r.parameters_) {
-        parameters_.emplace_back(number, tape_.parameter_slot(number));
-        tape_.set_parameter_slot(number, slot);
+  void check_inputs(const Segment& segment) const {
+    for (uint32_t i = segment.begin; i < segment.end; ++i) {
+      const Statement& s = segment.tape->statement(i);
+      for (int k = 0; k < s.arg_count; ++k) {
+        const Slot slot = segment.tape->arg(s, k).slot;
+        if (slot == 0 || slot >= first_ || std::find(inputs_.begin(), inputs_.end(), slot) != inputs_.end()) continue;
+        fail(ErrorKind::Runtime,
+             "recompute: when the block ran again it read a tensor that it had not read before, so the derivative with "
+             "respect to that one would be lost; a recomputed block must do the same in both runs.");
       }
-      set_random_state(r.random_);
     }
-    ~Restored() {
-      for (const auto& [number, slot] : parameters_) tape_.set_parameter_slot(number, slot);
-      set_random_state(random_);
-    }
+  }
 
-   private:
-    Tape& tape_;
-    RandomState random_;
-    std::vector<std::pair<uint32_t, Slot>> parameters_;
-  };
-
-  py::object fn_;
-  py::tuple args_;
-  py::object kwargs_;
-  Tape& tape_;
-  Frames frames_;
-  RandomState random_;
+  const py::object fn_;
+  const py::tuple args_;
+  const py::object kwargs_;
+  const std::vector<uint64_t> tapes_;  // that the call was recorded on, and those that it goes on from
+  const Slot first_;                   // slots below are of values from before the call
+  const Frames frames_;
   std::vector<std::pair<uint32_t, Slot>> parameters_;
   std::vector<Slot> inputs_;
+  CellValues before_;
+  std::vector<Owned> written_;
+  std::vector<Layout> outputs_;
 };
+
+/// The inputs of the statements from `mark` on: what was made before slot `first`.
+std::vector<Arg> inputs_of(const Tape& tape, uint32_t mark, Slot first) {
+  std::vector<Arg> inputs;
+  for (uint32_t i = mark; i < tape.statement_count(); ++i) {
+    const Statement& s = tape.statement(i);
+    for (int k = 0; k < s.arg_count; ++k) {
+      const Arg& a = tape.arg(s, k);
+      const auto same = [&](const Arg& b) { return a.slot == b.slot; };
+      if (a.slot != 0 && a.slot < first && std::none_of(inputs.begin(), inputs.end(), same))
+        inputs.push_back({a.slot, kAsGiven, a.dtype});
+    }
+  }
+  return inputs;
+}
 
 py::object recompute(const py::object& fn, const py::tuple& args, const py::object& kwargs) {
   Tape* const tape = context().tape;
@@ -113,36 +226,58 @@ py::object recompute(const py::object& fn, const py::tuple& args, const py::obje
   const uint32_t mark = tape->statement_count();
   const Slot first = tape->slot_count();
   auto rule = std::make_unique<Recompute>(fn, args, kwargs);
+  LoggedCells cells;
+  // The arguments as they are now: their cells may get other values before the second run.
+  const auto note = [&](PyObject* leaf) {
+    if (is_tensor(leaf)) cells.before.add(leaf, value_of(leaf));
+  };
+  tree_visit(args.ptr(), note);
+  if (!kwargs.is_none()) tree_visit(kwargs.ptr(), note);
   const py::object result = call(fn, args, kwargs);
   if (context().tape != tape || tape->statement_count() == mark) return result;
 
-  std::vector<Arg> inputs;
-  std::vector<Slot> slots;
-  for (uint32_t i = mark; i < tape->statement_count(); ++i) {
-    const Statement& s = tape->statement(i);
-    for (int k = 0; k < s.arg_count; ++k) {
-      const Arg& a = tape->arg(s, k);
-      if (a.slot == 0 || a.slot >= first || std::find(slots.begin(), slots.end(), a.slot) != slots.end()) continue;
-      slots.push_back(a.slot);
-      inputs.push_back({a.slot, kNone, kAsGiven, a.dtype});
-    }
-  }
-  tape->truncate(mark);
-  // Every part of the result gets a place among the outputs, so that those of the second run have the same ones.
+  const std::vector<Arg> inputs = inputs_of(*tape, mark, first);
+  tape->drop_statements(mark, first);
+  if (inputs.empty()) return result;
+  // Every part of the result, and of what was assigned, gets a place among the outputs, so that those of the second run
+  // have the same ones.
   std::vector<Tensor> parts;
-  map_result(result, [&](Tensor& part) { parts.push_back(part); });
+  const auto collect = [&](Tensor& part) { parts.push_back(part); };
+  map_result(result, collect);
+  // Cells that the block made itself are no outputs: those that nobody holds, and those that it returns.
+  constexpr Py_ssize_t kHeldHere = 2;  // by cells.before and cells.written
+  std::vector<PyObject*> returned;
+  tree_visit(result.ptr(), [&](PyObject* leaf) { returned.push_back(leaf); });
+  std::erase_if(cells.written, [&](const Owned& cell) {
+    if (is_parameter(cell.get())) return false;
+    const Tensor* before = cells.before.find(cell.get());
+    return Py_REFCNT(cell.get()) == kHeldHere || !before || tape->slot_of(*before) >= first ||
+           std::find(returned.begin(), returned.end(), cell.get()) != returned.end();
+  });
+  cells.before.drop_unreachable();
+  for (const Owned& cell : cells.written) map_parts(placed(cell.get(), *tape), collect);
   std::vector<Tensor*> outputs;
-  for (Tensor& p : parts) outputs.push_back(&p);
-  if (slots.empty()) return result;
-  rule->set_inputs(std::move(slots));
+  std::vector<Layout> layouts;
   std::vector<bool> fresh;
-  for (const Tensor& p : parts) fresh.push_back(tape->slot_of(p) >= first);
+  for (Tensor& p : parts) {
+    outputs.push_back(&p);
+    layouts.emplace_back(p);
+    fresh.push_back(tape->slot_of(p) >= first);
+  }
+  std::vector<Slot> slots;
+  for (const Arg& a : inputs) slots.push_back(a.slot);
+  std::vector<Owned> written;
+  for (const Owned& cell : cells.written) written.push_back(Owned::copy(cell.get()));
+  rule->finish(std::move(slots), std::move(cells.before), std::move(cells.written), std::move(layouts));
   record(*tape, std::move(rule), inputs, outputs);
   size_t next = 0;
-  return map_result(result, [&](Tensor& part) {
+  const auto replace = [&](Tensor& part) {
     if (fresh[next]) part.set_ref(parts[next].ref());
     ++next;
-  });
+  };
+  const py::object replaced = map_result(result, replace);
+  for (const Owned& cell : written) assign(cell.get(), map_parts(placed(cell.get(), *tape), replace));
+  return replaced;
 }
 
 }  // namespace

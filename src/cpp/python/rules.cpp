@@ -13,7 +13,7 @@ class PythonRule : public Rule {
  public:
   PythonRule(py::object pull, size_t inputs) : pull_(std::move(pull)), inputs_(inputs), frames_(open_frames()) {}
 
-  std::vector<Tensor> pull(const std::vector<Tensor>& cotangents) override {
+  std::vector<Tensor> pull(std::span<const Tensor> cotangents) override {
     const Reopened frames(frames_);
     py::list given;
     for (const Tensor& c : cotangents) given.append(c.defined() ? steal(wrap(c)) : py::none());

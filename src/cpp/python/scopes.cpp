@@ -60,20 +60,6 @@ py::object run_no_grad(const py::object& fn, const py::tuple& args, const py::ob
   return call(fn, args, kwargs);
 }
 
-/// More than one level or jvp is open, so the first derivative itself may be differentiated.
-bool may_differentiate_rules() {
-  uint32_t n = context().tape ? context().tape->open_levels : 0;
-  for (const Frame* f = context().frame; f; f = f->place.outer) n += 1;
-  return n > 1;
-}
-
-/// How many levels and frames are open in this thread.
-int open_scopes() {
-  int n = context().tape ? static_cast<int>(context().tape->open_levels) : 0;
-  for (const Frame* f = context().frame; f; f = f->place.outer) ++n;
-  return n + (context().no_grad_depth != 0) + (context().scope != 0);
-}
-
 }  // namespace
 
 void bind_scopes(py::module_& m) {

@@ -2,6 +2,7 @@
 //
 // Start reading at binary(). What is not on the path of an op (printing, pickling, tolist) is Python:
 // adcore/_tensor.py.
+#include "python/cells.h"
 #include "python/function.h"
 #include "python/object.h"
 
@@ -47,15 +48,14 @@ TensorObject* new_tensor() {
 }
 
 void assign(PyObject* cell, Tensor value) {
-  // Swapped, not overwritten: the old value may be memory whose release runs Python code, and that must not see half a cell.
-  if (!is_parameter(cell)) {
-    std::swap(value_of(cell), value);
-    return;
+  if (is_parameter(cell)) {
+    const uint32_t number = reinterpret_cast<ParameterObject*>(cell)->number;
+    if (Tape* tape = context().tape) tape->set_parameter_slot(number, tape->slot_of(value));
+    value.set_ref({});
   }
-  const uint32_t number = reinterpret_cast<ParameterObject*>(cell)->number;
-  if (Tape* tape = context().tape) tape->set_parameter_slot(number, tape->slot_of(value));
-  value.set_ref({});
-  std::swap(value_of(cell), value);
+  if (CellView* view = context().cells) return view->write(cell, std::move(value));
+  // Swapped, not overwritten: the old value may be memory whose release runs Python code, and that must not see half a cell.
+  std::swap(own_value(cell), value);
 }
 
 // ---- operators ----------------------------------------------------------------------------------------------------
@@ -96,7 +96,8 @@ namespace {
 
 PyObject* apply_new(const Op& op, const Operand* operands, int count) {
   Owned result(reinterpret_cast<PyObject*>(new_tensor()));
-  apply(op, operands, count, {}, &value_of(result.get()));
+  Call call{op, operands, count, &own_value(result.get()), {}};
+  apply(call);
   return result.release();
 }
 
@@ -331,7 +332,7 @@ PyObject* is_contiguous(PyObject* self, PyObject*) { return PyBool_FromLong(valu
 PyObject* contiguous(PyObject* self, PyObject*) {
   return guarded([&] {
     const Tensor t = tracked_value(self);
-    return wrap(t.contiguous() ? t : slice_set(full(t.shape(), int64_t{0}, t.dtype()), t, whole(t.shape())));
+    return wrap(t.contiguous() ? t : packed(t));
   });
 }
 PyObject* tensor_copy(PyObject* self, PyObject*) {
@@ -426,7 +427,7 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
     }
     if (type == tensor_type) return wrap(std::move(value));
     PyObject* self = checked(type->tp_alloc(type, 0));
-    new (&value_of(self)) Tensor(std::move(value));
+    new (&own_value(self)) Tensor(std::move(value));
     return self;
   });
 }

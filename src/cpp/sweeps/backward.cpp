@@ -2,20 +2,25 @@
 // Each adjoint is read once, by the statement that wrote its slot, and freed there. Start reading at run().
 #include "sweeps/backward.h"
 
-#include <atomic>
 #include <vector>
 
+#include "base/few.h"
 #include "base/interpreter.h"
 #include "base/reuse.h"
 #include "core/watch.h"
 #include "ops/functions.h"
 #include "sweeps/blocked.h"
+#include "sweeps/expansion.h"
 
 namespace adcore {
 
 struct Backward::Adjoints {
+  struct Entry {
+    Tensor value;
+    bool ones = false;  // a seed that nothing was added to
+  };
   std::vector<uint32_t> index;  // by slot - first; kNone: nothing reached it
-  std::vector<Tensor> pool;
+  std::vector<Entry> pool;
   std::vector<uint32_t> free;   // places of the pool
   std::vector<uint8_t> active;  // by slot - first
 
@@ -25,22 +30,21 @@ struct Backward::Adjoints {
     forget(free);
     forget(active);
   }
-  void put(uint32_t at, Tensor&& t) {
+  void put(uint32_t at, Tensor&& t, bool ones = false) {
     if (free.empty()) {
-      index[at] = static_cast<uint32_t>(pool.size());
-      pool.push_back(std::move(t));
+      pool.push_back({std::move(t), ones});
+      index[at] = static_cast<uint32_t>(pool.size()) - 1;
     } else {
       index[at] = free.back();
-      pool[free.back()] = std::move(t);
+      pool[free.back()].value = std::move(t);
+      pool[free.back()].ones = ones;
       free.pop_back();
     }
   }
   /// To be moved from before anything is put.
-  Tensor&& take(uint32_t at) {
-    Tensor& t = pool[index[at]];
+  Entry& take(uint32_t at) {
     free.push_back(index[at]);
-    index[at] = kNone;
-    return std::move(t);
+    return pool[std::exchange(index[at], kNone)];
   }
 };
 
@@ -49,25 +53,9 @@ namespace {
 constexpr uint8_t kInput = 2;               // in Adjoints::active: an input of the level
 constexpr uint32_t kInterruptEvery = 4096;  // statements
 
-uint64_t next_serial() noexcept {
-  static std::atomic<uint64_t> last{0};
-  return last.fetch_add(1, std::memory_order_relaxed) + 1;
-}
-
 }  // namespace
 
-Backward::Backward(Level& level) : Backward((level.close(), level.segment())) {
-  consumes_ = level.outermost();
-  recording_ = !level.outermost() || context().frame || context().watch;
-}
-
-Backward::Backward(const Segment& segment, bool consumes)
-    : segment_(segment),
-      adjoints_(*Idle<Adjoints>::take()),
-      serial_(next_serial()),
-      recording_(context().tape || context().frame || context().watch),
-      consumes_(consumes),
-      all_active_(segment.alone) {
+Backward::Backward(const Segment& segment) : segment_(segment), adjoints_(*Idle<Adjoints>::take()) {
   adjoints_.index.assign(segment.tape->slot_count() - segment.first_slot, kNone);
 }
 
@@ -81,20 +69,26 @@ void Backward::seed(Slot slot, Tensor cotangent) {
   if (slot >= segment_.first_slot) accumulate(slot, std::move(cotangent));
 }
 
-bool Backward::is_active(const void* sweep, Slot slot) {
-  const auto& self = *static_cast<const Backward*>(sweep);
-  if (self.all_active_) return true;
-  return slot >= self.segment_.first_slot && self.adjoints_.active[slot - self.segment_.first_slot];
+void Backward::seed_ones(Slot slot, const Tensor& layout) {
+  if (slot < segment_.first_slot) return;
+  Tensor ones = full(layout.shape(), int64_t{1}, layout.dtype());
+  const uint32_t at = slot - segment_.first_slot;
+  adjoints_.index[at] == kNone ? adjoints_.put(at, std::move(ones), true) : accumulate(slot, std::move(ones));
 }
 
-void Backward::give(void* sweep, const Pullback& p, int k, Tensor&& cotangent) {
+bool Backward::is_active(Slot slot) const noexcept {
+  if (segment_.alone) return true;
+  return slot >= segment_.first_slot && adjoints_.active[slot - segment_.first_slot];
+}
+
+void Backward::give(const Pullback& p, int k, Tensor&& cotangent) {
   if (p.has_output_shape(k)) {
     if (!(cotangent.shape() == p.g.shape())) cotangent = sum_to(cotangent, p.g.shape());
   } else if (!p.is_as_given(k)) {
     if (const Dims shape = p.in_shape(k); !(cotangent.shape() == shape)) cotangent = sum_to(cotangent, shape);
   }
   if (cotangent.dtype() != p.in_dtype(k)) cotangent = cast(cotangent, p.in_dtype(k));
-  static_cast<Backward*>(sweep)->accumulate(p.slot(k), std::move(cotangent));
+  accumulate(p.slot(k), std::move(cotangent));
 }
 
 void Backward::accumulate(Slot slot, Tensor&& cotangent) {
@@ -103,19 +97,34 @@ void Backward::accumulate(Slot slot, Tensor&& cotangent) {
     adjoints_.put(at, std::move(cotangent));
     return;
   }
-  Tensor& held = adjoints_.pool[adjoints_.index[at]];
-  if (!(held.shape() == cotangent.shape())) {
-    fail(ErrorKind::Runtime, "a value changed its shape from ", to_string(held.shape()), " to ",
+  Adjoints::Entry& held = adjoints_.pool[adjoints_.index[at]];
+  if (!(held.value.shape() == cotangent.shape())) {
+    fail(ErrorKind::Runtime, "a value changed its shape from ", to_string(held.value.shape()), " to ",
          to_string(cotangent.shape()), " while it was differentiated.");
   }
-  const Compute compute = compute_of(held.dtype());
-  if (!recording_ && held.exclusively_owned() && held.dtype() == storage_of(compute) &&
-      cotangent.dtype() == held.dtype() && cotangent.contiguous()) {
-    static const int kAdd = formula_index("add");
-    const void* in[] = {held.data(), cotangent.data()};
-    kernels().elementwise[kAdd].map[static_cast<int>(compute)](in, held.mutable_data(), held.size(), 0);
+  Tensor before = std::move(held.value);
+  Tensor sum = apply_over(elementwise_op(RowName("add").row), std::move(before), {&cotangent});
+  adjoints_.pool[adjoints_.index[at]] = {std::move(sum), false};
+}
+
+void Backward::give_part(const Pullback& p, int k, FunctionRef<Tensor(Tensor&&)> add) {
+  const uint32_t at = p.slot(k) - segment_.first_slot;
+  Tensor before = adjoints_.index[at] == kNone ? full(p.in_shape(k), 0.0, p.in_dtype(k))
+                                               : std::move(adjoints_.pool[adjoints_.index[at]].value);
+  Tensor sum = add(std::move(before));
+  if (adjoints_.index[at] == kNone) {
+    adjoints_.put(at, std::move(sum));
   } else {
-    held = held + cotangent;
+    adjoints_.pool[adjoints_.index[at]] = {std::move(sum), false};
+  }
+}
+
+void Backward::expand(const Pullback& p, uint32_t mask) {
+  Few<Tensor> given(static_cast<size_t>(p.count()));
+  expanded_cotangents(p, mask, given.data());
+  for (int k = 0; k < p.count(); ++k) {
+    Tensor& c = given[static_cast<size_t>(k)];
+    if (c.defined()) give(p, k, std::move(c));
   }
 }
 
@@ -131,8 +140,10 @@ void Backward::mark_active(std::span<const Slot> inputs) {
       const Slot slot = tape.arg(s, k).slot;
       any = slot >= segment_.first_slot && active[slot - segment_.first_slot];
     }
-    uint8_t& out = active[s.out - segment_.first_slot];
-    if (out != kInput) out = any;
+    for (uint32_t j = 0; j < s.outputs; ++j) {
+      uint8_t& out = active[s.out + j - segment_.first_slot];
+      if (out != kInput) out = any;
+    }
   }
 }
 
@@ -141,22 +152,55 @@ uint32_t Backward::run_blocked(uint32_t last) {
   return sweep_blocked(*segment_.tape, segment_.begin, last,
                        {[&](Slot slot) -> const Tensor* {
                           const uint32_t place = adjoints_.index[at(slot)];
-                          return place == kNone ? nullptr : &adjoints_.pool[place];
+                          return place == kNone ? nullptr : &adjoints_.pool[place].value;
                         },
-                        [&](Slot slot) -> Tensor { return adjoints_.take(at(slot)); },
+                        [&](Slot slot) -> Tensor { return std::move(adjoints_.take(at(slot)).value); },
                         [&](Slot slot, Tensor t) { adjoints_.put(at(slot), std::move(t)); }});
 }
 
-void Backward::run(std::span<const Slot> inputs) {
-  if (!all_active_) mark_active(inputs);
-  Tape& tape = *segment_.tape;
+void Backward::pull(const Statement& s) {
+  const Tape& tape = *segment_.tape;
   Watch* const watch = context().watch;
+  const auto run = [&](Tensor* cotangents, bool ones) {
+    Pullback p(tape, s, *this, cotangents, ones);
+    const auto rule = [&] { s.op->vjp ? s.op->vjp(p) : p.expand(); };
+    if (watch) [[unlikely]] {
+      const Watch::InRule scope(*watch, *s.op, {tape.id(), s.out});
+      rule();
+    } else {
+      rule();
+    }
+  };
+  const uint32_t at = s.out - segment_.first_slot;
+  if (s.outputs == 1) {
+    Adjoints::Entry& entry = adjoints_.take(at);
+    const bool ones = entry.ones;
+    Tensor g = std::move(entry.value);
+    return run(&g, ones);
+  }
+  Few<Tensor> cotangents(s.outputs);
+  bool ones = false;
+  for (uint32_t j = 0; j < s.outputs; ++j) {
+    if (adjoints_.index[at + j] == kNone) continue;
+    Adjoints::Entry& entry = adjoints_.take(at + j);
+    if (j == 0) ones = entry.ones;
+    cotangents[j] = std::move(entry.value);
+  }
+  run(cotangents.data(), ones);
+}
+
+void Backward::run(std::span<const Slot> inputs) {
+  if (!segment_.alone) mark_active(inputs);
+  Tape& tape = *segment_.tape;
+  const bool plain = segment_.once && !segment_.observed;
   for (uint32_t i = segment_.end; i-- > segment_.begin;) {
     const Statement s = tape.statement(i);
     const uint32_t at = s.out - segment_.first_slot;
-    if (!all_active_ && adjoints_.active[at] == kInput) continue;  // its alias belongs to the outer levels
-    if (s.op->row >= 0 && all_active_ && consumes_ && !recording_ && adjoints_.index[at] != kNone &&
-        adjoints_.pool[adjoints_.index[at]].size() >= kBlockedSweepSize) {
+    if (!segment_.alone && adjoints_.active[at] == kInput) continue;  // its alias belongs to the outer levels
+    bool reached = false;
+    for (uint32_t j = 0; j < s.outputs; ++j) reached |= adjoints_.index[at + j] != kNone;
+    if (reached && plain && segment_.alone && s.op->row >= 0 &&
+        adjoints_.pool[adjoints_.index[at]].value.size() >= kBlockedSweepSize) {
       const uint32_t swept = run_blocked(i);
       if (swept <= i) {
         i = swept;
@@ -165,16 +209,8 @@ void Backward::run(std::span<const Slot> inputs) {
         continue;
       }
     }
-    if (adjoints_.index[at] != kNone && is_active(this, s.out)) {
-      Pullback p(tape, s, adjoints_.take(at), recording_, is_active, give, this, serial_);
-      if (watch) [[unlikely]] {
-        const Watch::InRule scope(*watch, *s.op, {tape.id(), s.out});
-        s.op->vjp(p);
-      } else {
-        s.op->vjp(p);
-      }
-    }
-    if (consumes_) tape.release_from(i);
+    if (reached && is_active(s.out)) pull(s);
+    if (segment_.once) tape.release_from(i);
     if (i % kInterruptEvery == 0 && interpreter.check_interrupt) interpreter.check_interrupt();
   }
 }
@@ -184,7 +220,7 @@ bool Backward::reached(Slot slot) const noexcept {
 }
 
 Tensor Backward::cotangent(Slot slot, const Tensor& input) const {
-  return reached(slot) ? adjoints_.pool[adjoints_.index[slot - segment_.first_slot]] : zeros_like(input);
+  return reached(slot) ? adjoints_.pool[adjoints_.index[slot - segment_.first_slot]].value : zeros_like(input);
 }
 
 }  // namespace adcore

@@ -3,17 +3,17 @@
 
 #include <span>
 
-#include "core/tape.h"
+#include "core/pullback.h"
+#include "core/scope.h"
 
 namespace adcore {
 
 /// The cotangents of a closed level's inputs, given those of its outputs.
-class Backward {
+class Backward final : private Sweep {
  public:
   /// Closes the level.
-  explicit Backward(Level& level);
-  /// `consumes`: the kept values are dropped on the way, else the statements can be swept again.
-  explicit Backward(const Segment& segment, bool consumes = false);
+  explicit Backward(Level& level) : Backward((level.close(), level.segment())) {}
+  explicit Backward(const Segment& segment);
   ~Backward();
   Backward(const Backward&) = delete;
   Backward& operator=(const Backward&) = delete;
@@ -21,6 +21,8 @@ class Backward {
   /// Adds a cotangent of an output. Outputs that do not depend on the level's inputs are passed over.
   void seed(const Tensor& output, Tensor cotangent);
   void seed(Slot output, Tensor cotangent);
+  /// The same with ones in the shape and dtype of `layout`: the gradient is that of the sum of all elements.
+  void seed_ones(Slot output, const Tensor& layout);
 
   /// Sweeps. `inputs` are the slots whose cotangents will be asked for. Called once.
   void run(std::span<const Slot> inputs);
@@ -32,19 +34,19 @@ class Backward {
   struct Adjoints;
 
  private:
-  static bool is_active(const void* sweep, Slot slot);
-  static void give(void* sweep, const Pullback& p, int k, Tensor&& cotangent);
+  bool is_active(Slot slot) const noexcept override;
+  void give(const Pullback& p, int k, Tensor&& cotangent) override;
+  void give_part(const Pullback& p, int k, FunctionRef<Tensor(Tensor&&)> add) override;
+  void expand(const Pullback& p, uint32_t mask) override;
   void accumulate(Slot slot, Tensor&& cotangent);
+  /// Runs the rule of a statement that something reached.
+  void pull(const Statement& s);
   /// sweep_blocked() from statement `last` down.
   uint32_t run_blocked(uint32_t last);
   void mark_active(std::span<const Slot> inputs);
 
-  Segment segment_;
+  const Segment segment_;
   Adjoints& adjoints_;
-  const uint64_t serial_;
-  bool recording_;
-  bool consumes_;  // drops the kept values as it goes
-  bool all_active_;
 };
 
 }  // namespace adcore

@@ -20,19 +20,31 @@ Tensor member(const Tensor& values, int64_t i) {
 }
 
 /// Call after call: for ops without a rule of their own.
-Tensor one_by_one(const Batching& b) {
-  std::vector<Tensor> outputs, inputs(b.members.size());
+void one_by_one(Batching& b) {
+  const size_t outputs = b.op.outputs;
+  const Tape* const tape = context().tape;
+  std::vector<std::vector<Tensor>> made(outputs);
+  Few<Tensor> inputs(b.members.size());
+  Few<Operand> operands(b.members.size());
   for (int64_t i = 0; i < b.size; ++i) {
-    for (size_t k = 0; k < inputs.size(); ++k)
-      inputs[k] = b.members[k].batched ? member(b.members[k].value, i) : b.members[k].value;
-    outputs.push_back(expand_dims(apply(b.op, inputs, b.attrs), 0));
+    for (size_t k = 0; k < b.members.size(); ++k) {
+      const Batching::Member& m = b.members[k];
+      inputs[k] = m.batched ? member(m.value, i) : m.value;
+      operands[k] = {&inputs[k], tape ? tape->slot_of(inputs[k]) : 0, m.weak};
+    }
+    Few<Tensor, 2> out(outputs);
+    Call call{b.op, operands.data(), b.count(), out.data(), b.attrs, b.wants(static_cast<int>(outputs) - 1)};
+    apply(call);
+    for (size_t j = 0; j < outputs; ++j)
+      if (b.wants(static_cast<int>(j))) made[j].push_back(expand_dims(out[j], 0));
   }
-  if (outputs.empty()) {
-    Dims shape = b.out.shape();
+  for (size_t j = 0; j < outputs; ++j) {
+    const int output = static_cast<int>(j);
+    if (!b.wants(output)) continue;
+    Dims shape = b.one(output).shape();
     shape.insert(0, 0);
-    return full(shape, 0.0, b.out.dtype());
+    b.give(made[j].empty() ? full(shape, 0.0, b.one(output).dtype()) : concat(made[j], 0), output);
   }
-  return concat(outputs, 0);
 }
 
 }  // namespace
@@ -56,7 +68,8 @@ Tensor Batch::split(const Tensor& value) const {
 
 void Batch::apply(Call& call) {
   const Tape* const inside = context().tape;
-  Tensor out;
+  const size_t outputs = call.op.outputs;
+  Few<Tensor, 2> out(outputs);
   {
     const Outside outside(*this);
     const Tape* const tape = context().tape;
@@ -67,15 +80,22 @@ void Batch::apply(Call& call) {
       m.weak = o.weak;
       const Box* box = box_in(*o.value, id);
       m.batched = box != nullptr;
-      m.value = box ? box->base : *o.value;
+      // A donated box that nobody else holds gives its content away.
+      const bool gives = box && k == call.donated && box == box_of(*o.value) && o.value->buffer().unique();
+      if (gives) {
+        m.value = std::move(const_cast<Box*>(box)->base);
+      } else {
+        m.value = box ? box->base : *o.value;
+      }
       if (box) continue;
       const Slot slot = tape && tape == inside ? o.slot : 0;
       m.value.set_ref({slot ? tape->id() : 0, slot});
     }
-    Batching b(call.op, call.attrs, size, *call.out, members.span());
-    out = call.op.batch ? call.op.batch(b) : one_by_one(b);
+    Batching b(call, size, members.span(), out.data());
+    call.op.batch ? call.op.batch(b) : one_by_one(b);
   }
-  *call.out = make_batch(*this, std::move(out));
+  for (size_t j = 0; j < outputs; ++j)
+    if (call.wants(static_cast<int>(j))) call.out[j] = make_batch(*this, std::move(out[j]));
 }
 
 }  // namespace adcore

@@ -128,8 +128,8 @@ bool Run::fits(const Statement& s) const {
   }
   if (needs & A && takes_condition(s.op->row)) return false;
   for (int k = 0; k < s.arg_count; ++k)
-    if (needs >> k & 1 && !fits(tape_.kept(tape_.arg(s, k).kept))) return false;
-  return !(needs & Y) || fits(tape_.kept(s.kept_output));
+    if (needs >> k & 1 && !fits(tape_.kept(s, needs_input(k)))) return false;
+  return !(needs & Y) || fits(tape_.kept(s, needs_output(0)));
 }
 
 /// The elements of a tensor that fits.
@@ -168,8 +168,8 @@ int Run::partial(const Statement& s, int k, uint32_t needs, int g) {
   step.partial = kernels().elementwise[s.op->row].partial[k][static_cast<int>(compute_)];
   step.g = g;
   for (int i = 0; i < s.arg_count; ++i)
-    if (needs >> i & 1) step.in[i] = lane(tape_.kept(tape_.arg(s, i).kept));
-  if (needs & Y) step.y = lane(tape_.kept(s.kept_output));
+    if (needs >> i & 1) step.in[i] = lane(tape_.kept(s, needs_input(i)));
+  if (needs & Y) step.y = lane(tape_.kept(s, needs_output(0)));
   step.out = new_value({});
   steps_.push_back(step);
   return step.out;
@@ -200,6 +200,7 @@ bool Run::plan(const Statement& s) {
       case PartialRule::Kind::Zero: break;
       case PartialRule::Kind::One: add_to(slot, g); break;
       case PartialRule::Kind::MinusOne: add_to(slot, map("neg", g)); break;
+      case PartialRule::Kind::Value:
       case PartialRule::Kind::Kernel: add_to(slot, partial(s, k, rule.needs, g)); break;
     }
   }

@@ -6,6 +6,7 @@
 #include "ops/functions.h"
 #include "ops/rules.h"
 #include "sweeps/backward.h"
+#include "sweeps/expansion.h"
 
 namespace adcore {
 namespace {
@@ -18,7 +19,7 @@ Tensor conform(Tensor&& t, const Tensor& out) {
 }
 
 /// Arguments that a linear op reads to know what it does, an index for one: not among those that it is linear in.
-bool is_parameter(const Op& op, int k) {
+bool is_read(const Op& op, int k) {
   for (uint32_t needs : op.needs)
     if (needs & needs_input(k)) return true;
   return false;
@@ -28,7 +29,7 @@ bool is_parameter(const Op& op, int k) {
 void push_linear(Pushforward& p) {
   std::vector<Tensor> tangents;
   for (int k = 0; k < p.count(); ++k) {
-    tangents.push_back(p.active(k) ? p.tangent(k) : is_parameter(p.op(), k) ? p.in(k) : zeros_like(p.in(k)));
+    tangents.push_back(p.active(k) ? p.tangent(k) : is_read(p.op(), k) ? p.in(k) : zeros_like(p.in(k)));
   }
   p.give(apply(p.op(), tangents, p.attrs()));
 }
@@ -74,6 +75,7 @@ void push(Pushforward& p) {
   if (op.jvp) return op.jvp(p);
   if (op.kind == OpKind::Linear) return push_linear(p);
   if (op.kind == OpKind::Bilinear) return push_bilinear(p);
+  if (op.expand) return push_expanded(p);
   push_by_transposing(p);
 }
 
@@ -98,7 +100,8 @@ Tensor Forward::take_apart(const Tensor& value, Tensor& tangent) const {
 
 void Forward::apply(Call& call) {
   const auto n = static_cast<size_t>(call.count);
-  Tensor out[2], tangent;
+  const size_t outputs = call.op.outputs;
+  Few<Tensor, 2> out(outputs), tangents_out(outputs);
   {
     const Tape* const inside = context().tape;
     const Outside outside(*this);
@@ -126,17 +129,20 @@ void Forward::apply(Call& call) {
         operands[k] = {values[k], slot, o.weak};
       }
     }
-    adcore::apply(call.op, operands.data(), call.count, call.attrs, out);
-    if (call.op.vjp && any) {
-      Pushforward p(call.op, call.attrs, values.span(), tangents.span(), out[0]);
+    const bool pushes = call.op.differentiable() && any;
+    Call base{call.op, operands.data(), call.count, out.data(), call.attrs, call.all_outputs};
+    adcore::apply(base);
+    if (pushes) {
+      Pushforward p(call.op, call.attrs, values.span(), tangents.span(), out.data(), tangents_out.data());
       push(p);
-      if (p.result().defined()) tangent = conform(p.take_result(), out[0]);
+      for (size_t j = 0; j < outputs; ++j)
+        if (tangents_out[j].defined()) tangents_out[j] = conform(std::move(tangents_out[j]), out[j]);
     }
   }
-  if (call.op.vjp) {
-    *call.out = make_dual(*this, std::move(out[0]), std::move(tangent));
-  } else {
-    *call.out = std::move(out[0]);
+  for (size_t j = 0; j < outputs; ++j) {
+    if (!out[j].defined()) continue;
+    const bool constant = !call.op.differentiable() || (call.op.constant_outputs >> j & 1);
+    call.out[j] = constant ? std::move(out[j]) : make_dual(*this, std::move(out[j]), std::move(tangents_out[j]));
   }
 }
 

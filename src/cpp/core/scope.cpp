@@ -1,0 +1,189 @@
+#include "core/scope.h"
+
+#include <atomic>
+#include <utility>
+
+#include "base/reuse.h"
+#include "core/box.h"
+#include "core/pullback.h"
+
+namespace adcore {
+namespace {
+
+std::atomic<int> live_tapes{0};
+
+uint64_t next_frame_id() noexcept {
+  static std::atomic<uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
+/// The scope as it is, before something opens in it.
+Scope enter() noexcept {
+  ThreadContext& c = context();
+  const Scope outer = c;
+  c.scope_id = ++c.last_scope_id;
+  return outer;
+}
+void leave(const Scope& outer) noexcept { static_cast<Scope&>(context()) = outer; }
+
+// An input of a level whose value an outer level tracks. Only recorded, never applied: the value is the same.
+void alias_vjp(Pullback& p) { p.give(0, p.take_g()); }
+const Op kAlias = {.name = "alias", .kind = OpKind::Linear, .infer = nullptr, .run = nullptr, .vjp = alias_vjp};
+
+}  // namespace
+
+bool any_tape_live() noexcept { return live_tapes.load(std::memory_order_relaxed) > 0; }
+
+// ---- levels -------------------------------------------------------------------------------------------------------
+
+Level::Level(Tape* given, Sweeps sweeps)
+    : outer_(enter()),
+      outermost_(given || outer_.tape == nullptr),
+      owns_(!given && outermost_),
+      given_(given != nullptr),
+      once_(sweeps == Sweeps::Once),
+      observed_(outer_.tape || outer_.frame || outer_.watch) {
+  tape_ = given ? given : owns_ ? Idle<Tape>::take() : outer_.tape;
+  if (owns_ || given) live_tapes.fetch_add(1, std::memory_order_relaxed);
+  context().tape = tape_;
+  begin_ = tape_->statement_count();
+  first_slot_ = tape_->slot_count();
+  first_held_ = tape_->held.size();
+  outer_observed_ = std::exchange(tape_->observed, observed_);
+  ++tape_->open_levels;
+  ++tape_->levels_seen;
+}
+
+Level::~Level() {
+  close();
+  if (owns_) Idle<Tape>::put(tape_);
+  if (owns_ || given_) live_tapes.fetch_sub(1, std::memory_order_relaxed);
+}
+
+Segment Level::segment() const noexcept {
+  return {tape_,    tape_->id(), begin_, end_, first_slot_, outermost_ && tape_->levels_seen == 1, once_ && outermost_,
+          observed_};
+}
+
+std::unique_ptr<Tape> Level::keep_tape() noexcept {
+  if (!owns_) return nullptr;
+  owns_ = false;
+  live_tapes.fetch_sub(1, std::memory_order_relaxed);
+  return std::unique_ptr<Tape>(tape_);
+}
+
+Slot Level::input(const Tensor& value, Slot outer) {
+  if (outer == 0) return tape_->new_slot();
+  const Operand operand{&value, outer};
+  Tensor out = value;
+  tape_->append(Call{kAlias, &operand, 1, &out, {}});
+  return out.ref().slot;
+}
+
+Tensor Level::input(const Tensor& value) {
+  Tensor fresh = settled(value);
+  fresh.set_ref({tape_->id(), input(fresh, tape_->slot_of(fresh))});
+  return fresh;
+}
+
+Slot Level::parameter(uint32_t number, const Tensor& value) {
+  if (const Slot known = parameter_input(number)) return known;
+  const Slot outer = tape_->parameter_slot(number);
+  const Slot inner = input(value, outer);
+  tape_->held.push_back({number, outer, inner, inner});
+  tape_->set_parameter_slot(number, inner);
+  return inner;
+}
+
+Slot Level::parameter_input(uint32_t number) const noexcept {
+  for (size_t i = tape_->held.size(); i-- > first_held_;)
+    if (tape_->held[i].number == number) return tape_->held[i].input;
+  return 0;
+}
+
+void Level::parameter_reads(uint32_t number, Slot slot) noexcept {
+  for (size_t i = tape_->held.size(); i-- > first_held_;) {
+    if (tape_->held[i].number != number) continue;
+    tape_->held[i].reads = slot;
+    tape_->set_parameter_slot(number, slot);
+    return;
+  }
+}
+
+void Level::close() {
+  if (!open_) return;
+  open_ = false;
+  end_ = tape_->statement_count();
+  auto& held = tape_->held;
+  for (; held.size() > first_held_; held.pop_back()) {
+    const Tape::Held& h = held.back();
+    // An assignment inside the level stays: its value is one of the outer levels' too.
+    if (tape_->parameter_slot(h.number) == h.reads) tape_->set_parameter_slot(h.number, h.outer);
+  }
+  --tape_->open_levels;
+  tape_->observed = outer_observed_;
+  // What the sweep of the outermost level runs records nothing, and a level that it opens gets a tape of its own.
+  leave(outer_);
+}
+
+// ---- frames -------------------------------------------------------------------------------------------------------
+
+Frame::Frame(FrameKind kind, int64_t size) : kind(kind), id(next_frame_id()), size(size) {}
+
+FrameScope::FrameScope(Frame& frame) : opened_(nullptr) {
+  ThreadContext& c = context();
+  for (const Frame* f = c.frame; f; f = f->place.outer)
+    if (f == &frame) return;
+  if (frame.place.thread && frame.place.thread != &c)
+    fail(ErrorKind::Runtime, "a jvp or vmap is open in another thread.");
+  outer_ = enter();
+  before_ = frame.place;
+  frame.place = {&c, c.frame, (c.frame ? c.frame->place.depth : 0) + 1, c.tape, c.tape ? c.tape->open_levels : 0};
+  c.frame = opened_ = &frame;
+}
+
+FrameScope::~FrameScope() {
+  if (!opened_) return;
+  opened_->place = before_;
+  leave(outer_);
+}
+
+Outside::Outside(const Frame& frame) noexcept : tape_(context().tape), frame_(context().frame) {
+  ThreadContext& c = context();
+  // Under no_grad, what was live when an outer frame opened stays shut out.
+  c.tape = frame.place.depth <= c.no_grad_depth ? nullptr : frame.place.tape;
+  c.frame = frame.place.outer;
+}
+Outside::~Outside() {
+  context().tape = tape_;
+  context().frame = frame_;
+}
+
+// ---- no_grad ------------------------------------------------------------------------------------------------------
+
+NoGrad::NoGrad() noexcept : outer_(enter()), scope_id_(context().scope_id) {
+  ThreadContext& c = context();
+  c.tape = nullptr;
+  c.no_grad_depth = c.frame ? c.frame->place.depth : 0;
+}
+NoGrad::~NoGrad() {
+  if (innermost()) leave(outer_);
+}
+
+// ---- what is open -------------------------------------------------------------------------------------------------
+
+bool may_differentiate_rules() noexcept {
+  const ThreadContext& c = context();
+  uint32_t n = c.tape ? c.tape->open_levels : 0;
+  for (const Frame* f = c.frame; f; f = f->place.outer) ++n;
+  return n > 1;
+}
+
+int open_scopes() noexcept {
+  const ThreadContext& c = context();
+  int n = c.tape ? static_cast<int>(c.tape->open_levels) : 0;
+  for (const Frame* f = c.frame; f; f = f->place.outer) ++n;
+  return n + (c.no_grad_depth != 0) + (c.scope_id != 0);
+}
+
+}  // namespace adcore
