@@ -45,6 +45,8 @@ RESULTS = {
     "itemsize": "int",
     "nbytes": "int",
     "name": "str",
+    "is_floating_point": "bool",
+    "is_integer": "bool",
     "requires_grad": "bool",
     "T": "Tensor",
     "mT": "Tensor",

@@ -260,6 +260,8 @@ class Tensor:
 class dtype:
     def __repr__(self) -> str: ...
     def __str__(self) -> str: ...
+    is_floating_point: bool
+    is_integer: bool
     itemsize: int
     name: str
 

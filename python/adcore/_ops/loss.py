@@ -166,7 +166,7 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
             raise ValueError(
                 f"cross_entropy: weight must have one entry for each of {classes} classes, got {weight.shape}."
             )
-    if target.dtype.name.startswith(("float", "bfloat")):
+    if target.dtype.is_floating_point:
         return _probability_targets(input, target, weight, reduction, label_smoothing, rows, sample_shape)
     if target.shape != sample_shape:
         raise ValueError(f"cross_entropy: a target of shape {target.shape} does not fit input {input.shape}.")

@@ -60,7 +60,7 @@ def clamp(input, min=None, max=None):
     if min is not None and max is not None:
         return table["_clamp"](input, min, max)
     require_tensor("clamp", "input", input)
-    if input.dtype.name.startswith(("float", "bfloat")):
+    if input.dtype.is_floating_point:
         return table["_clamp"](input, -math.inf if min is None else min, math.inf if max is None else max)
     return _minimum(input, max) if min is None else _maximum(input, min)
 
@@ -210,7 +210,7 @@ def norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):
     require_tensor("norm", "A", A)
     if dtype is not None:
         A = _cast(A, dtype)
-    elif not A.dtype.name.startswith(("float", "bfloat")):
+    elif not A.dtype.is_floating_point:
         A = _cast(A, float32)
     if ord is None or ord == "fro" or ord == 2:
         if ord == 2 and (len(dim) if isinstance(dim, (tuple, list)) else A.ndim if dim is None else 1) == 2:

@@ -202,7 +202,7 @@ def one_hot(indices, depth, on_value=1, off_value=0, axis=-1):
      [0 0 1]]
     """
     require_tensor("one_hot", "indices", indices)
-    if not indices.dtype.name.startswith(("int", "uint")):
+    if not indices.dtype.is_integer:
         raise TypeError(f"one_hot: indices must be integers, got {indices.dtype}.")
     if depth < 0:
         raise ValueError(f"one_hot: depth must not be negative, got {depth}.")
