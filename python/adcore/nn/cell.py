@@ -21,8 +21,6 @@ from ..transforms import recompute
 from ..transforms.custom import bprop_call
 from ..transforms.hooks import CellHooks, RemovableHandle
 
-__all__ = ["Cell"]
-
 _Keys = namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])
 
 
