@@ -1,11 +1,11 @@
-"""Write the type stubs of the native module and of adcore.ops, whose functions come from it, from what is installed.
+"""Write the type stubs of what no source spells out, from what is installed: the native module, adcore.ops, adcore.nn.
 
     python tools/stubs.py          # write them (make stubs)
     python tools/stubs.py --check  # exit with 1 where one is stale
 
 A function of the table of ops tells its parameters and their kinds (KINDS), and its result in the docstring's section
-Returns; another native function has a text signature. One that pybind11 binds tells all in the docstring's first lines.
-What nobody tells is Any. Reading starts at `native_stub`.
+Returns; a composite tells the same in its annotations. Another native function has a text signature; one that pybind11
+binds tells all in the docstring's first lines. What nobody tells is Any. Reading starts at `native_stub`.
 """
 
 import argparse
@@ -25,10 +25,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, SupportsFloat, SupportsIndex, SupportsInt, TypeAlias, overload
 '''
 
-# The kinds of arguments in the table of ops (src/cpp/ops/table.h), and the words for results.
+# The kinds of arguments in the table of ops (src/cpp/ops/table.h) and of composites (adcore/_ops/declare.py), and the
+# words for results.
 KINDS = {
     "Number": "Tensor | float",
     "dims": "int | Sequence[int]",
+    "Sequence[int]": "Sequence[int]",
+    "Reduction": "str",
+    "Fraction": "float",
     "Tensors": "Sequence[Tensor]",
     "tuple of Tensor": "tuple[Tensor, ...]",
     "tuple of int": "tuple[int, ...]",
@@ -45,7 +49,11 @@ RESULTS = {
     "itemsize": "int",
     "nbytes": "int",
     "name": "str",
+    "is_floating_point": "bool",
+    "is_integer": "bool",
     "requires_grad": "bool",
+    "__init__": "None",
+    "construct": "Tensor",
     "T": "Tensor",
     "mT": "Tensor",
     "item": "int | float | bool",
@@ -92,12 +100,19 @@ SYNTAX = {name: signature for signature, names in OPERATORS.items() for name in 
 
 def annotation(kind, classes):
     """The type behind the word of a signature or a docstring: `Tensor or None` -> `Tensor | None`."""
-    parts = [KINDS.get(p, p if p in BUILTINS | classes else None) for p in re.split(r" or | \| ", kind.strip())]
+    parts = [
+        KINDS.get(p, p if p in BUILTINS | classes | {*KINDS.values()} else None)
+        for p in re.split(r" or | \| ", kind.strip())
+    ]
     return " | ".join(parts) if all(parts) else "Any"
 
 
-def result(name, doc, classes):
-    """The type in the numpydoc section Returns."""
+def result(name, value, classes):
+    """The type in the annotation, or in the numpydoc section Returns."""
+    told = getattr(value, "__annotations__", {}).get("return")
+    if told:
+        return annotation(told, classes)
+    doc = value.__doc__
     found = re.search(r"^Returns\n-+\n(?:\w+ : )?(.+)$", inspect.cleandoc(doc or ""), re.MULTILINE)
     return annotation(found[1], classes) if found else RESULTS.get(name, "Any")
 
@@ -109,8 +124,9 @@ def parameters(signature, classes):
     every = [*arguments.posonlyargs, *arguments.args, arguments.vararg, *arguments.kwonlyargs, arguments.kwarg]
     for argument in every:
         if argument is not None:
-            kind = annotation(ast.unparse(argument.annotation), classes) if argument.annotation else "Any"
-            argument.annotation = ast.Name(kind)
+            # A composite's annotations are strings.
+            kind = ast.unparse(argument.annotation).strip("'") if argument.annotation else "Any"
+            argument.annotation = ast.Name(annotation(kind, classes))
     return re.sub(r"(: [^=,]+)=", r"\1 = ", ast.unparse(arguments))
 
 
@@ -131,10 +147,10 @@ def function(name, value, classes, receiver=""):
     if inspect.isfunction(value):
         text = str(inspect.signature(value))
     if receiver and text and not text.startswith("($"):  # the first operand of a function of the table, or self
-        text = re.sub(r"^\(\w+(: \w+)?(, )?", "(", text)
+        text = re.sub(r"^\(\w+(: [^,)]+)?(, )?", "(", text)
     inside = parameters(text, classes) if text else "*args: Any, **kwargs: Any"
     inside = ", ".join(filter(None, [receiver, inside]))
-    return [f"def {name}({inside}) -> {result(name, value.__doc__, classes)}: ..."]
+    return [f"def {name}({inside}) -> {result(name, value, classes)}: ..."]
 
 
 def member(name, value, cls, classes):
@@ -190,19 +206,39 @@ def native_stub():
 
 
 def ops_stub():
-    """The text of ops/__init__.pyi: functions of the table with their types, the others from where they are written."""
+    """The text of ops/__init__.pyi: ops with their types, transforms from where they are written."""
     lines = [HEAD.format(module="adcore.ops"), "from adcore._core import Tensor, dtype"]
-    native = []
+    functions = []
     for name in adcore.ops.__all__:
         value = getattr(adcore.ops, name)
-        if isinstance(value, _core.Function):
-            native += function(name, value, {"Tensor", "dtype"})
+        if name in adcore._ops.__all__:
+            functions += function(name, value, {"Tensor", "dtype"})
         else:
             lines.append(f"from {value.__module__} import {value.__name__} as {name}")
-    return "\n".join([*lines, "", *native]) + "\n"
+    return "\n".join([*lines, "", *functions]) + "\n"
 
 
-STUBS = {PACKAGE / "_core.pyi": native_stub, PACKAGE / "ops" / "__init__.pyi": ops_stub}
+def nn_stub():
+    """The text of nn/__init__.pyi: the cells that are made of ops, the others from where they are written."""
+    lines, cells = [HEAD.format(module="adcore.nn"), "from adcore._core import Tensor"], []
+    for name in sorted(adcore.nn.__all__):
+        value = getattr(adcore.nn, name)
+        if "_op" not in vars(value):
+            lines.append(f"from {value.__module__} import {value.__name__} as {name}")
+        elif name == value.__name__:
+            options = [f"{option}: {kind}" for option, kind in value.__init__.__annotations__.items()]
+            methods = [function(m, getattr(value, m), {"Tensor"}, "self")[0] for m in ("__init__", "construct")]
+            cells += ["", f"class {name}(Cell):", *("    " + line for line in options + methods)]
+        else:
+            cells += ["", f"{name} = {value.__name__}"]
+    return "\n".join([*lines, *cells]) + "\n"
+
+
+STUBS = {
+    PACKAGE / "_core.pyi": native_stub,
+    PACKAGE / "ops" / "__init__.pyi": ops_stub,
+    PACKAGE / "nn" / "__init__.pyi": nn_stub,
+}
 
 
 def main():

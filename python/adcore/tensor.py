@@ -112,7 +112,7 @@ def _format(self, spec):
 def _rebuild(data, shape, dtype):
     import numpy as np
 
-    stored = np.dtype("uint16") if dtype is _core.bfloat16 else np.dtype(dtype.name.rstrip("_"))
+    stored = np.dtype("uint16") if dtype is _core.bfloat16 else np.dtype(dtype.name)
     values = np.frombuffer(data, stored).reshape(shape)
     if dtype is not _core.bfloat16:
         return Tensor(values)

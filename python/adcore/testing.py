@@ -3,7 +3,7 @@
 import numpy as np
 
 from adcore import ops
-from adcore._core import Tensor
+from adcore._core import Tensor, float64
 from adcore.transforms import jvp, vjp
 from adcore.transforms.options import check_callable
 from adcore.transforms.trees import Arguments, tensors_of
@@ -12,9 +12,10 @@ __all__ = ["check_grads"]
 
 _MAX_ORDER = 8  # differences say nothing beyond
 _MODES = ("fwd", "rev")
-# Of the dtype: the step of the differences, then the tolerance at order 1. Central differences err by step^2 and by
-# rounding / step, which balance at the cube root of the rounding error.
-_DEFAULTS = {"Float64": (6e-6, 1e-6), "Float32": (5e-3, 2e-2)}
+# The step of the differences, then the tolerance at order 1. Central differences err by step^2 and by rounding / step,
+# which balance at the cube root of the rounding error.
+_SHARP = (6e-6, 1e-6)  # where all is float64
+_LOOSE = (5e-3, 2e-2)
 
 
 def check_grads(f, args, order=2, modes=_MODES, atol=None, rtol=None, eps=None):
@@ -66,8 +67,7 @@ def check_grads(f, args, order=2, modes=_MODES, atol=None, rtol=None, eps=None):
     if not isinstance(args, (tuple, list)):
         args = (args,)
     arguments = Arguments("check_grads", args, [f"argument {i}" for i in range(len(args))])
-    names = {str(leaf.dtype) for leaf in arguments.leaves}
-    step, tolerance = _DEFAULTS["Float64" if names <= {"Float64"} else "Float32"]
+    step, tolerance = _SHARP if all(leaf.dtype is float64 for leaf in arguments.leaves) else _LOOSE
     limits = (eps or step, tolerance if atol is None else atol, tolerance if rtol is None else rtol)
     _check(f, arguments, order, modes, limits, np.random.default_rng(0), "")
 

@@ -1,14 +1,16 @@
-"""Samples of ops: the calls by which an op's declaration lets the laws try it.
+"""Samples of ops and cells: the calls by which the declaration of one lets the laws try it.
 
-A function of `adcore.ops` carries them as `_samples`, a tuple of Python expressions that call it by its bare name, such
-as "norm(x(3, 4), 2, 1)". All functions of `adcore.ops` and all dtypes have their names there, and
+A function of `adcore.ops` and a class of `adcore.nn` carry them as `_samples`, a tuple of Python expressions that call
+it by its bare name, such as "norm(x(3, 4), 2, 1)" and "Dense(4, 2)(x(3, 4))". All functions, classes and dtypes have
+their names there, and
 
     x(*shape, low=-2.0, high=2.0)   an input of float64, which is differentiated
     i(*shape, n=3)                  a constant of int64 in [0, n)
     b(*shape)                       a constant of bool
 
-The numbers depend on the expression alone. Those of one `x` keep apart from each other and from the middle of their
-interval, so that `max(x(3, 4))` and `abs(x(3, 4))` have no kink within reach of a finite difference.
+The numbers depend on the expression alone, those that a cell starts with too. Those of one `x` keep apart from each
+other and from the middle of their interval, so that `max(x(3, 4))` and `abs(x(3, 4))` have no kink within reach of a
+finite difference. An expression that names float64 is not tried with inputs of other dtypes.
 """
 
 import zlib
@@ -16,8 +18,9 @@ import zlib
 import numpy as np
 
 import adcore
-from adcore import Tensor, dtype, ops
+from adcore import Tensor, dtype, nn, ops
 
+_CELLS = {name: getattr(nn, name) for name in nn.__all__ if isinstance(getattr(nn, name), type)}
 _NAMES = {
     **{name: getattr(ops, name) for name in ops.__all__},
     **{name: value for name, value in vars(adcore).items() if isinstance(value, dtype)},
@@ -31,15 +34,23 @@ def _apart(rng, shape, low, high):
     return (low + (high - low) * places / max(n, 1)).reshape(shape)
 
 
-def sample(expression):
-    """Return an expression as a function of Tensors that stand for its inputs, and the inputs as NumPy arrays."""
+def sample(expression, tensor=Tensor, **names):
+    """Return an expression as a function of Tensors that stand for its inputs, and the inputs as NumPy arrays.
+
+    It may be read as that of another library: `tensor` makes of an array what is there instead of a Tensor, and `names`
+    are further names, which stand in front.
+    """
+    names = {**_NAMES, **names}
     code = compile(expression, expression, "eval")
-    rng = np.random.default_rng(zlib.crc32(expression.encode()))
+    seed = zlib.crc32(expression.encode())
+    rng = np.random.default_rng(seed)
+    adcore.set_seed(seed)
     drawn = []  # of each x, i and b, as Python evaluates them: whether it is an input, and its numbers
+    made = []  # the cells, likewise
 
     def draw(is_input, numbers):
         drawn.append((is_input, numbers))
-        return Tensor(numbers)
+        return tensor(numbers)
 
     def x(*shape, low=-2.0, high=2.0):
         return draw(True, _apart(rng, shape, low, high))
@@ -50,18 +61,29 @@ def sample(expression):
     def b(*shape):
         return draw(False, rng.random(shape) < 0.5)
 
-    eval(code, {**_NAMES, "x": x, "i": i, "b": b})
+    def making(cls):
+        def make(*args, **options):
+            made.append(cls(*args, **options))
+            return made[-1]
+
+        return make
+
+    names.update({name: making(cls) for name, cls in _CELLS.items()})
+    eval(code, {**names, "x": x, "i": i, "b": b})
 
     def function(*inputs):
         given = iter(inputs)
-        values = iter([next(given) if is_input else Tensor(numbers) for is_input, numbers in drawn])
+        values = iter([next(given) if is_input else tensor(numbers) for is_input, numbers in drawn])
         following = lambda *shape, **options: next(values)
-        return eval(code, {**_NAMES, "x": following, "i": following, "b": following})
+        again = iter(made)
+        cells = dict.fromkeys(_CELLS, lambda *args, **options: next(again))
+        return eval(code, {**names, **cells, "x": following, "i": following, "b": following})
 
     return function, [numbers for is_input, numbers in drawn if is_input]
 
 
 def samples():
-    """Return the samples of all functions of `adcore.ops`: expression -> (function, arrays)."""
-    expressions = {e for name in ops.__all__ for e in getattr(getattr(ops, name), "_samples", ())}
+    """Return the samples of all ops and cells: expression -> (function, arrays)."""
+    carriers = [*(getattr(ops, name) for name in ops.__all__), *_CELLS.values()]
+    expressions = {expression for carrier in carriers for expression in getattr(carrier, "_samples", ())}
     return {expression: sample(expression) for expression in sorted(expressions)}

@@ -15,6 +15,15 @@ RNG = np.random.default_rng(11)
 POINTS = np.array([-8.0, -4.0, -2.5, -1.0, -0.3, 0.4, 1.2, 2.0, 4.5, 7.0, 9.0])
 
 
+LAYERS = [cls for name, cls in vars(nn).items() if isinstance(cls, type) and cls.__module__ == nn.layers.__name__]
+
+
+@pytest.mark.parametrize("cls", LAYERS)
+def test_the_laws_walk_every_layer(cls):
+    """By samples of its own, or as the cell of an op that has them."""
+    assert "_samples" in vars(cls) or "_op" in vars(cls)
+
+
 # Dense.
 
 

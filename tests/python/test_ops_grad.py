@@ -63,14 +63,12 @@ UNARY = {
     "leaky_relu": off([0], 3, 4),
     "elu": off([0], 3, 4),
     "selu": off([0], 3, 4),
-    "gelu": rows(3, 4),
     "silu": rows(3, 4, low=-5, high=5),
     "softplus": rows(3, 4, low=-5, high=5),
     "erf": rows(3, 4),
     "floor": off([-2, -1, 0, 1, 2], 3, 4, low=-1.8, high=1.8),
     "ceil": off([-2, -1, 0, 1, 2], 3, 4, low=-1.8, high=1.8),
     "round": off([-1.5, -0.5, 0.5, 1.5], 3, 4, low=-1.3, high=1.3),
-    "stop_gradient": None,
     # names that adcore may or may not offer
     "tan": rows(3, 4, low=-1, high=1),
     "asin": rows(3, 4, low=-0.8, high=0.8),
@@ -90,12 +88,7 @@ UNARY = {
     "negative": rows(3, 4),
     "absolute": off([0], 3, 4),
     "hardtanh": off([-1, 1], 3, 4),
-    "hardswish": off([-3, 3], 3, 4, low=-4, high=4),
-    "hardsigmoid": off([-3, 3], 3, 4, low=-4, high=4),
-    "logsigmoid": rows(3, 4, low=-5, high=5),
-    "mish": rows(3, 4),
     "softsign": off([0], 3, 4),
-    "tanhshrink": rows(3, 4),
 }
 
 BROADCASTS = [
@@ -133,12 +126,8 @@ SAMPLES = {
     "where": (lambda x, y: ops.where(Tensor(MASK), x * y, y**2), [X, Y]),
     "where broadcast": (lambda x, y: ops.where(Tensor(MASK), x, y), [rows(3, 1), rows(4)]),
     "where scalar": (lambda x: ops.where(Tensor(MASK), x**2, 1.0), [X]),
-    "clamp": (lambda x: ops.clamp(x, -0.7, 1.1) ** 2, [off([-0.7, 1.1], 3, 4)]),
-    "clamp low": (lambda x: ops.clamp(x, -0.7) ** 2, [off([-0.7], 3, 4)]),
-    "clip": (lambda x: ops.clip(x, max=0.7) ** 2, [off([0.7], 3, 4)]),
     "leaky_relu slope": (lambda x: ops.leaky_relu(x, 0.05), [off([0], 3, 4)]),
     "elu alpha": (lambda x: ops.elu(x, 1.7), [off([0], 3, 4)]),
-    "gelu tanh": (lambda x: ops.gelu(x, approximate="tanh"), [X]),
     "pow whole": (lambda x: ops.pow(x, 3), [X]),
     "pow square": (lambda x: x**2, [X]),
     "pow scalar base": (lambda x: 1.7**x, [X]),
@@ -158,15 +147,6 @@ SAMPLES = {
     "amax": (lambda x: ops.amax(x**3, (0, 1)), [separate(3, 4)]),
     "amax axis": (lambda x: ops.amax(x**3, 1), [separate(3, 4)]),
     "amin": (lambda x: ops.amin(x**3, 0, True), [separate(3, 4)]),
-    "var": (ops.var, [X]),
-    "var axis": (lambda x: ops.var(x, 1, 1, True), [X]),
-    "std": (ops.std, [X]),
-    "std axis": (lambda x: ops.std(x, 0, 1), [X]),
-    "norm": (ops.norm, [X]),
-    "norm axis": (lambda x: ops.norm(x, dim=0), [X]),
-    "norm 1": (lambda x: ops.norm(x, 1, 1), [off([0], 3, 4)]),
-    "norm 3": (lambda x: ops.norm(x, 3, 1), [off([0], 3, 4)]),
-    "norm inf": (lambda x: ops.norm(x, float("inf"), 1), [separate(3, 4) + 3.0]),
     "logsumexp": (lambda x: ops.logsumexp(x, 0), [X]),
     "logsumexp large": (lambda x: ops.logsumexp(x * 300.0, 1) / 300.0, [separate(2, 3)]),
     "softmax": (ops.softmax, [X]),
@@ -182,23 +162,6 @@ SAMPLES = {
         lambda x, y, w, p: ops.binary_cross_entropy_with_logits(x, y, w, p, "sum"),
         [3 * X, UNIT, POSITIVE[:, :1], POSITIVE[0]],
     ),
-    "binary_cross_entropy": (ops.binary_cross_entropy, [UNIT, rows(3, 4, low=0.2, high=0.8)]),
-    "binary_cross_entropy weight": (
-        lambda x, y, w: ops.binary_cross_entropy(x, y, w, "none"),
-        [UNIT, rows(3, 4, low=0.2, high=0.8), POSITIVE],
-    ),
-    "cross_entropy": (lambda x: ops.cross_entropy(x, Tensor(INDEX)), [X]),
-    "cross_entropy weight": (lambda x, w: ops.cross_entropy(x, Tensor(INDEX), w), [X, POSITIVE[0]]),
-    "cross_entropy smoothed": (lambda x: ops.cross_entropy(x, Tensor(INDEX), label_smoothing=0.3), [X]),
-    "cross_entropy probabilities": (ops.cross_entropy, [X, UNIT]),
-    "cross_entropy weighted probabilities": (ops.cross_entropy, [X, UNIT, POSITIVE[0]]),
-    "cross_entropy images": (
-        lambda x: ops.cross_entropy(x, Tensor(np.array([[0, 1], [2, 2]])), reduction="none"),
-        [rows(2, 3, 2)],
-    ),
-    "mse_loss": (ops.mse_loss, [X, Y]),
-    "mse_loss broadcast": (lambda x, y: ops.mse_loss(x, y, "sum"), [X, rows(4)]),
-    "l1_loss": (ops.l1_loss, [X, X + np.where(MASK, 0.4, -0.4)]),
     "reshape": (lambda x: ops.reshape(x, (2, 6)) ** 2, [X]),
     "transpose": (lambda x: ops.transpose(x, (2, 0, 1)) ** 2, [rows(2, 3, 2)]),
     "permute": (lambda x: ops.permute(x, (1, 2, 0)) ** 2, [rows(2, 3, 2)]),
@@ -208,12 +171,7 @@ SAMPLES = {
     "broadcast_to": (lambda x: ops.broadcast_to(x, (2, 3, 4)) ** 2, [rows(3, 1)]),
     "concat": (lambda x, y: ops.concat((x, y, x), 1) ** 2, [X, rows(3, 2)]),
     "stack": (lambda x, y: ops.stack((x, y), 1) ** 2, [X, Y]),
-    "split": (lambda x: tuple(p**2 for p in ops.split(x, 3, 1)), [X]),
-    "split one part": (lambda x: ops.split(x, [1, 3], 1)[1] ** 2, [X]),
-    "tile": (lambda x: ops.tile(x, (2, 1, 2)) ** 2, [X]),
     "flip": (lambda x: ops.flip(x, (0, 1)) * x, [X]),
-    "pad": (lambda x: ops.pad(x, (1, 0, 2, 1)) ** 2, [X]),
-    "pad crop": (lambda x: ops.pad(x, (-1, 2)) ** 2, [X]),
     "cast": (lambda x: ops.cast(x, adcore.float64) ** 2, [X]),
     "gather": (lambda x: ops.gather(x, Tensor(INDEX), 0) ** 2, [X]),
     "gather twice": (lambda x: ops.gather(x, Tensor(np.array([[0, 3], [3, 3]])), 1) ** 2, [X]),
@@ -255,11 +213,11 @@ def _assigned(x):
 NOT_SAMPLED = {
     *ELSEWHERE - {"cast", "assign"},
     *"equal not_equal greater greater_equal less less_equal eq ne gt ge lt le".split(),
-    *"logical_and logical_or logical_not logical_xor isnan isinf isfinite any all argmax argmin one_hot".split(),
+    *"logical_and logical_or logical_not logical_xor isnan isinf isfinite any all argmax argmin".split(),
     "nonzero",
     *"bitwise_and bitwise_or bitwise_xor floor_divide floor_div".split(),
-    *"subtract multiply divide true_divide cat chunk unbind var_mean std_mean dropout fmax fmin".split(),
-    *"remainder floor_mod fmod masked_fill masked_select gather_elements repeat_interleave nll_loss".split(),
+    *"subtract multiply divide true_divide cat unbind var_mean std_mean fmax fmin".split(),
+    *"remainder floor_mod fmod masked_select gather_elements repeat_interleave nll_loss".split(),
 }
 
 
@@ -272,7 +230,7 @@ def test_every_public_function_has_a_sample():
     assert not missing, f"no derivative is checked of {missing}"
 
 
-ALL_UNARY = [name for name, x in UNARY.items() if x is not None and hasattr(ops, name)]
+ALL_UNARY = [name for name in UNARY if hasattr(ops, name)]
 
 
 @pytest.mark.parametrize("name", ALL_UNARY)
@@ -312,7 +270,8 @@ def test_samples(name):
 def float_samples():
     yield from ((name, getattr(ops, name), [UNARY[name]]) for name in ALL_UNARY)
     yield from ((name, op, [rows(3, 4, low=low), rows(4, low=low)]) for name, (op, low, _) in BINARY.items())
-    yield from ((name, f, arrays) for name, (f, arrays) in SAMPLES.items() if name != "cast")
+    of_any_dtype = {name: row for name, row in SAMPLES.items() if name != "cast" and "float64" not in name}
+    yield from ((name, f, arrays) for name, (f, arrays) in of_any_dtype.items())
 
 
 @pytest.mark.parametrize(("name", "f", "arrays"), list(float_samples()), ids=lambda v: v if isinstance(v, str) else "")

@@ -115,6 +115,16 @@ def test_t03_attributes():
     assert adcore.float32 != adcore.float64 and hash(adcore.float32) == hash(t.dtype)
 
 
+def test_a_dtype_tells_what_kind_of_numbers_it_has():
+    dtypes = [value for value in vars(adcore).values() if isinstance(value, adcore.dtype)]
+    assert len(dtypes) == 13
+    for dtype in dtypes:
+        # NumPy lacks bfloat16, the upper half of a float32.
+        numpys = np.dtype("float32" if dtype is adcore.bfloat16 else dtype.name)
+        assert dtype.is_floating_point == np.issubdtype(numpys, np.floating)
+        assert dtype.is_integer == np.issubdtype(numpys, np.integer)
+
+
 def test_t03_attributes_cannot_be_set():
     for name in ("shape", "size", "ndim", "nbytes"):
         with pytest.raises(AttributeError):

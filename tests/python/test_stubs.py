@@ -1,4 +1,4 @@
-"""The stubs of what comes from native code say what is there."""
+"""The stubs of what no source spells out say what is there."""
 
 import ast
 import subprocess
@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import adcore
-from adcore import _core, ops
+from adcore import _core, nn, ops
 
 ROOT = Path(__file__).parents[2]
-STUBS = ["_core.pyi", "ops/__init__.pyi"]
+STUBS = ["_core.pyi", "ops/__init__.pyi", "nn/__init__.pyi"]
 
 
 def defined(stub):
@@ -19,6 +19,8 @@ def defined(stub):
     for statement in ast.parse((ROOT / "python" / "adcore" / stub).read_text()).body:
         if isinstance(statement, (ast.ClassDef, ast.FunctionDef)):
             yield statement.name
+        elif isinstance(statement, ast.Assign):
+            yield from (target.id for target in statement.targets)
         elif isinstance(statement, ast.AnnAssign) and not statement.target.id.startswith("_"):
             yield statement.target.id
         elif isinstance(statement, ast.ImportFrom) and statement.module.startswith("adcore."):
@@ -38,3 +40,4 @@ def test_the_installed_stub_is_that_of_the_source(stub):
 def test_they_name_everything_public():
     assert set(defined("_core.pyi")) == {n for n in vars(_core) if not n.startswith("_")}
     assert set(defined("ops/__init__.pyi")) == set(ops.__all__)
+    assert set(defined("nn/__init__.pyi")) == set(nn.__all__)

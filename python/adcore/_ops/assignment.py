@@ -1,11 +1,10 @@
 """Assignment to Parameters and Tensors."""
 
+from __future__ import annotations
+
 from adcore._core import Parameter, Tensor
-from adcore._ops.native import require_tensor, table
-
-_cast = table["cast"]
-
-__all__ = ["assign", "assign_add", "assign_sub"]
+from adcore._ops import native
+from adcore._ops.declare import Number, op, require_tensor
 
 
 def _assign(op, variable, value, combine):
@@ -15,12 +14,13 @@ def _assign(op, variable, value, combine):
     shape = value.shape if isinstance(value, Tensor) else ()
     if shape != variable.shape:
         raise ValueError(f"{op}: value must have the variable's shape {variable.shape}, got {shape}.")
-    value = _cast(value, variable.dtype) if isinstance(value, Tensor) else Tensor(value, variable.dtype)
+    value = native.cast(value, variable.dtype) if isinstance(value, Tensor) else Tensor(value, variable.dtype)
     variable._assign(combine(variable, value))
     return variable.value() if isinstance(variable, Parameter) else variable
 
 
-def assign(variable, value):
+@op(samples=("assign(x(3, 4) * 1, x(3, 4)) ** 2",))
+def assign(variable: Tensor, value: Number) -> Tensor:
     """Give a Parameter or Tensor another value of the same shape; differentiable.
 
     Parameters
@@ -49,7 +49,8 @@ def assign(variable, value):
     return _assign("assign", variable, value, lambda old, new: new)
 
 
-def assign_add(variable, value):
+@op(samples=("assign_add(x(3, 4) * 2, x(3, 4)) ** 2",))
+def assign_add(variable: Tensor, value: Number) -> Tensor:
     """Add to a Parameter or Tensor in place; parameters as :func:`assign`.
 
     Examples
@@ -61,7 +62,8 @@ def assign_add(variable, value):
     return _assign("assign_add", variable, value, lambda old, new: old + new)
 
 
-def assign_sub(variable, value):
+@op(samples=("assign_sub(x(3, 4) * 2, x(3, 4)) ** 2",))
+def assign_sub(variable: Tensor, value: Number) -> Tensor:
     """Subtract from a Parameter or Tensor in place; parameters as :func:`assign`.
 
     Examples

@@ -1,42 +1,24 @@
 """Losses written with other ops; derivatives, at every order, follow from those."""
 
-from adcore._core import int64
-from adcore._ops.native import require_tensor, table
+from __future__ import annotations
 
-(
-    _abs,
-    _cast,
-    _equal,
-    _expand_dims,
-    _log,
-    _log_softmax,
-    _maximum,
-    _mean,
-    _permute,
-    _reshape,
-    _square,
-    _sub,
-    _sum,
-    _where,
-) = (
-    table[name]
-    for name in "abs cast equal expand_dims log log_softmax maximum mean permute reshape square sub sum where".split()
-)
-
-__all__ = ["binary_cross_entropy", "cross_entropy", "l1_loss", "mse_loss"]
+from adcore._core import Tensor, int64
+from adcore._ops import native
+from adcore._ops.declare import REDUCTIONS, Fraction, Reduction, op, require_tensor
 
 
 def _reduced(op, loss, reduction):
     if reduction == "mean":
-        return _mean(loss)
+        return native.mean(loss)
     if reduction == "sum":
-        return _sum(loss)
+        return native.sum(loss)
     if reduction == "none":
         return loss
     raise ValueError(f"{op}: reduction must be 'none', 'mean' or 'sum', got {reduction!r}.")
 
 
-def mse_loss(input, target, reduction="mean"):
+@op(samples=("mse_loss(x(3, 4), x(3, 4))", "mse_loss(x(3, 4), x(4), 'sum')"), cell="MSELoss")
+def mse_loss(input: Tensor, target: Tensor, reduction: Reduction = "mean") -> Tensor:
     """Squared difference.
 
     Parameters
@@ -58,10 +40,17 @@ def mse_loss(input, target, reduction="mean"):
     """
     require_tensor("mse_loss", "input", input)
     require_tensor("mse_loss", "target", target)
-    return _reduced("mse_loss", _square(_sub(input, target)), reduction)
+    return _reduced("mse_loss", native.square(native.sub(input, target)), reduction)
 
 
-def l1_loss(input, target, reduction="mean"):
+@op(
+    samples=(
+        "l1_loss(x(3, 4), x(3, 4, low=-0.02, high=0.02))",
+        "l1_loss(x(3, 4), x(low=-0.02, high=0.02), 'none')",
+    ),
+    cell="L1Loss",
+)
+def l1_loss(input: Tensor, target: Tensor, reduction: Reduction = "mean") -> Tensor:
     """Absolute difference; parameters as :func:`mse_loss`.
 
     Examples
@@ -72,10 +61,19 @@ def l1_loss(input, target, reduction="mean"):
     """
     require_tensor("l1_loss", "input", input)
     require_tensor("l1_loss", "target", target)
-    return _reduced("l1_loss", _abs(_sub(input, target)), reduction)
+    return _reduced("l1_loss", native.abs(native.sub(input, target)), reduction)
 
 
-def binary_cross_entropy(logits, labels, weight=None, reduction="mean"):
+@op(
+    samples=(
+        "binary_cross_entropy(x(3, 4, low=0.15, high=0.85), x(3, 4, low=0.2, high=0.8))",
+        "binary_cross_entropy(x(3, 4, low=0.15, high=0.85), x(3, 4, low=0.2, high=0.8), x(3, 4, low=0.3), 'none')",
+    ),
+    cell="BCELoss",
+)
+def binary_cross_entropy(
+    logits: Tensor, labels: Tensor, weight: Tensor | None = None, reduction: Reduction = "mean"
+) -> Tensor:
     """Binary cross-entropy between probabilities and labels.
 
     Parameters
@@ -105,8 +103,8 @@ def binary_cross_entropy(logits, labels, weight=None, reduction="mean"):
         raise ValueError(
             f"binary_cross_entropy: logits and labels must have one shape, got {logits.shape} and {labels.shape}."
         )
-    likely = _log(_maximum(logits, 1e-12))
-    unlikely = _log(_maximum(_sub(1.0, logits), 1e-12))
+    likely = native.log(native.maximum(logits, 1e-12))
+    unlikely = native.log(native.maximum(native.sub(1.0, logits), 1e-12))
     loss = -(labels * likely + (1.0 - labels) * unlikely)
     return _reduced("binary_cross_entropy", loss if weight is None else loss * weight, reduction)
 
@@ -114,15 +112,33 @@ def binary_cross_entropy(logits, labels, weight=None, reduction="mean"):
 def _classes_last(input):
     """Return logits as [rows, classes] and the shape of one row per sample."""
     if input.ndim == 1:
-        return _expand_dims(input, 0), ()
+        return native.expand_dims(input, 0), ()
     if input.ndim == 2:
         return input, input.shape[:1]
     order = (0, *range(2, input.ndim), 1)
-    moved = _permute(input, order)
-    return _reshape(moved, (-1, input.shape[1])), moved.shape[:-1]
+    moved = native.permute(input, order)
+    return native.reshape(moved, (-1, input.shape[1])), moved.shape[:-1]
 
 
-def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+@op(
+    samples=(
+        "cross_entropy(x(3, 4), i(3, n=4))",
+        "cross_entropy(x(3, 4), i(3, n=4), x(4, low=0.3))",
+        "cross_entropy(x(3, 4), i(3, n=4), label_smoothing=0.3)",
+        "cross_entropy(x(3, 4), x(3, 4, low=0.15, high=0.85))",
+        "cross_entropy(x(3, 4), x(3, 4, low=0.15, high=0.85), x(4, low=0.3))",
+        "cross_entropy(x(2, 3, 2), i(2, 2), reduction='none')",
+    ),
+    cell="CrossEntropyLoss",
+)
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: Reduction = "mean",
+    label_smoothing: Fraction = 0.0,
+) -> Tensor:
     """Cross-entropy between softmax(input) and the target.
 
     Parameters
@@ -156,7 +172,7 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
         raise ValueError("cross_entropy: input needs an axis of classes.")
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing must be in [0, 1], got {label_smoothing}.")
-    if reduction not in ("mean", "sum", "none"):
+    if reduction not in REDUCTIONS:
         raise ValueError(f"cross_entropy: reduction must be 'none', 'mean' or 'sum', got {reduction!r}.")
     rows, sample_shape = _classes_last(input)
     classes = rows.shape[1]
@@ -166,24 +182,26 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
             raise ValueError(
                 f"cross_entropy: weight must have one entry for each of {classes} classes, got {weight.shape}."
             )
-    if target.dtype.name.startswith(("float", "bfloat")):
+    if target.dtype.is_floating_point:
         return _probability_targets(input, target, weight, reduction, label_smoothing, rows, sample_shape)
     if target.shape != sample_shape:
         raise ValueError(f"cross_entropy: a target of shape {target.shape} does not fit input {input.shape}.")
-    flat = _reshape(_cast(target, int64), (-1,))
-    counted = _cast(table["not_equal"](flat, ignore_index), rows.dtype)
+    flat = native.reshape(native.cast(target, int64), (-1,))
+    counted = native.cast(native.not_equal(flat, ignore_index), rows.dtype)
     scale = counted
     if weight is not None:
         # An ignored target may be no class; any class will do there, the scale is 0.
-        scale = counted * _cast(table["gather"](weight, _where(_equal(flat, ignore_index), 0, flat), 0), rows.dtype)
-    loss = table["_softmax_cross_entropy"](rows, flat, scale, ignore_index)
+        scale = counted * native.cast(
+            native.gather(weight, native.where(native.equal(flat, ignore_index), 0, flat), 0), rows.dtype
+        )
+    loss = native._softmax_cross_entropy(rows, flat, scale, ignore_index)
     if label_smoothing:
-        spread = _log_softmax(rows, 1)
-        spread = -_mean(spread if weight is None else spread * weight, 1) * counted
+        spread = native.log_softmax(rows, 1)
+        spread = -native.mean(spread if weight is None else spread * weight, 1) * counted
         loss = loss * (1 - label_smoothing) + spread * label_smoothing
     if reduction == "none":
-        return _reshape(loss, sample_shape)
-    return _sum(loss) if reduction == "sum" else _sum(loss) / _sum(scale)
+        return native.reshape(loss, sample_shape)
+    return native.sum(loss) if reduction == "sum" else native.sum(loss) / native.sum(scale)
 
 
 def _probability_targets(input, target, weight, reduction, label_smoothing, rows, sample_shape):
@@ -192,8 +210,8 @@ def _probability_targets(input, target, weight, reduction, label_smoothing, rows
     wanted, _ = _classes_last(target)
     if label_smoothing:
         wanted = wanted * (1 - label_smoothing) + label_smoothing / rows.shape[1]
-    terms = _log_softmax(rows, 1) * wanted
-    loss = -_sum(terms if weight is None else terms * weight, 1)
+    terms = native.log_softmax(rows, 1) * wanted
+    loss = -native.sum(terms if weight is None else terms * weight, 1)
     if reduction == "none":
-        return _reshape(loss, sample_shape)
-    return _sum(loss) if reduction == "sum" else _sum(loss) / rows.shape[0]
+        return native.reshape(loss, sample_shape)
+    return native.sum(loss) if reduction == "sum" else native.sum(loss) / rows.shape[0]

@@ -1,18 +1,16 @@
 """Elementwise functions and reductions written with other ops; derivatives, at every order, follow from those."""
 
+from __future__ import annotations
+
 import math
 
 from adcore import _core
-from adcore._core import Tensor, float32
-from adcore._ops.native import require_tensor, table
-
-_abs, _cast, _div, _amax, _amin, _maximum, _mean, _minimum, _mul, _sqrt, _square, _sub, _sum, _where = (
-    table[name] for name in "abs cast div amax amin maximum mean minimum mul sqrt square sub sum where".split()
-)
-
-__all__ = ["clamp", "dropout", "gelu", "masked_fill", "norm", "std", "stop_gradient", "var"]
+from adcore._core import Tensor, dtype, float32
+from adcore._ops import native
+from adcore._ops.declare import Fraction, Number, dims, op, require_tensor
 
 
+@op(samples=())  # finite differences see what it hides
 def stop_gradient(value):
     """Return the value as a constant: no derivative passes.
 
@@ -29,13 +27,18 @@ def stop_gradient(value):
     Tensor(shape=[], dtype=Float32, value= 3)
     """
     if isinstance(value, Tensor):
-        return table["stop_gradient"](value)
+        return native.stop_gradient(value)
     if isinstance(value, (tuple, list, dict)):
         return _core.tree_map(lambda leaf: stop_gradient(leaf) if isinstance(leaf, Tensor) else leaf, value)
     return value
 
 
-def clamp(input, min=None, max=None):
+@op(
+    samples=("clamp(x(3, 4), -1, 1) ** 2", "clamp(x(3, 4), -1) ** 2", "clip(x(3, 4), max=1) ** 2"),
+    aliases=("clip",),
+    method=True,
+)
+def clamp(input: Tensor, min: Number | None = None, max: Number | None = None) -> Tensor:
     """Limit elements to [min, max]; None leaves a side open.
 
     Parameters
@@ -58,41 +61,15 @@ def clamp(input, min=None, max=None):
     if min is None and max is None:
         raise ValueError("clamp: min and max are both None.")
     if min is not None and max is not None:
-        return table["_clamp"](input, min, max)
+        return native._clamp(input, min, max)
     require_tensor("clamp", "input", input)
-    if input.dtype.name.startswith(("float", "bfloat")):
-        return table["_clamp"](input, -math.inf if min is None else min, math.inf if max is None else max)
-    return _minimum(input, max) if min is None else _maximum(input, min)
+    if input.dtype.is_floating_point:
+        return native._clamp(input, -math.inf if min is None else min, math.inf if max is None else max)
+    return native.minimum(input, max) if min is None else native.maximum(input, min)
 
 
-def gelu(input, approximate="none"):
-    """Gaussian error linear unit, ``input * Phi(input)``.
-
-    Parameters
-    ----------
-    input : Tensor
-    approximate : {"none", "tanh"}
-        "tanh" is the approximation of Hendrycks and Gimpel, 2016 (arXiv:1606.08415).
-
-    Raises
-    ------
-    ValueError
-        For another word.
-
-    Examples
-    --------
-    >>> from adcore import Tensor, ops
-    >>> print(ops.gelu(Tensor([0.0, 1.0])))
-    [0.        0.8413447]
-    """
-    if approximate == "none":
-        return table["_gelu"](input)
-    if approximate == "tanh":
-        return table["_gelu_tanh"](input)
-    raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}.")
-
-
-def masked_fill(input_x, mask, value):
+@op(samples=("masked_fill(x(3, 4), b(3, 4), 7.0) ** 2", "masked_fill(x(3, 4), b(4), x()) ** 2"), method=True)
+def masked_fill(input_x: Tensor, mask: Tensor, value: Number) -> Tensor:
     """Replace the elements where the mask is true.
 
     Examples
@@ -101,10 +78,11 @@ def masked_fill(input_x, mask, value):
     >>> print(ops.masked_fill(Tensor([1.0, 2.0]), Tensor([True, False]), 0.0))
     [0. 2.]
     """
-    return _where(mask, _cast(value, input_x.dtype) if isinstance(value, Tensor) else value, input_x)
+    return native.where(mask, native.cast(value, input_x.dtype) if isinstance(value, Tensor) else value, input_x)
 
 
-def dropout(input, p=0.5, training=True, seed=None):
+@op(samples=("dropout(x(3, 4), 0.3, seed=1)",))
+def dropout(input: Tensor, p: Fraction = 0.5, training: bool = True, seed: int | None = None) -> Tensor:
     """Zero elements with probability p and scale the others by 1 / (1 - p); the identity where not training.
 
     Parameters
@@ -133,9 +111,9 @@ def dropout(input, p=0.5, training=True, seed=None):
     if not training or p == 0:
         return input
     if p == 1:
-        return _mul(input, 0.0)
-    kept = _cast(table["greater_equal"](table["rand"](*input.shape, dtype=float32, seed=seed), p), input.dtype)
-    return _mul(input, _mul(kept, 1 / (1 - p)))
+        return native.mul(input, 0.0)
+    kept = native.cast(native.greater_equal(native.rand(*input.shape, dtype=float32, seed=seed), p), input.dtype)
+    return native.mul(input, native.mul(kept, 1 / (1 - p)))
 
 
 def _axes(axis, ndim):
@@ -144,7 +122,8 @@ def _axes(axis, ndim):
     return axis if isinstance(axis, (tuple, list)) else (axis,)
 
 
-def var(input, axis=None, ddof=0, keepdims=False):
+@op(samples=("var(x(3, 4))", "var(x(3, 4), 1, ddof=1, keepdims=True)"), method=True)
+def var(input: Tensor, axis: dims | None = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
     """Variance over some axes, or all.
 
     Parameters
@@ -163,15 +142,16 @@ def var(input, axis=None, ddof=0, keepdims=False):
     1.0
     """
     require_tensor("var", "input", input)
-    deviation = _square(_sub(input, _mean(input, axis, True)))
+    deviation = native.square(native.sub(input, native.mean(input, axis, True)))
     if not ddof:
-        return _mean(deviation, axis, keepdims)
+        return native.mean(deviation, axis, keepdims)
     n = math.prod(input.shape[a] for a in _axes(axis, input.ndim))
-    total = _sum(deviation, axis, keepdims)
-    return _div(total, n - int(ddof)) if n > ddof else _mul(total, math.nan)
+    total = native.sum(deviation, axis, keepdims)
+    return native.div(total, n - int(ddof)) if n > ddof else native.mul(total, math.nan)
 
 
-def std(input, axis=None, ddof=0, keepdims=False):
+@op(samples=("std(x(3, 4))", "std(x(3, 4), 0, ddof=1)"), method=True)
+def std(input: Tensor, axis: dims | None = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
     """Standard deviation over some axes, or all: the square root of :func:`var`.
 
     Examples
@@ -180,10 +160,27 @@ def std(input, axis=None, ddof=0, keepdims=False):
     >>> print(ops.std(Tensor([1.0, 3.0])))
     1.0
     """
-    return _sqrt(var(input, axis, ddof, keepdims))
+    return native.sqrt(var(input, axis, ddof, keepdims))
 
 
-def norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):
+@op(
+    samples=(
+        "norm(x(3, 4))",
+        "norm(x(3, 4), dim=0)",
+        "norm(x(3, 4), 1, 1)",
+        "norm(x(3, 4), 3, 1)",
+        "norm(x(3, 4), float('inf'), 1)",
+    ),
+    method=True,
+)
+def norm(
+    A: Tensor,
+    ord: float | str | None = None,
+    dim: dims | None = None,
+    keepdim: bool = False,
+    *,
+    dtype: dtype | None = None,
+) -> Tensor:
     """Norm of vectors, or the Frobenius norm of matrices.
 
     Parameters
@@ -209,34 +206,26 @@ def norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):
     """
     require_tensor("norm", "A", A)
     if dtype is not None:
-        A = _cast(A, dtype)
-    elif not A.dtype.name.startswith(("float", "bfloat")):
-        A = _cast(A, float32)
+        A = native.cast(A, dtype)
+    elif not A.dtype.is_floating_point:
+        A = native.cast(A, float32)
     if ord is None or ord == "fro" or ord == 2:
         if ord == 2 and (len(dim) if isinstance(dim, (tuple, list)) else A.ndim if dim is None else 1) == 2:
             raise ValueError(
                 "norm: ord=2 of matrices is the largest singular value, which is not supported; use 'fro'."
             )
-        return _sqrt(_sum(_square(A), dim, keepdim))
+        return native.sqrt(native.sum(native.square(A), dim, keepdim))
     if not isinstance(ord, (int, float)):
         raise ValueError(f"norm: ord={ord!r} is not supported; use a number, 'fro' or None.")
     if (len(dim) if isinstance(dim, (tuple, list)) else A.ndim if dim is None else 1) > 1:
         raise ValueError(f"norm: ord={ord!r} is for vectors; name one axis with dim.")
-    magnitude = _abs(A)
+    magnitude = native.abs(A)
     if ord == math.inf:
-        return _amax(magnitude, dim, keepdim)
+        return native.amax(magnitude, dim, keepdim)
     if ord == -math.inf:
-        return _amin(magnitude, dim, keepdim)
+        return native.amin(magnitude, dim, keepdim)
     if ord == 0:
-        return _sum(_cast(table["not_equal"](A, 0), A.dtype), dim, keepdim)
+        return native.sum(native.cast(native.not_equal(A, 0), A.dtype), dim, keepdim)
     if ord == 1:
-        return _sum(magnitude, dim, keepdim)
-    return _sum(magnitude**ord, dim, keepdim) ** (1 / ord)
-
-
-# Methods too.
-Tensor.clamp = Tensor.clip = clamp
-Tensor.var = var
-Tensor.std = std
-Tensor.norm = norm
-Tensor.masked_fill = masked_fill
+        return native.sum(magnitude, dim, keepdim)
+    return native.sum(magnitude**ord, dim, keepdim) ** (1 / ord)

@@ -1,12 +1,9 @@
-"""The functions of the core's op table, for the composites of this folder."""
+"""The functions of the core's table of ops as attributes: what composites are written with."""
 
 from adcore import _core
-from adcore._core import Tensor
 
-table = _core.functions
+globals().update(_core.functions)
 
 
-def require_tensor(op, name, value):
-    """Raise a TypeError where an argument is no Tensor."""
-    if not isinstance(value, Tensor):
-        raise TypeError(f"{op}: {name} must be a Tensor, got {type(value).__name__}.")
+def __getattr__(name):  # by which a type checker knows that names come from elsewhere
+    raise AttributeError(f"the core's table of ops has no function {name!r}")

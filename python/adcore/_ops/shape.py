@@ -1,19 +1,17 @@
 """Functions of shapes written with other ops; derivatives, at every order, follow from those."""
 
-import builtins
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
 
 from adcore._core import Tensor, int64
-from adcore._ops.native import require_tensor, table
-
-_cast, _concat, _equal, _expand_dims, _reshape, _where = (
-    table[name] for name in "cast concat equal expand_dims reshape where".split()
-)
-
-__all__ = ["chunk", "one_hot", "pad", "split", "tile"]
+from adcore._ops import native
+from adcore._ops.declare import Number, dims, op, require_tensor
 
 
-def tile(input, dims):
+@op(samples=("tile(x(3, 4), (2, 1, 2)) ** 2",), method=True)
+def tile(input: Tensor, dims: dims) -> Tensor:
     """Repeat a tensor along its axes.
 
     Parameters
@@ -36,20 +34,24 @@ def tile(input, dims):
     """
     require_tensor("tile", "input", input)
     dims = (dims,) if isinstance(dims, int) else tuple(dims)
-    if builtins.any(d < 0 for d in dims):
+    if any(d < 0 for d in dims):
         raise ValueError(f"tile: repetitions must not be negative, got {dims}.")
-    rank = builtins.max(len(dims), input.ndim)
+    rank = max(len(dims), input.ndim)
     dims = (1,) * (rank - len(dims)) + dims
-    tiled = _reshape(input, (1,) * (rank - input.ndim) + input.shape)
+    tiled = native.reshape(input, (1,) * (rank - input.ndim) + input.shape)
     for axis, n in enumerate(dims):
         if n == 0:
             tiled = tiled[(slice(None),) * axis + (slice(0),)]
         elif n > 1:
-            tiled = _concat([tiled] * n, axis)
+            tiled = native.concat([tiled] * n, axis)
     return tiled
 
 
-def split(tensor, split_size_or_sections, axis=0):
+@op(
+    samples=("tuple(part**2 for part in split(x(3, 4), 3, 1))", "split(x(3, 4), [1, 3], 1)[1] ** 2"),
+    method=True,
+)
+def split(tensor: Tensor, split_size_or_sections: dims, axis: int = 0) -> tuple[Tensor, ...]:
     """Cut a tensor along an axis.
 
     Parameters
@@ -83,10 +85,10 @@ def split(tensor, split_size_or_sections, axis=0):
         step = split_size_or_sections
         if step <= 0:
             raise ValueError(f"split: the size of the pieces must be positive, got {step}.")
-        sections = [builtins.min(step, size - start) for start in range(0, size, step)] or [0]
+        sections = [min(step, size - start) for start in range(0, size, step)] or [0]
     else:
         sections = list(split_size_or_sections)
-        if builtins.any(s < 0 for s in sections) or builtins.sum(sections) != size:
+        if any(s < 0 for s in sections) or sum(sections) != size:
             raise ValueError(f"split: the sections {tuple(sections)} do not add up to the size {size} of axis {axis}.")
     pieces, start = [], 0
     for section in sections:
@@ -95,7 +97,8 @@ def split(tensor, split_size_or_sections, axis=0):
     return tuple(pieces)
 
 
-def chunk(input, chunks, axis=0):
+@op(samples=("chunk(x(3, 4), 2)[0] ** 2",), method=True)
+def chunk(input: Tensor, chunks: int, axis: int = 0) -> tuple[Tensor, ...]:
     """Cut a tensor into a number of pieces of one size; the last may be smaller.
 
     Examples
@@ -106,21 +109,30 @@ def chunk(input, chunks, axis=0):
     """
     if chunks <= 0:
         raise ValueError(f"chunk: the number of pieces must be positive, got {chunks}.")
-    return split(input, builtins.max(1, -(-input.shape[axis] // chunks)), axis)
+    return split(input, max(1, -(-input.shape[axis] // chunks)), axis)
 
 
 def _pad_indices(mode, size, before, after):
     """Return which element of an axis stands at each place of the padded one."""
     places = range(-before, size + after)
     if mode == "replicate":
-        return [builtins.min(builtins.max(i, 0), size - 1) for i in places]
+        return [min(max(i, 0), size - 1) for i in places]
     if mode == "circular":
         return [i % size for i in places]
-    period = builtins.max(2 * size - 2, 1)
-    return [builtins.min(i % period, period - i % period) for i in places]
+    period = max(2 * size - 2, 1)
+    return [min(i % period, period - i % period) for i in places]
 
 
-def pad(input_x, padding, mode="constant", value=None):
+@op(
+    samples=(
+        "pad(x(3, 4), (1, 0, 2, 1)) ** 2",
+        "pad(x(3, 4), (-1, 2)) ** 2",
+        "pad(x(3, 4), (2, 1), 'reflect') ** 2",
+        "pad(x(3, 4), (1, 2), 'replicate') ** 2",
+        "pad(x(3, 4), (3, 1), 'circular') ** 2",
+    )
+)
+def pad(input_x: Tensor, padding: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
     """Add elements around a tensor.
 
     Parameters
@@ -155,28 +167,26 @@ def pad(input_x, padding, mode="constant", value=None):
         size = input_x.shape[axis]
         if size + before + after < 0:
             raise ValueError(f"pad: cutting {-before} and {-after} leaves nothing of axis {axis} of size {size}.")
-    cut = tuple(
-        slice(builtins.max(0, -b), builtins.max(0, s - builtins.max(0, -a)))
-        for (b, a), s in zip(pairs, input_x.shape, strict=True)
-    )
-    inner = input_x[cut] if builtins.any(p < 0 for p in padding) else input_x
-    pairs = [(builtins.max(0, b), builtins.max(0, a)) for b, a in pairs]
+    cut = tuple(slice(max(0, -b), max(0, s - max(0, -a))) for (b, a), s in zip(pairs, input_x.shape, strict=True))
+    inner = input_x[cut] if any(p < 0 for p in padding) else input_x
+    pairs = [(max(0, b), max(0, a)) for b, a in pairs]
     if mode == "constant":
         shape = tuple(s + b + a for s, (b, a) in zip(inner.shape, pairs, strict=True))
-        out = table["full"](shape, 0 if value is None else value, dtype=input_x.dtype)
+        out = native.full(shape, 0 if value is None else value, dtype=input_x.dtype)
         out[tuple(slice(b, b + s) for s, (b, a) in zip(inner.shape, pairs, strict=True))] = inner
         return out
     for axis, (before, after) in enumerate(pairs):
         size = inner.shape[axis]
         limit = size - 1 if mode == "reflect" else size if mode == "circular" else math.inf
-        if (before or after) and (size == 0 or builtins.max(before, after) > limit):
+        if (before or after) and (size == 0 or max(before, after) > limit):
             raise ValueError(f"pad: mode {mode!r} cannot add {(before, after)} to axis {axis} of size {size}.")
         if before or after:
-            inner = table["gather"](inner, Tensor(_pad_indices(mode, size, before, after), int64), axis)
+            inner = native.gather(inner, Tensor(_pad_indices(mode, size, before, after), int64), axis)
     return inner
 
 
-def one_hot(indices, depth, on_value=1, off_value=0, axis=-1):
+@op(samples=("one_hot(i(4), 3, x(), x()) ** 2",))
+def one_hot(indices: Tensor, depth: int, on_value: Number = 1, off_value: Number = 0, axis: int = -1) -> Tensor:
     """Vectors with one element on.
 
     Parameters
@@ -202,17 +212,13 @@ def one_hot(indices, depth, on_value=1, off_value=0, axis=-1):
      [0 0 1]]
     """
     require_tensor("one_hot", "indices", indices)
-    if not indices.dtype.name.startswith(("int", "uint")):
+    if not indices.dtype.is_integer:
         raise TypeError(f"one_hot: indices must be integers, got {indices.dtype}.")
     if depth < 0:
         raise ValueError(f"one_hot: depth must not be negative, got {depth}.")
     if axis < 0:
         axis += indices.ndim + 1
-    places = _reshape(table["arange"](depth), (depth,) + (1,) * (indices.ndim - axis))
-    return _where(_equal(_expand_dims(_cast(indices, int64), axis), places), on_value, off_value)
-
-
-# Methods too.
-Tensor.tile = tile
-Tensor.split = split
-Tensor.chunk = chunk
+    places = native.reshape(native.arange(depth), (depth,) + (1,) * (indices.ndim - axis))
+    return native.where(
+        native.equal(native.expand_dims(native.cast(indices, int64), axis), places), on_value, off_value
+    )

@@ -15,15 +15,12 @@ whole tree. A call of a cell is native (``CellBase``) and calls ``construct``. S
 import functools
 from collections import namedtuple
 
-from .._core import CellBase, Parameter, Tensor, bfloat16, float16, float32, float64, has_default_name
+from .._core import CellBase, Parameter, Tensor, bfloat16, float16, float32, has_default_name
 from ..parameter import ParameterTuple
 from ..transforms import recompute
 from ..transforms.custom import bprop_call
 from ..transforms.hooks import CellHooks, RemovableHandle
 
-__all__ = ["Cell"]
-
-_FLOATS = (float16, bfloat16, float32, float64)
 _Keys = namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])
 
 
@@ -612,7 +609,7 @@ def _holds(params, param):
 def _cast(value, dtype):
     """`value` with every floating-point Tensor in it cast to `dtype`."""
     if isinstance(value, Tensor):
-        return value.astype(dtype) if value.dtype in _FLOATS and value.dtype != dtype else value
+        return value.astype(dtype) if value.dtype.is_floating_point and value.dtype != dtype else value
     if type(value) in (tuple, list):
         return type(value)(_cast(item, dtype) for item in value)
     return value

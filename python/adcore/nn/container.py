@@ -7,8 +7,6 @@ nothing. Both classes are `_Row`; they differ in how they are made and called.
 
 from .cell import Cell
 
-__all__ = ["SequentialCell", "CellList"]
-
 
 class _Row(Cell):
     """What SequentialCell and CellList share: the behaviour of a list of cells."""
@@ -141,6 +139,8 @@ class SequentialCell(_Row):
     >>> [p.name for p in net.trainable_params()]
     ['0.weight', '0.bias', '2.weight', '2.bias']
     """
+
+    _samples = ("SequentialCell(Tanh(), Softmax())(x(3, 4))",)
 
     def __init__(self, *args):
         super().__init__()

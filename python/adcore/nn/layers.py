@@ -1,42 +1,16 @@
 """Layers: Dense, Flatten, Dropout, Identity and the activations. Each calls one op of `adcore.ops`.
 
-The activations without state are one class each, made by `_activation` from a name, an op and a line of text;
-`get_activation` finds them by the names that Dense accepts.
+An activation that differs from its op by nothing is a line, or stands in the declaration of its op (`op_cell`);
+`get_activation` finds all of them by the names that Dense accepts.
 """
 
 import math
 
-from .. import ops
+from .. import _ops, ops
 from .._core import Parameter, Tensor, float32
 from ..common.initializer import HeUniform, Uniform, initializer
 from .cell import Cell
-
-__all__ = [
-    "ELU",
-    "GELU",
-    "SELU",
-    "Dense",
-    "Dropout",
-    "Flatten",
-    "HSigmoid",
-    "HSwish",
-    "Identity",
-    "LeakyReLU",
-    "LogSigmoid",
-    "LogSoftmax",
-    "Mish",
-    "ReLU",
-    "ReLU6",
-    "SeLU",
-    "SiLU",
-    "Sigmoid",
-    "Softmax",
-    "Softplus",
-    "Softsign",
-    "Tanh",
-    "Tanhshrink",
-    "get_activation",
-]
+from .op_cell import OpCell, cells_of
 
 
 class Dense(Cell):
@@ -75,6 +49,11 @@ class Dense(Cell):
     >>> layer(ac.ops.ones((4, 5, 3), ac.float32)).shape
     (4, 5, 2)
     """
+
+    _samples = (
+        "Dense(4, 2, dtype=float64)(x(3, 4)) ** 2",
+        "Dense(4, 2, has_bias=False, activation='tanh', dtype=float64)(x(4))",
+    )
 
     def __init__(
         self, in_channels, out_channels, weight_init=None, bias_init=None, has_bias=True, activation=None, dtype=float32
@@ -143,6 +122,8 @@ class Flatten(Cell):
     (2, 12)
     """
 
+    _samples = ("Flatten()(x(2, 3, 2)) ** 2", "Flatten(0, 1)(x(2, 3, 2)) ** 2")
+
     def __init__(self, start_dim=1, end_dim=-1):
         super().__init__()
         for name, dim in (("start_dim", start_dim), ("end_dim", end_dim)):
@@ -199,6 +180,8 @@ class Dropout(Cell):
     [0.0, 2.0]
     """
 
+    _samples = ("Dropout(p=0.5)(x(3, 4)) ** 2",)  # not in training: a second call would draw other numbers
+
     def __init__(self, keep_prob=0.5, p=None, dtype=float32):
         super().__init__()
         name, value = ("keep_prob", keep_prob) if p is None else ("p", p)
@@ -232,6 +215,8 @@ class Identity(Cell):
     True
     """
 
+    _samples = ("Identity()(x(3, 4)) ** 2",)
+
     def __init__(self, *args, **kwargs):
         super().__init__()
 
@@ -243,79 +228,47 @@ class Identity(Cell):
 # ---- activations --------------------------------------------------------------------------------------------------
 
 
-def _activation(name, op, text, x, y):
-    """A Cell class without state that applies `op` elementwise; at `x` it gives `y`, to four digits."""
-
-    def construct(self, x):
-        return op(x)
-
-    construct.__doc__ = f"Compute {text}, elementwise."
-    construct.__qualname__ = f"{name}.construct"
-    doc = f"""{text}, elementwise.
-
-    Examples
-    --------
-    >>> from adcore import Tensor, nn
-    >>> round(float(nn.{name}()(Tensor({x}))), 4)
-    {y}
-    """
-    return type(name, (Cell,), {"__doc__": doc, "__module__": __name__, "construct": construct})
+class _Activation(OpCell):
+    """What `get_activation` finds."""
 
 
-ReLU = _activation("ReLU", ops.relu, "``max(x, 0)``", -1.0, 0.0)
-ReLU6 = _activation("ReLU6", ops.relu6, "``min(max(x, 0), 6)``", 7.0, 6.0)
-SeLU = _activation("SeLU", ops.selu, "``scale * (x if x > 0 else alpha * (exp(x) - 1))``", 1.0, 1.0507)
+class ReLU(_Activation, op=ops.relu): ...
+
+
+class ReLU6(_Activation, op=ops.relu6): ...
+
+
+class SeLU(_Activation, op=ops.selu): ...
+
+
 SELU = SeLU
-SiLU = _activation("SiLU", ops.silu, "``x * sigmoid(x)``", 1.0, 0.7311)
-Sigmoid = _activation("Sigmoid", ops.sigmoid, "``1 / (1 + exp(-x))``", 1.0, 0.7311)
-LogSigmoid = _activation("LogSigmoid", lambda x: -ops.softplus(-x), "``log(sigmoid(x))``", 1.0, -0.3133)
-Tanh = _activation("Tanh", ops.tanh, "``tanh(x)``", 1.0, 0.7616)
-Tanhshrink = _activation("Tanhshrink", lambda x: x - ops.tanh(x), "``x - tanh(x)``", 1.0, 0.2384)
-Softsign = _activation("Softsign", ops.softsign, "``x / (1 + abs(x))``", 1.0, 0.5)
-HSigmoid = _activation("HSigmoid", lambda x: ops.relu6(x + 3) / 6, "``min(max(x + 3, 0), 6) / 6``", 1.5, 0.75)
-HSwish = _activation("HSwish", lambda x: x * ops.relu6(x + 3) / 6, "``x * min(max(x + 3, 0), 6) / 6``", 1.5, 1.125)
-Mish = _activation("Mish", lambda x: x * ops.tanh(ops.softplus(x)), "``x * tanh(log(1 + exp(x)))``", 1.0, 0.8651)
 
 
-class LeakyReLU(Cell):
-    """``x if x > 0 else alpha * x``, elementwise.
-
-    Examples
-    --------
-    >>> from adcore import Tensor, nn
-    >>> round(float(nn.LeakyReLU(0.1)(Tensor(-2.0))), 4)
-    -0.2
-    """
-
-    def __init__(self, alpha=0.2):
-        super().__init__()
-        self.alpha = _number("LeakyReLU", "alpha", alpha)
-
-    def construct(self, x):
-        """Compute it elementwise."""
-        return ops.leaky_relu(x, self.alpha)
+class SiLU(_Activation, op=ops.silu): ...
 
 
-class ELU(Cell):
-    """``x if x > 0 else alpha * (exp(x) - 1)``, elementwise.
-
-    Examples
-    --------
-    >>> from adcore import Tensor, nn
-    >>> round(float(nn.ELU(alpha=0.5)(Tensor(-1.0))), 4)
-    -0.3161
-    """
-
-    def __init__(self, alpha=1.0):
-        super().__init__()
-        self.alpha = _number("ELU", "alpha", alpha)
-
-    def construct(self, x):
-        """Compute it elementwise."""
-        return ops.elu(x, self.alpha)
+class Sigmoid(_Activation, op=ops.sigmoid): ...
 
 
-class GELU(Cell):
+class Tanh(_Activation, op=ops.tanh): ...
+
+
+class Softsign(_Activation, op=ops.softsign): ...
+
+
+class LeakyReLU(_Activation, op=ops.leaky_relu): ...
+
+
+class ELU(_Activation, op=ops.elu): ...
+
+
+class Softplus(_Activation, op=ops.softplus): ...
+
+
+globals().update(cells_of(_ops.activation, _Activation))
+
+
+class GELU(_Activation):
     """``x * Phi(x)`` with the distribution function of the standard normal, elementwise.
 
     Parameters
@@ -331,6 +284,8 @@ class GELU(Cell):
     0.8413
     """
 
+    _samples = ("GELU()(x(3, 4))", "GELU(approximate=False)(x(3, 4))")
+
     def __init__(self, approximate=True):
         super().__init__()
         if not isinstance(approximate, bool):
@@ -343,27 +298,7 @@ class GELU(Cell):
         return ops.gelu(x, self._form)
 
 
-class Softplus(Cell):
-    """``log(1 + exp(beta * x)) / beta``, elementwise; ``x`` itself where ``beta * x > threshold``.
-
-    Examples
-    --------
-    >>> from adcore import Tensor, nn
-    >>> round(float(nn.Softplus()(Tensor(0.0))), 4)
-    0.6931
-    """
-
-    def __init__(self, beta=1, threshold=20):
-        super().__init__()
-        self.beta = _number("Softplus", "beta", beta)
-        self.threshold = _number("Softplus", "threshold", threshold)
-
-    def construct(self, x):
-        """Compute it elementwise."""
-        return ops.softplus(x, self.beta, self.threshold)
-
-
-class Softmax(Cell):
+class Softmax(_Activation):
     """``exp(x) / sum(exp(x))`` along `axis`, an int or a tuple of one int.
 
     Examples
@@ -373,6 +308,8 @@ class Softmax(Cell):
     >>> nn.Softmax()(ac.Tensor([[0.0, 0.0]], ac.float32)).asnumpy().tolist()
     [[0.5, 0.5]]
     """
+
+    _samples = ("Softmax()(x(3, 4))", "Softmax((0,))(x(3, 4))")
 
     def __init__(self, axis=-1):
         super().__init__()
@@ -384,7 +321,7 @@ class Softmax(Cell):
         return ops.softmax(x, self._axis)
 
 
-class LogSoftmax(Cell):
+class LogSoftmax(_Activation):
     """``log(softmax(x))`` along `axis`.
 
     Examples
@@ -393,6 +330,8 @@ class LogSoftmax(Cell):
     >>> round(float(nn.LogSoftmax()(Tensor([0.0, 0.0]))[0]), 4)
     -0.6931
     """
+
+    _samples = ("LogSoftmax()(x(3, 4))", "LogSoftmax(0)(x(3, 4))")
 
     def __init__(self, axis=-1):
         super().__init__()
@@ -403,12 +342,6 @@ class LogSoftmax(Cell):
         return ops.log_softmax(x, self.axis)
 
 
-def _number(cell, name, value):
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{cell}: {name} must be a number, but got {type(value).__name__}.")
-    return value
-
-
 def _one_axis(cell, axis):
     if isinstance(axis, tuple) and len(axis) == 1:
         axis = axis[0]
@@ -417,26 +350,7 @@ def _one_axis(cell, axis):
     return axis
 
 
-_BY_NAME = {
-    "elu": ELU,
-    "gelu": GELU,
-    "hsigmoid": HSigmoid,
-    "hswish": HSwish,
-    "leakyrelu": LeakyReLU,
-    "logsigmoid": LogSigmoid,
-    "logsoftmax": LogSoftmax,
-    "mish": Mish,
-    "relu": ReLU,
-    "relu6": ReLU6,
-    "selu": SeLU,
-    "sigmoid": Sigmoid,
-    "silu": SiLU,
-    "softmax": Softmax,
-    "softplus": Softplus,
-    "softsign": Softsign,
-    "tanh": Tanh,
-    "tanhshrink": Tanhshrink,
-}
+_BY_NAME = {cls.__name__.lower(): cls for cls in _Activation.__subclasses__()}
 
 
 def get_activation(name):
@@ -456,5 +370,5 @@ def get_activation(name):
     if name is None:
         return None
     if name not in _BY_NAME:
-        raise KeyError(f"get_activation: unknown name {name!r}. Known are {', '.join(_BY_NAME)}.")
+        raise KeyError(f"get_activation: unknown name {name!r}. Known are {', '.join(sorted(_BY_NAME))}.")
     return _BY_NAME[name]()

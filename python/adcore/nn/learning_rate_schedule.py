@@ -10,23 +10,6 @@ from .. import ops
 from .._core import Tensor, float32
 from .cell import Cell
 
-__all__ = [
-    "CosineDecayLR",
-    "ExponentialDecayLR",
-    "InverseDecayLR",
-    "LearningRateSchedule",
-    "NaturalExpDecayLR",
-    "PolynomialDecayLR",
-    "WarmUpLR",
-    "cosine_decay_lr",
-    "exponential_decay_lr",
-    "inverse_decay_lr",
-    "natural_exp_decay_lr",
-    "piecewise_constant_lr",
-    "polynomial_decay_lr",
-    "warmup_lr",
-]
-
 
 def _rate(name, argument, value, zero=False):
     """`value`, checked to be a float above zero (or zero too)."""

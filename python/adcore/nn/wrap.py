@@ -6,8 +6,6 @@ from adcore.transforms.options import check_callable, check_flag, checked_weight
 
 from .cell import Cell
 
-__all__ = ["ForwardValueAndGrad", "TrainOneStepCell", "WithEvalCell", "WithLossCell"]
-
 
 def _check_cell(name, argument, value):
     if not isinstance(value, Cell):

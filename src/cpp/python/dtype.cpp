@@ -12,7 +12,8 @@ struct DTypeObject {
 PyTypeObject* dtype_type = nullptr;
 PyObject* objects[kDTypeCount] = {};
 
-const DTypeInfo& info_of(PyObject* self) { return info(reinterpret_cast<DTypeObject*>(self)->dtype); }
+DType dtype_of(PyObject* self) { return reinterpret_cast<DTypeObject*>(self)->dtype; }
+const DTypeInfo& info_of(PyObject* self) { return info(dtype_of(self)); }
 
 PyObject* dtype_repr(PyObject* self) { return PyUnicode_FromFormat("adcore.%s", info_of(self).python); }
 PyObject* dtype_str(PyObject* self) { return PyUnicode_FromString(info_of(self).name); }
@@ -25,11 +26,17 @@ PyObject* dtype_reduce(PyObject* self, PyObject*) {
 
 PyObject* dtype_itemsize(PyObject* self, void*) { return PyLong_FromLong(info_of(self).size); }
 PyObject* dtype_name(PyObject* self, void*) { return PyUnicode_FromString(info_of(self).python); }
+PyObject* dtype_is_floating_point(PyObject* self, void*) { return PyBool_FromLong(is_float(dtype_of(self))); }
+PyObject* dtype_is_integer(PyObject* self, void*) { return PyBool_FromLong(is_integer(dtype_of(self))); }
 
 PyMethodDef kMethods[] = {{"__reduce__", dtype_reduce, METH_NOARGS, nullptr}, {nullptr, nullptr, 0, nullptr}};
-PyGetSetDef kGetSet[] = {{"itemsize", dtype_itemsize, nullptr, "Bytes of one element.", nullptr},
-                         {"name", dtype_name, nullptr, "Name of the attribute of the package.", nullptr},
-                         {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyGetSetDef kGetSet[] = {
+    {"itemsize", dtype_itemsize, nullptr, "Bytes of one element.", nullptr},
+    {"name", dtype_name, nullptr, "Name of the attribute of the package.", nullptr},
+    {"is_floating_point", dtype_is_floating_point, nullptr, "Whether elements are floating-point numbers.", nullptr},
+    {"is_integer", dtype_is_integer, nullptr, "Whether elements are integers, with or without sign; bool is none.",
+     nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
 PyType_Slot kSlots[] = {
     {Py_tp_repr, reinterpret_cast<void*>(dtype_repr)},
     {Py_tp_str, reinterpret_cast<void*>(dtype_str)},
@@ -61,7 +68,7 @@ PyObject* dtype_named(const char* name) {
 }
 
 DType dtype_from(PyObject* o, const char* op) {
-  if (Py_TYPE(o) == dtype_type) return reinterpret_cast<DTypeObject*>(o)->dtype;
+  if (Py_TYPE(o) == dtype_type) return dtype_of(o);
   if (o == reinterpret_cast<PyObject*>(&PyFloat_Type)) return DType::Float32;
   if (o == reinterpret_cast<PyObject*>(&PyLong_Type)) return DType::Int64;
   if (o == reinterpret_cast<PyObject*>(&PyBool_Type)) return DType::Bool;
@@ -71,7 +78,7 @@ DType dtype_from(PyObject* o, const char* op) {
   if (!name) PyErr_Clear();
   const char* utf8 = name && PyUnicode_Check(name.get()) ? PyUnicode_AsUTF8(name.get()) : nullptr;
   if (!utf8) PyErr_Clear();
-  if (PyObject* found = utf8 ? find(utf8) : nullptr) return reinterpret_cast<DTypeObject*>(found)->dtype;
+  if (PyObject* found = utf8 ? find(utf8) : nullptr) return dtype_of(found);
   const Owned repr(checked(PyObject_Repr(o)));
   const char* shown = PyUnicode_AsUTF8(repr.get());
   fail(ErrorKind::Type, op, ": ", shown ? shown : "?", " is not a dtype; use one of adcore, such as adcore.float32.");

@@ -1,0 +1,57 @@
+"""How a composite is told: once, where it is written.
+
+    @op(method=True, aliases=("clip",), samples=("clamp(x(3, 4), -1, 1)",))
+    def clamp(input: Tensor, min: Number | None = None, max: Number | None = None) -> Tensor:
+
+This makes `clamp` and `clip` functions of `adcore.ops` and methods of Tensor, writes their lines of the type stub, and
+walks them through the laws of derivatives. A composite with ``cell="Mish"`` is also the class `adcore.nn.Mish`, whose
+options are the parameters that have a default.
+
+The annotations are the words for kinds of arguments that the table of ops has, too, and two of this module. They say
+what a type checker lets pass and what a cell checks when it is made; the composite itself checks what it is given.
+"""
+
+from collections.abc import Sequence
+
+from adcore._core import Tensor
+
+Number = Tensor | float
+dims = int | Sequence[int]
+Reduction = str  # one of REDUCTIONS
+Fraction = float  # in [0, 1]
+
+REDUCTIONS = ("mean", "sum", "none")
+
+composites = {}  # name or alias -> function
+
+
+def op(*, samples, aliases=(), method=False, cell=None):
+    """Declare a composite.
+
+    Parameters
+    ----------
+    samples : tuple of str
+        Calls of it that have derivatives, in the language of tests/python/samples.py. Empty where it has none.
+    aliases : tuple of str
+        Further names.
+    method : bool
+        Whether it is a method of Tensor, by all of its names.
+    cell : str, optional
+        The class in adcore.nn that is the same as a cell.
+    """
+
+    def declare(function):
+        function._samples, function._cell = samples, cell
+        for name in (function.__name__, *aliases):
+            composites[name] = function
+            if method:
+                setattr(Tensor, name, function)
+        return function
+
+    return declare
+
+
+def require_tensor(op, name, value):
+    """Raise a TypeError where an argument is no Tensor."""
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{op}: {name} must be a Tensor, got {type(value).__name__}.")
