@@ -169,6 +169,8 @@ struct GemmArgs {
   T* c;
   int64_t c_row;
   bool accumulate;
+  /// Not 0: the rows are those of several products of so many rows; each rounds as it does alone.
+  int64_t member_rows;
   int64_t batch;                       // number of products
   const int64_t *a_offset, *b_offset;  // [batch] element offsets, null for batch == 1
   int64_t c_step;                      // elements from one product to the next

@@ -227,7 +227,7 @@ void reduce(const void* in, void* out, int64_t outer, int64_t n, int64_t inner) 
     for (int64_t i = 0; i < outer * inner; ++i) y[i] = Op::template kIdentity<T> + T(0);  // -0 + 0 is 0
   } else if (n == 1) {
     std::memcpy(y, x, static_cast<size_t>(outer * inner) * sizeof(T));
-  } else if (inner == 1 && n <= kShortRow && outer >= Pack<T>::kLanes) {
+  } else if (inner == 1 && n <= kShortRow) {  // however many rows: a row alone rounds as it does among others
     for_short_rows<T>(outer, n,
                       [=](int64_t first, int64_t rows) { reduce_short_rows<Op>(x + first * n, y + first, rows, n); });
   } else if (inner == 1) {

@@ -10,11 +10,13 @@
 namespace adcore {
 namespace {
 
-/// Operands that are read transposed; they have one or two axes. A vector is a row on the left and a column on the right,
-/// and has no axis in the result there; a turned one is the other way round and keeps its axis. So an outer product is one
-/// of two turned vectors, and every rule is again one product.
+/// Operands that are read with their last two axes exchanged. A vector is a row on the left and a column on the right, and
+/// has no axis in the result there; a turned one is the other way round and keeps its axis. So an outer product is one of two
+/// turned vectors, and every rule is again one product.
 struct MatmulAttr {
   int64_t a_turned = 0, b_turned = 0;
+  /// Not 0: the rows of the left operand are those of the members of a batch, so many each, which round as they do alone.
+  int64_t member_rows = 0;
 };
 
 /// One side of a product as a matrix.
@@ -107,7 +109,7 @@ Matrices matrices(const Tensor& x, bool left, bool turned, DType storage, const 
 }
 
 template <class T>
-void multiply(const Sizes& s, const Matrices& a, const Matrices& b, T* c, GemmFn<T> gemm) {
+void multiply(const Sizes& s, const Matrices& a, const Matrices& b, int64_t member_rows, T* c, GemmFn<T> gemm) {
   GemmArgs<T> g{};
   g.m = s.m;
   g.n = s.n;
@@ -120,6 +122,7 @@ void multiply(const Sizes& s, const Matrices& a, const Matrices& b, T* c, GemmFn
   g.b_col = b.col;
   g.c = c;
   g.c_row = s.n;
+  g.member_rows = member_rows;
   g.batch = 1;
   if (!s.batch.empty()) {
     g.batch = numel(s.batch);
@@ -153,9 +156,9 @@ void matmul_run(Call& call) {
   const Compute compute = compute_of(a.dtype());
   const DType storage = storage_of(compute);
   Tensor rows, x_held, y_held;
-  const bool folds = b.rank() == 2 && a.rank() > 2;
+  // One matrix for the whole batch: the batch is rows, and rows are contiguous.
+  const bool folds = (b.rank() == 2 && a.rank() > 2 && !attr.a_turned) || attr.member_rows;
   if (folds) {
-    // One matrix for the whole batch: the batch is rows.
     rows = as_contiguous(a, storage);
     rows.view_of(rows, Dims{numel(s.batch) * s.m, s.k}, Dims{s.k, 1}, rows.offset());
     s.m = rows.shape()[0];
@@ -168,8 +171,8 @@ void matmul_run(Call& call) {
   const Scratch scratch(direct ? 0 : static_cast<size_t>(out.size()) * 8);
   void* c = direct ? out.mutable_data() : scratch.as<void>();
   switch (compute) {
-    case Compute::F32: multiply(s, x, y, static_cast<float*>(c), kernels().gemm_f32); break;
-    case Compute::F64: multiply(s, x, y, static_cast<double*>(c), kernels().gemm_f64); break;
+    case Compute::F32: multiply(s, x, y, attr.member_rows, static_cast<float*>(c), kernels().gemm_f32); break;
+    case Compute::F64: multiply(s, x, y, attr.member_rows, static_cast<double*>(c), kernels().gemm_f64); break;
     default: multiply_integers(s, x, y, static_cast<uint64_t*>(c)); break;
   }
   if (!direct) kernels().store_block(c, compute, out.mutable_data(), out.dtype(), out.size());
@@ -188,7 +191,7 @@ Tensor folded(const Tensor& x) {
   return reshape(x, Dims{rows, x.shape().back()});
 }
 
-Tensor product(const Tensor& a, const Tensor& b, bool a_turned, bool b_turned);
+Tensor product(const Tensor& a, const Tensor& b, bool a_turned, bool b_turned, int64_t member_rows = 0);
 
 /// The rule where no operand has more than two axes: with A' and B' the operands as they are read, dA' = G B'^T and
 /// dB' = A'^T G, each one product, turned where the operand is.
@@ -223,26 +226,35 @@ void matmul_vjp(Pullback& p) {
   const Dims a_shape = p.active(1) ? p.in(0).shape() : p.in_shape(0),
              b_shape = p.active(0) ? p.in(1).shape() : p.in_shape(1);
   if (a_shape.size() <= 2 && b_shape.size() <= 2) return small_vjp(p, p.attrs<MatmulAttr>(), a_shape, b_shape);
-  // Vectors as matrices of one row or column; then dA = G B^T, dB = A^T G.
-  const Tensor a = p.active(1) ? p.in(0) : Tensor(), b = p.active(0) ? p.in(1) : Tensor();
+  // Batches of matrices; vectors, never turned here, as matrices of one row or column.
+  const auto attr = p.attrs<MatmulAttr>();
+  const bool ta = attr.a_turned, tb = attr.b_turned;
   Tensor g = p.g;
   if (b_shape.size() == 1) g = expand_dims(g, -1);
   if (a_shape.size() == 1) g = expand_dims(g, -2);
-  const bool tb = p.attrs<MatmulAttr>().b_turned;  // of a matrix; nothing turns an operand of more axes
   if (p.active(0)) {
-    const Tensor matrix = b.rank() == 1 ? expand_dims(b, -1) : b;
-    const Tensor c = matmul(g, tb ? matrix : turned(matrix));
+    const Tensor& given = p.in(1);
+    const Tensor b = given.rank() == 1 ? expand_dims(given, -1) : given;
+    const Tensor c = ta ? product(b, g, tb, true) : product(g, b, false, !tb);
     p.give(0, a_shape.size() == 1 ? reshape(sum_to(c, Dims{1, a_shape[0]}), a_shape) : c);
   }
   if (p.active(1)) {
-    const Tensor matrix = a.rank() == 1 ? expand_dims(a, 0) : a;
-    if (b_shape.size() == 2 && matrix.rank() > 2) {
-      p.give(1, tb ? product(folded(g), folded(matrix), true, false) : product(folded(matrix), folded(g), true, false));
+    const Tensor& given = p.in(0);
+    const Tensor a = given.rank() == 1 ? expand_dims(given, 0) : given;
+    if (b_shape.size() == 2 && a.rank() > 2 && !ta) {
+      p.give(1, tb ? product(folded(g), folded(a), true, false) : product(folded(a), folded(g), true, false));
     } else {
-      const Tensor c = matmul(turned(matrix), g);
+      const Tensor c = tb ? product(g, a, true, ta) : product(a, g, !ta, false);
       p.give(1, b_shape.size() == 1 ? reshape(sum_to(c, Dims{b_shape[0], 1}), b_shape) : c);
     }
   }
+}
+
+/// The rows of a left operand, all axes but the last together.
+int64_t rows_of(const Dims& shape) {
+  int64_t rows = 1;
+  for (int i = 0; i + 1 < shape.size(); ++i) rows *= shape[i];
+  return rows;
 }
 
 /// Matrices of all members as one product. Vectors are matrices of one row or column, but where only the vectors differ
@@ -250,27 +262,25 @@ void matmul_vjp(Pullback& p) {
 void matmul_batch(Batching& b) {
   const auto attr = b.attrs.as<MatmulAttr>();
   const int p = b.members[0].rank(), q = b.members[1].rank();
-  if (!attr.a_turned && !attr.b_turned) {
-    if (p == 1 && b.batched(0) && !b.batched(1) && q == 2) return b.give(matmul(b.value(0), b.value(1)));
-    if (q == 1 && b.batched(1) && !b.batched(0) && p == 2) return b.give(product(b.value(1), b.value(0), false, true));
-    if (p >= 2 && q == 2 && b.batched(0) && !b.batched(1)) return b.give(matmul(b.value(0), b.value(1)));
+  if (!attr.a_turned && b.batched(0) && !b.batched(1) && q == 2) {
+    const int64_t rows = attr.member_rows ? attr.member_rows : rows_of(b.members[0].shape());
+    return b.give(product(b.value(0), b.value(1), false, attr.b_turned, rows));
   }
+  if (q == 1 && !attr.b_turned && b.batched(1) && !b.batched(0) && p == 2)
+    return b.give(product(b.value(1), b.value(0), false, !attr.a_turned, 1));
   const int rank = std::max({2, p, q});
-  // Matrices as they are read: a row vector has an axis of size 1 before its own, a column vector behind it.
+  // A vector becomes a matrix as it is read: a row has an axis of size 1 before its own, a column behind it.
   const auto matrices_of = [&](int k, bool left, bool is_turned) {
     const Tensor t = b.front(k);
-    if (t.rank() == 2) return expand_dims(t, left != is_turned ? 1 : 2);
-    return is_turned ? turned(t) : t;
-  };
-  const auto raised = [&](const Tensor& t) {
-    Dims shape = t.shape();
+    const Tensor m = t.rank() == 2 ? expand_dims(t, left != is_turned ? 1 : 2) : t;
+    Dims shape = m.shape();
     while (shape.size() < rank + 1) shape.insert(1, 1);
-    return reshape(t, shape);
+    return reshape(m, shape);
   };
   Dims shape = b.out.shape();
   shape.insert(0, b.size);
   const Tensor x = matrices_of(0, true, attr.a_turned), y = matrices_of(1, false, attr.b_turned);
-  b.give(reshape(matmul(raised(x), raised(y)), shape));
+  b.give(reshape(product(x, y, p > 1 && attr.a_turned, q > 1 && attr.b_turned), shape));
 }
 
 const Op kMatmul{.name = "matmul",
@@ -282,8 +292,8 @@ const Op kMatmul{.name = "matmul",
                  .batch = matmul_batch,
                  .work = matmul_work};
 
-Tensor product(const Tensor& a, const Tensor& b, bool a_turned, bool b_turned) {
-  return apply(kMatmul, {&a, &b}, Attrs(MatmulAttr{a_turned, b_turned}));
+Tensor product(const Tensor& a, const Tensor& b, bool a_turned, bool b_turned, int64_t member_rows) {
+  return apply(kMatmul, {&a, &b}, Attrs(MatmulAttr{a_turned, b_turned, member_rows}));
 }
 
 }  // namespace
@@ -307,14 +317,20 @@ Tensor bmm(Args& args) {
 // Operands: x (..., in), weight (out, in), bias (out,), floats of one dtype that kernels compute in. The bits are those
 // of the product plus the bias.
 
+struct DenseAttr {
+  int64_t member_rows = 0;  // as in MatmulAttr
+};
+
 /// The product in it.
 struct DenseProduct {
-  MatmulAttr attr{0, 1};
+  MatmulAttr attr;
   Operand operands[2];
   Call call;
 
   explicit DenseProduct(Call& dense)
-      : operands{{&dense.in(0), 0}, {&dense.in(1), 0}}, call{kMatmul, operands, 2, dense.out, Attrs(attr)} {}
+      : attr{0, 1, dense.attrs.as<DenseAttr>().member_rows},
+        operands{{&dense.in(0), 0}, {&dense.in(1), 0}},
+        call{kMatmul, operands, 2, dense.out, Attrs(attr)} {}
 };
 
 void dense_infer(Call& call) {
@@ -351,7 +367,10 @@ void dense_jvp(Pushforward& p) {
   if (p.active(2)) p.give(p.tangent(2));
 }
 void dense_batch(Batching& b) {
-  if (!b.batched(1) && !b.batched(2)) return b.run(b.attrs);
+  if (!b.batched(1) && !b.batched(2)) {
+    const int64_t rows = b.attrs.as<DenseAttr>().member_rows;
+    return b.run(DenseAttr{rows ? rows : rows_of(b.members[0].shape())});
+  }
   const bool vector = b.members[0].rank() == 1;
   const Tensor x = vector ? expand_dims(b.front(0), 1) : b.front(0);
   Dims shape = b.out.shape(), w_shape = b.front(1).shape(), bias_shape = b.front(2).shape();
@@ -381,7 +400,7 @@ Tensor dense(Args& args) {
   const DType t = x.dtype();
   const bool one_op = storage_of(compute_of(t)) == t && is_float(t) && w.dtype() == t && bias.dtype() == t &&
                       bias.rank() == 1 && bias.shape()[0] == w.shape()[0] && bias.contiguous();
-  return one_op ? apply(kDense, {&x, &w, &bias}) : product(x, w, false, true) + bias;
+  return one_op ? apply(kDense, {&x, &w, &bias}, Attrs(DenseAttr{})) : product(x, w, false, true) + bias;
 }
 
 constexpr Function kFunctions[] = {

@@ -19,52 +19,61 @@ namespace adcore::python {
 
 const Tensor& viewed_value(PyObject* o) { return context().cells->read(o); }
 
-void CellValues::add(PyObject* cell, const Tensor& value) {
-  if (values_.emplace(cell, value).second) cells_.push_back(Owned::copy(cell));
+namespace {
+
+bool is_same(const Tensor& a, const Tensor& b) noexcept {
+  return a.buffer().get() == b.buffer().get() && a.offset() == b.offset() && a.dtype() == b.dtype() &&
+         a.shape() == b.shape() && a.strides() == b.strides() && a.ref().slot == b.ref().slot;
 }
 
-void CellValues::set(PyObject* cell, Tensor value) {
-  add(cell, {});
-  std::swap(values_.at(cell), value);
-}
+}  // namespace
 
-void CellValues::drop_unreachable() {
-  std::erase_if(cells_, [&](const Owned& cell) {
-    if (Py_REFCNT(cell.get()) != 1) return false;
-    values_.erase(cell.get());
-    return true;
-  });
-}
-
-void CellValues::traverse(FunctionRef<void(void*)> visit) const {
-  for (const Owned& cell : cells_) visit(cell.get());
+LoggedCells::Entry& LoggedCells::entry(PyObject* cell) {
+  const auto [it, fresh] = entries_.try_emplace(cell, Entry{logs_.size(), 0, {}});
+  if (fresh) logs_.push_back({Owned::copy(cell), {}});
+  return it->second;
 }
 
 const Tensor& LoggedCells::read(PyObject* cell) {
   const Tensor& value = outer_read(cell);
-  if (is_parameter(cell)) before.add(cell, value);
+  if (is_inside(cell)) return value;
+  Entry& e = entry(cell);
+  if (!is_same(e.last, value)) {
+    logs_[e.log].values.push_back({e.reads, value});
+    e.last = value;
+  }
+  ++e.reads;
   return value;
 }
 
 void LoggedCells::write(PyObject* cell, Tensor value) {
-  before.add(cell, outer_read(cell));
-  const auto is_cell = [cell](const Owned& o) { return o.get() == cell; };
-  if (std::none_of(written.begin(), written.end(), is_cell)) written.push_back(Owned::copy(cell));
+  if (!is_inside(cell)) {
+    Entry& e = entry(cell);
+    logs_[e.log].written = true;
+    e.last = value;
+  }
   outer_write(cell, std::move(value));
 }
 
-ReplayedCells::ReplayedCells(const CellValues& values) {
-  for (const Owned& cell : values.cells()) values_.add(cell.get(), *values.find(cell.get()));
+ReplayedCells::ReplayedCells(const CellLogs& logs) {
+  for (const CellLog& log : logs) entries_[log.cell.get()].log = &log;
 }
 
 const Tensor& ReplayedCells::read(PyObject* cell) {
-  const Tensor* value = values_.find(cell);
-  return value ? *value : outer_read(cell);
+  const auto it = entries_.find(cell);
+  if (it == entries_.end()) return outer_read(cell);
+  Entry& e = it->second;
+  if (e.log && e.next < e.log->values.size() && e.log->values[e.next].read == e.reads)
+    e.now = e.log->values[e.next++].value;
+  ++e.reads;
+  return e.now.defined() ? e.now : outer_read(cell);
 }
 
 void ReplayedCells::write(PyObject* cell, Tensor value) {
-  values_.set(cell, std::move(value));
-  written_.insert(cell);
+  const auto [it, fresh] = entries_.try_emplace(cell);
+  if (fresh) held_.push_back(Owned::copy(cell));
+  std::swap(it->second.now, value);
+  it->second.wrote = true;
 }
 
 }  // namespace adcore::python

@@ -2,12 +2,12 @@
 // one to write it, assign() (object.h); both ask here whether the thread sees the cells otherwise than they are.
 //
 // A view is open in a thread for the time of a scope. While a recomputed block runs for the first time a LoggedCells notes
-// what its cells held before; each time it runs again a ReplayedCells shows it that, and keeps its assignments from the
-// cells. So several threads may run it again at once, and nothing is assigned twice.
+// what the cells from outside hold as they are read; each time it runs again a ReplayedCells shows it the same, read for
+// read, and keeps its assignments from the cells. So several threads may run it again at once, nothing is assigned twice,
+// and what others assign meanwhile is not seen.
 #pragma once
 
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "base/context.h"
@@ -19,7 +19,9 @@ namespace adcore {
 class CellView {
  public:
   CellView() : outer_(context().cells) { context().cells = this; }
-  virtual ~CellView() { close(); }
+  virtual ~CellView() {
+    if (context().cells == this) context().cells = outer_;
+  }
   CellView(const CellView&) = delete;
   CellView& operator=(const CellView&) = delete;
 
@@ -27,9 +29,6 @@ class CellView {
   virtual void write(PyObject* cell, Tensor value) = 0;
 
  protected:
-  void close() noexcept {
-    if (context().cells == this) context().cells = outer_;
-  }
   const Tensor& outer_read(PyObject* cell) const;
   void outer_write(PyObject* cell, Tensor value) const;
 
@@ -41,48 +40,59 @@ class CellView {
 
 namespace adcore::python {
 
-/// Values of cells, which are held.
-class CellValues {
- public:
-  const Tensor* find(PyObject* cell) const {
-    const auto it = values_.find(cell);
-    return it == values_.end() ? nullptr : &it->second;
-  }
-  /// A value that is there already stays.
-  void add(PyObject* cell, const Tensor& value);
-  void set(PyObject* cell, Tensor value);
-  /// Lets go of the cells that nobody else holds.
-  void drop_unreachable();
-  const std::vector<Owned>& cells() const noexcept { return cells_; }
-  void traverse(FunctionRef<void(void*)> visit) const;
-
- private:
-  std::unordered_map<PyObject*, Tensor> values_;
-  std::vector<Owned> cells_;  // in the order in which they were added
+/// What one cell held, as a block read it.
+struct CellLog {
+  Owned cell;
+  struct Value {
+    uint32_t read;  // the first read that saw it
+    Tensor value;
+  };
+  std::vector<Value> values;
+  bool written = false;  // the block assigned to it
 };
+using CellLogs = std::vector<CellLog>;
 
-/// Reads and writes go on to the cells; what a Parameter held when it was read first, and any cell when it was written
-/// first, is noted.
+/// Reads and writes go on to the cells; those of cells from before it opened are noted.
 class LoggedCells final : public CellView {
  public:
+  LoggedCells() : first_inside_(cells_made()) {}
   const Tensor& read(PyObject* cell) override;
   void write(PyObject* cell, Tensor value) override;
-
-  CellValues before;
-  std::vector<Owned> written;  // each once
-};
-
-/// Cells with other values than they hold; what is written stays here.
-class ReplayedCells final : public CellView {
- public:
-  explicit ReplayedCells(const CellValues& values);
-  const Tensor& read(PyObject* cell) override;
-  void write(PyObject* cell, Tensor value) override;
-  bool wrote(PyObject* cell) const { return written_.contains(cell); }
+  CellLogs take() noexcept { return std::move(logs_); }
 
  private:
-  CellValues values_;
-  std::unordered_set<PyObject*> written_;
+  struct Entry {
+    size_t log;
+    uint32_t reads = 0;
+    Tensor last;  // as read or written here
+  };
+  bool is_inside(PyObject* cell) const noexcept { return made_at(cell) >= first_inside_; }
+  Entry& entry(PyObject* cell);
+
+  const uint64_t first_inside_;
+  std::unordered_map<PyObject*, Entry> entries_;
+  CellLogs logs_;
+};
+
+/// Cells as they were logged; what is written stays here.
+class ReplayedCells final : public CellView {
+ public:
+  explicit ReplayedCells(const CellLogs& logs);
+  const Tensor& read(PyObject* cell) override;
+  void write(PyObject* cell, Tensor value) override;
+  /// True where the cell, one of the logs', was written.
+  bool wrote(PyObject* cell) const { return entries_.at(cell).wrote; }
+
+ private:
+  struct Entry {
+    const CellLog* log = nullptr;  // null: a cell of the block's own
+    size_t next = 0;               // in log->values
+    uint32_t reads = 0;
+    Tensor now;
+    bool wrote = false;
+  };
+  std::unordered_map<PyObject*, Entry> entries_;
+  std::vector<Owned> held_;
 };
 
 }  // namespace adcore::python

@@ -17,6 +17,7 @@ namespace adcore::python {
 
 struct TensorObject {
   PyObject_HEAD PyObject* weak_references;
+  uint64_t made;  // how many cells the process had made before it
   Tensor value;
 };
 
@@ -115,6 +116,11 @@ inline const Tensor& value_of(PyObject* o) {
     return viewed_value(o);
   return own_value(o);
 }
+
+/// How many cells the process has made: whatever is made later has that number or a higher one.
+inline uint64_t made_cells = 0;  // guarded by the interpreter's lock
+inline uint64_t cells_made() noexcept { return made_cells; }
+inline uint64_t made_at(PyObject* cell) noexcept { return reinterpret_cast<TensorObject*>(cell)->made; }
 
 /// A new Tensor object that holds no value yet.
 TensorObject* new_tensor();

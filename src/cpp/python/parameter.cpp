@@ -74,6 +74,7 @@ PyObject* parameter_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
     Owned self(checked(type->tp_alloc(type, 0)));
     auto* p = as_parameter(self.get());
     new (&p->base.value) Tensor(std::move(value));
+    p->base.made = made_cells++;
     p->number = take_number();
     p->requires_grad = requires_grad == Py_True;
     set_name(p, name);

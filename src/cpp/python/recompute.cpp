@@ -70,20 +70,18 @@ class Recompute : public Rule {
     for (uint32_t number : tape.parameters_set()) parameters_.emplace_back(number, tape.parameter_slot(number));
   }
 
-  /// The inputs' slots; what the cells held; the cells that the call writes, and all its outputs: the parts of the result,
-  /// then those of these cells.
-  void finish(std::vector<Slot> inputs, CellValues&& before, std::vector<Owned>&& written,
-              std::vector<Layout> outputs) {
+  /// The inputs' slots; what the cells held; the layouts of all outputs: the parts of the result, then those of the cells
+  /// that the call writes.
+  void finish(std::vector<Slot> inputs, CellLogs&& cells, std::vector<Layout> outputs) {
     inputs_ = std::move(inputs);
-    before_ = std::move(before);
+    cells_ = std::move(cells);
+    outputs_ = std::move(outputs);
     // Of the Parameters that the call does not know another one may take over the number.
     std::erase_if(parameters_, [&](const auto& p) {
-      return std::none_of(before_.cells().begin(), before_.cells().end(), [&](const Owned& cell) {
-        return is_parameter(cell.get()) && number_of(cell.get()) == p.first;
+      return std::none_of(cells_.begin(), cells_.end(), [&](const CellLog& log) {
+        return is_parameter(log.cell.get()) && number_of(log.cell.get()) == p.first;
       });
     });
-    written_ = std::move(written);
-    outputs_ = std::move(outputs);
   }
 
   std::vector<Tensor> pull(std::span<const Tensor> cotangents) override {
@@ -102,8 +100,7 @@ class Recompute : public Rule {
     visit(fn_.ptr());
     visit(args_.ptr());
     visit(kwargs_.ptr());
-    before_.traverse(visit);
-    for (const Owned& cell : written_) visit(cell.get());
+    for (const CellLog& log : cells_) visit(log.cell.get());
   }
 
  private:
@@ -137,7 +134,7 @@ class Recompute : public Rule {
   std::vector<Slot> run_again(Tape& tape) {
     const Restored restored(*this, tape);
     const Reopened frames(frames_);
-    ReplayedCells cells(before_);
+    ReplayedCells cells(cells_);
     std::vector<Slot> slots;
     std::vector<Layout> layouts;
     const auto read = [&](Tensor& part) {
@@ -145,14 +142,15 @@ class Recompute : public Rule {
       layouts.emplace_back(part);
     };
     map_result(call(fn_, args_, kwargs_), read);
-    for (const Owned& cell : written_) {
-      if (!cells.wrote(cell.get())) {
+    for (const CellLog& log : cells_) {
+      if (!log.written) continue;
+      if (!cells.wrote(log.cell.get())) {
         fail(ErrorKind::Runtime,
-             "recompute: a tensor that the block assigned to was not assigned to when it ran again, so it left the "
-             "block "
-             "otherwise than as its result; return it from the block.");
+             "recompute: a tensor that the block assigned to was not assigned to when it ran again; a recomputed block "
+             "must "
+             "do the same in both runs.");
       }
-      map_parts(placed(cell.get(), tape), read);
+      map_parts(placed(log.cell.get(), tape), read);
     }
     if (!(layouts == outputs_)) {
       fail(ErrorKind::Runtime,
@@ -200,8 +198,7 @@ class Recompute : public Rule {
   const Frames frames_;
   std::vector<std::pair<uint32_t, Slot>> parameters_;
   std::vector<Slot> inputs_;
-  CellValues before_;
-  std::vector<Owned> written_;
+  CellLogs cells_;
   std::vector<Layout> outputs_;
 };
 
@@ -226,14 +223,13 @@ py::object recompute(const py::object& fn, const py::tuple& args, const py::obje
   const uint32_t mark = tape->statement_count();
   const Slot first = tape->slot_count();
   auto rule = std::make_unique<Recompute>(fn, args, kwargs);
-  LoggedCells cells;
-  // The arguments as they are now: their cells may get other values before the second run.
-  const auto note = [&](PyObject* leaf) {
-    if (is_tensor(leaf)) cells.before.add(leaf, value_of(leaf));
-  };
-  tree_visit(args.ptr(), note);
-  if (!kwargs.is_none()) tree_visit(kwargs.ptr(), note);
-  const py::object result = call(fn, args, kwargs);
+  CellLogs cells;
+  const py::object result = [&] {
+    LoggedCells view;
+    const py::object r = call(fn, args, kwargs);
+    cells = view.take();
+    return r;
+  }();
   if (context().tape != tape || tape->statement_count() == mark) return result;
 
   const std::vector<Arg> inputs = inputs_of(*tape, mark, first);
@@ -244,18 +240,10 @@ py::object recompute(const py::object& fn, const py::tuple& args, const py::obje
   std::vector<Tensor> parts;
   const auto collect = [&](Tensor& part) { parts.push_back(part); };
   map_result(result, collect);
-  // Cells that the block made itself are no outputs: those that nobody holds, and those that it returns.
-  constexpr Py_ssize_t kHeldHere = 2;  // by cells.before and cells.written
-  std::vector<PyObject*> returned;
-  tree_visit(result.ptr(), [&](PyObject* leaf) { returned.push_back(leaf); });
-  std::erase_if(cells.written, [&](const Owned& cell) {
-    if (is_parameter(cell.get())) return false;
-    const Tensor* before = cells.before.find(cell.get());
-    return Py_REFCNT(cell.get()) == kHeldHere || !before || tape->slot_of(*before) >= first ||
-           std::find(returned.begin(), returned.end(), cell.get()) != returned.end();
-  });
-  cells.before.drop_unreachable();
-  for (const Owned& cell : cells.written) map_parts(placed(cell.get(), *tape), collect);
+  std::vector<Owned> written;
+  for (const CellLog& log : cells)
+    if (log.written) written.push_back(Owned::copy(log.cell.get()));
+  for (const Owned& cell : written) map_parts(placed(cell.get(), *tape), collect);
   std::vector<Tensor*> outputs;
   std::vector<Layout> layouts;
   std::vector<bool> fresh;
@@ -266,9 +254,7 @@ py::object recompute(const py::object& fn, const py::tuple& args, const py::obje
   }
   std::vector<Slot> slots;
   for (const Arg& a : inputs) slots.push_back(a.slot);
-  std::vector<Owned> written;
-  for (const Owned& cell : cells.written) written.push_back(Owned::copy(cell.get()));
-  rule->finish(std::move(slots), std::move(cells.before), std::move(cells.written), std::move(layouts));
+  rule->finish(std::move(slots), std::move(cells), std::move(layouts));
   record(*tape, std::move(rule), inputs, outputs);
   size_t next = 0;
   const auto replace = [&](Tensor& part) {

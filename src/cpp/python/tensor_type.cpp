@@ -43,6 +43,7 @@ TensorObject* new_tensor() {
     if (!o) throw std::bad_alloc();
   }
   o->weak_references = nullptr;
+  o->made = made_cells++;
   new (&o->value) Tensor;
   return o;
 }
@@ -428,6 +429,7 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
     if (type == tensor_type) return wrap(std::move(value));
     PyObject* self = checked(type->tp_alloc(type, 0));
     new (&own_value(self)) Tensor(std::move(value));
+    reinterpret_cast<TensorObject*>(self)->made = made_cells++;
     return self;
   });
 }
