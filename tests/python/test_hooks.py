@@ -1,0 +1,259 @@
+"""Hooks on the inputs of derivatives: on Parameters, at positions and among the weights, at every order.
+
+A hook on a Parameter stands between it and the derivative with respect to it: it runs once for each derivative that is
+taken, and whoever asks for that derivative gets what the hook made of it. The right values are calculus by hand.
+"""
+
+import numpy as np
+import pytest
+
+import adcore
+from adcore import Parameter, ParameterTuple, Tensor, grad, jvp, nn, ops, value_and_grad, vjp, vmap
+from helpers import array_of, check, f32, t32
+
+V = np.array([3.0, 4.0], np.float32)
+
+
+class Hooked:
+    """A Parameter with hooks that multiply by the factors, and the list of the factors in the order of the calls."""
+
+    def __init__(self, value, *factors, name="w"):
+        self.parameter = Parameter(t32(*value) if isinstance(value, tuple) else t32(value), name=name)
+        self.calls = []
+        self.handles = [self.parameter.register_hook(self._hook(f)) for f in factors]
+
+    def _hook(self, factor):
+        def hook(g):
+            self.calls.append(factor)
+            return None if factor is None else g * factor
+
+        return hook
+
+
+FACTORS = [(), (None,), (5.0,), (None, 5.0), (2.0, 3.0)]
+
+
+def product(factors):
+    return float(np.prod([1.0 if f is None else f for f in factors]))
+
+
+# Uses of a Parameter that is also given at a position: all of them give the sum of a * a * V.
+USES = {
+    "position": lambda w: lambda a: (a * a * Tensor(V)).sum(),
+    "Parameter": lambda w: lambda a: (w * w * Tensor(V)).sum(),
+    "both": lambda w: lambda a: (a * w * Tensor(V)).sum(),
+}
+
+
+@pytest.mark.parametrize("factors", FACTORS, ids=str)
+@pytest.mark.parametrize("use", USES)
+def test_a_parameter_at_a_position_and_among_the_weights_is_one_input(use, factors):
+    w = Hooked((2.0, 2.0), *factors)
+    f = USES[use](w.parameter)
+    expected = f32(4.0 * V * product(factors))
+    runs = {
+        "position": (grad(f), expected),
+        "weights": (lambda w: grad(f, None, w)(w), expected),
+        "position and weights": (lambda w: grad(f, 0, weights=w)(w), (expected, expected)),
+        "position and list": (lambda w: grad(f, 0, weights=[w])(w), (expected, (expected,))),
+        "twice among the weights": (lambda w: grad(f, None, [w, w])(w), (expected, expected)),
+        "position and twice": (lambda w: grad(f, 0, [w, w])(w), (expected, (expected, expected))),
+        "value_and_grad": (lambda w: value_and_grad(f, 0, w)(w)[1], (expected, expected)),
+        "vjp": (lambda w: vjp(f, w, weights=w)[1](t32(1.0)), ((expected,), expected)),
+    }
+    for how, (run, wanted) in runs.items():
+        w.calls.clear()
+        check(run(w.parameter), wanted, f"{how}, {use}")
+        assert w.calls == list(factors), f"{how}, {use}: hooks ran as {w.calls}"
+
+
+@pytest.mark.parametrize("factors", FACTORS, ids=str)
+@pytest.mark.parametrize("use", USES)
+def test_a_parameter_at_two_positions(use, factors):
+    w = Hooked((2.0, 2.0), *factors)
+    f = USES[use](w.parameter)
+    one = f32(4.0 * V * product(factors))
+    both = (one, one)
+    check(grad(lambda a, b: f(a), (0, 1))(w.parameter, w.parameter), both)
+    assert w.calls == list(factors)
+    check(grad(lambda pair: f(pair[0]))((w.parameter, w.parameter)), both)
+    check(grad(lambda pair: f(pair["w"]))({"w": w.parameter}), {"w": one})
+
+
+def test_the_order_of_the_weights_changes_nothing():
+    u, w = Hooked((3.0, 5.0), 7.0, name="u"), Hooked((2.0, 2.0), 5.0)
+    plain = Parameter(t32(1.0, 1.0), name="p")
+    f = lambda: (u.parameter * w.parameter * w.parameter * plain * Tensor(V)).sum()
+    of = {
+        u.parameter: f32(7.0 * 4.0 * V),
+        w.parameter: f32(5.0 * 4.0 * V * [3.0, 5.0]),
+        plain: f32(4.0 * V * [3.0, 5.0]),
+    }
+    for weights in (
+        [u.parameter, w.parameter, plain],
+        [w.parameter, u.parameter],
+        [plain, w.parameter],
+        [w.parameter],
+        [w.parameter, plain, w.parameter, u.parameter],
+    ):
+        for group in (list, tuple, ParameterTuple):
+            if group is ParameterTuple and len(set(map(id, weights))) < len(weights):
+                continue
+            u.calls.clear(), w.calls.clear()
+            check(grad(f, None, group(weights))(), tuple(of[p] for p in weights))
+            assert w.calls == [5.0] and u.calls == [7.0] * any(p is u.parameter for p in weights)
+
+
+def test_a_hook_sees_the_whole_derivative():
+    """A hook that is not linear tells a derivative from parts of it."""
+    w = Parameter(t32(2.0, 2.0), name="w")
+    w.register_hook(lambda g: ops.clamp(g, None, 14.0))
+    expected = f32(np.minimum(4.0 * V, 14.0))
+    for use in USES.values():
+        f = use(w)
+        check(grad(f)(w), expected)
+        check(grad(f, None, w)(w), expected)
+        check(grad(f, 0, w)(w), (expected, expected))
+        check(grad(f, 0, [w, w])(w), (expected, (expected, expected)))
+        check(grad(lambda a, b: f(a), (0, 1))(w, w), (expected, expected))
+        check(grad(lambda a, b: f(a) * 0.5 + f(b) * 0.5, (0, 1), w)(w, w), ((expected, expected), expected))
+        check(vjp(f, w, weights=w)[1](t32(1.0)), ((expected,), expected))
+
+
+def orders(function, count):
+    """The first `count` derivatives of a scalar function by its only input."""
+    made = []
+    for _ in range(count):
+        function = grad(function)
+        made.append(function)
+    return made
+
+
+@pytest.mark.parametrize("weights", [lambda w: w, lambda w: [w]], ids=["bare", "list"])
+def test_every_order_runs_the_hook_once(weights):
+    """w**3 and a hook times 5: the derivatives at 2 are 5 * 12, 25 * 12 and 125 * 6."""
+    w = Hooked(2.0, 5.0)
+    function, bare = (lambda: w.parameter**3), not isinstance(weights(w.parameter), list)
+    for order, expected in enumerate((60.0, 300.0, 750.0), 1):
+        of = grad(function, None, weights(w.parameter))
+        function = of if bare else (lambda of=of: of()[0])
+        w.calls.clear()
+        check(function(), f32(expected))
+        assert w.calls == [5.0] * order, f"order {order}: {len(w.calls)} calls"
+
+
+def test_a_hook_that_does_nothing_changes_no_order():
+    w = Hooked(2.0, None)
+    function = lambda: w.parameter**4
+    for order, expected in enumerate((32.0, 48.0, 48.0, 24.0), 1):
+        function = grad(function, None, w.parameter)
+        w.calls.clear()
+        check(function(), f32(expected))
+        assert w.calls == [None] * order
+
+
+def test_what_a_hook_computes_is_differentiated_at_every_order():
+    """A hook g -> g * w: w**3 becomes 3w**3, then 9w**3, then 27w**3."""
+    w = Parameter(t32(2.0), name="w")
+    calls = []
+    w.register_hook(lambda g: (calls.append(1), g * w)[1])
+    function = lambda: w**3
+    for order, expected in enumerate((24.0, 72.0, 216.0), 1):
+        function = grad(function, None, w)
+        calls.clear()
+        check(function(), f32(expected))
+        assert len(calls) == order
+
+
+def test_orders_by_position_meet_the_hook_where_the_parameter_goes_in():
+    """Only the outermost derivative is one by the Parameter; the inner ones are by the value that stands for it."""
+    w = Hooked(2.0, 5.0)
+    for function, expected in zip(orders(lambda a: a**3, 3), (60.0, 60.0, 30.0)):
+        w.calls.clear()
+        check(function(w.parameter), f32(expected))
+        assert w.calls == [5.0]
+
+
+def test_mixed_derivatives_meet_the_hooks_of_their_own_parameters():
+    """f = u**2 * w**3: with hooks 7 and 5, by u then w: 35 * 2u * 3w**2, whatever the order."""
+    u, w = Hooked(3.0, 7.0, name="u"), Hooked(2.0, 5.0)
+    f = lambda: u.parameter**2 * w.parameter**3
+    for first, second in ((u, w), (w, u)):
+        u.calls.clear(), w.calls.clear()
+        check(grad(grad(f, None, first.parameter), None, second.parameter)(), f32(35.0 * 6.0 * 12.0))
+        assert (u.calls, w.calls) == ([7.0], [5.0])
+
+
+def test_a_kept_pull_runs_the_hook_each_time():
+    w = Hooked(2.0, 5.0)
+    _, pull = vjp(lambda: w.parameter**3, weights=w.parameter)
+    for count in (1, 2, 3):
+        check(pull(t32(float(count))), ((), f32(60.0 * count)))
+        assert w.calls == [5.0] * count
+    check(grad(lambda c: pull(c)[1])(t32(1.0)), f32(60.0))
+    check(jvp(lambda c: pull(c)[1], t32(1.0), t32(2.0)), (f32(60.0), f32(120.0)))
+
+
+def test_the_hook_of_a_parameter_sees_batches_and_tangents():
+    w = Hooked(2.0, 5.0)
+    x = t32(1.0, 10.0)
+    # d/dw of w**3 * x per member, and its derivative by x.
+    check(vmap(grad(lambda x: w.parameter**3 * x, None, w.parameter))(x), f32([60.0, 600.0]))
+    check(
+        jvp(lambda x: grad(lambda: w.parameter**3 * x, None, w.parameter)(), t32(1.0), t32(1.0)),
+        (f32(60.0), f32(60.0)),
+    )
+    assert set(w.calls) == {5.0} and len(w.calls) == 2
+
+
+def test_a_removed_hook_is_gone_at_every_order():
+    w = Hooked(2.0, 5.0, 3.0)
+    w.handles[0].remove()
+    second = grad(grad(lambda: w.parameter**3, None, w.parameter), None, w.parameter)
+    check(second(), f32(9.0 * 12.0))
+    w.handles[1].remove()
+    w.calls.clear()
+    check(second(), f32(12.0))
+    check(grad(lambda a: a * w.parameter, 0, w.parameter)(w.parameter), (f32(4.0), f32(4.0)))
+    assert w.calls == []
+
+
+def test_recomputation_leaves_the_hooks_alone():
+    w = Hooked(2.0, 5.0)
+    check(
+        grad(lambda x: adcore.recompute(lambda x: w.parameter**3 * x, x), 0, w.parameter)(t32(1.0)),
+        (f32(8.0), f32(60.0)),
+    )
+    assert w.calls == [5.0]
+
+
+def test_a_training_step_uses_what_the_hook_returned():
+    net = nn.Dense(2, 1, has_bias=False)
+    before = array_of(net.weight).copy()
+    calls = []
+    net.weight.register_hook(lambda g: (calls.append(1), g * 10)[1])
+    x, y = np.array([[1.0, 2.0]], np.float32), np.array([[0.5]], np.float32)
+    step = nn.TrainOneStepCell(nn.WithLossCell(net, nn.MSELoss()), nn.SGD(net.trainable_params(), 0.01))
+    step(Tensor(x), Tensor(y))
+    slope = 2 * (x @ before.T - y).T @ x  # of the mean over one element
+    np.testing.assert_allclose(array_of(net.weight), before - 0.1 * slope, rtol=1e-5)
+    assert calls == [1]
+
+
+@pytest.mark.parametrize("raises", [0, 1])
+def test_a_hook_that_raises_does_so_at_its_order_and_leaves_nothing(raises):
+    w = Parameter(t32(2.0), name="w")
+    calls = []
+
+    def hook(g):
+        calls.append(g)
+        if len(calls) == raises + 1:
+            raise KeyError("hook")
+
+    w.register_hook(hook)
+    second = grad(grad(lambda: w**3, None, w), None, w)
+    with pytest.raises(KeyError):
+        second()
+    calls[:] = [None] * 9
+    check(second(), f32(12.0))
+    check(ops.sum(grad(lambda: w**3, None, w)()), f32(12.0))
