@@ -72,12 +72,6 @@ LARGE = {
 }
 
 
-def with_dtypes(names):
-    """Parametrize by name and dtype; a sample that names float64 is one of that alone."""
-    pairs = [(name, dtype) for name in names for dtype in DTYPES if dtype == "float64" or "float64" not in name]
-    return pytest.mark.parametrize(("name", "dtype"), pairs)
-
-
 def inputs(case, dtype):
     return [Tensor(a).astype(getattr(adcore, dtype)) for a in case[1]]
 
@@ -248,17 +242,21 @@ def threads(count):
         adcore.set_num_threads(before)
 
 
-@with_dtypes(SMALL)
+# A sample that names float64 has operands of that dtype of its own.
+SMALL_IN_DTYPES = [(name, d) for name in SMALL for d in DTYPES if d == "float64" or "float64" not in name]
+
+
+@pytest.mark.parametrize(("name", "dtype"), SMALL_IN_DTYPES)
 def test_value_and_gradient(name, dtype):
     check_ways(SMALL[name], dtype, WAYS)
 
 
-@with_dtypes([name for name in SMALL if name not in BY_MASK])
+@pytest.mark.parametrize(("name", "dtype"), [case for case in SMALL_IN_DTYPES if case[0] not in BY_MASK])
 def test_members(name, dtype):
     check_members(SMALL[name], dtype, (1, 3, 8))
 
 
-@with_dtypes(SMALL)
+@pytest.mark.parametrize(("name", "dtype"), SMALL_IN_DTYPES)
 def test_second_order(name, dtype):
     """The gradient of a function of the gradient, plainly and where a further level tracks the inputs."""
     function, args = SMALL[name][0], inputs(SMALL[name], dtype)
@@ -272,17 +270,20 @@ def test_second_order(name, dtype):
     report([(way.__name__, differences(bits(way(first, args)), expected)) for way in ways])
 
 
-@with_dtypes(LARGE)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", LARGE)
 def test_large(name, dtype):
     check_ways(LARGE[name], dtype, WAYS)
 
 
-@with_dtypes(LARGE)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", LARGE)
 def test_members_of_large(name, dtype):
     check_members(LARGE[name], dtype, (1, 3))
 
 
-@with_dtypes(LARGE)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", LARGE)
 def test_threads(name, dtype):
     function, args = LARGE[name][0], inputs(LARGE[name], dtype)
     found = []
