@@ -5,6 +5,7 @@ The fixture of conftest.py asks after each test whether gradients still come out
 arrays of every odd layout, a million statements on the tape, interrupted functions, forks and threads.
 """
 
+import operator
 import os
 import signal
 import subprocess
@@ -150,6 +151,86 @@ def test_arguments_of_a_wrong_type():
     for reduction in ("bad", ""):
         with pytest.raises(ValueError, match="reduction"):
             ops.mse_loss(A, A, reduction)
+
+
+# Integers to negative integer powers: what NumPy says of the same values.
+
+SIGNED = [adcore.int8, adcore.int16, adcore.int32, adcore.int64]
+INTEGERS = [*SIGNED, adcore.uint8, adcore.uint16, adcore.uint32, adcore.uint64, adcore.bool_]
+
+
+def power_in(*pair):
+    """What NumPy makes of a power, or the type of its exception."""
+    try:
+        return operator.pow(*(np.asarray(a.asnumpy()) if isinstance(a, Tensor) else a for a in pair))
+    except (ValueError, OverflowError) as e:
+        return type(e)
+
+
+def check_power(base, exponent):
+    expected = power_in(base, exponent)
+    for power in (operator.pow, ops.pow):
+        if not isinstance(expected, type):
+            np.testing.assert_array_equal(array_of(power(base, exponent)), expected)
+            continue
+        with pytest.raises(expected, match="negative integer powers" if expected is ValueError else "does not fit"):
+            power(base, exponent)
+
+
+@pytest.mark.parametrize("dtype", INTEGERS, ids=str)
+@pytest.mark.parametrize("exponent", [-1, -2, 0, 3])
+def test_integers_to_negative_integer_powers(dtype, exponent):
+    for base in (0, 1, [0, 1], [[1], [1]], []):
+        check_power(Tensor(base, dtype), exponent)
+    if dtype == adcore.uint64:
+        return  # beside signed integers NumPy computes with floats, and no dtype of adcore holds both
+    for other in SIGNED:
+        for values in (exponent, [2, exponent], [[2], [exponent]]):
+            check_power(Tensor([0, 1], dtype), Tensor(values, other))
+        check_power(Tensor([], dtype), Tensor([exponent], other))
+
+
+def test_exponents_that_are_negative_beside_a_number():
+    for base in (0, 1, 2, True):
+        for exponent in ([-1], [3, -2], [[0, 1], [-1, 4]], [0, 1]):
+            check_power(base, Tensor(exponent))
+    with pytest.raises(ValueError, match="negative integer powers"):
+        ops.pow(3, -1)
+    with pytest.raises(ValueError, match="negative integer powers"):
+        base = Tensor([3])
+        base **= -1
+    assert array_of(base).tolist() == [3]
+
+
+def test_negative_powers_of_floats_and_by_floats_are_computed():
+    for dtype in (adcore.float16, adcore.float32, adcore.float64):
+        x = Tensor([2.0, -4.0], dtype)
+        for powers in (x**-1, ops.pow(x, -1), x ** Tensor([-1]), x ** Tensor(-1, adcore.int8), x**-1.0):
+            check(powers, Expected(dtype, [0.5, -0.25]))
+    check(2.0 ** Tensor([-1, -2]), f32([0.5, 0.25]))
+    check(Tensor([2, 4]) ** -1.0, f32([0.5, 0.25]))
+    check(Tensor([2, 4]) ** Tensor([-1.0, -0.5]), f32([0.5, 0.5]))
+
+
+def test_negative_integer_powers_inside_of_transforms():
+    """The exponents are looked at below the boxes of jvp and vmap; one member suffices."""
+    ones, signs = Tensor([1, 1, 1]), Tensor([1, 0, -1])
+    for call in (
+        lambda f: f(ones, signs),
+        lambda f: adcore.vmap(f)(ones, signs),
+        lambda f: adcore.vmap(f, (None, 0))(Tensor(1), signs),
+        lambda f: adcore.vmap(f, (0, None))(ones, Tensor(-1)),
+        lambda f: adcore.vmap(adcore.vmap(f))(ones.reshape(1, 3), signs.reshape(1, 3)),
+        lambda f: adcore.jvp(f, (ones, signs), (ones, ones)),
+        lambda f: adcore.vmap(lambda a, b: adcore.jvp(f, (a, b), (a, a)))(ones, signs),
+        lambda f: grad(f)(ones, signs),
+        lambda f: grad(lambda a, b: adcore.vmap(f)(a, b))(ones, signs),
+    ):
+        for f in (operator.pow, ops.pow, lambda a, b: a**-1):
+            with pytest.raises(ValueError, match="negative integer powers"):
+                call(f)
+    check(adcore.vmap(operator.pow)(Tensor([2, 3]), Tensor([3, 0])), i64([8, 1]))
+    check(adcore.vmap(lambda a: a**-1)(t32(2.0, 4.0)), f32([0.5, 0.25]))
 
 
 # Sizes.

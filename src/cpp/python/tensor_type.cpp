@@ -82,17 +82,28 @@ bool operand_beside(PyObject* o, const Tensor& like, const Op& op, Tensor& conve
   return true;
 }
 
-void check_divisor(const Op& op, const Tensor& divisor, const Tensor& dividend) {
-  if (is_float(divisor.dtype()) || is_float(dividend.dtype())) return;
-  const Tensor zero = map("equal", bottom(divisor), scalar(int64_t{0}, divisor.dtype()));
-  if (divisor.size() && item(amax(zero)) != 0) fail(ErrorKind::ZeroDivision, op.name, ": integer division by zero.");
+constexpr int row(const char* name) { return formula_index(name); }
+
+// The rows whose second operand, where both are integers, must not have some values.
+constexpr int kFloorDiv = row("floor_div"), kFloorMod = row("floor_mod"), kPow = row("pow");
+static_assert(kFloorDiv < kFloorMod && kFloorMod < kPow);
+
+bool checks_second(const Op& op) noexcept {
+  return op.row >= kFloorDiv && op.row <= kPow &&  // one comparison for most of the others
+         (op.row == kFloorDiv || op.row == kFloorMod || op.row == kPow);
 }
 
-}  // namespace
-
-const int kFloorDivRow = formula_index("floor_div"), kFloorModRow = formula_index("floor_mod");
-
-namespace {
+void check_second(const Op& op, const Tensor& first, const Tensor& second) {
+  if (is_float(first.dtype()) || is_float(second.dtype())) return;
+  const Tensor values = bottom(second), zero = scalar(int64_t{0}, values.dtype());
+  const auto any = [](const Tensor& condition) { return condition.size() && item(amax(condition)) != 0; };
+  if (op.row != kPow) {
+    if (any(map("equal", values, zero))) fail(ErrorKind::ZeroDivision, op.name, ": integer division by zero.");
+  } else if (bottom(first).size() && any(map("less", values, zero))) {
+    fail(ErrorKind::Value, op.name,
+         ": Integers to negative integer powers are not allowed. Make the base or the exponent a float.");
+  }
+}
 
 PyObject* apply_new(const Op& op, const Operand* operands, int count) {
   Owned result(reinterpret_cast<PyObject*>(new_tensor()));
@@ -101,20 +112,19 @@ PyObject* apply_new(const Op& op, const Operand* operands, int count) {
   return result.release();
 }
 
-[[gnu::noinline]] PyObject* apply_division(const Op& op, const Operand* operands) {
-  // Checked and divided by on one copy: another thread may change the cell between.
-  const Tensor dividend = *operands[0].value, divisor = *operands[1].value;
-  check_divisor(op, divisor, dividend);
-  const Operand held[] = {{&dividend, operands[0].slot, operands[0].weak},
-                          {&divisor, operands[1].slot, operands[1].weak}};
+[[gnu::noinline]] PyObject* apply_checked(const Op& op, const Operand* operands) {
+  // Checked and computed with on one copy: another thread may change the cell between.
+  const Tensor first = *operands[0].value, second = *operands[1].value;
+  check_second(op, first, second);
+  const Operand held[] = {{&first, operands[0].slot, operands[0].weak}, {&second, operands[1].slot, operands[1].weak}};
   return apply_new(op, held, 2);
 }
 
 }  // namespace
 
 PyObject* apply_elementwise(const Op& op, const Operand* operands, int count) {
-  if (op.row == kFloorDivRow || op.row == kFloorModRow) [[unlikely]]
-    return apply_division(op, operands);
+  if (checks_second(op)) [[unlikely]]
+    return apply_checked(op, operands);
   return apply_new(op, operands, count);
 }
 
@@ -146,8 +156,6 @@ template <int Row>
 PyObject* binary(PyObject* a, PyObject* b) {
   return guarded([&] { return binary_impl(elementwise_op(Row), a, b); });
 }
-
-constexpr int row(const char* name) { return formula_index(name); }
 
 template <int Row>
 PyObject* unary(PyObject* a) {
