@@ -233,6 +233,140 @@ def test_negative_integer_powers_inside_of_transforms():
     check(adcore.vmap(lambda a: a**-1)(t32(2.0, 4.0)), f32([0.5, 0.25]))
 
 
+# Functions whose result computes later, when nothing is differentiated any more.
+
+
+async def coroutine(x):
+    return x * x
+
+
+def generator(x):
+    yield x * x
+
+
+async def async_generator(x):
+    yield x * x
+
+
+LATER = {
+    "coroutine": coroutine,
+    "generator": generator,
+    "async_generator": async_generator,
+    "map": lambda x: map(ops.exp, [x, x]),
+}
+CALLS = {
+    "grad": lambda f, x: grad(f)(x),
+    "grad of grad": lambda f, x: grad(grad(f))(x),
+    "grad has_aux": lambda f, x: grad(f, has_aux=True)(x),
+    "grad first of has_aux": lambda f, x: grad(lambda x: (f(x), x), has_aux=True)(x),
+    "value_and_grad": lambda f, x: value_and_grad(f)(x),
+    "vjp": lambda f, x: adcore.vjp(f, x),
+    "vjp has_aux": lambda f, x: adcore.vjp(f, x, has_aux=True),
+    "jvp": lambda f, x: adcore.jvp(f, x, x),
+    "jvp of a container": lambda f, x: adcore.jvp(lambda a: f(a[0]), ((x,),), ((x,),)),
+    "linearize": lambda f, x: adcore.linearize(f, x),
+    "vmap": lambda f, x: adcore.vmap(f)(x),
+    "vmap out_axes": lambda f, x: adcore.vmap(f, out_axes=1)(x),
+    "jacrev": lambda f, x: adcore.jacrev(f)(x),
+    "jacfwd": lambda f, x: adcore.jacfwd(f)(x),
+    "hessian": lambda f, x: adcore.hessian(f)(x),
+    "GradOperation": lambda f, x: adcore.GradOperation()(f)(x),
+    "derivative": lambda f, x: ops.derivative(f, x, 2),
+    "jet": lambda f, x: ops.jet(f, x, ops.ones((2, 2))),
+    "recompute": lambda f, x: adcore.recompute(f, x),
+    "grad of recompute": lambda f, x: grad(lambda x: adcore.recompute(f, x))(x),
+}
+
+
+@pytest.mark.parametrize("later", LATER)
+@pytest.mark.parametrize("call", CALLS)
+def test_results_that_compute_later(call, later):
+    """A TypeError that names the type; warnings are errors here, so a coroutine must not complain as well."""
+    x = t32(1.0, 2.0)
+    with pytest.raises(TypeError, match=rf": the function's result .*'{later}' object"):
+        CALLS[call](LATER[later], x)
+    if call != "vjp has_aux" and call != "grad has_aux":
+        with pytest.raises(TypeError, match=rf": the function's result .*'{later}' object"):
+            CALLS[call](lambda x: {"a": [x, LATER[later](x)]}, x)
+
+
+def test_rules_whose_result_computes_later():
+    x = t32(1.0, 2.0)
+
+    def rule_of(forward, backward):
+        custom = adcore.custom_vjp(lambda x: x)
+        custom.defvjp(forward, backward)
+        return custom
+
+    class Later(adcore.Function):
+        forward = staticmethod(lambda ctx, x: generator(x))
+
+    pushed = adcore.custom_jvp(coroutine)
+    pushed.defjvp(lambda primals, tangents: (primals[0], tangents[0]))
+    for f in (
+        Later.apply,
+        pushed,
+        rule_of(lambda x: (generator(x), None), lambda _, g: (g,)),
+        rule_of(lambda x: (x, None), lambda _, g: generator(g)),
+        rule_of(lambda x: (x, None), lambda _, g: (coroutine(g),)),
+    ):
+        with pytest.raises(TypeError, match="'(generator|coroutine)' object"):
+            grad(f)(x)
+
+
+def test_a_cell_whose_construct_is_asynchronous():
+    class Coroutine(nn.Cell):
+        async def construct(self, x):
+            return x * x
+
+    class AsyncGenerator(nn.Cell):
+        async def construct(self, x):
+            yield x * x
+
+    class Generator(nn.Cell):
+        def construct(self, x):
+            yield x * x
+
+    class Hooked(nn.Cell):
+        def __init__(self):
+            super().__init__()
+            self.inner = Coroutine()
+            self.inner.register_forward_hook(lambda cell, inputs, out: None)
+
+        def construct(self, x):
+            return self.inner(x)
+
+    x = t32(3.0)
+    for cell, kind in ((Coroutine(), "coroutine"), (AsyncGenerator(), "async_generator"), (Hooked(), "coroutine")):
+        for call in (
+            lambda: cell(x),
+            lambda: cell(x=x),
+            lambda: grad(cell)(x),
+            lambda: adcore.vmap(cell)(t32(1.0, 2.0)),
+        ):
+            with pytest.raises(TypeError, match=rf"\.construct: the function's result .*'{kind}' object"):
+                call()
+    check(next(Generator()(x)), f32(9.0))  # a generator may be used inside of a function that is differentiated
+    check(grad(lambda x: sum(Generator()(x)))(x), f32(6.0))
+
+
+def test_a_coroutine_that_runs_already_is_left_alone():
+    class Once:
+        def __await__(self):
+            yield "waiting"
+
+    async def waits():
+        await Once()
+        return "done"
+
+    running = waits()
+    assert running.send(None) == "waiting"
+    with pytest.raises(TypeError, match="'coroutine' object"):
+        grad(lambda x: running)(1.0)
+    with pytest.raises(StopIteration, match="done"):
+        running.send(None)
+
+
 # Sizes.
 
 HUGE = [(2**62, 4), (2**40, 2**40), (2**63 - 1,), (2**32, 2**32), (2**31, 2**31, 2), (10**13,)]
