@@ -997,6 +997,33 @@ def test_setting_wrong_numbers_of_threads():
         adcore.set_num_threads(before)
 
 
+@pytest.mark.parametrize("before", ["pass", "import adcore"], ids=["first", "second"])
+def test_an_import_in_a_subinterpreter_raises(before):
+    inside = "try:\n import adcore\nexcept ImportError as e:\n print('ImportError:', e, flush=True)"
+    program = f"""
+        import sys
+        try:
+            import _interpreters as interpreters
+            create = lambda: interpreters.create("legacy")
+        except ImportError:
+            import _xxsubinterpreters as interpreters
+            create = lambda: interpreters.create(isolated=False)
+        {before}
+        for _ in range(2):
+            interpreter = create()
+            for _ in range(2):
+                interpreters.run_string(interpreter, f"import sys; sys.path[:] = {{sys.path}}\\n" + {inside!r})
+            interpreters.destroy(interpreter)
+        import adcore
+        print(float(adcore.grad(lambda x: x * x)(3.0)))
+    """
+    *refused, works = run(program, timeout=60).splitlines()
+    assert (
+        refused == ["ImportError: adcore works in the main interpreter of a process only, not in a subinterpreter."] * 4
+    )
+    assert works == "6.0"
+
+
 def test_importing_starts_no_thread_and_leaves_numpy_alone():
     program = """
         import sys, threading, os
