@@ -208,6 +208,121 @@ def test_buffers_without_strides():
     assert array_of(adcore.from_numpy(array)).tolist() == [1, 2, 3]
 
 
+class Buffer(ctypes.Structure):
+    """Py_buffer."""
+
+    _fields_ = [
+        ("buf", ctypes.c_void_p),
+        ("obj", ctypes.py_object),
+        ("len", ctypes.c_ssize_t),
+        ("itemsize", ctypes.c_ssize_t),
+        ("readonly", ctypes.c_int),
+        ("ndim", ctypes.c_int),
+        ("format", ctypes.c_char_p),
+        ("shape", ctypes.POINTER(ctypes.c_ssize_t)),
+        ("strides", ctypes.POINTER(ctypes.c_ssize_t)),
+        ("suboffsets", ctypes.POINTER(ctypes.c_ssize_t)),
+        ("internal", ctypes.c_void_p),
+    ]
+
+
+ND, STRIDES, C_ORDER, F_ORDER, ANY_ORDER, INDIRECT = 0x8, 0x18, 0x38, 0x58, 0x98, 0x118
+FORMAT, WRITABLE = 0x4, 0x1
+REQUESTS = {
+    "simple": 0,
+    "shape": ND,
+    "strides": STRIDES,
+    "C": C_ORDER,
+    "F": F_ORDER,
+    "any": ANY_ORDER,
+    "full": INDIRECT,
+}
+
+
+def granted(exporter, flags):
+    """The answer to a request for a buffer, with the bytes where they lie in one piece; None for a refusal."""
+    view = Buffer()
+    try:
+        ctypes.pythonapi.PyObject_GetBuffer(ctypes.py_object(exporter), ctypes.byref(view), ctypes.c_int(flags))
+    except BufferError:
+        return None
+    except ValueError:  # NumPy's refusal
+        if isinstance(exporter, Tensor):
+            raise
+        return None
+    one_piece = flags & ~FORMAT not in (STRIDES, INDIRECT)
+    answer = {
+        "len": view.len,
+        "itemsize": view.itemsize,
+        "readonly": view.readonly,
+        "format": view.format,
+        "ndim": view.ndim if flags & ND else "of no meaning",
+        "shape": view.shape[: view.ndim] if view.shape else None,
+        "strides": view.strides[: view.ndim] if view.strides else None,
+        "suboffsets": bool(view.suboffsets),
+        "bytes": ctypes.string_at(view.buf, view.len) if one_piece and view.len else None,
+    }
+    ctypes.pythonapi.PyBuffer_Release(ctypes.byref(view))
+    return answer
+
+
+LAYOUTS = {
+    "in order": lambda t: t,
+    "transposed": lambda t: t.T,
+    "axes turned": lambda t: ops.permute(t.reshape(2, 3, 2), (1, 2, 0)),
+    "every second": lambda t: t[:, ::2],
+    "one column": lambda t: t[:, 1:2],
+    "one row": lambda t: t[1:2],
+    "one row transposed": lambda t: t[1:2].T,
+    "one element": lambda t: t[1:2, 1:2],
+    "backwards": lambda t: t[::-1],
+    "a vector": lambda t: t[1],
+    "a stepping vector": lambda t: t[:, 1],
+    "broadcast": lambda t: ops.broadcast_to(t[0, :1], (2, 3)),
+    "broadcast to one": lambda t: ops.broadcast_to(t[0, 0], (1, 1)),
+    "no rows": lambda t: t[:0],
+    "no rows transposed": lambda t: t[:0].T,
+    "number": lambda t: t[1, 2],
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("request_", REQUESTS)
+def test_a_buffer_is_granted_as_it_lies(layout, request_):
+    """NumPy is asked the same of an array with the same elements, shape and strides."""
+    t = LAYOUTS[layout](Tensor(np.arange(12, dtype=np.float32).reshape(3, 4)))
+    values = np.array(t.tolist(), np.float32).reshape(t.shape)
+    memory = np.full(64, np.nan, np.float32)
+    same = np.lib.stride_tricks.as_strided(memory[32:], t.shape, t.strides)
+    same[...] = values
+    same.flags.writeable = False
+    for flags in (REQUESTS[request_], REQUESTS[request_] | FORMAT):
+        answer = granted(t, flags)
+        assert answer == granted(same, flags)
+        if answer and flags & ND == 0:  # without a shape: bytes, in the order of the indices
+            assert (answer["bytes"] or b"") == values.tobytes()
+        assert granted(t, flags | WRITABLE) is None
+    assert memoryview(t).c_contiguous == same.flags.c_contiguous
+    assert memoryview(t).f_contiguous == same.flags.f_contiguous
+    assert bytes(memoryview(t)) == values.tobytes()
+
+
+def test_a_buffer_of_a_boxed_value_lies_as_its_elements_do():
+    matrix = np.arange(6, dtype=np.float32).reshape(2, 3)
+    seen = []
+
+    def f(x):
+        seen.extend((request, granted(t, flags)) for t in (x, x.T) for request, flags in REQUESTS.items())
+        return x
+
+    adcore.jvp(f, Tensor(matrix), Tensor(matrix))
+    matrix.flags.writeable = False
+    assert seen == [(request, granted(a, flags)) for a in (matrix, matrix.T) for request, flags in REQUESTS.items()]
+    for flags in REQUESTS.values():
+        with pytest.raises(ValueError, match="differs between the members"):
+            adcore.vmap(lambda x: granted(x, flags))(Tensor(matrix))
+
+
 def test_sizes_that_add_up_to_too_much():
     wide = ops.broadcast_to(Tensor(1.0), (2**62,))
     with pytest.raises(MemoryError):

@@ -5,6 +5,7 @@ The fixture of conftest.py asks after each test whether gradients still come out
 arrays of every odd layout, a million statements on the tape, interrupted functions, forks and threads.
 """
 
+import operator
 import os
 import signal
 import subprocess
@@ -150,6 +151,220 @@ def test_arguments_of_a_wrong_type():
     for reduction in ("bad", ""):
         with pytest.raises(ValueError, match="reduction"):
             ops.mse_loss(A, A, reduction)
+
+
+# Integers to negative integer powers: what NumPy says of the same values.
+
+SIGNED = [adcore.int8, adcore.int16, adcore.int32, adcore.int64]
+INTEGERS = [*SIGNED, adcore.uint8, adcore.uint16, adcore.uint32, adcore.uint64, adcore.bool_]
+
+
+def power_in(*pair):
+    """What NumPy makes of a power, or the type of its exception."""
+    try:
+        return operator.pow(*(np.asarray(a.asnumpy()) if isinstance(a, Tensor) else a for a in pair))
+    except (ValueError, OverflowError) as e:
+        return type(e)
+
+
+def check_power(base, exponent):
+    expected = power_in(base, exponent)
+    for power in (operator.pow, ops.pow):
+        if not isinstance(expected, type):
+            np.testing.assert_array_equal(array_of(power(base, exponent)), expected)
+            continue
+        with pytest.raises(expected, match="negative integer powers" if expected is ValueError else "does not fit"):
+            power(base, exponent)
+
+
+@pytest.mark.parametrize("dtype", INTEGERS, ids=str)
+@pytest.mark.parametrize("exponent", [-1, -2, 0, 3])
+def test_integers_to_negative_integer_powers(dtype, exponent):
+    for base in (0, 1, [0, 1], [[1], [1]], []):
+        check_power(Tensor(base, dtype), exponent)
+    if dtype == adcore.uint64:
+        return  # beside signed integers NumPy computes with floats, and no dtype of adcore holds both
+    for other in SIGNED:
+        for values in (exponent, [2, exponent], [[2], [exponent]]):
+            check_power(Tensor([0, 1], dtype), Tensor(values, other))
+        check_power(Tensor([], dtype), Tensor([exponent], other))
+
+
+def test_exponents_that_are_negative_beside_a_number():
+    for base in (0, 1, 2, True):
+        for exponent in ([-1], [3, -2], [[0, 1], [-1, 4]], [0, 1]):
+            check_power(base, Tensor(exponent))
+    with pytest.raises(ValueError, match="negative integer powers"):
+        ops.pow(3, -1)
+    with pytest.raises(ValueError, match="negative integer powers"):
+        base = Tensor([3])
+        base **= -1
+    assert array_of(base).tolist() == [3]
+
+
+def test_negative_powers_of_floats_and_by_floats_are_computed():
+    for dtype in (adcore.float16, adcore.float32, adcore.float64):
+        x = Tensor([2.0, -4.0], dtype)
+        for powers in (x**-1, ops.pow(x, -1), x ** Tensor([-1]), x ** Tensor(-1, adcore.int8), x**-1.0):
+            check(powers, Expected(dtype, [0.5, -0.25]))
+    check(2.0 ** Tensor([-1, -2]), f32([0.5, 0.25]))
+    check(Tensor([2, 4]) ** -1.0, f32([0.5, 0.25]))
+    check(Tensor([2, 4]) ** Tensor([-1.0, -0.5]), f32([0.5, 0.5]))
+
+
+def test_negative_integer_powers_inside_of_transforms():
+    """The exponents are looked at below the boxes of jvp and vmap; one member suffices."""
+    ones, signs = Tensor([1, 1, 1]), Tensor([1, 0, -1])
+    for call in (
+        lambda f: f(ones, signs),
+        lambda f: adcore.vmap(f)(ones, signs),
+        lambda f: adcore.vmap(f, (None, 0))(Tensor(1), signs),
+        lambda f: adcore.vmap(f, (0, None))(ones, Tensor(-1)),
+        lambda f: adcore.vmap(adcore.vmap(f))(ones.reshape(1, 3), signs.reshape(1, 3)),
+        lambda f: adcore.jvp(f, (ones, signs), (ones, ones)),
+        lambda f: adcore.vmap(lambda a, b: adcore.jvp(f, (a, b), (a, a)))(ones, signs),
+        lambda f: grad(f)(ones, signs),
+        lambda f: grad(lambda a, b: adcore.vmap(f)(a, b))(ones, signs),
+    ):
+        for f in (operator.pow, ops.pow, lambda a, b: a**-1):
+            with pytest.raises(ValueError, match="negative integer powers"):
+                call(f)
+    check(adcore.vmap(operator.pow)(Tensor([2, 3]), Tensor([3, 0])), i64([8, 1]))
+    check(adcore.vmap(lambda a: a**-1)(t32(2.0, 4.0)), f32([0.5, 0.25]))
+
+
+# Functions whose result computes later, when nothing is differentiated any more.
+
+
+async def coroutine(x):
+    return x * x
+
+
+def generator(x):
+    yield x * x
+
+
+async def async_generator(x):
+    yield x * x
+
+
+LATER = {
+    "coroutine": coroutine,
+    "generator": generator,
+    "async_generator": async_generator,
+    "map": lambda x: map(ops.exp, [x, x]),
+}
+CALLS = {
+    "grad": lambda f, x: grad(f)(x),
+    "grad of grad": lambda f, x: grad(grad(f))(x),
+    "grad has_aux": lambda f, x: grad(f, has_aux=True)(x),
+    "grad first of has_aux": lambda f, x: grad(lambda x: (f(x), x), has_aux=True)(x),
+    "value_and_grad": lambda f, x: value_and_grad(f)(x),
+    "vjp": lambda f, x: adcore.vjp(f, x),
+    "vjp has_aux": lambda f, x: adcore.vjp(f, x, has_aux=True),
+    "jvp": lambda f, x: adcore.jvp(f, x, x),
+    "jvp of a container": lambda f, x: adcore.jvp(lambda a: f(a[0]), ((x,),), ((x,),)),
+    "linearize": lambda f, x: adcore.linearize(f, x),
+    "vmap": lambda f, x: adcore.vmap(f)(x),
+    "vmap out_axes": lambda f, x: adcore.vmap(f, out_axes=1)(x),
+    "jacrev": lambda f, x: adcore.jacrev(f)(x),
+    "jacfwd": lambda f, x: adcore.jacfwd(f)(x),
+    "hessian": lambda f, x: adcore.hessian(f)(x),
+    "GradOperation": lambda f, x: adcore.GradOperation()(f)(x),
+    "derivative": lambda f, x: ops.derivative(f, x, 2),
+    "jet": lambda f, x: ops.jet(f, x, ops.ones((2, 2))),
+    "recompute": lambda f, x: adcore.recompute(f, x),
+    "grad of recompute": lambda f, x: grad(lambda x: adcore.recompute(f, x))(x),
+}
+
+
+@pytest.mark.parametrize("later", LATER)
+@pytest.mark.parametrize("call", CALLS)
+def test_results_that_compute_later(call, later):
+    """A TypeError that names the type; warnings are errors here, so a coroutine must not complain as well."""
+    x = t32(1.0, 2.0)
+    with pytest.raises(TypeError, match=rf": the function's result .*'{later}' object"):
+        CALLS[call](LATER[later], x)
+    if call != "vjp has_aux" and call != "grad has_aux":
+        with pytest.raises(TypeError, match=rf": the function's result .*'{later}' object"):
+            CALLS[call](lambda x: {"a": [x, LATER[later](x)]}, x)
+
+
+def test_rules_whose_result_computes_later():
+    x = t32(1.0, 2.0)
+
+    def rule_of(forward, backward):
+        custom = adcore.custom_vjp(lambda x: x)
+        custom.defvjp(forward, backward)
+        return custom
+
+    class Later(adcore.Function):
+        forward = staticmethod(lambda ctx, x: generator(x))
+
+    pushed = adcore.custom_jvp(coroutine)
+    pushed.defjvp(lambda primals, tangents: (primals[0], tangents[0]))
+    for f in (
+        Later.apply,
+        pushed,
+        rule_of(lambda x: (generator(x), None), lambda _, g: (g,)),
+        rule_of(lambda x: (x, None), lambda _, g: generator(g)),
+        rule_of(lambda x: (x, None), lambda _, g: (coroutine(g),)),
+    ):
+        with pytest.raises(TypeError, match="'(generator|coroutine)' object"):
+            grad(f)(x)
+
+
+def test_a_cell_whose_construct_is_asynchronous():
+    class Coroutine(nn.Cell):
+        async def construct(self, x):
+            return x * x
+
+    class AsyncGenerator(nn.Cell):
+        async def construct(self, x):
+            yield x * x
+
+    class Generator(nn.Cell):
+        def construct(self, x):
+            yield x * x
+
+    class Hooked(nn.Cell):
+        def __init__(self):
+            super().__init__()
+            self.inner = Coroutine()
+            self.inner.register_forward_hook(lambda cell, inputs, out: None)
+
+        def construct(self, x):
+            return self.inner(x)
+
+    x = t32(3.0)
+    for cell, kind in ((Coroutine(), "coroutine"), (AsyncGenerator(), "async_generator"), (Hooked(), "coroutine")):
+        for call in (
+            lambda: cell(x),
+            lambda: cell(x=x),
+            lambda: grad(cell)(x),
+            lambda: adcore.vmap(cell)(t32(1.0, 2.0)),
+        ):
+            with pytest.raises(TypeError, match=rf"\.construct: the function's result .*'{kind}' object"):
+                call()
+    check(next(Generator()(x)), f32(9.0))  # a generator may be used inside of a function that is differentiated
+    check(grad(lambda x: sum(Generator()(x)))(x), f32(6.0))
+
+
+def test_a_coroutine_that_runs_already_is_left_alone():
+    class Once:
+        def __await__(self):
+            yield "waiting"
+
+    async def waits():
+        await Once()
+        return "done"
+
+    running = waits()
+    assert running.send(None) == "waiting"
+    with pytest.raises(TypeError, match="'coroutine' object"):
+        grad(lambda x: running)(1.0)
+    with pytest.raises(StopIteration, match="done"):
+        running.send(None)
 
 
 # Sizes.
@@ -780,6 +995,33 @@ def test_setting_wrong_numbers_of_threads():
             assert adcore.get_num_threads() == count
     finally:
         adcore.set_num_threads(before)
+
+
+@pytest.mark.parametrize("before", ["pass", "import adcore"], ids=["first", "second"])
+def test_an_import_in_a_subinterpreter_raises(before):
+    inside = "try:\n import adcore\nexcept ImportError as e:\n print('ImportError:', e, flush=True)"
+    program = f"""
+        import sys
+        try:
+            import _interpreters as interpreters
+            create = lambda: interpreters.create("legacy")
+        except ImportError:
+            import _xxsubinterpreters as interpreters
+            create = lambda: interpreters.create(isolated=False)
+        {before}
+        for _ in range(2):
+            interpreter = create()
+            for _ in range(2):
+                interpreters.run_string(interpreter, f"import sys; sys.path[:] = {{sys.path}}\\n" + {inside!r})
+            interpreters.destroy(interpreter)
+        import adcore
+        print(float(adcore.grad(lambda x: x * x)(3.0)))
+    """
+    *refused, works = run(program, timeout=60).splitlines()
+    assert (
+        refused == ["ImportError: adcore works in the main interpreter of a process only, not in a subinterpreter."] * 4
+    )
+    assert works == "6.0"
 
 
 def test_importing_starts_no_thread_and_leaves_numpy_alone():

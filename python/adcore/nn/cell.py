@@ -45,7 +45,7 @@ class Cell(CellBase):
         If a Parameter or Cell is assigned to a name that is taken by a method or by the other kind.
     TypeError
         If something that is neither a Tensor nor None is assigned to the name of a Parameter, or something that is
-        neither a Cell nor None to the name of a child.
+        neither a Cell nor None to the name of a child. When the cell is called: if `construct` is asynchronous.
 
     Examples
     --------

@@ -2,7 +2,7 @@
 
 from adcore import _ops
 from adcore._core import Batch, Tensor, tree_fill, tree_leaves
-from adcore.transforms.options import check_callable
+from adcore.transforms.options import check_callable, computed
 from adcore.transforms.trees import as_tensor, describe, is_array, same_structure
 
 __all__ = ["vmap"]
@@ -63,7 +63,7 @@ def vmap(fn, in_axes=0, out_axes=0):
             for (leaf, _), axis in zip(leaves, axes)
         ]
         new_args, new_kwargs = tree_fill((args, kwargs), boxed)
-        result = batch.run(lambda: fn(*new_args, **new_kwargs))
+        result = computed("vmap", batch.run(lambda: fn(*new_args, **new_kwargs)))
         if isinstance(result, Tensor) and out_axes == 0:
             return batch.split(result)
         out_leaves, places = [], []

@@ -7,7 +7,7 @@ import functools
 
 from adcore import _core
 from adcore._core import Tensor, tree_leaves
-from adcore.transforms.options import check_callable
+from adcore.transforms.options import check_callable, computed
 from adcore.transforms.products import transposed
 from adcore.transforms.rule import attach, constants, filled
 from adcore.transforms.trees import describe, match, same_structure, tensors_of, with_tensors
@@ -29,6 +29,7 @@ class _Leaves:
 
     def by_argument(self, name, gradients):
         """Return one cotangent per tensor, None for zero, from what a rule returned: one entry per argument."""
+        computed(name, gradients)
         if not isinstance(gradients, (tuple, list)):
             gradients = (gradients,)
         if len(gradients) != len(self.args):
@@ -73,7 +74,7 @@ def _run_primal(fn):
 
 
 def _tensor_outputs(name, out):
-    tensors = tensors_of(out)
+    tensors = tensors_of(computed(name, out))
     for leaf in tree_leaves(out):
         if isinstance(leaf, float):
             raise TypeError(f"{name}: a differentiated function must return Tensors, got {leaf!r}.")

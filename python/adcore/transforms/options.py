@@ -1,6 +1,7 @@
-"""What the transforms ask of their options; the errors name the transform."""
+"""What the transforms ask of their options and of a function's result; the errors name the transform."""
 
-from adcore._core import Parameter
+from adcore import _core
+from adcore._core import Parameter, Tensor
 
 
 def check_callable(name, fn):
@@ -71,10 +72,18 @@ def no_such_position(fn, position, args, names, name="grad", error=RuntimeError)
     raise error(f"{name}: there is no argument at position {position}, the call has {len(args) + len(names)}.")
 
 
+def computed(name, result):
+    """Return a function's result; raise where it is a generator, a coroutine or another iterator: it computes later."""
+    if not isinstance(result, Tensor):
+        _core.require_computed(name, result)
+    return result
+
+
 def split_aux(name, has_aux, result):
     """Return what is differentiated of a function's result, and the rest."""
     if not has_aux:
-        return result, None
+        return computed(name, result), None
+    computed(name, result[0] if isinstance(result, tuple) and result else result)
     if not isinstance(result, tuple) or len(result) < 2:
         got = f"a tuple of {len(result)}" if isinstance(result, tuple) else type(result).__name__
         raise ValueError(

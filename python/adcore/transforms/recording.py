@@ -3,7 +3,7 @@
 import functools
 
 from adcore import _core
-from adcore.transforms.options import check_callable
+from adcore.transforms.options import check_callable, computed
 
 __all__ = ["no_grad", "recompute"]
 
@@ -40,7 +40,7 @@ def recompute(block, *args, **kwargs):
     True
     """
     check_callable("recompute", block)
-    return _core.recompute(block, args, kwargs)
+    return computed("recompute", _core.recompute(block, args, kwargs))
 
 
 class no_grad:

@@ -173,7 +173,7 @@ inline constexpr auto kFormulas = [] {
       // x**0 is 1 everywhere, so its derivative is 0 also at 0; likewise 0**b for b >= 0 with respect to b. The inner selects
       // keep infinite factors out of the higher derivatives.
       elementwise(
-          "pow(input, exponent)", "Power, element by element. Integer to negative integer powers round toward zero.",
+          "pow(input, exponent)", "Power, element by element. Integers to negative integer powers raise ValueError.",
           {"pow(Tensor([2.0, 3.0]), 3)", "[ 8. 27.]"}, Types::Number, kPositive,
           [](auto a, auto b) { return pow(a, b); },
           d<A | B>([](auto a, auto b) { return select(b == 0.0, 0.0, b * pow(a, select(b == 0.0, 1.0, b - 1.0))); }),

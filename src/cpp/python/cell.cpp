@@ -9,7 +9,7 @@ namespace {
 
 PyObject* construct_name = nullptr;
 
-PyObject* cell_call(PyObject* self, PyObject* args, PyObject* keywords) {
+PyObject* call_construct(PyObject* self, PyObject* args, PyObject* keywords) {
   constexpr Py_ssize_t kFew = 8;
   const Py_ssize_t count = PyTuple_GET_SIZE(args);
   if (count <= kFew && !keywords) {
@@ -22,6 +22,16 @@ PyObject* cell_call(PyObject* self, PyObject* args, PyObject* keywords) {
   PyObject* result = PyObject_Call(construct, args, keywords);
   Py_DECREF(construct);
   return result;
+}
+
+PyObject* cell_call(PyObject* self, PyObject* args, PyObject* keywords) {
+  PyObject* result = call_construct(self, args, keywords);
+  if (!result || !is_async(result)) return result;
+  return guarded([&]() -> PyObject* {
+    const Owned held(result);
+    require_computed(result, text(Py_TYPE(self)->tp_name, ".construct").c_str());
+    return nullptr;
+  });
 }
 
 PyType_Slot kSlots[] = {{Py_tp_doc, const_cast<char*>("What calls construct; the base of adcore.nn.Cell.")},

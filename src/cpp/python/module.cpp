@@ -105,6 +105,15 @@ void connect_generator(py::module_& m) {
                        }};
 }
 
+/// The types, the free objects and the op table are one for the process. In another interpreter than the main one
+/// pybind11, too, would wait for ever: for the lock that this thread holds already.
+bool refuse_subinterpreter() {
+  if (PyInterpreterState_Get() == PyInterpreterState_Main()) return false;
+  PyErr_SetString(PyExc_ImportError,
+                  "adcore works in the main interpreter of a process only, not in a subinterpreter.");
+  return true;
+}
+
 void check(int status) {
   if (status < 0) throw py::error_already_set();
 }
@@ -112,9 +121,10 @@ void check(int status) {
 }  // namespace
 }  // namespace adcore::python
 
-PYBIND11_MODULE(_core, m) {
+PYBIND11_MODULE(_core_of_main, m, py::multiple_interpreters::not_supported()) {
   using namespace adcore;
   using namespace adcore::python;
+  if (refuse_subinterpreter()) throw py::error_already_set();  // from 3.13 on, the function below runs in the main one
   m.doc() = "The native core of adcore.";
   if (!requested_isa_available()) {
     throw py::import_error(
@@ -173,4 +183,9 @@ PYBIND11_MODULE(_core, m) {
     for (const Kernels* const* k = all_kernels(); *k; ++k) names.append((*k)->isa);
     return names;
   });
+}
+
+/// What the import calls, before anything of pybind11 runs.
+extern "C" PYBIND11_EXPORT PyObject* PyInit__core() {
+  return adcore::python::refuse_subinterpreter() ? nullptr : PyInit__core_of_main();
 }

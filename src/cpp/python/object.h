@@ -220,6 +220,11 @@ int set_item(PyObject* self, PyObject* key, PyObject* value);
 PyObject* tree_map(PyObject* tree, FunctionRef<PyObject*(PyObject*)> f);
 /// Calls f on every leaf.
 void tree_visit(PyObject* tree, FunctionRef<void(PyObject*)> f);
+/// True for what computes when it is awaited: a coroutine, a future, an asynchronous generator.
+bool is_async(PyObject* o) noexcept;
+/// A leaf of a function's result must be a value. A generator, a coroutine or another iterator computes later, when nobody
+/// differentiates it: a TypeError. `name` says who called the function.
+void require_computed(PyObject* leaf, const char* name);
 
 /// The package's Python function `name` of module `module`: imported when first used. Borrowed.
 PyObject* python_function(const char* module, const char* name);

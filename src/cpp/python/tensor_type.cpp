@@ -83,17 +83,28 @@ bool operand_beside(PyObject* o, const Tensor& like, const Op& op, Tensor& conve
   return true;
 }
 
-void check_divisor(const Op& op, const Tensor& divisor, const Tensor& dividend) {
-  if (is_float(divisor.dtype()) || is_float(dividend.dtype())) return;
-  const Tensor zero = map("equal", bottom(divisor), scalar(int64_t{0}, divisor.dtype()));
-  if (divisor.size() && item(amax(zero)) != 0) fail(ErrorKind::ZeroDivision, op.name, ": integer division by zero.");
+constexpr int row(const char* name) { return formula_index(name); }
+
+// The rows whose second operand, where both are integers, must not have some values.
+constexpr int kFloorDiv = row("floor_div"), kFloorMod = row("floor_mod"), kPow = row("pow");
+static_assert(kFloorDiv < kFloorMod && kFloorMod < kPow);
+
+bool checks_second(const Op& op) noexcept {
+  return op.row >= kFloorDiv && op.row <= kPow &&  // one comparison for most of the others
+         (op.row == kFloorDiv || op.row == kFloorMod || op.row == kPow);
 }
 
-}  // namespace
-
-const int kFloorDivRow = formula_index("floor_div"), kFloorModRow = formula_index("floor_mod");
-
-namespace {
+void check_second(const Op& op, const Tensor& first, const Tensor& second) {
+  if (is_float(first.dtype()) || is_float(second.dtype())) return;
+  const Tensor values = bottom(second), zero = scalar(int64_t{0}, values.dtype());
+  const auto any = [](const Tensor& condition) { return condition.size() && item(amax(condition)) != 0; };
+  if (op.row != kPow) {
+    if (any(map("equal", values, zero))) fail(ErrorKind::ZeroDivision, op.name, ": integer division by zero.");
+  } else if (bottom(first).size() && any(map("less", values, zero))) {
+    fail(ErrorKind::Value, op.name,
+         ": Integers to negative integer powers are not allowed. Make the base or the exponent a float.");
+  }
+}
 
 PyObject* apply_new(const Op& op, const Operand* operands, int count) {
   Owned result(reinterpret_cast<PyObject*>(new_tensor()));
@@ -102,20 +113,19 @@ PyObject* apply_new(const Op& op, const Operand* operands, int count) {
   return result.release();
 }
 
-[[gnu::noinline]] PyObject* apply_division(const Op& op, const Operand* operands) {
-  // Checked and divided by on one copy: another thread may change the cell between.
-  const Tensor dividend = *operands[0].value, divisor = *operands[1].value;
-  check_divisor(op, divisor, dividend);
-  const Operand held[] = {{&dividend, operands[0].slot, operands[0].weak},
-                          {&divisor, operands[1].slot, operands[1].weak}};
+[[gnu::noinline]] PyObject* apply_checked(const Op& op, const Operand* operands) {
+  // Checked and computed with on one copy: another thread may change the cell between.
+  const Tensor first = *operands[0].value, second = *operands[1].value;
+  check_second(op, first, second);
+  const Operand held[] = {{&first, operands[0].slot, operands[0].weak}, {&second, operands[1].slot, operands[1].weak}};
   return apply_new(op, held, 2);
 }
 
 }  // namespace
 
 PyObject* apply_elementwise(const Op& op, const Operand* operands, int count) {
-  if (op.row == kFloorDivRow || op.row == kFloorModRow) [[unlikely]]
-    return apply_division(op, operands);
+  if (checks_second(op)) [[unlikely]]
+    return apply_checked(op, operands);
   return apply_new(op, operands, count);
 }
 
@@ -147,8 +157,6 @@ template <int Row>
 PyObject* binary(PyObject* a, PyObject* b) {
   return guarded([&] { return binary_impl(elementwise_op(Row), a, b); });
 }
-
-constexpr int row(const char* name) { return formula_index(name); }
 
 template <int Row>
 PyObject* unary(PyObject* a) {
@@ -361,15 +369,40 @@ const char* format_of(DType t) {
   return kFormats[static_cast<int>(t)];
 }
 
+/// Wraps where it does not fit: beside a size of 0 such strides exist, and are never used.
+Py_ssize_t byte_stride(const Tensor& t, int axis) {
+  return static_cast<Py_ssize_t>(static_cast<size_t>(t.strides()[axis]) * size_of(t.dtype()));
+}
+
+/// The strides, in bytes, of elements that lie one after the other; the last index runs fastest in C's order, the first in
+/// Fortran's. True where the tensor's do: the stride of an axis of size 1 has no meaning, nor has any where nothing lies.
+bool packed_strides(const Tensor& t, bool fortran, Py_ssize_t* strides) {
+  bool packed = true;
+  size_t step = size_of(t.dtype());
+  for (int k = 0; k < t.rank(); ++k) {
+    const int i = fortran ? k : t.rank() - 1 - k;
+    strides[i] = static_cast<Py_ssize_t>(step);
+    packed &= t.shape()[i] == 1 || byte_stride(t, i) == strides[i];
+    step *= static_cast<size_t>(t.shape()[i]);
+  }
+  return packed || t.size() == 0;
+}
+
 int get_buffer(PyObject* self, Py_buffer* view, int flags) {
   view->obj = nullptr;
   const Tensor& t = value_of(self);
+  if (t.boxed() && guarded_int([&] { return require_readable(t), 0; }) < 0) return -1;
+  const auto asked = [flags](int all) { return (flags & all) == all; };
+  Py_ssize_t c_strides[kMaxRank], fortran_strides[kMaxRank];
+  const bool c_order = packed_strides(t, false, c_strides), fortran_order = packed_strides(t, true, fortran_strides);
   const char* problem = nullptr;
   if (flags & PyBUF_WRITABLE) problem = "a Tensor's memory is read-only; copy it to change it.";
   if (!format_of(t.dtype())) problem = "bfloat16 has no buffer format; convert it to float32.";
-  if ((flags & PyBUF_STRIDES) != PyBUF_STRIDES && !t.contiguous())
-    problem = "this Tensor is not contiguous; ask for strides.";
-  if (t.boxed() && guarded_int([&] { return require_readable(t), 0; }) < 0) return -1;
+  if (!asked(PyBUF_STRIDES) && !c_order) problem = "this Tensor is not contiguous; ask for strides.";
+  if (asked(PyBUF_C_CONTIGUOUS) && !c_order) problem = "this Tensor is not C-contiguous; take its contiguous().";
+  if (asked(PyBUF_F_CONTIGUOUS) && !fortran_order) problem = "this Tensor is not Fortran-contiguous.";
+  if (asked(PyBUF_ANY_CONTIGUOUS) && !c_order && !fortran_order)
+    problem = "this Tensor is not contiguous; take its contiguous().";
   if (t.size() > PY_SSIZE_T_MAX / 8) problem = "this Tensor is a view of more bytes than a buffer can tell.";
   if (problem) {
     PyErr_SetString(PyExc_BufferError, problem);
@@ -381,19 +414,21 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
     return -1;
   }
   const auto item_size = static_cast<Py_ssize_t>(size_of(t.dtype()));
+  const bool fortran = fortran_order && (asked(PyBUF_F_CONTIGUOUS) || !c_order);
   for (int i = 0; i < t.rank(); ++i) {
     held->shape[i] = t.shape()[i];
-    held->strides[i] = t.strides()[i] * item_size;
+    // Who was told of an order computes with it: axes of size 1 get the strides that belong to it.
+    held->strides[i] = fortran ? fortran_strides[i] : c_order ? c_strides[i] : byte_stride(t, i);
   }
   view->buf = const_cast<void*>(t.data());
   view->obj = Py_NewRef(self);
   view->len = t.size() * item_size;
   view->itemsize = item_size;
   view->readonly = 1;
-  view->ndim = t.rank();
+  view->ndim = asked(PyBUF_ND) ? t.rank() : 1;  // without a shape: bytes, one after the other
   view->format = flags & PyBUF_FORMAT ? const_cast<char*>(format_of(t.dtype())) : nullptr;
-  view->shape = flags & PyBUF_ND ? held->shape : nullptr;
-  view->strides = (flags & PyBUF_STRIDES) == PyBUF_STRIDES ? held->strides : nullptr;
+  view->shape = asked(PyBUF_ND) && t.rank() ? held->shape : nullptr;
+  view->strides = asked(PyBUF_STRIDES) && t.rank() ? held->strides : nullptr;
   view->suboffsets = nullptr;
   view->internal = held;
   return 0;

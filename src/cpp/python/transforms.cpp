@@ -152,6 +152,7 @@ class Run {
 
   PyObject* differentiated(PyObject* result) const {
     if (!g_->has_aux) return result;
+    require_computed(result, g_->name);
     if (!PyTuple_Check(result) || PyTuple_GET_SIZE(result) < 2) {
       fail(ErrorKind::Value, g_->name,
            ": with has_aux=True the function must return a tuple of the value and at least one more, got ",
@@ -162,7 +163,7 @@ class Run {
 
   void read_outputs(PyObject* result, const Tape& tape) {
     const auto read = [&](PyObject* leaf) {
-      if (!is_tensor(leaf)) return;
+      if (!is_tensor(leaf)) return require_computed(leaf, g_->name);
       if (const Slot slot = slot_of(leaf, &tape)) lists_->outputs.emplace_back(slot, value_of(leaf));
     };
     if (is_tensor(result)) {

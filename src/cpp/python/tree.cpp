@@ -66,6 +66,16 @@ PyObject* map_dataclass(PyObject* tree, PyObject* fields, FunctionRef<PyObject*(
   return out.release();
 }
 
+/// A coroutine that never ran warns at its end that nobody awaited it; who gets an error for it knows.
+void close_unstarted(PyObject* o) {
+  if (!PyCoro_CheckExact(o)) return;
+  for (const char* state : {"cr_running", "cr_suspended"}) {
+    const Owned is(checked(PyObject_GetAttrString(o, state)));
+    if (is.get() != Py_False) return;
+  }
+  const Owned closed(checked(PyObject_CallMethod(o, "close", nullptr)));
+}
+
 }  // namespace
 
 PyObject* tree_map(PyObject* tree, FunctionRef<PyObject*(PyObject*)> f) {
@@ -100,6 +110,18 @@ void tree_visit(PyObject* tree, FunctionRef<void(PyObject*)> f) {
   }
 }
 
+bool is_async(PyObject* o) noexcept {
+  const PyAsyncMethods* methods = Py_TYPE(o)->tp_as_async;
+  return methods && (methods->am_await || methods->am_anext);
+}
+
+void require_computed(PyObject* leaf, const char* name) {
+  if (!PyIter_Check(leaf) && !is_async(leaf)) return;
+  close_unstarted(leaf);
+  fail(ErrorKind::Type, name, ": the function's result is or holds a '", Py_TYPE(leaf)->tp_name,
+       "' object, which computes later; return Tensors, or containers of them.");
+}
+
 void bind_tree(py::module_& m) {
   m.def(
       "tree_map",
@@ -126,6 +148,13 @@ void bind_tree(py::module_& m) {
         }));
       },
       py::arg("tree"), py::arg("leaves"));
+  m.def(
+      "require_computed",
+      [](const char* name, const py::object& result) {
+        tree_visit(result.ptr(), [name](PyObject* leaf) { require_computed(leaf, name); });
+      },
+      "Raise where a leaf of a function's result is a generator, a coroutine or another iterator.", py::arg("name"),
+      py::arg("result"));
   m.def(
       "are_alike",
       [](const py::object& a, const py::object& b) {
