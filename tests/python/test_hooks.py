@@ -104,6 +104,22 @@ def test_the_order_of_the_weights_changes_nothing():
             assert w.calls == [5.0] and u.calls == [7.0] * any(p is u.parameter for p in weights)
 
 
+def test_a_hook_sees_the_whole_derivative():
+    """A hook that is not linear tells a derivative from parts of it."""
+    w = Parameter(t32(2.0, 2.0), name="w")
+    w.register_hook(lambda g: ops.clamp(g, None, 14.0))
+    expected = f32(np.minimum(4.0 * V, 14.0))
+    for use in USES.values():
+        f = use(w)
+        check(grad(f)(w), expected)
+        check(grad(f, None, w)(w), expected)
+        check(grad(f, 0, w)(w), (expected, expected))
+        check(grad(f, 0, [w, w])(w), (expected, (expected, expected)))
+        check(grad(lambda a, b: f(a), (0, 1))(w, w), (expected, expected))
+        check(grad(lambda a, b: f(a) * 0.5 + f(b) * 0.5, (0, 1), w)(w, w), ((expected, expected), expected))
+        check(vjp(f, w, weights=w)[1](t32(1.0)), ((expected,), expected))
+
+
 def orders(function, count):
     """The first `count` derivatives of a scalar function by its only input."""
     made = []
