@@ -2,6 +2,7 @@
 //
 // Start reading at binary(). What is not on the path of an op (printing, pickling, tolist) is Python:
 // adcore/_tensor.py.
+#include "ops/table.h"
 #include "python/cells.h"
 #include "python/function.h"
 #include "python/object.h"
@@ -88,12 +89,6 @@ void check_divisor(const Op& op, const Tensor& divisor, const Tensor& dividend) 
   if (divisor.size() && item(amax(zero)) != 0) fail(ErrorKind::ZeroDivision, op.name, ": integer division by zero.");
 }
 
-}  // namespace
-
-const int kFloorDivRow = formula_index("floor_div"), kFloorModRow = formula_index("floor_mod");
-
-namespace {
-
 PyObject* apply_new(const Op& op, const Operand* operands, int count) {
   Owned result(reinterpret_cast<PyObject*>(new_tensor()));
   Call call{op, operands, count, &own_value(result.get()), {}};
@@ -113,7 +108,7 @@ PyObject* apply_new(const Op& op, const Operand* operands, int count) {
 }  // namespace
 
 PyObject* apply_elementwise(const Op& op, const Operand* operands, int count) {
-  if (op.row == kFloorDivRow || op.row == kFloorModRow) [[unlikely]]
+  if (kNonzeroDivisor[static_cast<size_t>(op.row)]) [[unlikely]]
     return apply_division(op, operands);
   return apply_new(op, operands, count);
 }
