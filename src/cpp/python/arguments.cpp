@@ -68,11 +68,14 @@ Parameters::Parameters(const Signature& declared) : signature(declared) {
 }
 
 Bound::Bound(const Parameters& parameters, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
-  if (!keywords && count <= parameters.plain && count >= parameters.required) {
+  const Signature& s = parameters.signature;
+  const Py_ssize_t plain = parameters.plain;
+  const bool tuple_behind =
+      count == plain + 1 && plain < s.count && s.parameters[plain].rest && PyTuple_CheckExact(args[plain]);
+  if (!keywords && count >= parameters.required && (count <= plain || tuple_behind)) {
     std::copy(args, args + count, values_);
     return;
   }
-  const Signature& s = parameters.signature;
   for (Py_ssize_t i = 0; i < count; ++i) {
     if (i >= s.count || s.parameters[i].keyword_only)
       fail_arguments(s, text("takes at most ", i, " positional arguments, got ", count));
@@ -129,31 +132,37 @@ Number number_from(PyObject* o) {
 Converted::Converted(const Parameters& parameters, PyObject* const* values) : Converted(parameters.signature) {
   for (int i = 0; i < s_.count; ++i) {
     PyObject* o = values[i];
-    if (!o || (o == Py_None && parameters.fallback[i] && none_is_default(s_.parameters[i]))) {
+    const Parameter& p = s_.parameters[i];
+    if (!o || (o == Py_None && parameters.fallback[i] && none_is_default(p))) {
       arguments_[i] = parameters.fallback[i];
-    } else {
+      continue;
+    }
+    arguments_[i] = rooms_[i].bytes;
+    if (p.kind != Kind::Tensor) {
       convert(i, o);
-      arguments_[i] = rooms_[i].bytes;
-      made_ |= 1u << i;
+    } else if (is_tensor(o)) {
+      auto* t = new (rooms_[i].bytes) Tensor(value_of(o));  // a copy: another thread may change the cell
+      t->set_ref(ref_of(o, context().tape));
+      to_release_ |= 1u << i;
+    } else {
+      fail_kind(i, o, "a Tensor");
     }
   }
 }
 
 Converted::~Converted() {
-  for (; made_; made_ &= made_ - 1) {
-    const int i = std::countr_zero(made_);
+  for (; to_release_; to_release_ &= to_release_ - 1) {
+    const int i = std::countr_zero(to_release_);
     void* value = rooms_[i].bytes;
-    switch (s_.parameters[i].kind) {
-      case Kind::Tensor: std::destroy_at(std::launder(static_cast<Tensor*>(value))); break;
-      case Kind::Tensors: std::destroy_at(std::launder(static_cast<std::vector<Tensor>*>(value))); break;
-      case Kind::Number:
-        if (s_.parameters[i].optional) {
-          std::destroy_at(std::launder(static_cast<std::optional<Number>*>(value)));
-        } else {
-          std::destroy_at(std::launder(static_cast<Number*>(value)));
-        }
-        break;
-      default: break;  // nothing to release
+    const Parameter& p = s_.parameters[i];
+    if (p.kind == Kind::Tensor) {
+      std::destroy_at(std::launder(static_cast<Tensor*>(value)));
+    } else if (p.kind == Kind::Tensors) {
+      std::destroy_at(std::launder(static_cast<std::vector<Tensor>*>(value)));
+    } else if (p.optional) {
+      std::destroy_at(std::launder(static_cast<std::optional<Number>*>(value)));
+    } else {
+      std::destroy_at(std::launder(static_cast<Number*>(value)));
     }
   }
 }
@@ -166,17 +175,13 @@ void Converted::put(int i, Make make) {
   } else {
     new (rooms_[i].bytes) T(make());
   }
+  if constexpr (!std::is_trivially_destructible_v<T>) to_release_ |= 1u << i;
 }
 
 void Converted::convert(int i, PyObject* o) {
   const Parameter& p = s_.parameters[i];
   switch (p.kind) {
-    case Kind::Tensor: {
-      if (!is_tensor(o)) fail_kind(i, o, "a Tensor");
-      auto* t = new (rooms_[i].bytes) Tensor(value_of(o));  // a copy: another thread may change the cell
-      t->set_ref(ref_of(o, context().tape));
-      break;
-    }
+    case Kind::Tensor: return;
     case Kind::Tensors:
       if (!PyTuple_Check(o) && !PyList_Check(o)) fail_kind(i, o, "a tuple or list of Tensors");
       return put<std::vector<Tensor>>(i, [&] {

@@ -28,7 +28,7 @@ class Bound {
 
  private:
   PyObject* values_[kMaxParameters] = {};
-  Owned rest_;  // the tuple behind a *parameter
+  Owned rest_;                        // the tuple behind a *parameter
 };
 
 /// The arguments as values of the types that the function takes. A conversion that fails names the op and the parameter.
@@ -44,6 +44,7 @@ class Converted {
 
  private:
   explicit Converted(const Signature& signature) : s_(signature) {}
+  /// All kinds but Tensor.
   void convert(int i, PyObject* o);
   template <class T, class Make>
   void put(int i, Make make);
@@ -53,7 +54,7 @@ class Converted {
     alignas(Number) std::byte bytes[sizeof(std::optional<Number>)];
   };
   const Signature& s_;
-  uint32_t made_ = 0;  // bits of the rooms that hold a value
+  uint32_t to_release_ = 0;  // bits of the rooms whose value has a destructor: a Tensor, Tensors or a Number
   const void* arguments_[kMaxParameters];
   Room rooms_[kMaxParameters];
 };
