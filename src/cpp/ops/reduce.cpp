@@ -312,11 +312,6 @@ Tensor cumsum(const Tensor& x, int64_t axis, bool reverse) {
 
 namespace {
 
-/// x itself, or `held`, which becomes x in another dtype.
-const Tensor& in_dtype(const Tensor& x, std::optional<DType> dtype, Tensor& held) {
-  return dtype ? held = cast(x, *dtype) : x;
-}
-
 /// Of the flattened tensor where no axis is given.
 template <Tensor (*Arg)(const Tensor&, int64_t, bool)>
 Tensor arg_extremum(const Tensor& x, std::optional<int64_t> axis, bool keep) {
@@ -352,8 +347,7 @@ constexpr Function kFunctions[] = {
         "Sum over some axes, or all. Integers and bool sum as int64; the sum of nothing is 0.",
         {"sum(Tensor([[1.0, 2.0], [3.0, 4.0]]), 1)", "[3. 7.]"},
         [](const Tensor& x, const Axes& axes, bool keep, ToDType dtype) {
-          Tensor held;
-          return sum(in_dtype(x, dtype, held), or_all(axes), keep);
+          return dtype ? sum(cast(x, *dtype), or_all(axes), keep) : sum(x, or_all(axes), keep);
         },
         {.samples = {"sum(x(3, 4))", "sum(x(3, 4) ** 2, 1)", "sum(x(2, 3, 4) ** 2, (0, -1), True)"}}),
     def("mean(x, axis=None, keep_dims=False)", "Mean over some axes, or all. Integers average as float32.",
@@ -363,8 +357,7 @@ constexpr Function kFunctions[] = {
     def("prod(input, axis=None, keep_dims=False, dtype=None)", "Product over some axes, or all.",
         {"prod(Tensor([1.0, 2.0, 3.0]))", "6.0"},
         [](const Tensor& x, const Axes& axes, bool keep, ToDType dtype) {
-          Tensor held;
-          return prod(in_dtype(x, dtype, held), or_all(axes), keep);
+          return dtype ? prod(cast(x, *dtype), or_all(axes), keep) : prod(x, or_all(axes), keep);
         },
         {.samples = {"prod(x(3, 4, low=0.3))", "prod(x(3, 4), 0, True)",
                      // one zero, and two
@@ -405,8 +398,7 @@ constexpr Function kFunctions[] = {
     def("cumsum(x, axis, dtype=None)", "Running sum along an axis.",
         {"cumsum(Tensor([1.0, 2.0, 3.0]), 0)", "[1. 3. 6.]"},
         [](const Tensor& x, int64_t axis, ToDType dtype) {
-          Tensor held;
-          return cumsum(in_dtype(x, dtype, held), axis);
+          return dtype ? cumsum(cast(x, *dtype), axis) : cumsum(x, axis);
         },
         {.samples = {"cumsum(x(3, 4) ** 2, 0)", "cumsum(x(2, 3, 2) ** 2, -1)"}}),
 };
