@@ -270,7 +270,6 @@ Tensor.init_data = _init_data
 Tensor.has_init = False
 Tensor.view = _f["reshape"]
 Tensor.expand = _f["broadcast_to"]
-Tensor.unsqueeze = _f["expand_dims"]
 Tensor.data = property(lambda self: self, doc="The Tensor itself.")
 for _name, _method in _DOCUMENTED.items():
     setattr(Tensor, _name, _method)

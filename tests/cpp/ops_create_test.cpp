@@ -1,4 +1,6 @@
 // Tensors out of nothing: constants, sequences through the table of functions, random numbers and their state.
+#include <new>
+#include <optional>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -14,54 +16,125 @@ namespace {
 
 using namespace testing;
 
-/// Arguments given as numbers: whole ones are integers unless `real`; NaN is not given.
-class Numbers : public Args {
- public:
-  explicit Numbers(std::vector<double> values, bool real = false) : values_(std::move(values)), real_(real) {}
-  bool given(int i) override {
-    return i < static_cast<int>(values_.size()) && !std::isnan(values_[static_cast<size_t>(i)]);
+/// Calls a function of the table on arguments of exactly the types that it declares.
+template <class... A>
+Tensor call(std::string_view name, const A&... arguments) {
+  const void* given[] = {&arguments...};
+  for (const Function* f : function_table()) {
+    if (f->name() != name) continue;
+    REQUIRE(f->outputs == 1);
+    REQUIRE(f->signature.count == sizeof...(A));
+    const Parameter* p = f->signature.parameters;
+    const auto fits = [&p](Kind kind, bool optional) {
+      const bool same = p->kind == kind && (p->optional == optional || kind == Kind::Tensor);
+      ++p;
+      return same;
+    };
+    REQUIRE((fits(KindOf<A>::kKind, KindOf<A>::kOptional) && ...));
+    alignas(Tensor) std::byte room[sizeof(Tensor)];
+    f->call(given, room);
+    Tensor* made = std::launder(reinterpret_cast<Tensor*>(room));
+    Tensor out = std::move(*made);
+    made->~Tensor();
+    return out;
   }
-  bool is_tensor(int) override { return false; }
-  bool is_bool(int) override { return false; }
-  bool is_integer(int i) override { return !real_ && real(i) == std::floor(real(i)); }
-  int64_t integer(int i) override { return static_cast<int64_t>(real(i)); }
-  double real(int i) override { return values_.at(static_cast<size_t>(i)); }
-  const Tensor& tensor(int) override { throw std::logic_error("no tensor"); }
-  bool flag(int) override { throw std::logic_error("no flag"); }
-  std::string_view word(int) override { throw std::logic_error("no word"); }
-  Dims dims(int i) override { return {integer(i)}; }
-  DType dtype(int) override { throw std::logic_error("no dtype"); }
-  const std::vector<Tensor>& tensors(int) override { throw std::logic_error("no tensors"); }
-
- private:
-  std::vector<double> values_;
-  bool real_;
-};
-
-Tensor call(std::string_view name, std::vector<double> values, bool real = false) {
-  Numbers args(std::move(values), real);
-  for (const Function* f : function_table())
-    if (f->name() == name) return f->one(args);
   throw std::logic_error("no such function");
 }
 
-const double kNot = kNaN<double>;
+const std::optional<DType> kAnyDType;
 
-TEST_CASE(
-    "the table of functions: each has one implementation, a signature, a summary, an example, a name of its own") {
+/// Numbers as Python has them: integers where they are whole, unless `real`.
+Number number_of(double v, bool real = false) {
+  return !real && v == std::floor(v) ? Number(static_cast<int64_t>(v)) : Number(v);
+}
+Tensor arange(double start, double end, double step, bool real = false) {
+  return call("arange", number_of(start, real), std::optional(number_of(end, real)), number_of(step, real), kAnyDType);
+}
+
+Tensor linspace(double start, double end, int64_t steps) {
+  return call("linspace", number_of(start), number_of(end), steps, kAnyDType);
+}
+Tensor eye(int64_t n, std::optional<int64_t> m = {}) { return call("eye", n, m, kAnyDType); }
+
+TEST_CASE("the table of functions: each has a summary, an example, and names of its own") {
   std::set<std::string> names;
   for (const Function* f : function_table()) {
-    INFO(std::string(f->signature));
-    CHECK((f->one != nullptr) != (f->many != nullptr));
+    INFO(std::string(f->name()));
+    CHECK((f->call == nullptr) == (f->row >= 0));
     CHECK(names.insert(std::string(f->name())).second);
-    CHECK(std::string(f->signature).back() == ')');
+    for (const char* alias : f->options.aliases) CHECK(names.insert(alias).second);
     CHECK(std::string(f->summary).back() == '.');
-    CHECK(std::string(f->example.code).find(f->name()) != std::string::npos);
-    CHECK(formula_index(f->name()) == -1);
+    CHECK(std::string(f->example.code).starts_with(std::string(f->name()) + "("));
   }
-  CHECK(names.size() == kShapeFunctions.size() + kReduceFunctions.size() + kSoftmaxFunctions.size() +
-                            kLossFunctions.size() + kMatmulFunctions.size() + kIndexFunctions.size() +
-                            kCreateFunctions.size());
+  CHECK(function_table().size() == kFormulaCount + kShapeFunctions.size() + kReduceFunctions.size() +
+                                       kSoftmaxFunctions.size() + kLossFunctions.size() + kMatmulFunctions.size() +
+                                       kIndexFunctions.size() + kCreateFunctions.size());
+}
+
+TEST_CASE("a declaration takes its kinds from the function's types, the rest from the signature") {
+  constexpr Function kTrial = def(
+      "trial(x, *sizes, word='a', p=0.5, n=-1, flag=True, dtype=None)", "A trial.", {"trial(1)", "1"},
+      [](const Tensor& x, const Dims&, std::string_view, double, int64_t, bool, std::optional<DType>) { return x; });
+  const Signature& s = kTrial.signature;
+  CHECK(s.name == "trial");
+  CHECK(s.count == 7);
+  const Kind kinds[] = {Kind::Tensor, Kind::Dims, Kind::Str, Kind::Float, Kind::Int, Kind::Bool, Kind::DType};
+  const char* defaults[] = {"", "", "'a'", "0.5", "-1", "True", "None"};
+  for (int i = 0; i < s.count; ++i) {
+    CHECK(s.parameters[i].kind == kinds[i]);
+    CHECK(s.parameters[i].fallback == defaults[i]);
+    CHECK(s.parameters[i].rest == (i == 1));
+    CHECK(s.parameters[i].keyword_only == (i > 1));
+    CHECK(s.parameters[i].optional == (i == 6));
+    CHECK(s.parameters[i].required() == (i == 0));
+  }
+}
+
+TEST_CASE("a declaration that does not fit its signature is refused") {
+  const auto refused = [](const char* signature, Kind kind, bool optional = false) {
+    try {
+      Signature s = parse_signature(signature);
+      set_kind(s.parameters[s.count - 1], kind, optional);
+      return false;
+    } catch (const char*) {
+      return true;
+    }
+  };
+  CHECK_FALSE(refused("f(a, b=1)", Kind::Int));
+  CHECK(refused("f", Kind::Int));
+  CHECK(refused("f(a", Kind::Int));
+  CHECK(refused("f(a=)", Kind::Int));
+  CHECK(refused("f(a, , b)", Kind::Int));
+  CHECK(refused("f(a=1, b)", Kind::Int));
+  CHECK_FALSE(refused("f(a=1, *, b)", Kind::Int));
+  CHECK(refused("f(a, b, c, d, e, f, g, h, i)", Kind::Int));
+  CHECK(refused("f(a=1.5)", Kind::Int));
+  CHECK(refused("f(a='b')", Kind::Float));
+  CHECK(refused("f(a=1)", Kind::Bool));
+  CHECK(refused("f(a=b)", Kind::Str));
+  CHECK(refused("f(a=1)", Kind::Tensor));
+  CHECK_FALSE(refused("f(a=None)", Kind::Tensor));
+  CHECK(refused("f(a=None)", Kind::Int));
+  CHECK_FALSE(refused("f(a=None)", Kind::Int, true));
+  CHECK(refused("f(a=1)", Kind::Int, true));
+  CHECK(refused("f(*a)", Kind::Int));
+  CHECK_FALSE(refused("f(*a)", Kind::Dims));
+}
+
+TEST_CASE("a number keeps its type, and integers exactly") {
+  CHECK(Number(true).is_bool());
+  CHECK(Number(true).is_integer());
+  CHECK(Number(int64_t{7}).is_integer());
+  CHECK_FALSE(Number(7.0).is_integer());
+  CHECK(Number((int64_t{1} << 62) + 1).integer() == (int64_t{1} << 62) + 1);
+  CHECK(Number(int64_t{7}).real() == 7.0);
+  CHECK(Number(scalar(int64_t{5}, DType::Int8)).is_integer());
+  CHECK(Number(scalar(int64_t{5}, DType::Int8)).integer() == 5);
+  CHECK(Number(scalar(0.5, DType::Float32)).real() == 0.5);
+  CHECK(error_of([] { (void)Number(full({2}, 1.0, DType::Float32)).real(); }) == ErrorKind::Value);
+  CHECK(Number::beyond_64_bits(1e20).is_integer());
+  CHECK(Number::beyond_64_bits(1e20).real() == 1e20);
+  CHECK(error_of([] { (void)Number::beyond_64_bits(1e20).integer(); }) == ErrorKind::Overflow);
 }
 
 TEST_CASE("arange counts by the loop that defines it") {
@@ -71,32 +144,33 @@ TEST_CASE("arange counts by the loop that defines it") {
         for (bool real : {false, true}) {
           std::vector<double> want;
           for (double v = start; step > 0 ? v < end : v > end; v += step) want.push_back(v);
-          const Tensor y = call("arange", {start, end, step}, real);
+          const Tensor y = arange(start, end, step, real);
           CHECK(to_vector(y) == want);
           CHECK(y.dtype() == (real ? DType::Float32 : DType::Int64));
         }
       }
     }
   }
-  CHECK(to_vector(call("arange", {3, kNot, 1})) == std::vector<double>{0, 1, 2});
-  CHECK(to_vector(call("arange", {0, 1, 0.25})) == std::vector<double>{0, 0.25, 0.5, 0.75});
-  CHECK(error_of([] { call("arange", {0, 1, 0}); }) == ErrorKind::Value);
-  CHECK(error_of([] { call("arange", {0, 1, 0}, true); }) == ErrorKind::Value);
-  CHECK(error_of([] { call("arange", {0, kInf<double>, 1}, true); }) == ErrorKind::Value);
-  CHECK_THROWS_AS(call("arange", {-9e18, 9e18, 1}), std::bad_alloc);
-  CHECK_THROWS_AS(call("arange", {0, 1e300, 1}, true), std::bad_alloc);
+  CHECK(to_vector(call("arange", number_of(3), std::optional<Number>(), number_of(1), kAnyDType)) ==
+        std::vector<double>{0, 1, 2});
+  CHECK(to_vector(arange(0, 1, 0.25)) == std::vector<double>{0, 0.25, 0.5, 0.75});
+  CHECK(error_of([] { arange(0, 1, 0); }) == ErrorKind::Value);
+  CHECK(error_of([] { arange(0, 1, 0, true); }) == ErrorKind::Value);
+  CHECK(error_of([] { arange(0, kInf<double>, 1, true); }) == ErrorKind::Value);
+  CHECK_THROWS_AS(arange(-9e18, 9e18, 1), std::bad_alloc);
+  CHECK_THROWS_AS(arange(0, 1e300, 1, true), std::bad_alloc);
 }
 
 TEST_CASE("linspace and eye") {
-  CHECK(to_vector(call("linspace", {0, 1, 5})) == std::vector<double>{0, 0.25, 0.5, 0.75, 1});
-  CHECK(to_vector(call("linspace", {2, -1, 2})) == std::vector<double>{2, -1});
-  CHECK(to_vector(call("linspace", {2, 9, 1})) == std::vector<double>{2});
-  CHECK(call("linspace", {2, 9, 0}).size() == 0);
-  CHECK(error_of([] { call("linspace", {0, 1, -1}); }) == ErrorKind::Value);
-  CHECK(to_vector(call("eye", {2, 3})) == std::vector<double>{1, 0, 0, 0, 1, 0});
-  CHECK(to_vector(call("eye", {3, 2})) == std::vector<double>{1, 0, 0, 1, 0, 0});
-  CHECK(call("eye", {0}).shape() == Dims{0, 0});
-  CHECK(error_of([] { call("eye", {-1}); }) == ErrorKind::Value);
+  CHECK(to_vector(linspace(0, 1, 5)) == std::vector<double>{0, 0.25, 0.5, 0.75, 1});
+  CHECK(to_vector(linspace(2, -1, 2)) == std::vector<double>{2, -1});
+  CHECK(to_vector(linspace(2, 9, 1)) == std::vector<double>{2});
+  CHECK(linspace(2, 9, 0).size() == 0);
+  CHECK(error_of([] { linspace(0, 1, -1); }) == ErrorKind::Value);
+  CHECK(to_vector(eye(2, 3)) == std::vector<double>{1, 0, 0, 0, 1, 0});
+  CHECK(to_vector(eye(3, 2)) == std::vector<double>{1, 0, 0, 1, 0, 0});
+  CHECK(eye(0).shape() == Dims{0, 0});
+  CHECK(error_of([] { eye(-1); }) == ErrorKind::Value);
 }
 
 TEST_CASE("a seed names a sequence; calls take what follows; a seed of one's own takes nothing") {

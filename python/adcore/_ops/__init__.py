@@ -9,24 +9,6 @@ from adcore._ops import activation, assignment, loss, math, shape  # noqa: F401 
 from adcore._ops.declare import composites
 
 _functions = {name: function for name, function in _core.functions.items() if not name.startswith("_")}
-_aliases = {
-    "absolute": "abs",
-    "cat": "concat",
-    "divide": "div",
-    "eq": "equal",
-    "floor_divide": "floor_div",
-    "ge": "greater_equal",
-    "gt": "greater",
-    "le": "less_equal",
-    "lt": "less",
-    "multiply": "mul",
-    "ne": "not_equal",
-    "negative": "neg",
-    "remainder": "floor_mod",
-    "subtract": "sub",
-    "unsqueeze": "expand_dims",
-}
-_functions.update({alias: _functions[name] for alias, name in _aliases.items()})
 
 # A composite stands in front of the core's function of the same name.
 globals().update(_functions | composites)

@@ -4,7 +4,7 @@
 // reverse and forward rules at every order, broadcasting, dtype promotion, the function of adcore.ops with its
 // signature and docstring, the Tensor method, and the laws that the tests check.
 //
-//   elementwise(signature, summary, {example, its output}, types, {low, high}, value, partials...)
+//   elementwise(signature, summary, {example, its output}, types, {low, high}, value, partials...).with({facts})
 //
 // signature   Python's; the first `arity` parameters are operands, a default makes an operand optional
 // {low, high} where the laws sample the op: inside its domain
@@ -14,10 +14,12 @@
 //             d_value<B>() says that it is an operand or the result as it stands,
 //             or gate(mask): the cotangent where the mask holds and 0 elsewhere, even if the cotangent is inf or NaN.
 //             A row without partials is piecewise constant: its derivative is 0 and it is never recorded.
+// facts       what else is true of the row; most rows have none. See Facts.
 // Subgradients at kinks: see each row; ties of maximum and minimum share the cotangent.
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <string_view>
 #include <tuple>
 
@@ -84,6 +86,38 @@ struct Interval {
   double low, high;
 };
 
+/// Some texts beside a declaration.
+class Words {
+ public:
+  constexpr Words() = default;
+  constexpr Words(std::initializer_list<const char*> words) {  // NOLINT(google-explicit-constructor)
+    if (words.size() > kMost) throw "more than kMost words";
+    for (const char* w : words) words_[count_++] = w;
+  }
+  constexpr const char* const* begin() const { return words_; }
+  constexpr const char* const* end() const { return words_ + count_; }
+
+ private:
+  static constexpr int kMost = 8;
+  const char* words_[kMost] = {};
+  int count_ = 0;
+};
+
+/// What is true of a row beside its mathematics.
+/// Which values the last of integer operands may not have.
+enum class LastInteger : uint8_t {
+  Any,
+  NonZero,      // a divisor: ZeroDivisionError
+  NonNegative,  // an exponent: ValueError
+};
+
+struct Facts {
+  bool wraps = false;  // a Python integer that the other operand's integer type does not hold wraps around
+  LastInteger last = LastInteger::Any;
+  Words aliases = {};  // further names of the function
+  Words samples = {};  // calls that the interval does not make: see Options in ops/table.h
+};
+
 template <int Arity, class F, class... Partials>
 struct Formula {
   static constexpr int kArity = Arity;
@@ -95,10 +129,14 @@ struct Formula {
   Interval sample;
   F value;
   std::tuple<Partials...> partials;
+  Facts facts = {};
 
   constexpr std::string_view name() const {
     const std::string_view s = signature;
     return s.substr(0, s.find('('));
+  }
+  constexpr Formula with(Facts more) const {
+    return {signature, summary, example, types, sample, value, partials, more};
   }
 };
 
@@ -133,34 +171,42 @@ inline constexpr auto kFormulas = [] {
       // ---- arithmetic ----
       elementwise(
           "add(input, other)", "Sum of two tensors, element by element.", {"add(Tensor([1.0, 2.0]), 3)", "[4. 5.]"},
-          Types::Number, kReal, [](auto a, auto b) { return a + b; }, d_one(), d_one()),
+          Types::Number, kReal, [](auto a, auto b) { return a + b; }, d_one(), d_one())
+          .with({.wraps = true}),
       elementwise(
           "sub(input, other)", "Difference of two tensors, element by element.",
           {"sub(Tensor([1.0, 2.0]), 3)", "[-2. -1.]"}, Types::Number, kReal, [](auto a, auto b) { return a - b; },
-          d_one(), d_minus_one()),
+          d_one(), d_minus_one())
+          .with({.wraps = true, .aliases = {"subtract"}}),
       elementwise(
           "mul(input, other)", "Product of two tensors, element by element.", {"mul(Tensor([1.0, 2.0]), 3)", "[3. 6.]"},
-          Types::Number, kReal, [](auto a, auto b) { return a * b; }, d_value<B>(), d_value<A>()),
+          Types::Number, kReal, [](auto a, auto b) { return a * b; }, d_value<B>(), d_value<A>())
+          .with({.wraps = true, .aliases = {"multiply"}}),
       elementwise(
           "div(input, other)", "Quotient of two tensors; integers divide as float32.",
           {"div(Tensor([1.0, 2.0]), 4)", "[0.25 0.5 ]"}, Types::Float, kPositive, [](auto a, auto b) { return a / b; },
-          d<B>([](auto b) { return 1.0 / b; }), d<B | Y>([](auto b, auto y) { return -y / b; })),
+          d<B>([](auto b) { return 1.0 / b; }), d<B | Y>([](auto b, auto y) { return -y / b; }))
+          .with({.aliases = {"divide"}}),
       constant<2>("floor_div(input, other)",
                   "Quotient rounded down to an integer value. Dividing integers by zero raises ZeroDivisionError.",
                   {"floor_div(Tensor([-7, 7]), 2)", "[-4  3]"}, Types::Number, kPositive,
-                  [](auto a, auto b) { return floor_div(a, b); }),
+                  [](auto a, auto b) { return floor_div(a, b); })
+          .with({.last = LastInteger::NonZero, .aliases = {"floor_divide"}}),
       elementwise(
           "floor_mod(input, other)",
           "Remainder of floor division, with the sign of the divisor. Integers modulo zero raise ZeroDivisionError.",
           {"floor_mod(Tensor([-7, 7]), 3)", "[2 1]"}, Types::Number, {1.1, 1.9},
-          [](auto a, auto b) { return mod(a, b); }, d_one(), d<A | B>([](auto a, auto b) { return -floor_div(a, b); })),
+          [](auto a, auto b) { return mod(a, b); }, d_one(), d<A | B>([](auto a, auto b) { return -floor_div(a, b); }))
+          .with({.last = LastInteger::NonZero, .aliases = {"remainder"}}),
       elementwise(
           "neg(input)", "Negative of every element.", {"neg(Tensor([1.0, -2.0]))", "[-1.  2.]"}, Types::Number, kReal,
-          [](auto a) { return -a; }, d_minus_one()),
+          [](auto a) { return -a; }, d_minus_one())
+          .with({.aliases = {"negative"}}),
       // Subgradient at 0: 0.
       elementwise(
           "abs(input)", "Absolute value.", {"abs(Tensor([1.0, -2.0]))", "[1. 2.]"}, Types::Number, kReal,
-          [](auto a) { return abs(a); }, d<A>([](auto a) { return sign(a); })),
+          [](auto a) { return abs(a); }, d<A>([](auto a) { return sign(a); }))
+          .with({.aliases = {"absolute"}}),
       constant<1>("sign(input)", "Sign of every element: -1, 0 or 1.",
                   {"sign(Tensor([3.0, 0.0, -2.0]))", "[ 1.  0. -1.]"}, Types::Number, kReal,
                   [](auto a) { return sign(a); }),
@@ -177,12 +223,15 @@ inline constexpr auto kFormulas = [] {
           {"pow(Tensor([2.0, 3.0]), 3)", "[ 8. 27.]"}, Types::Number, kPositive,
           [](auto a, auto b) { return pow(a, b); },
           d<A | B>([](auto a, auto b) { return select(b == 0.0, 0.0, b * pow(a, select(b == 0.0, 1.0, b - 1.0))); }),
-          d<A | B | Y>([](auto a, auto b, auto y) { return y * log(select((a == 0.0) & (b >= 0.0), 1.0, a)); })),
+          d<A | B | Y>([](auto a, auto b, auto y) { return y * log(select((a == 0.0) & (b >= 0.0), 1.0, a)); }))
+          .with({.last = LastInteger::NonNegative,
+                 .samples = {"pow(x(3, 4), 3)", "pow(1.7, x(3, 4))", "pow(x(3, 4, low=0.3), -2)"}}),
       elementwise(
           "maximum(input, other)", "The larger of two elements; NaN if either is.",
           {"maximum(Tensor([1.0, 5.0]), 3)", "[3. 5.]"}, Types::Number, kReal, [](auto a, auto b) { return max(a, b); },
           d<A | B>([](auto a, auto b) { return select(a > b, 1.0, select(a == b, 0.5, 0.0)); }),
-          d<A | B>([](auto a, auto b) { return select(b > a, 1.0, select(a == b, 0.5, 0.0)); })),
+          d<A | B>([](auto a, auto b) { return select(b > a, 1.0, select(a == b, 0.5, 0.0)); }))
+          .with({.samples = {"maximum(x(3, 4), x(4))"}}),
       elementwise(
           "minimum(input, other)", "The smaller of two elements; NaN if either is.",
           {"minimum(Tensor([1.0, 5.0]), 3)", "[1. 3.]"}, Types::Number, kReal, [](auto a, auto b) { return min(a, b); },
@@ -192,7 +241,9 @@ inline constexpr auto kFormulas = [] {
           "where(condition, input, other)", "Elements of `input` where the condition holds, of `other` elsewhere.",
           {"where(Tensor([True, False]), Tensor([1.0, 2.0]), 0)", "[1. 0.]"}, Types::Select, kReal,
           [](auto c, auto a, auto b) { return select(c != 0.0, a, b); }, d_zero(),
-          d<A>([](auto c) { return gate(c != 0.0); }), d<A>([](auto c) { return gate(c == 0.0); })),
+          d<A>([](auto c) { return gate(c != 0.0); }), d<A>([](auto c) { return gate(c == 0.0); }))
+          .with({.samples = {"where(b(3, 4), x(3, 4) * x(3, 4), x(4))", "where(b(3, 4), x(3, 1), x(4))",
+                             "where(b(3, 4), x(3, 4) ** 2, 1.0)"}}),
       // At a bound the derivative with respect to input is 1, as inside.
       elementwise(
           "_clamp(input, min, max)", "Elements limited to [min, max]; max wins where the bounds cross.",
@@ -269,13 +320,15 @@ inline constexpr auto kFormulas = [] {
           [](auto a, auto alpha) { return select(a < 0.0, alpha * a, a); }, d<A | B>([](auto a, auto alpha) {
             return select(a > 0.0, 1.0, select(a < 0.0, alpha, 0.5 * (1.0 + alpha)));
           }),
-          d<A>([](auto a) { return select(a < 0.0, a, 0.0); })),
+          d<A>([](auto a) { return select(a < 0.0, a, 0.0); }))
+          .with({.samples = {"leaky_relu(x(3, 4), 0.05)"}}),
       elementwise(
           "elu(input_x, alpha=1.0)", "input where positive, alpha * (exp(input) - 1) elsewhere.",
           {"elu(Tensor([-1.0, 2.0]))", "[-0.63212055  2.        ]"}, Types::Float, kReal,
           [](auto a, auto alpha) { return select(a > 0.0, a, alpha * expm1(min(a, 0.0))); },
           d<A | B>([](auto a, auto alpha) { return select(a > 0.0, 1.0, alpha * exp(min(a, 0.0))); }),
-          d<A>([](auto a) { return select(a > 0.0, 0.0, expm1(min(a, 0.0))); })),
+          d<A>([](auto a) { return select(a > 0.0, 0.0, expm1(min(a, 0.0))); }))
+          .with({.samples = {"elu(x(3, 4), 1.7)"}}),
       elementwise(
           "selu(input_x)", "Scaled ELU with the constants of Klambauer et al. (2017), self-normalizing networks.",
           {"selu(Tensor([0.0, 1.0]))", "[0.       1.050701]"}, Types::Float, kReal,
@@ -320,22 +373,28 @@ inline constexpr auto kFormulas = [] {
       // ---- comparison ----
       constant<2>("equal(input, other)", "input == other, element by element.",
                   {"equal(Tensor([1, 2]), 2)", "[False  True]"}, Types::Compare, kReal,
-                  [](auto a, auto b) { return a == b; }),
+                  [](auto a, auto b) { return a == b; })
+          .with({.aliases = {"eq"}}),
       constant<2>("not_equal(input, other)", "input != other, element by element.",
                   {"not_equal(Tensor([1, 2]), 2)", "[ True False]"}, Types::Compare, kReal,
-                  [](auto a, auto b) { return a != b; }),
+                  [](auto a, auto b) { return a != b; })
+          .with({.aliases = {"ne"}}),
       constant<2>("greater(input, other)", "input > other, element by element.",
                   {"greater(Tensor([1, 2]), 1)", "[False  True]"}, Types::Compare, kReal,
-                  [](auto a, auto b) { return a > b; }),
+                  [](auto a, auto b) { return a > b; })
+          .with({.aliases = {"gt"}}),
       constant<2>("greater_equal(input, other)", "input >= other, element by element.",
                   {"greater_equal(Tensor([1, 2]), 2)", "[False  True]"}, Types::Compare, kReal,
-                  [](auto a, auto b) { return a >= b; }),
+                  [](auto a, auto b) { return a >= b; })
+          .with({.aliases = {"ge"}}),
       constant<2>("less(input, other)", "input < other, element by element.",
                   {"less(Tensor([1, 2]), 2)", "[ True False]"}, Types::Compare, kReal,
-                  [](auto a, auto b) { return a < b; }),
+                  [](auto a, auto b) { return a < b; })
+          .with({.aliases = {"lt"}}),
       constant<2>("less_equal(input, other)", "input <= other, element by element.",
                   {"less_equal(Tensor([1, 2]), 1)", "[ True False]"}, Types::Compare, kReal,
-                  [](auto a, auto b) { return a <= b; }),
+                  [](auto a, auto b) { return a <= b; })
+          .with({.aliases = {"le"}}),
       constant<1>("isnan(input)", "True where an element is not a number.",
                   {"isnan(Tensor([1.0, float('nan')]))", "[False  True]"}, Types::Compare, kReal,
                   [](auto a) { return a != a; }),

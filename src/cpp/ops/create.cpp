@@ -9,33 +9,28 @@
 namespace adcore {
 namespace {
 
-DType dtype_or(Args& a, int i, DType fallback) { return a.given(i) ? a.dtype(i) : fallback; }
-
-Tensor filled(Args& a, int value, const Dims& shape, DType dtype) {
-  if (a.is_bool(value)) return full(shape, int64_t{a.flag(value)}, dtype);
-  if (!a.is_integer(value)) return full(shape, a.real(value), dtype);
-  if (!holds(dtype, a.integer(value))) {
-    fail(ErrorKind::Overflow, "full: ", a.integer(value), " does not fit ", name_of(dtype), ".");
+Tensor filled(const char* op, const Number& value, const Dims& shape, DType dtype) {
+  if (value.is_bool() || !value.is_integer()) return full(shape, value.real(), dtype);
+  const int64_t whole = value.integer();
+  if (!holds(dtype, whole)) fail(ErrorKind::Overflow, op, ": ", whole, " does not fit ", name_of(dtype), ".");
+  return full(shape, whole, dtype);
+}
+Tensor full_or_cast(const Dims& shape, const Number& value, std::optional<DType> dtype) {
+  if (value.is_tensor()) {
+    const Tensor& t = value.tensor();
+    return cast(broadcast_to(reshape(t, {}), shape), dtype.value_or(t.dtype()));
   }
-  return full(shape, a.integer(value), dtype);
+  const DType own = value.is_bool() ? DType::Bool : value.is_integer() ? DType::Int64 : DType::Float32;
+  return filled("full", value, shape, dtype.value_or(own));
 }
-DType value_dtype(Args& a, int value) {
-  if (a.is_tensor(value)) return a.tensor(value).dtype();
-  return a.is_bool(value) ? DType::Bool : a.is_integer(value) ? DType::Int64 : DType::Float32;
-}
-Tensor full_front(Args& a) {
-  const DType dtype = dtype_or(a, 2, value_dtype(a, 1));
-  if (a.is_tensor(1)) return cast(broadcast_to(reshape(a.tensor(1), {}), a.dims(0)), dtype);
-  return filled(a, 1, a.dims(0), dtype);
-}
-Tensor full_like(Args& a) { return filled(a, 1, a.tensor(0).shape(), dtype_or(a, 2, a.tensor(0).dtype())); }
 
-Tensor arange(Args& a) {
-  const bool two = a.given(1);
-  const bool whole_numbers = a.is_integer(0) && (!two || a.is_integer(1)) && a.is_integer(2);
-  const DType dtype = dtype_or(a, 3, whole_numbers ? DType::Int64 : DType::Float32);
+Tensor arange(const Number& first, const std::optional<Number>& second, const Number& stride_of,
+              std::optional<DType> dtype) {
+  const Number zero(int64_t{0});
+  const Number &from = second ? first : zero, &to = second ? *second : first;
+  const bool whole_numbers = from.is_integer() && to.is_integer() && stride_of.is_integer();
   if (whole_numbers) {
-    const int64_t start = two ? a.integer(0) : 0, end = a.integer(two ? 1 : 0), step = a.integer(2);
+    const int64_t start = from.integer(), end = to.integer(), step = stride_of.integer();
     if (step == 0) fail(ErrorKind::Value, "arange: step must not be 0.");
     const bool runs = step > 0 ? start < end : start > end;
     // Counted without signs: the distance of two int64 fits an unsigned one.
@@ -47,9 +42,9 @@ Tensor arange(Args& a) {
     Tensor t(Dims{static_cast<int64_t>(n)}, DType::Int64);
     auto* p = t.mutable_data_as<uint64_t>();
     for (uint64_t i = 0; i < n; ++i) p[i] = static_cast<uint64_t>(start) + i * static_cast<uint64_t>(step);
-    return as_contiguous(t, dtype);
+    return as_contiguous(t, dtype.value_or(DType::Int64));
   }
-  const double start = two ? a.real(0) : 0, end = a.real(two ? 1 : 0), step = a.real(2);
+  const double start = from.real(), end = to.real(), step = stride_of.real();
   if (!(step != 0) || !std::isfinite(start) || !std::isfinite(end) || !std::isfinite(step)) {
     fail(ErrorKind::Value, "arange: needs finite bounds and a step that is not 0, got ", start, ", ", end, ", ", step,
          ".");
@@ -58,14 +53,10 @@ Tensor arange(Args& a) {
   if (n > 1e18) throw std::bad_alloc();
   Tensor t(Dims{static_cast<int64_t>(n)}, DType::Float64);
   for (int64_t i = 0; i < t.size(); ++i) t.mutable_data_as<double>()[i] = start + static_cast<double>(i) * step;
-  return as_contiguous(t, dtype);
+  return as_contiguous(t, dtype.value_or(DType::Float32));
 }
 
-double endpoint(Args& a, int i) { return a.is_tensor(i) ? item(a.tensor(i)) : a.real(i); }
-
-Tensor linspace(Args& a) {
-  const double start = endpoint(a, 0), end = endpoint(a, 1);
-  const int64_t n = a.integer(2);
+Tensor linspace(double start, double end, int64_t n, DType dtype) {
   if (n < 0) fail(ErrorKind::Value, "linspace: steps must be at least 0, got ", n, ".");
   Tensor t(Dims{n}, DType::Float64);
   auto* p = t.mutable_data_as<double>();
@@ -73,20 +64,19 @@ Tensor linspace(Args& a) {
     p[i] = i == n - 1 && n > 1
                ? end
                : start + static_cast<double>(i) * ((end - start) / static_cast<double>(std::max<int64_t>(1, n - 1)));
-  return as_contiguous(t, dtype_or(a, 3, DType::Float32));
+  return as_contiguous(t, dtype);
 }
 
-Tensor eye(Args& a) {
-  const int64_t n = a.integer(0), m = a.given(1) ? a.integer(1) : n;
+Tensor eye(int64_t n, int64_t m, DType dtype) {
   Tensor t = zeros(Dims{n, m}, DType::Float32);
   for (int64_t i = 0; i < std::min(n, m); ++i) t.mutable_data_as<float>()[i * m + i] = 1;
-  return as_contiguous(t, dtype_or(a, 2, DType::Float32));
+  return as_contiguous(t, dtype);
 }
 
-/// An optional seed argument.
+/// A seed of the call's own, or none.
 class Seed {
  public:
-  Seed(Args& a, int i) : given_(a.given(i)), value_(given_ ? static_cast<uint64_t>(a.integer(i)) : 0) {}
+  explicit Seed(std::optional<int64_t> seed) : given_(seed), value_(static_cast<uint64_t>(seed.value_or(0))) {}
   const uint64_t* get() const { return given_ ? &value_ : nullptr; }
 
  private:
@@ -94,93 +84,82 @@ class Seed {
   uint64_t value_;
 };
 
+using ToDType = std::optional<DType>;
+using OwnSeed = std::optional<int64_t>;
+
 constexpr Function kFunctions[] = {
-    {"zeros(size: dims, dtype: dtype = None)",
-     "A tensor of zeros; float32 unless a dtype is named.",
-     {"zeros((2,))", "[0. 0.]"},
-     [](Args& a) { return full(a.dims(0), int64_t{0}, dtype_or(a, 1, DType::Float32)); },
-     nullptr,
-     false},
-    {"ones(shape: dims, dtype: dtype = None)",
-     "A tensor of ones; float32 unless a dtype is named.",
-     {"ones((2,))", "[1. 1.]"},
-     [](Args& a) { return full(a.dims(0), int64_t{1}, dtype_or(a, 1, DType::Float32)); },
-     nullptr,
-     false},
-    {"full(size: dims, fill_value: Number, *, dtype: dtype = None)",
-     "A tensor of one value: bool, int64 or float32 as the value is, unless a dtype is named.",
-     {"full((2,), 1.5)", "[1.5 1.5]"},
-     full_front,
-     nullptr,
-     false},
-    {"zeros_like(input: Tensor, *, dtype: dtype = None)",
-     "Zeros of the shape and dtype of a tensor.",
-     {"zeros_like(Tensor([3.0]))", "[0.]"},
-     [](Args& a) { return full(a.tensor(0).shape(), int64_t{0}, dtype_or(a, 1, a.tensor(0).dtype())); },
-     nullptr,
-     false},
-    {"ones_like(input: Tensor, *, dtype: dtype = None)",
-     "Ones of the shape and dtype of a tensor.",
-     {"ones_like(Tensor([3.0]))", "[1.]"},
-     [](Args& a) { return full(a.tensor(0).shape(), int64_t{1}, dtype_or(a, 1, a.tensor(0).dtype())); },
-     nullptr,
-     false},
-    {"full_like(input: Tensor, fill_value: Number, *, dtype: dtype = None)",
-     "One value in the shape and dtype of a tensor.",
-     {"full_like(Tensor([3.0]), 7)", "[7.]"},
-     full_like,
-     nullptr,
-     false},
-    {"arange(start: Number = 0, end: Number = None, step: Number = 1, *, dtype: dtype = None)",
-     "Numbers from start up to, not including, end. One argument is the end. int64 for integers, else float32.",
-     {"arange(3)", "[0 1 2]"},
-     arange,
-     nullptr,
-     false},
-    {"linspace(start: Number, end: Number, steps: int, *, dtype: dtype = None)",
-     "Evenly spaced numbers from start to end, both included.",
-     {"linspace(0, 1, 3)", "[0.  0.5 1. ]"},
-     linspace,
-     nullptr,
-     false},
-    {"eye(n: int, m: int = None, dtype: dtype = None)",
-     "Ones on the diagonal, zeros elsewhere.",
-     {"eye(2)", "[[1. 0.]\n [0. 1.]]"},
-     eye,
-     nullptr,
-     false},
-    {"rand(size: dims..., dtype: dtype = None, seed: int = None)",
-     "Random numbers, uniform in [0, 1).",
-     {"rand(2, 3).shape", "(2, 3)"},
-     [](Args& a) { return random_uniform(a.dims(0), dtype_or(a, 1, DType::Float32), Seed(a, 2).get()); },
-     nullptr,
-     false},
-    {"randn(size: dims..., dtype: dtype = None, seed: int = None)",
-     "Random numbers from the standard normal distribution.",
-     {"randn(2, 3).shape", "(2, 3)"},
-     [](Args& a) { return random_normal(a.dims(0), dtype_or(a, 1, DType::Float32), Seed(a, 2).get()); },
-     nullptr,
-     false},
-    {"randint(low: int, high: int, size: dims, seed: int = None, *, dtype: dtype = None)",
-     "Random integers in [low, high); int64 unless a dtype is named.",
-     {"randint(0, 5, (2, 3)).shape", "(2, 3)"},
-     [](Args& a) {
-       return random_integers(a.dims(2), a.integer(0), a.integer(1), dtype_or(a, 4, DType::Int64), Seed(a, 3).get());
-     },
-     nullptr,
-     false},
-    {"rand_like(input: Tensor, seed: int = None, *, dtype: dtype = None)",
-     "Uniform random numbers in the shape of a tensor.",
-     {"rand_like(Tensor([1.0, 2.0])).shape", "(2,)"},
-     [](Args& a) { return random_uniform(a.tensor(0).shape(), dtype_or(a, 2, a.tensor(0).dtype()), Seed(a, 1).get()); },
-     nullptr,
-     false},
-    {"randn_like(input: Tensor, seed: int = None, *, dtype: dtype = None)",
-     "Standard normal numbers in the shape of a tensor.",
-     {"randn_like(Tensor([1.0, 2.0])).shape", "(2,)"},
-     [](Args& a) { return random_normal(a.tensor(0).shape(), dtype_or(a, 2, a.tensor(0).dtype()), Seed(a, 1).get()); },
-     nullptr,
-     false},
+    def("zeros(size, dtype=None)", "A tensor of zeros; float32 unless a dtype is named.", {"zeros((2,))", "[0. 0.]"},
+        [](const Dims& size, ToDType dtype) { return full(size, int64_t{0}, dtype.value_or(DType::Float32)); },
+        {.method = false}),
+    def("ones(shape, dtype=None)", "A tensor of ones; float32 unless a dtype is named.", {"ones((2,))", "[1. 1.]"},
+        [](const Dims& shape, ToDType dtype) { return full(shape, int64_t{1}, dtype.value_or(DType::Float32)); },
+        {.method = false}),
+    def("full(size, fill_value, *, dtype=None)",
+        "A tensor of one value: bool, int64 or float32 as the value is, unless a dtype is named.",
+        {"full((2,), 1.5)", "[1.5 1.5]"},
+        [](const Dims& size, const Number& value, ToDType dtype) { return full_or_cast(size, value, dtype); },
+        {.method = false}),
+    def("zeros_like(input, *, dtype=None)", "Zeros of the shape and dtype of a tensor.",
+        {"zeros_like(Tensor([3.0]))", "[0.]"},
+        [](const Tensor& x, ToDType dtype) { return full(x.shape(), int64_t{0}, dtype.value_or(x.dtype())); },
+        {.method = false}),
+    def("ones_like(input, *, dtype=None)", "Ones of the shape and dtype of a tensor.",
+        {"ones_like(Tensor([3.0]))", "[1.]"},
+        [](const Tensor& x, ToDType dtype) { return full(x.shape(), int64_t{1}, dtype.value_or(x.dtype())); },
+        {.method = false}),
+    def("full_like(input, fill_value, *, dtype=None)", "One value in the shape and dtype of a tensor.",
+        {"full_like(Tensor([3.0]), 7)", "[7.]"},
+        [](const Tensor& x, const Number& value, ToDType dtype) {
+          return filled("full_like", value, x.shape(), dtype.value_or(x.dtype()));
+        },
+        {.method = false}),
+    def("arange(start=0, end=None, step=1, *, dtype=None)",
+        "Numbers from start up to, not including, end. One argument is the end. int64 for integers, else float32.",
+        {"arange(3)", "[0 1 2]"},
+        [](const Number& start, const std::optional<Number>& end, const Number& step, ToDType dtype) {
+          return arange(start, end, step, dtype);
+        },
+        {.method = false}),
+    def("linspace(start, end, steps, *, dtype=None)", "Evenly spaced numbers from start to end, both included.",
+        {"linspace(0, 1, 3)", "[0.  0.5 1. ]"},
+        [](const Number& start, const Number& end, int64_t steps, ToDType dtype) {
+          return linspace(start.real(), end.real(), steps, dtype.value_or(DType::Float32));
+        },
+        {.method = false}),
+    def("eye(n, m=None, dtype=None)", "Ones on the diagonal, zeros elsewhere.", {"eye(2)", "[[1. 0.]\n [0. 1.]]"},
+        [](int64_t n, std::optional<int64_t> m, ToDType dtype) {
+          return eye(n, m.value_or(n), dtype.value_or(DType::Float32));
+        },
+        {.method = false}),
+    def("rand(*size, dtype=None, seed=None)", "Random numbers, uniform in [0, 1).", {"rand(2, 3).shape", "(2, 3)"},
+        [](const Dims& size, ToDType dtype, OwnSeed seed) {
+          return random_uniform(size, dtype.value_or(DType::Float32), Seed(seed).get());
+        },
+        {.method = false}),
+    def("randn(*size, dtype=None, seed=None)", "Random numbers from the standard normal distribution.",
+        {"randn(2, 3).shape", "(2, 3)"},
+        [](const Dims& size, ToDType dtype, OwnSeed seed) {
+          return random_normal(size, dtype.value_or(DType::Float32), Seed(seed).get());
+        },
+        {.method = false}),
+    def("randint(low, high, size, seed=None, *, dtype=None)",
+        "Random integers in [low, high); int64 unless a dtype is named.", {"randint(0, 5, (2, 3)).shape", "(2, 3)"},
+        [](int64_t low, int64_t high, const Dims& size, OwnSeed seed, ToDType dtype) {
+          return random_integers(size, low, high, dtype.value_or(DType::Int64), Seed(seed).get());
+        },
+        {.method = false}),
+    def("rand_like(input, seed=None, *, dtype=None)", "Uniform random numbers in the shape of a tensor.",
+        {"rand_like(Tensor([1.0, 2.0])).shape", "(2,)"},
+        [](const Tensor& x, OwnSeed seed, ToDType dtype) {
+          return random_uniform(x.shape(), dtype.value_or(x.dtype()), Seed(seed).get());
+        },
+        {.method = false}),
+    def("randn_like(input, seed=None, *, dtype=None)", "Standard normal numbers in the shape of a tensor.",
+        {"randn_like(Tensor([1.0, 2.0])).shape", "(2,)"},
+        [](const Tensor& x, OwnSeed seed, ToDType dtype) {
+          return random_normal(x.shape(), dtype.value_or(x.dtype()), Seed(seed).get());
+        },
+        {.method = false}),
 };
 
 }  // namespace

@@ -371,31 +371,29 @@ Tensor nonzero(const Tensor& x) {
 
 namespace {
 
-Tensor index_select(Args& a) {
-  if (a.tensor(2).rank() != 1) {
-    fail(ErrorKind::Value, "index_select: the index must have one axis, got shape ", to_string(a.tensor(2).shape()),
-         ".");
+Tensor index_select(const Tensor& x, int64_t axis, const Tensor& index) {
+  if (index.rank() != 1) {
+    fail(ErrorKind::Value, "index_select: the index must have one axis, got shape ", to_string(index.shape()), ".");
   }
-  return take(a.tensor(0), a.tensor(2), a.integer(1));
+  return take(x, index, axis);
 }
 
 constexpr Function kFunctions[] = {
-    {"gather(input_params: Tensor, input_indices: Tensor, axis: int)",
-     "Slices along an axis, at integer indices of any shape; negative ones count from the end.",
-     {"gather(Tensor([10, 20, 30]), Tensor([2, 0]), 0)", "[30 10]"},
-     [](Args& a) { return take(a.tensor(0), a.tensor(1), a.integer(2)); }},
-    {"index_select(input: Tensor, axis: int, index: Tensor)",
-     "Slices along an axis, at a list of integer indices.",
-     {"index_select(Tensor([10, 20, 30]), 0, Tensor([2, 0]))", "[30 10]"},
-     index_select},
-    {"gather_elements(input: Tensor, dim: int, index: Tensor)",
-     "Elements along an axis: out[i][j] = input[index[i][j]][j] for axis 0.",
-     {"gather_elements(Tensor([[1, 2], [3, 4]]), 1, Tensor([[1], [0]]))", "[[2]\n [3]]"},
-     [](Args& a) { return gather_elements(a.tensor(0), a.integer(1), a.tensor(2)); }},
-    {"nonzero(input: Tensor)",
-     "Coordinates of the nonzero elements, one row each.",
-     {"nonzero(Tensor([0, 5, 7]))", "[[1]\n [2]]"},
-     [](Args& a) { return nonzero(a.tensor(0)); }},
+    def("gather(input_params, input_indices, axis)",
+        "Slices along an axis, at integer indices of any shape; negative ones count from the end.",
+        {"gather(Tensor([10, 20, 30]), Tensor([2, 0]), 0)", "[30 10]"},
+        [](const Tensor& x, const Tensor& index, int64_t axis) { return take(x, index, axis); },
+        {.samples = {"gather(x(3, 4), i(3), 0) ** 2", "gather(x(3, 4), i(2, 2, n=4), 1) ** 2"}}),
+    def("index_select(input, axis, index)", "Slices along an axis, at a list of integer indices.",
+        {"index_select(Tensor([10, 20, 30]), 0, Tensor([2, 0]))", "[30 10]"},
+        [](const Tensor& x, int64_t axis, const Tensor& index) { return index_select(x, axis, index); },
+        {.samples = {"index_select(x(3, 4), 1, i(3)) ** 2"}}),
+    def("gather_elements(input, dim, index)", "Elements along an axis: out[i][j] = input[index[i][j]][j] for axis 0.",
+        {"gather_elements(Tensor([[1, 2], [3, 4]]), 1, Tensor([[1], [0]]))", "[[2]\n [3]]"},
+        [](const Tensor& x, int64_t axis, const Tensor& index) { return gather_elements(x, axis, index); },
+        {.samples = {"gather_elements(x(3, 4), 0, i(2, 4)) ** 2"}}),
+    def("nonzero(input)", "Coordinates of the nonzero elements, one row each.",
+        {"nonzero(Tensor([0, 5, 7]))", "[[1]\n [2]]"}, [](const Tensor& x) { return nonzero(x); }),
 };
 
 }  // namespace

@@ -355,24 +355,25 @@ Reduction reduction_of(const char* op, std::string_view word) {
 }
 
 constexpr Function kFunctions[] = {
-    {"binary_cross_entropy_with_logits(logits: Tensor, label: Tensor, weight: Tensor = None, pos_weight: Tensor = "
-     "None, reduction: str = "
-     "'mean')",
-     "Binary cross-entropy between sigmoid(logits) and label, computed from the logits without overflow.",
-     {"binary_cross_entropy_with_logits(Tensor([0.0]), Tensor([1.0]))", "0.6931472"},
-     [](Args& a) {
-       return bce_with_logits(a.tensor(0), a.tensor(1), a.given(2) ? a.tensor(2) : Tensor(),
-                              a.given(3) ? a.tensor(3) : Tensor(),
-                              reduction_of("binary_cross_entropy_with_logits", a.word(4)));
-     },
-     nullptr,
-     false},
-    {"_softmax_cross_entropy(logits: Tensor, target: Tensor, scale: Tensor, ignore_index: int)",
-     "scale * cross-entropy of softmax(logits) per row, for class indices.",
-     {"_softmax_cross_entropy(Tensor([[0.0, 0.0]]), Tensor([1]), Tensor([1.0]), -100)", "[0.6931472]"},
-     [](Args& a) { return softmax_cross_entropy(a.tensor(0), a.tensor(1), a.tensor(2), a.integer(3)); },
-     nullptr,
-     false},
+    def("binary_cross_entropy_with_logits(logits, label, weight=None, pos_weight=None, reduction='mean')",
+        "Binary cross-entropy between sigmoid(logits) and label, computed from the logits without overflow.",
+        {"binary_cross_entropy_with_logits(Tensor([0.0]), Tensor([1.0]))", "0.6931472"},
+        [](const Tensor& logits, const Tensor& label, const Tensor& weight, const Tensor& pos_weight,
+           std::string_view reduction) {
+          return bce_with_logits(logits, label, weight, pos_weight,
+                                 reduction_of("binary_cross_entropy_with_logits", reduction));
+        },
+        {.method = false,
+         .samples =
+             {"binary_cross_entropy_with_logits(3 * x(3, 4), x(3, 4, low=0.15, high=0.85))",
+              "binary_cross_entropy_with_logits(3 * x(3, 4), x(3, 4, low=0.15, high=0.85), x(3, 1, low=0.3), x(4, "
+              "low=0.3), 'sum')"}}),
+    def("_softmax_cross_entropy(logits, target, scale, ignore_index)",
+        "scale * cross-entropy of softmax(logits) per row, for class indices.",
+        {"_softmax_cross_entropy(Tensor([[0.0, 0.0]]), Tensor([1]), Tensor([1.0]), -100)", "[0.6931472]"},
+        [](const Tensor& logits, const Tensor& target, const Tensor& scale, int64_t ignore) {
+          return softmax_cross_entropy(logits, target, scale, ignore);
+        }),
 };
 
 }  // namespace

@@ -302,8 +302,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) { return apply(kMatmul, {&a, &b}
 
 namespace {
 
-Tensor bmm(Args& args) {
-  const Tensor &a = args.tensor(0), &b = args.tensor(1);
+Tensor bmm(const Tensor& a, const Tensor& b) {
   bool fits = a.rank() == b.rank() && a.rank() >= 2;
   for (int i = 0; fits && i + 2 < a.rank(); ++i) fits = a.shape()[i] == b.shape()[i];
   if (!fits) {
@@ -391,12 +390,10 @@ const Op kDense{.name = "dense",
                 .batch = dense_batch,
                 .work = dense_work};
 
-Tensor dense(Args& args) {
-  const Tensor &x = args.tensor(0), &w = args.tensor(1);
+Tensor dense(const Tensor& x, const Tensor& w, const Tensor& bias) {
   if (w.rank() != 2)
     fail(ErrorKind::Value, "dense: weight must have the shape (out, in), got ", to_string(w.shape()), ".");
-  if (!args.given(2)) return product(x, w, false, true);
-  const Tensor& bias = args.tensor(2);
+  if (!bias.defined()) return product(x, w, false, true);
   const DType t = x.dtype();
   const bool one_op = storage_of(compute_of(t)) == t && is_float(t) && w.dtype() == t && bias.dtype() == t &&
                       bias.rank() == 1 && bias.shape()[0] == w.shape()[0] && bias.contiguous();
@@ -404,20 +401,17 @@ Tensor dense(Args& args) {
 }
 
 constexpr Function kFunctions[] = {
-    {"matmul(input: Tensor, other: Tensor)",
-     "Matrix product; vectors, and batches of matrices whose leading axes broadcast. Both operands have one dtype.",
-     {"matmul(Tensor([[1.0, 2.0]]), Tensor([[3.0], [4.0]]))", "[[11.]]"},
-     [](Args& a) { return matmul(a.tensor(0), a.tensor(1)); }},
-    {"bmm(input_x: Tensor, mat2: Tensor)",
-     "Products of a batch of matrices; the batch shapes are equal.",
-     {"bmm(ops.ones((1, 1, 2)), ops.ones((1, 2, 1)))", "[[[2.]]]"},
-     bmm},
-    {"dense(input: Tensor, weight: Tensor, bias: Tensor = None)",
-     "input @ weight.T + bias: a fully connected layer.",
-     {"dense(Tensor([1.0, 2.0]), Tensor([[3.0, 4.0]]), Tensor([1.0]))", "[12.]"},
-     dense,
-     nullptr,
-     false},
+    def("matmul(input, other)",
+        "Matrix product; vectors, and batches of matrices whose leading axes broadcast. Both operands have one dtype.",
+        {"matmul(Tensor([[1.0, 2.0]]), Tensor([[3.0], [4.0]]))", "[[11.]]"},
+        [](const Tensor& a, const Tensor& b) { return matmul(a, b); }, {.samples = {"matmul(x(3, 4), x(4, 2))"}}),
+    def("bmm(input_x, mat2)", "Products of a batch of matrices; the batch shapes are equal.",
+        {"bmm(ops.ones((1, 1, 2)), ops.ones((1, 2, 1)))", "[[[2.]]]"},
+        [](const Tensor& a, const Tensor& b) { return bmm(a, b); }, {.samples = {"bmm(x(2, 3, 2), x(2, 2, 3))"}}),
+    def("dense(input, weight, bias=None)", "input @ weight.T + bias: a fully connected layer.",
+        {"dense(Tensor([1.0, 2.0]), Tensor([[3.0, 4.0]]), Tensor([1.0]))", "[12.]"},
+        [](const Tensor& x, const Tensor& w, const Tensor& bias) { return dense(x, w, bias); },
+        {.method = false, .samples = {"dense(x(3, 4), x(2, 4), x(2))", "dense(x(3, 4), x(2, 4))"}}),
 };
 
 }  // namespace

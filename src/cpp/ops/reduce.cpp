@@ -312,88 +312,95 @@ Tensor cumsum(const Tensor& x, int64_t axis, bool reverse) {
 
 namespace {
 
-Tensor with_dtype(Args& a, int i, const Tensor& x) { return a.given(i) ? cast(x, a.dtype(i)) : x; }
-
+/// Of the flattened tensor where no axis is given.
 template <Tensor (*Arg)(const Tensor&, int64_t, bool)>
-Tensor arg_extremum(Args& a) {
-  const Tensor& x = a.tensor(0);
-  if (a.given(1)) return Arg(x, a.integer(1), a.flag(2));
-  const Tensor flat = reshape(x, Dims{x.size()});
-  const Tensor index = Arg(flat, 0, false);
-  return a.flag(2) ? reshape(index, Dims(x.rank(), 1)) : index;
+Tensor arg_extremum(const Tensor& x, std::optional<int64_t> axis, bool keep) {
+  if (axis) return Arg(x, *axis, keep);
+  const Tensor index = Arg(reshape(x, Dims{x.size()}), 0, false);
+  return keep ? reshape(index, Dims(x.rank(), 1)) : index;
 }
 
 template <Tensor (*Value)(const Tensor&, const Dims&, bool), Tensor (*Arg)(const Tensor&, int64_t, bool)>
-std::vector<Tensor> extremum_and_index(Args& a) {
-  const Tensor& x = a.tensor(0);
-  if (!a.given(1)) return {Value(x, {}, false), scalar(int64_t{0}, DType::Int64)};
-  const int64_t axis = a.integer(1);
-  return {Value(x, Dims{axis}, a.flag(2)), Arg(x, axis, a.flag(2))};
+std::array<Tensor, 2> extremum_and_index(const Tensor& x, std::optional<int64_t> axis, bool keep) {
+  if (!axis) return {Value(x, {}, false), scalar(int64_t{0}, DType::Int64)};
+  return {Value(x, Dims{*axis}, keep), Arg(x, *axis, keep)};
 }
 
 template <bool Any>
-Tensor truth(Args& a) {
-  const Tensor& x = a.tensor(0);
+Tensor truth(const Tensor& x, const Dims& axes, bool keep) {
   const Tensor hit = cast(map("not_equal", x, number(0.0, x)), DType::Int64);
-  if (x.size() == 0)
-    return map(Any ? RowName("not_equal") : RowName("equal"), sum(hit, a.dims(1), a.flag(2)),
-               scalar(int64_t{0}, DType::Int64));
-  return cast(Any ? amax(hit, a.dims(1), a.flag(2)) : amin(hit, a.dims(1), a.flag(2)), DType::Bool);
+  if (x.size() == 0) {
+    return map(Any ? RowName("not_equal") : RowName("equal"), sum(hit, axes, keep), scalar(int64_t{0}, DType::Int64));
+  }
+  return cast(Any ? amax(hit, axes, keep) : amin(hit, axes, keep), DType::Bool);
 }
 
+using Axis = std::optional<int64_t>;
+using Axes = std::optional<Dims>;
+using ToDType = std::optional<DType>;
+
+const Dims kAllAxes;
+const Dims& or_all(const Axes& axes) { return axes ? *axes : kAllAxes; }
+
 constexpr Function kFunctions[] = {
-    {"sum(input: Tensor, dim: dims = None, keepdim: bool = False, *, dtype: dtype = None)",
-     "Sum over some axes, or all. Integers and bool sum as int64; the sum of nothing is 0.",
-     {"sum(Tensor([[1.0, 2.0], [3.0, 4.0]]), 1)", "[3. 7.]"},
-     [](Args& a) { return sum(with_dtype(a, 3, a.tensor(0)), a.dims(1), a.flag(2)); }},
-    {"mean(x: Tensor, axis: dims = None, keep_dims: bool = False)",
-     "Mean over some axes, or all. Integers average as float32.",
-     {"mean(Tensor([[1.0, 2.0], [3.0, 4.0]]), 1)", "[1.5 3.5]"},
-     [](Args& a) { return mean(a.tensor(0), a.dims(1), a.flag(2)); }},
-    {"prod(input: Tensor, axis: dims = None, keep_dims: bool = False, dtype: dtype = None)",
-     "Product over some axes, or all.",
-     {"prod(Tensor([1.0, 2.0, 3.0]))", "6.0"},
-     [](Args& a) { return prod(with_dtype(a, 3, a.tensor(0)), a.dims(1), a.flag(2)); }},
-    {"amax(input: Tensor, axis: dims = None, keepdims: bool = False)",
-     "Largest element over some axes, or all; NaN if there is one. Equal maxima share the derivative.",
-     {"amax(Tensor([[1.0, 2.0], [3.0, 4.0]]), 1)", "[2. 4.]"},
-     [](Args& a) { return amax(a.tensor(0), a.dims(1), a.flag(2)); }},
-    {"amin(input: Tensor, axis: dims = None, keepdims: bool = False)",
-     "Smallest element over some axes, or all; NaN if there is one. Equal minima share the derivative.",
-     {"amin(Tensor([[1.0, 2.0], [3.0, 4.0]]), 1)", "[1. 3.]"},
-     [](Args& a) { return amin(a.tensor(0), a.dims(1), a.flag(2)); }},
-    {"max(input: Tensor, axis: int = None, keepdims: bool = False)",
-     "Largest elements along an axis, and their indices.",
-     {"max(Tensor([[1.0, 2.0], [4.0, 3.0]]), 1)[0]", "[2. 4.]"},
-     nullptr,
-     extremum_and_index<amax, argmax>,
-     false},
-    {"min(input: Tensor, axis: int = None, keepdims: bool = False)",
-     "Smallest elements along an axis, and their indices.",
-     {"min(Tensor([[1.0, 2.0], [4.0, 3.0]]), 1)[0]", "[1. 3.]"},
-     nullptr,
-     extremum_and_index<amin, argmin>,
-     false},
-    {"argmax(input: Tensor, dim: int = None, keepdim: bool = False)",
-     "Index of the first largest element along an axis, or in the flattened tensor.",
-     {"argmax(Tensor([1.0, 5.0, 2.0]))", "1"},
-     arg_extremum<argmax>},
-    {"argmin(input: Tensor, axis: int = None, keepdims: bool = False)",
-     "Index of the first smallest element along an axis, or in the flattened tensor.",
-     {"argmin(Tensor([3.0, 1.0, 2.0]))", "1"},
-     arg_extremum<argmin>},
-    {"any(input: Tensor, axis: dims = None, keep_dims: bool = False)",
-     "True where any element is nonzero.",
-     {"any(Tensor([False, True]))", "True"},
-     truth<true>},
-    {"all(input: Tensor, axis: dims = None, keep_dims: bool = False)",
-     "True where all elements are nonzero.",
-     {"all(Tensor([False, True]))", "False"},
-     truth<false>},
-    {"cumsum(x: Tensor, axis: int, dtype: dtype = None)",
-     "Running sum along an axis.",
-     {"cumsum(Tensor([1.0, 2.0, 3.0]), 0)", "[1. 3. 6.]"},
-     [](Args& a) { return cumsum(with_dtype(a, 2, a.tensor(0)), a.integer(1)); }},
+    def("sum(input, dim=None, keepdim=False, *, dtype=None)",
+        "Sum over some axes, or all. Integers and bool sum as int64; the sum of nothing is 0.",
+        {"sum(Tensor([[1.0, 2.0], [3.0, 4.0]]), 1)", "[3. 7.]"},
+        [](const Tensor& x, const Axes& axes, bool keep, ToDType dtype) {
+          return dtype ? sum(cast(x, *dtype), or_all(axes), keep) : sum(x, or_all(axes), keep);
+        },
+        {.samples = {"sum(x(3, 4))", "sum(x(3, 4) ** 2, 1)", "sum(x(2, 3, 4) ** 2, (0, -1), True)"}}),
+    def("mean(x, axis=None, keep_dims=False)", "Mean over some axes, or all. Integers average as float32.",
+        {"mean(Tensor([[1.0, 2.0], [3.0, 4.0]]), 1)", "[1.5 3.5]"},
+        [](const Tensor& x, const Axes& axes, bool keep) { return mean(x, or_all(axes), keep); },
+        {.samples = {"mean(x(3, 4) ** 2)", "mean(x(3, 4) ** 2, -1, True)"}}),
+    def("prod(input, axis=None, keep_dims=False, dtype=None)", "Product over some axes, or all.",
+        {"prod(Tensor([1.0, 2.0, 3.0]))", "6.0"},
+        [](const Tensor& x, const Axes& axes, bool keep, ToDType dtype) {
+          return dtype ? prod(cast(x, *dtype), or_all(axes), keep) : prod(x, or_all(axes), keep);
+        },
+        {.samples = {"prod(x(3, 4, low=0.3))", "prod(x(3, 4), 0, True)",
+                     // one zero, and two
+                     "prod(concat((x(2), x(1, low=0.0, high=0.0))))",
+                     "prod(concat((x(2), x(2, low=0.0, high=0.0))))"}}),
+    def("amax(input, axis=None, keepdims=False)",
+        "Largest element over some axes, or all; NaN if there is one. Equal maxima share the derivative.",
+        {"amax(Tensor([[1.0, 2.0], [3.0, 4.0]]), 1)", "[2. 4.]"},
+        [](const Tensor& x, const Axes& axes, bool keep) { return amax(x, or_all(axes), keep); },
+        {.samples = {"amax(x(3, 4) ** 3, (0, 1))", "amax(x(3, 4) ** 3, 1)"}}),
+    def("amin(input, axis=None, keepdims=False)",
+        "Smallest element over some axes, or all; NaN if there is one. Equal minima share the derivative.",
+        {"amin(Tensor([[1.0, 2.0], [3.0, 4.0]]), 1)", "[1. 3.]"},
+        [](const Tensor& x, const Axes& axes, bool keep) { return amin(x, or_all(axes), keep); },
+        {.samples = {"amin(x(3, 4) ** 3, 0, True)"}}),
+    def("max(input, axis=None, keepdims=False)", "Largest elements along an axis, and their indices.",
+        {"max(Tensor([[1.0, 2.0], [4.0, 3.0]]), 1)[0]", "[2. 4.]"},
+        [](const Tensor& x, Axis axis, bool keep) { return extremum_and_index<amax, argmax>(x, axis, keep); },
+        {.method = false, .samples = {"max(x(3, 4) ** 3)[0]", "max(x(3, 4) ** 3, 1, True)[0]"}}),
+    def("min(input, axis=None, keepdims=False)", "Smallest elements along an axis, and their indices.",
+        {"min(Tensor([[1.0, 2.0], [4.0, 3.0]]), 1)[0]", "[1. 3.]"},
+        [](const Tensor& x, Axis axis, bool keep) { return extremum_and_index<amin, argmin>(x, axis, keep); },
+        {.method = false, .samples = {"min(x(3, 4) ** 3, 0)[0]"}}),
+    def("argmax(input, dim=None, keepdim=False)",
+        "Index of the first largest element along an axis, or in the flattened tensor.",
+        {"argmax(Tensor([1.0, 5.0, 2.0]))", "1"},
+        [](const Tensor& x, Axis axis, bool keep) { return arg_extremum<argmax>(x, axis, keep); }),
+    def("argmin(input, axis=None, keepdims=False)",
+        "Index of the first smallest element along an axis, or in the flattened tensor.",
+        {"argmin(Tensor([3.0, 1.0, 2.0]))", "1"},
+        [](const Tensor& x, Axis axis, bool keep) { return arg_extremum<argmin>(x, axis, keep); }),
+    def("any(input, axis=None, keep_dims=False)", "True where any element is nonzero.",
+        {"any(Tensor([False, True]))", "True"},
+        [](const Tensor& x, const Axes& axes, bool keep) { return truth<true>(x, or_all(axes), keep); }),
+    def("all(input, axis=None, keep_dims=False)", "True where all elements are nonzero.",
+        {"all(Tensor([False, True]))", "False"},
+        [](const Tensor& x, const Axes& axes, bool keep) { return truth<false>(x, or_all(axes), keep); }),
+    def("cumsum(x, axis, dtype=None)", "Running sum along an axis.",
+        {"cumsum(Tensor([1.0, 2.0, 3.0]), 0)", "[1. 3. 6.]"},
+        [](const Tensor& x, int64_t axis, ToDType dtype) {
+          return dtype ? cumsum(cast(x, *dtype), axis) : cumsum(x, axis);
+        },
+        {.samples = {"cumsum(x(3, 4) ** 2, 0)", "cumsum(x(2, 3, 2) ** 2, -1)"}}),
 };
 
 }  // namespace

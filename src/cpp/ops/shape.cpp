@@ -441,9 +441,7 @@ Tensor stack(std::span<const Tensor> tensors, int64_t axis) {
   return concat(rows, axis < 0 ? axis + rows[0].rank() : axis);
 }
 
-Tensor transpose(Args& a) {
-  const Tensor& x = a.tensor(0);
-  const Dims axes = a.dims(1);
+Tensor transpose(const Tensor& x, const Dims& axes) {
   if (axes.empty()) {
     Dims order;
     for (int i = x.rank() - 1; i >= 0; --i) order.push_back(i);
@@ -453,11 +451,9 @@ Tensor transpose(Args& a) {
   return permute(x, axes);
 }
 
-Tensor flatten(Args& a) {
-  const Tensor& x = a.tensor(0);
+Tensor flatten(const Tensor& x, int64_t start, int64_t end) {
   const Dims shape = x.rank() ? x.shape() : Dims{1};
-  const int first = checked_axis("flatten", a.integer(1), shape.size()),
-            last = checked_axis("flatten", a.integer(2), shape.size());
+  const int first = checked_axis("flatten", start, shape.size()), last = checked_axis("flatten", end, shape.size());
   if (first > last) fail(ErrorKind::Value, "flatten: start_dim ", first, " comes after end_dim ", last, ".");
   Dims flat;
   int64_t joined = 1;
@@ -470,66 +466,55 @@ Tensor flatten(Args& a) {
 }
 
 constexpr Function kFunctions[] = {
-    {"cast(input: Tensor, dtype: dtype)",
-     "The elements converted to another dtype; float to integer truncates.",
-     {"cast(Tensor([1.7, -1.7]), adcore.int32)", "[ 1 -1]"},
-     [](Args& a) { return cast(a.tensor(0), a.dtype(1)); }},
-    {"reshape(input: Tensor, shape: dims...)",
-     "The same elements in another shape; one size may be -1.",
-     {"reshape(Tensor([1, 2, 3, 4]), (2, -1))", "[[1 2]\n [3 4]]"},
-     [](Args& a) { return reshape(a.tensor(0), a.dims(1)); }},
-    {"broadcast_to(input: Tensor, shape: dims...)",
-     "The tensor repeated, without a copy, to a larger shape; -1 keeps a size.",
-     {"broadcast_to(Tensor([1, 2]), (2, 2))", "[[1 2]\n [1 2]]"},
-     [](Args& a) { return broadcast_to(a.tensor(0), a.dims(1)); }},
-    {"permute(input: Tensor, axis: dims...)",
-     "The axes in another order: axis[i] becomes axis i.",
-     {"permute(Tensor([[1, 2], [3, 4]]), (1, 0))", "[[1 3]\n [2 4]]"},
-     [](Args& a) { return permute(a.tensor(0), a.dims(1)); }},
-    {"transpose(input: Tensor, dims: dims... = None)",
-     "The axes in another order; without one, reversed. Two numbers on a tensor that has not two axes swap those.",
-     {"transpose(Tensor([[1, 2], [3, 4]]), (1, 0))", "[[1 3]\n [2 4]]"},
-     transpose},
-    {"swapaxes(input: Tensor, axis0: int, axis1: int)",
-     "Two axes exchanged.",
-     {"swapaxes(Tensor([[1, 2], [3, 4]]), 0, 1)", "[[1 3]\n [2 4]]"},
-     [](Args& a) { return swap_axes(a.tensor(0), a.integer(1), a.integer(2)); }},
-    {"expand_dims(input_x: Tensor, axis: int)",
-     "A new axis of size 1.",
-     {"expand_dims(Tensor([1, 2]), 0)", "[[1 2]]"},
-     [](Args& a) { return expand_dims(a.tensor(0), a.integer(1)); }},
-    {"squeeze(input: Tensor, axis: dims = None)",
-     "The axes of size 1 removed, or those of `axis` that have size 1.",
-     {"squeeze(Tensor([[1, 2]]))", "[1 2]"},
-     [](Args& a) { return reshape(a.tensor(0), squeezed(a.tensor(0), a.dims(1))); }},
-    {"flatten(input: Tensor, start_dim: int = 1, end_dim: int = -1)",
-     "Neighbouring axes joined into one.",
-     {"flatten(Tensor([[[1, 2], [3, 4]]]))", "[[1 2 3 4]]"},
-     flatten,
-     nullptr,
-     false},
-    {"flip(input: Tensor, dims: dims)",
-     "The elements in reverse order along some axes.",
-     {"flip(Tensor([1, 2, 3]), (0,))", "[3 2 1]"},
-     [](Args& a) { return flip(a.tensor(0), a.dims(1)); }},
-    {"concat(tensors: Tensors, axis: int = 0)",
-     "Tensors joined along an axis that they have.",
-     {"concat((Tensor([1, 2]), Tensor([3])))", "[1 2 3]"},
-     [](Args& a) { return concat(a.tensors(0), a.integer(1)); },
-     nullptr,
-     false},
-    {"stack(tensors: Tensors, axis: int = 0)",
-     "Tensors of one shape joined along a new axis.",
-     {"stack((Tensor([1, 2]), Tensor([3, 4])))", "[[1 2]\n [3 4]]"},
-     [](Args& a) { return stack(a.tensors(0), a.integer(1)); },
-     nullptr,
-     false},
-    {"stop_gradient(input: Tensor)",
-     "The same values as a constant: no derivative passes.",
-     {"stop_gradient(Tensor([1.0, 2.0]))", "[1. 2.]"},
-     [](Args& a) { return stop_gradient(a.tensor(0)); },
-     nullptr,
-     false},
+    def("cast(input, dtype)", "The elements converted to another dtype; float to integer truncates.",
+        {"cast(Tensor([1.7, -1.7]), adcore.int32)", "[ 1 -1]"},
+        [](const Tensor& x, DType dtype) { return cast(x, dtype); }, {.samples = {"cast(x(3, 4), float64) ** 2"}}),
+    def("reshape(input, *shape)", "The same elements in another shape; one size may be -1.",
+        {"reshape(Tensor([1, 2, 3, 4]), (2, -1))", "[[1 2]\n [3 4]]"},
+        [](const Tensor& x, const Dims& shape) { return reshape(x, shape); },
+        {.samples = {"reshape(x(3, 4), (2, 6)) ** 2"}}),
+    def("broadcast_to(input, *shape)", "The tensor repeated, without a copy, to a larger shape; -1 keeps a size.",
+        {"broadcast_to(Tensor([1, 2]), (2, 2))", "[[1 2]\n [1 2]]"},
+        [](const Tensor& x, const Dims& shape) { return broadcast_to(x, shape); },
+        {.samples = {"broadcast_to(x(3, 1), (2, 3, 4)) ** 2"}}),
+    def("permute(input, *axis)", "The axes in another order: axis[i] becomes axis i.",
+        {"permute(Tensor([[1, 2], [3, 4]]), (1, 0))", "[[1 3]\n [2 4]]"},
+        [](const Tensor& x, const Dims& axes) { return permute(x, axes); },
+        {.samples = {"permute(x(2, 3, 2), (1, 2, 0)) ** 2"}}),
+    def("transpose(input, *dims)",
+        "The axes in another order; without one, reversed. Two numbers on a tensor that has not two axes swap those.",
+        {"transpose(Tensor([[1, 2], [3, 4]]), (1, 0))", "[[1 3]\n [2 4]]"},
+        [](const Tensor& x, const std::optional<Dims>& axes) { return transpose(x, axes.value_or(Dims())); },
+        {.samples = {"transpose(x(2, 3, 2), (2, 0, 1)) ** 2"}}),
+    def("swapaxes(input, axis0, axis1)", "Two axes exchanged.",
+        {"swapaxes(Tensor([[1, 2], [3, 4]]), 0, 1)", "[[1 3]\n [2 4]]"},
+        [](const Tensor& x, int64_t a, int64_t b) { return swap_axes(x, a, b); },
+        {.samples = {"swapaxes(x(2, 3, 2), 0, -1) ** 2"}}),
+    def("expand_dims(input_x, axis)", "A new axis of size 1.", {"expand_dims(Tensor([1, 2]), 0)", "[[1 2]]"},
+        [](const Tensor& x, int64_t axis) { return expand_dims(x, axis); },
+        {.aliases = {"unsqueeze"}, .samples = {"expand_dims(x(3, 4), 1) * x(3, 4)"}}),
+    def("squeeze(input, axis=None)", "The axes of size 1 removed, or those of `axis` that have size 1.",
+        {"squeeze(Tensor([[1, 2]]))", "[1 2]"},
+        [](const Tensor& x, const std::optional<Dims>& axes) { return reshape(x, squeezed(x, axes.value_or(Dims()))); },
+        {.samples = {"squeeze(x(3, 1, 2)) ** 2"}}),
+    def("flatten(input, start_dim=1, end_dim=-1)", "Neighbouring axes joined into one.",
+        {"flatten(Tensor([[[1, 2], [3, 4]]]))", "[[1 2 3 4]]"},
+        [](const Tensor& x, int64_t start, int64_t end) { return flatten(x, start, end); },
+        {.method = false, .samples = {"flatten(x(2, 3, 2)) ** 2"}}),
+    def("flip(input, dims)", "The elements in reverse order along some axes.",
+        {"flip(Tensor([1, 2, 3]), (0,))", "[3 2 1]"}, [](const Tensor& x, const Dims& axes) { return flip(x, axes); },
+        {.samples = {"flip(x(3, 4), (0, 1)) * x(3, 4)"}}),
+    def("concat(tensors, axis=0)", "Tensors joined along an axis that they have.",
+        {"concat((Tensor([1, 2]), Tensor([3])))", "[1 2 3]"},
+        [](const std::vector<Tensor>& tensors, int64_t axis) { return concat(tensors, axis); },
+        {.method = false, .aliases = {"cat"}, .samples = {"concat((x(3, 4), x(3, 2), x(3, 4)), 1) ** 2"}}),
+    def("stack(tensors, axis=0)", "Tensors of one shape joined along a new axis.",
+        {"stack((Tensor([1, 2]), Tensor([3, 4])))", "[[1 2]\n [3 4]]"},
+        [](const std::vector<Tensor>& tensors, int64_t axis) { return stack(tensors, axis); },
+        {.method = false, .samples = {"stack((x(3, 4), x(3, 4)), 1) ** 2"}}),
+    def("stop_gradient(input)", "The same values as a constant: no derivative passes.",
+        {"stop_gradient(Tensor([1.0, 2.0]))", "[1. 2.]"}, [](const Tensor& x) { return stop_gradient(x); },
+        {.method = false}),
 };
 
 }  // namespace

@@ -169,21 +169,23 @@ Tensor logsumexp(const Tensor& x, const Dims& axes, bool keep) {
 
 namespace {
 
-Tensor cast_if(Args& a, int i, const Tensor& x) { return a.given(i) ? cast(x, a.dtype(i)) : x; }
-
 constexpr Function kFunctions[] = {
-    {"softmax(input: Tensor, axis: int = -1, *, dtype: dtype = None)",
-     "exp(input) / sum(exp(input)) along an axis.",
-     {"softmax(Tensor([0.0, 0.0]))", "[0.5 0.5]"},
-     [](Args& a) { return softmax(cast_if(a, 2, a.tensor(0)), a.integer(1)); }},
-    {"log_softmax(logits: Tensor, axis: int = -1)",
-     "Logarithm of softmax along an axis, without overflow.",
-     {"log_softmax(Tensor([0.0, 0.0]))", "[-0.6931472 -0.6931472]"},
-     [](Args& a) { return log_softmax(a.tensor(0), a.integer(1)); }},
-    {"logsumexp(input: Tensor, dim: dims = None, keepdim: bool = False)",
-     "Logarithm of the sum of exponentials, without overflow.",
-     {"logsumexp(Tensor([0.0, 0.0]), 0)", "0.6931472"},
-     [](Args& a) { return logsumexp(a.tensor(0), a.dims(1), a.flag(2)); }},
+    def("softmax(input, axis=-1, *, dtype=None)", "exp(input) / sum(exp(input)) along an axis.",
+        {"softmax(Tensor([0.0, 0.0]))", "[0.5 0.5]"},
+        [](const Tensor& x, int64_t axis, std::optional<DType> dtype) {
+          return dtype ? softmax(cast(x, *dtype), axis) : softmax(x, axis);
+        },
+        {.samples = {"softmax(x(3, 4))", "softmax(x(3, 4), 0)"}}),
+    def("log_softmax(logits, axis=-1)", "Logarithm of softmax along an axis, without overflow.",
+        {"log_softmax(Tensor([0.0, 0.0]))", "[-0.6931472 -0.6931472]"},
+        [](const Tensor& x, int64_t axis) { return log_softmax(x, axis); },
+        {.samples = {"log_softmax(x(3, 4))", "log_softmax(x(2, 3, 2), 1)"}}),
+    def("logsumexp(input, dim=None, keepdim=False)", "Logarithm of the sum of exponentials, without overflow.",
+        {"logsumexp(Tensor([0.0, 0.0]), 0)", "0.6931472"},
+        [](const Tensor& x, const std::optional<Dims>& axes, bool keep) {
+          return logsumexp(x, axes.value_or(Dims()), keep);
+        },
+        {.samples = {"logsumexp(x(3, 4), 0)", "logsumexp(x(2, 3, low=-300.0, high=300.0), 1)"}}),
 };
 
 }  // namespace

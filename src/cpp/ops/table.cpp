@@ -1,14 +1,66 @@
-// The list of the files that export functions.
+// The list of the files that export functions, the rows of formulas.h as functions, and the words of keywords.
 #include "ops/table.h"
 
-namespace adcore {
+#include <algorithm>
 
-std::vector<const Function*> function_table() {
-  std::vector<const Function*> all;
-  for (std::span<const Function> part : {kShapeFunctions, kReduceFunctions, kSoftmaxFunctions, kLossFunctions,
-                                         kMatmulFunctions, kIndexFunctions, kCreateFunctions}) {
-    for (const Function& f : part) all.push_back(&f);
-  }
+namespace adcore {
+namespace {
+
+constexpr std::string_view kSynonyms[][3] = {
+    {"axis", "dim", "dims"}, {"keepdims", "keep_dims", "keepdim"}, {"logits", "input"}, {"label", "target", "labels"}};
+
+template <class Row>
+constexpr Function function_of(const Row& row, int index) {
+  Signature s = parse_signature(row.signature);
+  if (s.count != Row::kArity) throw "a row has one parameter for each operand";
+  for (Parameter& p : std::span(s.parameters, static_cast<size_t>(s.count))) set_kind(p, Kind::Number, false);
+  return {s, row.summary, row.example, nullptr, 1, {true, row.facts.aliases, row.facts.samples}, index};
+}
+
+constexpr auto kRowFunctions = std::apply(
+    [](const auto&... rows) {
+      int index = 0;
+      return std::array{function_of(rows, index++)...};
+    },
+    kFormulas);
+
+constexpr auto kTypes = std::apply([](const auto&... rows) { return std::array{rows.types...}; }, kFormulas);
+constexpr auto kFacts = std::apply([](const auto&... rows) { return std::array{rows.facts...}; }, kFormulas);
+
+}  // namespace
+
+Types types_of(int row) noexcept { return kTypes[static_cast<size_t>(row)]; }
+const Facts& facts_of(int row) noexcept { return kFacts[static_cast<size_t>(row)]; }
+
+bool are_synonyms(std::string_view a, std::string_view b) {
+  if (a.empty() || b.empty()) return false;  // what a shorter family is filled up with
+  return std::ranges::any_of(
+      kSynonyms, [&](const auto& family) { return std::ranges::count(family, a) && std::ranges::count(family, b); });
+}
+
+bool Number::is_integer() const { return is_tensor() ? adcore::is_integer(tensor_.dtype()) : type_ != Type::Real; }
+
+int64_t Number::integer() const {
+  if (type_ == Type::Huge) fail(ErrorKind::Overflow, "an integer does not fit 64 bits.");
+  if (!is_tensor()) return integer_;
+  item(tensor_);  // raises unless it is one element
+  int64_t value = 0;
+  copy_to(tensor_, &value, DType::Int64);
+  return value;
+}
+
+double Number::real() const { return is_tensor() ? item(tensor_) : real_; }
+
+std::span<const Function* const> function_table() {
+  static const std::vector<const Function*> all = [] {
+    std::vector<const Function*> found;
+    for (std::span<const Function> part :
+         {std::span<const Function>(kRowFunctions), kShapeFunctions, kReduceFunctions, kSoftmaxFunctions,
+          kLossFunctions, kMatmulFunctions, kIndexFunctions, kCreateFunctions}) {
+      for (const Function& f : part) found.push_back(&f);
+    }
+    return found;
+  }();
   return all;
 }
 

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string_view>
 
+#include "ops/table.h"
 #include "python/object.h"
 
 namespace adcore::python {
@@ -305,22 +306,33 @@ bool is_truth(PyObject* o) {
   return PyBool_Check(o) || std::string_view(Py_TYPE(o)->tp_name).starts_with("numpy.bool");
 }
 
-}  // namespace
-
-Fit fit_of(const Op& op) noexcept {
-  const std::string_view name = op.name;
-  if (name == "add" || name == "sub" || name == "mul") return Fit::Wrap;
-  constexpr std::string_view kComparisons[] = {"equal", "not_equal", "greater", "greater_equal", "less", "less_equal"};
-  for (std::string_view c : kComparisons)
-    if (name == c) return Fit::Widen;
-  return Fit::Exact;
+/// What becomes of an integer that the tensor's integer type does not hold.
+enum class Fit : uint8_t {
+  Exact,  // OverflowError
+  Wrap,   // sums and products wrap, as MindSpore's do
+  Widen,  // comparisons are exact
+};
+Fit fit_of(const Op* op) {
+  if (!op) return Fit::Exact;
+  if (types_of(op->row) == Types::Compare) return Fit::Widen;
+  return facts_of(op->row).wraps ? Fit::Wrap : Fit::Exact;
 }
 
+/// The dtype of a number beside `like`: half precision is no reason to round it.
+DType number_dtype(const Tensor& like) {
+  return is_float(like.dtype()) && size_of(like.dtype()) == 2 ? DType::Float32 : like.dtype();
+}
+inline Tensor real_scalar(double v, DType t) { return scalar(v, is_float(t) ? t : DType::Float32); }
+
+}  // namespace
+
+Tensor number_beside(double number, const Tensor& like) { return real_scalar(number, number_dtype(like)); }
+
 Tensor number_beside(PyObject* o, const Tensor& like, const Op* op) {
-  const bool half = is_float(like.dtype()) && size_of(like.dtype()) == 2;
-  const DType t = half ? DType::Float32 : like.dtype();
+  const DType t = number_dtype(like);
+  if (PyFloat_CheckExact(o)) return real_scalar(PyFloat_AS_DOUBLE(o), t);
   if (is_truth(o)) return scalar(static_cast<int64_t>(PyObject_IsTrue(o)), t);
-  if (!is_integral(o)) return scalar(real_of(o), is_float(t) ? t : DType::Float32);
+  if (!is_integral(o)) return real_scalar(real_of(o), t);
   if (is_float(t)) return scalar(real_of(o), t);
   if (t == DType::Bool) return scalar(integer_of(o), DType::Int64);
   const Owned index(checked(PyNumber_Index(o)));
@@ -332,7 +344,7 @@ Tensor number_beside(PyObject* o, const Tensor& like, const Op* op) {
     fits = !PyErr_Occurred();
     PyErr_Clear();
   }
-  const Fit fit = fits || !op ? Fit::Exact : fit_of(*op);
+  const Fit fit = fits ? Fit::Exact : fit_of(op);
   if (!fits && !overflow && fit == Fit::Widen && t != DType::UInt64) return scalar(v, DType::Int64);
   if (!fits && (overflow || fit != Fit::Wrap)) {
     const Owned shown(PyObject_Repr(index.get()));
@@ -349,7 +361,7 @@ Tensor number_alone(PyObject* o) {
   return is_integral(o) ? scalar(integer_of(o), DType::Int64) : scalar(real_of(o), DType::Float32);
 }
 
-Dims dims_from(PyObject* o, const char* op, const char* parameter) {
+Dims dims_from(PyObject* o, std::string_view op, std::string_view parameter) {
   Dims dims;
   auto push = [&](PyObject* item) {
     if (PyBool_Check(item) || !PyIndex_Check(item)) {

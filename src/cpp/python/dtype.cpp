@@ -67,7 +67,7 @@ PyObject* dtype_named(const char* name) {
   return o;
 }
 
-DType dtype_from(PyObject* o, const char* op) {
+DType dtype_from(PyObject* o, std::string_view op) {
   if (Py_TYPE(o) == dtype_type) return dtype_of(o);
   if (o == reinterpret_cast<PyObject*>(&PyFloat_Type)) return DType::Float32;
   if (o == reinterpret_cast<PyObject*>(&PyLong_Type)) return DType::Int64;

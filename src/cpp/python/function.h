@@ -1,10 +1,6 @@
-// The functions of the op table as Python callables: parsed signatures, vectorcall, docstrings.
+// The functions of the op table as Python callables, and the calls of ops that operators share with them.
 #pragma once
 
-#include <string>
-#include <vector>
-
-#include "ops/table.h"
 #include "python/object.h"
 
 namespace adcore::python {

@@ -167,17 +167,11 @@ Tensor tensor_from(PyObject* data, const DType* dtype);
 Tensor share_array(PyObject* array);
 /// True for Python and NumPy numbers (bool included).
 bool is_number(PyObject* o) noexcept;
-/// What becomes of an integer that the tensor's integer type does not hold.
-enum class Fit : uint8_t {
-  Exact,  // OverflowError
-  Wrap,   // sums and products wrap, as MindSpore's do
-  Widen,  // comparisons are exact
-};
-Fit fit_of(const Op& op) noexcept;
 /// A number as scalar beside `like`: it never widens a tensor. Beside half precision it is a float32, to be used as a
-/// weak operand.
-/// Where an integer does not fit, `op` says what becomes of it; without one it must fit.
+/// weak operand. What becomes of an integer that the dtype of `like` does not hold depends on `op`; without one it must
+/// fit.
 Tensor number_beside(PyObject* number, const Tensor& like, const Op* op = nullptr);
+Tensor number_beside(double number, const Tensor& like);
 /// A number that number_beside() made for `like`.
 inline Operand number_operand(const Tensor& number, const Tensor& like) noexcept {
   return {&number, 0, is_float(like.dtype()) && size_of(like.dtype()) == 2};
@@ -185,9 +179,9 @@ inline Operand number_operand(const Tensor& number, const Tensor& like) noexcept
 /// A number as a tensor of its own.
 Tensor number_alone(PyObject* number);
 
-DType dtype_from(PyObject* o, const char* op);
+DType dtype_from(PyObject* o, std::string_view op);
 PyObject* dtype_object(DType t) noexcept;  // borrowed
-Dims dims_from(PyObject* o, const char* op, const char* parameter);
+Dims dims_from(PyObject* o, std::string_view op, std::string_view parameter);
 PyObject* shape_tuple(const Dims& shape);
 
 /// Waits for the end of the process. The interpreter ends a daemon thread by unwinding its stack, which frames of ours cannot

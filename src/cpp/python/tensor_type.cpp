@@ -2,6 +2,7 @@
 //
 // Start reading at binary(). What is not on the path of an op (printing, pickling, tolist) is Python:
 // adcore/_tensor.py.
+#include "ops/table.h"
 #include "python/cells.h"
 #include "python/function.h"
 #include "python/object.h"
@@ -85,20 +86,11 @@ bool operand_beside(PyObject* o, const Tensor& like, const Op& op, Tensor& conve
 
 constexpr int row(const char* name) { return formula_index(name); }
 
-// The rows whose second operand, where both are integers, must not have some values.
-constexpr int kFloorDiv = row("floor_div"), kFloorMod = row("floor_mod"), kPow = row("pow");
-static_assert(kFloorDiv < kFloorMod && kFloorMod < kPow);
-
-bool checks_second(const Op& op) noexcept {
-  return op.row >= kFloorDiv && op.row <= kPow &&  // one comparison for most of the others
-         (op.row == kFloorDiv || op.row == kFloorMod || op.row == kPow);
-}
-
-void check_second(const Op& op, const Tensor& first, const Tensor& second) {
-  if (is_float(first.dtype()) || is_float(second.dtype())) return;
-  const Tensor values = bottom(second), zero = scalar(int64_t{0}, values.dtype());
+void check_last(const Op& op, LastInteger may_be, const Tensor& first, const Tensor& last) {
+  if (is_float(first.dtype()) || is_float(last.dtype())) return;
+  const Tensor values = bottom(last), zero = scalar(int64_t{0}, values.dtype());
   const auto any = [](const Tensor& condition) { return condition.size() && item(amax(condition)) != 0; };
-  if (op.row != kPow) {
+  if (may_be == LastInteger::NonZero) {
     if (any(map("equal", values, zero))) fail(ErrorKind::ZeroDivision, op.name, ": integer division by zero.");
   } else if (bottom(first).size() && any(map("less", values, zero))) {
     fail(ErrorKind::Value, op.name,
@@ -113,19 +105,19 @@ PyObject* apply_new(const Op& op, const Operand* operands, int count) {
   return result.release();
 }
 
-[[gnu::noinline]] PyObject* apply_checked(const Op& op, const Operand* operands) {
+[[gnu::noinline]] PyObject* apply_checked(const Op& op, LastInteger may_be, const Operand* operands) {
   // Checked and computed with on one copy: another thread may change the cell between.
-  const Tensor first = *operands[0].value, second = *operands[1].value;
-  check_second(op, first, second);
-  const Operand held[] = {{&first, operands[0].slot, operands[0].weak}, {&second, operands[1].slot, operands[1].weak}};
+  const Tensor first = *operands[0].value, last = *operands[1].value;
+  check_last(op, may_be, first, last);
+  const Operand held[] = {{&first, operands[0].slot, operands[0].weak}, {&last, operands[1].slot, operands[1].weak}};
   return apply_new(op, held, 2);
 }
 
 }  // namespace
 
 PyObject* apply_elementwise(const Op& op, const Operand* operands, int count) {
-  if (checks_second(op)) [[unlikely]]
-    return apply_checked(op, operands);
+  if (const LastInteger may_be = kLastInteger[static_cast<size_t>(op.row)]; may_be != LastInteger::Any) [[unlikely]]
+    return apply_checked(op, may_be, operands);
   return apply_new(op, operands, count);
 }
 

@@ -1,0 +1,238 @@
+#include "python/arguments.h"
+
+#include <algorithm>
+#include <bit>
+#include <new>
+
+namespace adcore::python {
+namespace {
+
+template <class T>
+const std::optional<T> kAbsent;
+
+/// The value that Python's text of a default stands for; lives as long as the process.
+const void* fallback_of(const Parameter& p) {
+  static const Tensor no_tensor;
+  static const Dims no_dims;
+  const std::string text(p.fallback);
+  if (p.required()) return nullptr;
+  switch (p.kind) {
+    case Kind::Tensor: return &no_tensor;
+    case Kind::Tensors: return &kAbsent<std::vector<Tensor>>;
+    case Kind::DType: return &kAbsent<DType>;
+    case Kind::Dims: return p.optional ? static_cast<const void*>(&kAbsent<Dims>) : &no_dims;
+    case Kind::Number:
+      if (p.optional) return &kAbsent<Number>;
+      return new Number(text.find_first_of(".e") == text.npos ? Number(int64_t{std::stoll(text)})
+                                                              : Number(std::stod(text)));
+    case Kind::Int: return p.optional ? static_cast<const void*>(&kAbsent<int64_t>) : new int64_t(std::stoll(text));
+    case Kind::Float: return p.optional ? static_cast<const void*>(&kAbsent<double>) : new double(std::stod(text));
+    case Kind::Bool: return p.optional ? static_cast<const void*>(&kAbsent<bool>) : new bool(text == "True");
+    case Kind::Str:
+      return p.optional ? static_cast<const void*>(&kAbsent<std::string_view>)
+                        : new std::string_view(p.fallback.substr(1, p.fallback.size() - 2));
+  }
+  return nullptr;
+}
+
+/// The parameter that a keyword names; -1: none.
+int find_parameter(const Parameters& parameters, PyObject* keyword) {
+  const Signature& s = parameters.signature;
+  for (int i = 0; i < s.count; ++i)
+    if (parameters.keywords[i] == keyword) return i;
+  const char* name = PyUnicode_AsUTF8(keyword);
+  if (!name) throw PythonError{};
+  for (int i = 0; i < s.count; ++i)
+    if (s.parameters[i].name == name || are_synonyms(s.parameters[i].name, name)) return i;
+  return -1;
+}
+
+[[noreturn]] void fail_arguments(const Signature& s, const std::string& fact) {
+  std::string names;
+  for (const Parameter& p : s.all())
+    names += text(names.empty() ? "" : ", ", p.name, p.fallback.empty() ? "" : "=", p.fallback);
+  fail(ErrorKind::Type, s.name, ": ", fact, "; the signature is ", s.name, "(", names, ").");
+}
+
+}  // namespace
+
+Parameters::Parameters(const Signature& declared) : signature(declared) {
+  for (int i = 0; i < signature.count; ++i) {
+    const Parameter& p = signature.parameters[i];
+    keywords[i] = checked(PyUnicode_FromStringAndSize(p.name.data(), static_cast<Py_ssize_t>(p.name.size())));
+    PyUnicode_InternInPlace(&keywords[i]);
+    fallback[i] = fallback_of(p);
+    if (p.required()) required = i + 1;
+    if (plain == i && !p.keyword_only && !p.rest) ++plain;
+  }
+}
+
+Bound::Bound(const Parameters& parameters, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
+  const Signature& s = parameters.signature;
+  const Py_ssize_t plain = parameters.plain;
+  const bool tuple_behind =
+      count == plain + 1 && plain < s.count && s.parameters[plain].rest && PyTuple_CheckExact(args[plain]);
+  if (!keywords && count >= parameters.required && (count <= plain || tuple_behind)) {
+    std::copy(args, args + count, values_);
+    return;
+  }
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    if (i >= s.count || s.parameters[i].keyword_only)
+      fail_arguments(s, text("takes at most ", i, " positional arguments, got ", count));
+    const bool single =
+        i + 1 == count && (PyTuple_Check(args[i]) || PyList_Check(args[i]) || is_tensor(args[i]) || args[i] == Py_None);
+    if (s.parameters[i].rest && !single) {
+      rest_ = Owned(checked(PyTuple_New(count - i)));
+      for (Py_ssize_t k = i; k < count; ++k) PyTuple_SET_ITEM(rest_.get(), k - i, Py_NewRef(args[k]));
+      values_[i] = rest_.get();
+      break;
+    }
+    values_[i] = args[i];
+  }
+  const Py_ssize_t named = keywords ? PyTuple_GET_SIZE(keywords) : 0;
+  for (Py_ssize_t k = 0; k < named; ++k) {
+    PyObject* keyword = PyTuple_GET_ITEM(keywords, k);
+    const int i = find_parameter(parameters, keyword);
+    if (i < 0) fail_arguments(s, text("got an unexpected keyword argument '", PyUnicode_AsUTF8(keyword), "'"));
+    if (values_[i]) fail_arguments(s, text("got two values for '", s.parameters[i].name, "'"));
+    values_[i] = args[count + k];
+  }
+  for (int i = 0; i < s.count; ++i)
+    if (!values_[i] && !parameters.fallback[i])
+      fail_arguments(s, text("the argument '", s.parameters[i].name, "' is missing"));
+}
+
+// ---- conversion ---------------------------------------------------------------------------------------------------
+
+namespace {
+
+/// None asks for the default, but for what is a word of its own beside None.
+bool none_is_default(const Parameter& p) { return p.optional || (p.kind != Kind::Bool && p.kind != Kind::Str); }
+
+Number number_from(PyObject* o) {
+  if (is_tensor(o)) return Number(tracked_value(o));
+  if (PyBool_Check(o)) return Number(o == Py_True);
+  if (!PyFloat_Check(o) && PyIndex_Check(o)) {
+    const Owned index(checked(PyNumber_Index(o)));
+    int overflow = 0;
+    const int64_t v = PyLong_AsLongLongAndOverflow(index.get(), &overflow);
+    if (!overflow) return Number(v);
+    const double nearest = PyLong_AsDouble(index.get());
+    if (nearest == -1.0 && PyErr_Occurred()) throw PythonError{};
+    return Number::beyond_64_bits(nearest);
+  }
+  const double v = PyFloat_AsDouble(o);
+  if (v == -1.0 && PyErr_Occurred()) throw PythonError{};
+  return Number(v);
+}
+
+}  // namespace
+
+// Delegates, so that what was made is released where a conversion raises.
+Converted::Converted(const Parameters& parameters, PyObject* const* values) : Converted(parameters.signature) {
+  for (int i = 0; i < s_.count; ++i) {
+    PyObject* o = values[i];
+    const Parameter& p = s_.parameters[i];
+    if (!o || (o == Py_None && parameters.fallback[i] && none_is_default(p))) {
+      arguments_[i] = parameters.fallback[i];
+      continue;
+    }
+    arguments_[i] = rooms_[i].bytes;
+    if (p.kind != Kind::Tensor) {
+      convert(i, o);
+    } else if (is_tensor(o)) {
+      auto* t = new (rooms_[i].bytes) Tensor(value_of(o));  // a copy: another thread may change the cell
+      t->set_ref(ref_of(o, context().tape));
+      to_release_ |= 1u << i;
+    } else {
+      fail_kind(i, o, "a Tensor");
+    }
+  }
+}
+
+Converted::~Converted() {
+  for (; to_release_; to_release_ &= to_release_ - 1) {
+    const int i = std::countr_zero(to_release_);
+    void* value = rooms_[i].bytes;
+    const Parameter& p = s_.parameters[i];
+    if (p.kind == Kind::Tensor) {
+      std::destroy_at(std::launder(static_cast<Tensor*>(value)));
+    } else if (p.kind == Kind::Tensors) {
+      std::destroy_at(std::launder(static_cast<std::vector<Tensor>*>(value)));
+    } else if (p.optional) {
+      std::destroy_at(std::launder(static_cast<std::optional<Number>*>(value)));
+    } else {
+      std::destroy_at(std::launder(static_cast<Number*>(value)));
+    }
+  }
+}
+
+template <class T, class Make>
+void Converted::put(int i, Make make) {
+  static_assert(sizeof(std::optional<T>) <= sizeof(Room) && alignof(T) <= alignof(Room));
+  if (s_.parameters[i].optional) {
+    new (rooms_[i].bytes) std::optional<T>(make());
+  } else {
+    new (rooms_[i].bytes) T(make());
+  }
+  if constexpr (!std::is_trivially_destructible_v<T>) to_release_ |= 1u << i;
+}
+
+void Converted::convert(int i, PyObject* o) {
+  const Parameter& p = s_.parameters[i];
+  switch (p.kind) {
+    case Kind::Tensor: return;
+    case Kind::Tensors:
+      if (!PyTuple_Check(o) && !PyList_Check(o)) fail_kind(i, o, "a tuple or list of Tensors");
+      return put<std::vector<Tensor>>(i, [&] {
+        std::vector<Tensor> list;
+        const Owned items(checked(PySequence_Tuple(o)));
+        for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(items.get()); ++k) {
+          PyObject* item = PyTuple_GET_ITEM(items.get(), k);
+          if (!is_tensor(item)) {
+            fail(ErrorKind::Type, s_.name, ": ", p.name, " must hold Tensors only, element ", k, " is ",
+                 Py_TYPE(item)->tp_name, ".");
+          }
+          list.push_back(tracked_value(item));
+        }
+        return list;
+      });
+    case Kind::Number:
+      if (!is_tensor(o) && !is_number(o)) fail_kind(i, o, "a number");
+      return put<Number>(i, [&] { return number_from(o); });
+    case Kind::Int:
+      if (PyFloat_Check(o) || !PyIndex_Check(o)) fail_kind(i, o, "an int");
+      return put<int64_t>(i, [&] {
+        const Owned index(checked(PyNumber_Index(o)));
+        const int64_t v = PyLong_AsLongLong(index.get());
+        if (v == -1 && PyErr_Occurred()) throw PythonError{};
+        return v;
+      });
+    case Kind::Float:
+      if (!is_tensor(o) && !is_number(o)) fail_kind(i, o, "a number");
+      return put<double>(i, [&] {
+        const double v = PyFloat_AsDouble(o);
+        if (v == -1.0 && PyErr_Occurred()) throw PythonError{};
+        return v;
+      });
+    case Kind::Bool:
+      if (!PyBool_Check(o)) fail_kind(i, o, "a bool");
+      return put<bool>(i, [&] { return o == Py_True; });
+    case Kind::Str:
+      if (!PyUnicode_Check(o)) fail_kind(i, o, "a str");
+      return put<std::string_view>(i, [&] {
+        Py_ssize_t size;
+        const char* utf8 = PyUnicode_AsUTF8AndSize(o, &size);
+        if (!utf8) throw PythonError{};
+        return std::string_view(utf8, static_cast<size_t>(size));
+      });
+    case Kind::Dims: return put<Dims>(i, [&] { return dims_from(o, s_.name, p.name); });
+    case Kind::DType: return put<DType>(i, [&] { return dtype_from(o, s_.name); });
+  }
+}
+
+void Converted::fail_kind(int i, PyObject* o, const char* wanted) const {
+  fail(ErrorKind::Type, s_.name, ": ", s_.parameters[i].name, " must be ", wanted, ", got ", Py_TYPE(o)->tp_name, ".");
+}
+
+}  // namespace adcore::python
