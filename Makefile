@@ -42,7 +42,7 @@ test-cpp: $(STAMPS)/test
 
 # After the C++ tests also with -j: they share two cores and a terminal.
 test-python: $(STAMPS)/test test-cpp
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
 bench: $(BENCH_VENV)/installed
 	$(abspath $(BENCH_VENV))/bin/python benchmarks/peers.py --markdown --picture build/benchmark.png --json build/benchmark.json
