@@ -6,8 +6,8 @@
 # make stubs   rewrites python/adcore/_core.pyi from the compiled module
 # make clean   removes what the above have made, .venv included
 #
-# Needs python3 (with venv), a C++20 compiler and make; all else goes into .venv. Every step leaves a stamp file, so a
-# second run does only what the sources changed since.
+# Needs python3 (with venv), a C++20 compiler and make; pip puts all else into .venv. Every step leaves a stamp file, so
+# a second run does only what the sources changed since.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -27,7 +27,7 @@ export PATH := $(BIN):$(PATH)
 CPP_FILES := $(shell find src/cpp tests/cpp examples/cpp -name '*.cpp' -o -name '*.h')
 CPP_TESTS := $(filter tests/cpp/% examples/cpp/%,$(CPP_FILES)) tests/cpp/CMakeLists.txt tests/cpp/symbols.cmake
 PACKAGE := $(shell find python/adcore -name '*.py' -o -name '*.pyi' -o -name py.typed) $(filter src/cpp/%,$(CPP_FILES)) \
-  CMakeLists.txt cmake/adcoreConfig.cmake.in README.md
+  CMakeLists.txt $(wildcard cmake/*) README.md
 
 .PHONY: demo test test-cpp test-python bench bench-instructions lint format stubs clean
 .DELETE_ON_ERROR:
@@ -42,7 +42,7 @@ test-cpp: $(STAMPS)/test
 
 # After the C++ tests also with -j: they share two cores and a terminal.
 test-python: $(STAMPS)/test test-cpp
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
 bench: $(BENCH_VENV)/installed
 	$(abspath $(BENCH_VENV))/bin/python benchmarks/peers.py --markdown --picture build/benchmark.png --json build/benchmark.json
@@ -71,7 +71,7 @@ clean:
 # ---- the environment ----------------------------------------------------------------------------------------------
 
 $(STAMPS)/venv:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "adcore needs Python 3.10 or newer")'
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "adcore needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "No venv module: on Debian, apt-get install python3-venv" >&2; exit 1; }
 	mkdir -p $(STAMPS) && touch $@
 

@@ -1,12 +1,8 @@
 """Print what an extra of pyproject.toml asks for, one requirement to a line; `build` includes build-system.requires."""
 
 import sys
+import tomllib
 from pathlib import Path
-
-try:
-    import tomllib
-except ImportError:  # Python 3.10: pip brings a parser
-    from pip._vendor import tomli as tomllib
 
 project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
 requirements = list(project["project"]["optional-dependencies"][sys.argv[1]])

@@ -187,7 +187,7 @@ threading.Thread(target=work, daemon=True).start()
 time.sleep(0.3)
 print("end")
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "end\n"
 

@@ -188,9 +188,10 @@ PyObject* shape_tuple(const Dims& shape);
 /// bear: they would release objects without the interpreter's lock.
 [[noreturn]] void wait_for_exit() noexcept;
 
-/// Runs f, which calls the interpreter; a thread that the interpreter ends meanwhile waits here.
+/// Runs f, which calls the interpreter; a thread that the interpreter ends meanwhile waits here. UBSan would object to
+/// the reference that is caught: an exception of that kind has no object.
 template <class F>
-auto calling_python(F&& f) {
+[[gnu::no_sanitize("null")]] auto calling_python(F&& f) {
 #if defined(__GLIBCXX__) && defined(__linux__)
   try {
     return f();
