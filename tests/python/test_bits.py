@@ -72,6 +72,12 @@ LARGE = {
 }
 
 
+def with_dtypes(names):
+    """Parametrize by name and dtype; a sample that names float64 is one of that alone."""
+    pairs = [(name, dtype) for name in names for dtype in DTYPES if dtype == "float64" or "float64" not in name]
+    return pytest.mark.parametrize(("name", "dtype"), pairs)
+
+
 def inputs(case, dtype):
     return [Tensor(a).astype(getattr(adcore, dtype)) for a in case[1]]
 
@@ -242,21 +248,17 @@ def threads(count):
         adcore.set_num_threads(before)
 
 
-# A sample that names float64 has operands of that dtype of its own.
-SMALL_IN_DTYPES = [(name, d) for name in SMALL for d in DTYPES if d == "float64" or "float64" not in name]
-
-
-@pytest.mark.parametrize(("name", "dtype"), SMALL_IN_DTYPES)
+@with_dtypes(SMALL)
 def test_value_and_gradient(name, dtype):
     check_ways(SMALL[name], dtype, WAYS)
 
 
-@pytest.mark.parametrize(("name", "dtype"), [case for case in SMALL_IN_DTYPES if case[0] not in BY_MASK])
+@with_dtypes([name for name in SMALL if name not in BY_MASK])
 def test_members(name, dtype):
     check_members(SMALL[name], dtype, (1, 3, 8))
 
 
-@pytest.mark.parametrize(("name", "dtype"), SMALL_IN_DTYPES)
+@with_dtypes(SMALL)
 def test_second_order(name, dtype):
     """The gradient of a function of the gradient, plainly and where a further level tracks the inputs."""
     function, args = SMALL[name][0], inputs(SMALL[name], dtype)
@@ -270,20 +272,17 @@ def test_second_order(name, dtype):
     report([(way.__name__, differences(bits(way(first, args)), expected)) for way in ways])
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", LARGE)
+@with_dtypes(LARGE)
 def test_large(name, dtype):
     check_ways(LARGE[name], dtype, WAYS)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", LARGE)
+@with_dtypes(LARGE)
 def test_members_of_large(name, dtype):
     check_members(LARGE[name], dtype, (1, 3))
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", LARGE)
+@with_dtypes(LARGE)
 def test_threads(name, dtype):
     function, args = LARGE[name][0], inputs(LARGE[name], dtype)
     found = []
