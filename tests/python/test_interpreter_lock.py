@@ -213,7 +213,6 @@ CALLS = {
     "matmul": lambda x: ops.matmul(x.reshape(1000, -1), x.reshape(-1, 1000)),
     "max": lambda x: ops.max(x.reshape(-1, 10), 1),
     "astype": lambda x: x.astype(adcore.float64),
-    "copy": lambda x: x.copy(),
     "contiguous": lambda x: x.reshape(1000, -1).T.contiguous(),
     "rand": lambda x: ops.rand(N),
     "randn": lambda x: ops.randn(N),

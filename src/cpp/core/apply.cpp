@@ -62,7 +62,7 @@ bool take_donated(Call& call) {
     return false;
   // A statement that is recorded keeps operands as they were.
   if (call.tracked && call.op.keeps(call.donated)) return false;
-  call.out->view_of(*o.value, Dims(call.out->shape()), o.value->strides(), o.value->offset());
+  call.out->share_memory_of(*o.value, call.laid_out);
   call.in_place = call.donated;
   return true;
 }

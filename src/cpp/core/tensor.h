@@ -62,6 +62,13 @@ class Tensor {
     offset_ = 0;
     contiguous_ = true;
   }
+  /// The memory of `base`, which is contiguous and of this tensor's shape and dtype, instead of new memory.
+  void share_memory_of(const Tensor& base, bool laid_out) {
+    if (!laid_out) lay_out();
+    buffer_ = base.buffer_;
+    offset_ = base.offset_;
+    contiguous_ = true;
+  }
   /// Another shape and strides on the memory of `base`.
   void view_of(const Tensor& base, const Dims& shape, const Dims& strides, int64_t offset) noexcept {
     buffer_ = base.buffer_;

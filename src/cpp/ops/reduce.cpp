@@ -272,7 +272,7 @@ Tensor prod(const Tensor& x, const Dims& axes, bool keep) {
   for (int i = 0; i < x.rank(); ++i) (mask >> i & 1 ? reduced : order).push_back(i);
   const Dims kept_shape = reduced_shape(x.shape(), mask, false);
   for (int64_t i : reduced) order.push_back(i);
-  Tensor y = is_float(x.dtype()) ? x : cast(x, DType::Int64);
+  Tensor y = is_float(x.dtype()) || x.dtype() == DType::UInt64 ? x : cast(x, DType::Int64);
   Dims flat = kept_shape;
   flat.push_back(reduced_shape(x.shape(), ~mask, false).empty() ? 1 : numel(reduced_shape(x.shape(), ~mask, false)));
   y = reshape(x.rank() ? permute(y, order) : y, flat);

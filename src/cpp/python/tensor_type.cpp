@@ -139,9 +139,9 @@ namespace {
 }
 
 PyObject* binary_impl(const Op& op, PyObject* a, PyObject* b) {
-  if (!is_tensor(a) || !is_tensor(b)) return binary_mixed(op, a, b);
-  const Tape* tape = context().tape;
-  const Operand operands[] = {operand_of(a, tape), operand_of(b, tape)};
+  const ThreadContext& c = context();
+  if (!is_tensor(a) || !is_tensor(b) || c.cells) return binary_mixed(op, a, b);
+  const Operand operands[] = {own_operand_of(a, c.tape), own_operand_of(b, c.tape)};
   return apply_elementwise(op, operands, 2);
 }
 

@@ -104,7 +104,9 @@ void Backward::accumulate(Slot slot, Tensor&& cotangent) {
   }
   Tensor before = std::move(held.value);
   Tensor sum = apply_over(elementwise_op(RowName("add").row), std::move(before), {&cotangent});
-  adjoints_.pool[adjoints_.index[at]] = {std::move(sum), false};
+  Adjoints::Entry& now = adjoints_.pool[adjoints_.index[at]];  // the op may have swept something itself
+  now.value = std::move(sum);
+  now.ones = false;
 }
 
 void Backward::give_part(const Pullback& p, int k, FunctionRef<Tensor(Tensor&&)> add) {
@@ -158,25 +160,21 @@ uint32_t Backward::run_blocked(uint32_t last) {
                         [&](Slot slot, Tensor t) { adjoints_.put(at(slot), std::move(t)); }});
 }
 
+void Backward::run_rule(const Statement& s, Tensor* cotangents, bool ones) {
+  Pullback p(*segment_.tape, s, *this, cotangents, ones);
+  if (Watch* const watch = context().watch) [[unlikely]] {
+    const Watch::InRule scope(*watch, *s.op, {segment_.tape->id(), s.out});
+    return s.op->vjp ? s.op->vjp(p) : p.expand();
+  }
+  s.op->vjp ? s.op->vjp(p) : p.expand();
+}
+
 void Backward::pull(const Statement& s) {
-  const Tape& tape = *segment_.tape;
-  Watch* const watch = context().watch;
-  const auto run = [&](Tensor* cotangents, bool ones) {
-    Pullback p(tape, s, *this, cotangents, ones);
-    const auto rule = [&] { s.op->vjp ? s.op->vjp(p) : p.expand(); };
-    if (watch) [[unlikely]] {
-      const Watch::InRule scope(*watch, *s.op, {tape.id(), s.out});
-      rule();
-    } else {
-      rule();
-    }
-  };
   const uint32_t at = s.out - segment_.first_slot;
   if (s.outputs == 1) {
     Adjoints::Entry& entry = adjoints_.take(at);
-    const bool ones = entry.ones;
     Tensor g = std::move(entry.value);
-    return run(&g, ones);
+    return run_rule(s, &g, entry.ones);
   }
   Few<Tensor> cotangents(s.outputs);
   bool ones = false;
@@ -186,7 +184,7 @@ void Backward::pull(const Statement& s) {
     if (j == 0) ones = entry.ones;
     cotangents[j] = std::move(entry.value);
   }
-  run(cotangents.data(), ones);
+  run_rule(s, cotangents.data(), ones);
 }
 
 void Backward::run(std::span<const Slot> inputs) {
@@ -197,8 +195,8 @@ void Backward::run(std::span<const Slot> inputs) {
     const Statement s = tape.statement(i);
     const uint32_t at = s.out - segment_.first_slot;
     if (!segment_.alone && adjoints_.active[at] == kInput) continue;  // its alias belongs to the outer levels
-    bool reached = false;
-    for (uint32_t j = 0; j < s.outputs; ++j) reached |= adjoints_.index[at + j] != kNone;
+    bool reached = adjoints_.index[at] != kNone;
+    for (uint32_t j = 1; j < s.outputs; ++j) reached |= adjoints_.index[at + j] != kNone;
     if (reached && plain && segment_.alone && s.op->row >= 0 &&
         adjoints_.pool[adjoints_.index[at]].value.size() >= kBlockedSweepSize) {
       const uint32_t swept = run_blocked(i);

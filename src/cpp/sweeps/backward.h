@@ -39,6 +39,7 @@ class Backward final : private Sweep {
   void give_part(const Pullback& p, int k, FunctionRef<Tensor(Tensor&&)> add) override;
   void expand(const Pullback& p, uint32_t mask) override;
   void accumulate(Slot slot, Tensor&& cotangent);
+  void run_rule(const Statement& s, Tensor* cotangents, bool ones);
   /// Runs the rule of a statement that something reached.
   void pull(const Statement& s);
   /// sweep_blocked() from statement `last` down.
