@@ -111,6 +111,17 @@ Tensor apply_one(const Op& op, const Operand* operands, int count, Attrs attrs, 
   return std::move(out[0]);
 }
 
+/// Room for n trivial objects, of which nothing is set before it is used.
+template <class T, int kCount>
+class Unset {
+ public:
+  void set(int i, const T& t) noexcept { new (bytes_ + static_cast<size_t>(i) * sizeof(T)) T(t); }
+  const T* data() const noexcept { return std::launder(reinterpret_cast<const T*>(bytes_)); }
+
+ private:
+  alignas(T) std::byte bytes_[kCount * sizeof(T)];
+};
+
 Operand operand(const Tensor& t, const Tape* tape) { return {&t, tape ? tape->slot_of(t) : 0}; }
 
 }  // namespace
@@ -135,18 +146,19 @@ std::vector<Tensor> apply_all(const Op& op, std::span<const Tensor> inputs, Attr
 
 Tensor apply(const Op& op, std::initializer_list<const Tensor*> inputs, Attrs attrs) {
   const Tape* tape = context().tape;
-  Operand operands[kMaxArity + 2];
+  Unset<Operand, kMaxArity + 2> operands;
   int count = 0;
-  for (const Tensor* t : inputs) operands[count++] = operand(*t, tape);
-  return apply_one(op, operands, count, attrs);
+  for (const Tensor* t : inputs) operands.set(count++, operand(*t, tape));
+  return apply_one(op, operands.data(), count, attrs);
 }
 
 Tensor apply_over(const Op& op, Tensor&& first, std::initializer_list<const Tensor*> others, Attrs attrs) {
   const Tape* tape = context().tape;
-  Operand operands[kMaxArity + 2] = {operand(first, tape)};
+  Unset<Operand, kMaxArity + 2> operands;
+  operands.set(0, operand(first, tape));
   int count = 1;
-  for (const Tensor* t : others) operands[count++] = operand(*t, tape);
-  return apply_one(op, operands, count, attrs, op.in_place ? 0 : -1);
+  for (const Tensor* t : others) operands.set(count++, operand(*t, tape));
+  return apply_one(op, operands.data(), count, attrs, op.in_place ? 0 : -1);
 }
 
 }  // namespace adcore

@@ -103,11 +103,16 @@ void values_of(const Source& source, uint32_t needs, const Tensor** values) {
 void elementwise_vjp(Pullback& p) {
   const int row = p.op().row;
   int last = p.count() - 1;
-  while (last > 0 && !p.active(last)) --last;
+  while (!p.active(last)) --last;  // one at least is active: the sweep came here for it
   for (int k = 0; k <= last; ++k) {
-    if (!p.active(k)) continue;
+    if (k < last && !p.active(k)) continue;
+    const PartialRule& rule = partial_rule(row, k);
+    if (rule.kind == PartialRule::Kind::One) {
+      k == last ? p.give(k, std::move(p.g)) : p.give(k, p.g);
+      continue;
+    }
     const Tensor* values[kMaxArity + 1];
-    values_of(p, partial_rule(row, k).needs, values);
+    values_of(p, rule.needs, values);
     Tensor c = times_partial(row, k, k == last ? p.take_g() : Tensor(p.g), values);
     if (c.defined()) p.give(k, std::move(c));
   }

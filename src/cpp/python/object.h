@@ -142,13 +142,9 @@ inline TapeRef ref_of(PyObject* o, const Tape* tape) {
   return {slot ? tape->id() : 0, slot};
 }
 inline Operand operand_of(PyObject* o, const Tape* tape) { return {&value_of(o), slot_of(o, tape)}; }
-/// The same where no view of the cells is open.
-inline Operand own_operand_of(PyObject* o, const Tape* tape) noexcept {
-  const Slot slot = !tape ? 0
-                    : Py_TYPE(o) != tensor_type && is_parameter(o)
-                        ? tape->parameter_slot(reinterpret_cast<ParameterObject*>(o)->number)
-                        : tape->slot_of(own_value(o));
-  return {&own_value(o), slot};
+/// The same of a plain Tensor, no Parameter, where no view of the cells is open.
+inline Operand plain_operand_of(PyObject* o, const Tape* tape) noexcept {
+  return {&own_value(o), tape ? tape->slot_of(own_value(o)) : 0};
 }
 /// The value with its place on the live tape.
 inline Tensor tracked_value(PyObject* o) {

@@ -138,10 +138,28 @@ namespace {
   return apply_elementwise(op, operands, 2);
 }
 
+/// A tensor and a Python float, the commonest of the mixed cases: nothing there runs Python code.
+PyObject* binary_float(const Op& op, PyObject* a, PyObject* b, const ThreadContext& c) {
+  const bool left = PyFloat_CheckExact(a);  // the number
+  const Operand given = plain_operand_of(left ? b : a, c.tape);
+  const Tensor number = number_beside(left ? a : b, *given.value, &op);
+  const Operand other = number_operand(number, *given.value);
+  const Operand operands[] = {left ? other : given, left ? given : other};
+  return apply_elementwise(op, operands, 2);
+}
+
 PyObject* binary_impl(const Op& op, PyObject* a, PyObject* b) {
   const ThreadContext& c = context();
-  if (!is_tensor(a) || !is_tensor(b) || c.cells) return binary_mixed(op, a, b);
-  const Operand operands[] = {own_operand_of(a, c.tape), own_operand_of(b, c.tape)};
+  if (!c.cells) {
+    const bool left = Py_TYPE(a) == tensor_type, right = Py_TYPE(b) == tensor_type;
+    if (left && right) {
+      const Operand operands[] = {plain_operand_of(a, c.tape), plain_operand_of(b, c.tape)};
+      return apply_elementwise(op, operands, 2);
+    }
+    if ((left && PyFloat_CheckExact(b)) || (right && PyFloat_CheckExact(a))) return binary_float(op, a, b, c);
+  }
+  if (!is_tensor(a) || !is_tensor(b)) return binary_mixed(op, a, b);
+  const Operand operands[] = {operand_of(a, c.tape), operand_of(b, c.tape)};
   return apply_elementwise(op, operands, 2);
 }
 

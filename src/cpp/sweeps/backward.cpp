@@ -19,32 +19,44 @@ struct Backward::Adjoints {
     Tensor value;
     bool ones = false;  // a seed that nothing was added to
   };
+  static constexpr uint32_t kBlock = 16;  // entries: in blocks, so that a rule may hold one while others are put
+
   std::vector<uint32_t> index;  // by slot - first; kNone: nothing reached it
-  std::vector<Entry> pool;
-  std::vector<uint32_t> free;   // places of the pool
+  std::vector<std::unique_ptr<Entry[]>> blocks;
+  uint32_t made = 0;            // entries in use or free
+  std::vector<uint32_t> free;   // those in use no more
   std::vector<uint8_t> active;  // by slot - first
 
   void clear() noexcept {
     forget(index);
-    forget(pool);
+    for (uint32_t i = 0; i < made; ++i) entry(i).value.reset();
+    made = 0;
+    constexpr size_t kBlocksKept = 256;
+    if (blocks.size() > kBlocksKept) blocks.resize(kBlocksKept);
     forget(free);
     forget(active);
   }
+  Entry& entry(uint32_t i) noexcept { return blocks[i / kBlock][i % kBlock]; }
+  Entry& at_slot(uint32_t at) noexcept { return entry(index[at]); }
   void put(uint32_t at, Tensor&& t, bool ones = false) {
-    if (free.empty()) {
-      pool.push_back({std::move(t), ones});
-      index[at] = static_cast<uint32_t>(pool.size()) - 1;
-    } else {
-      index[at] = free.back();
-      pool[free.back()].value = std::move(t);
-      pool[free.back()].ones = ones;
+    uint32_t i = made;
+    if (!free.empty()) {
+      i = free.back();
       free.pop_back();
+    } else {
+      if (made == blocks.size() * kBlock) blocks.push_back(std::make_unique<Entry[]>(kBlock));
+      ++made;
     }
+    Entry& e = entry(i);
+    e.value = std::move(t);
+    e.ones = ones;
+    index[at] = i;
   }
-  /// To be moved from before anything is put.
-  Entry& take(uint32_t at) {
-    free.push_back(index[at]);
-    return pool[std::exchange(index[at], kNone)];
+  /// Takes the entry from the slot; free_entry() gives it back.
+  uint32_t take(uint32_t at) noexcept { return std::exchange(index[at], kNone); }
+  void free_entry(uint32_t i) {
+    entry(i).value.reset();
+    free.push_back(i);
   }
 };
 
@@ -97,27 +109,27 @@ void Backward::accumulate(Slot slot, Tensor&& cotangent) {
     adjoints_.put(at, std::move(cotangent));
     return;
   }
-  Adjoints::Entry& held = adjoints_.pool[adjoints_.index[at]];
+  Adjoints::Entry& held = adjoints_.at_slot(at);
   if (!(held.value.shape() == cotangent.shape())) {
     fail(ErrorKind::Runtime, "a value changed its shape from ", to_string(held.value.shape()), " to ",
          to_string(cotangent.shape()), " while it was differentiated.");
   }
   Tensor before = std::move(held.value);
   Tensor sum = apply_over(elementwise_op(RowName("add").row), std::move(before), {&cotangent});
-  Adjoints::Entry& now = adjoints_.pool[adjoints_.index[at]];  // the op may have swept something itself
-  now.value = std::move(sum);
-  now.ones = false;
+  held.value = std::move(sum);
+  held.ones = false;
 }
 
 void Backward::give_part(const Pullback& p, int k, FunctionRef<Tensor(Tensor&&)> add) {
   const uint32_t at = p.slot(k) - segment_.first_slot;
   Tensor before = adjoints_.index[at] == kNone ? full(p.in_shape(k), 0.0, p.in_dtype(k))
-                                               : std::move(adjoints_.pool[adjoints_.index[at]].value);
+                                               : std::move(adjoints_.at_slot(at).value);
   Tensor sum = add(std::move(before));
   if (adjoints_.index[at] == kNone) {
     adjoints_.put(at, std::move(sum));
   } else {
-    adjoints_.pool[adjoints_.index[at]] = {std::move(sum), false};
+    adjoints_.at_slot(at).value = std::move(sum);
+    adjoints_.at_slot(at).ones = false;
   }
 }
 
@@ -154,9 +166,14 @@ uint32_t Backward::run_blocked(uint32_t last) {
   return sweep_blocked(*segment_.tape, segment_.begin, last,
                        {[&](Slot slot) -> const Tensor* {
                           const uint32_t place = adjoints_.index[at(slot)];
-                          return place == kNone ? nullptr : &adjoints_.pool[place].value;
+                          return place == kNone ? nullptr : &adjoints_.entry(place).value;
                         },
-                        [&](Slot slot) -> Tensor { return std::move(adjoints_.take(at(slot)).value); },
+                        [&](Slot slot) -> Tensor {
+                          const uint32_t place = adjoints_.take(at(slot));
+                          Tensor t = std::move(adjoints_.entry(place).value);
+                          adjoints_.free_entry(place);
+                          return t;
+                        },
                         [&](Slot slot, Tensor t) { adjoints_.put(at(slot), std::move(t)); }});
 }
 
@@ -172,17 +189,19 @@ void Backward::run_rule(const Statement& s, Tensor* cotangents, bool ones) {
 void Backward::pull(const Statement& s) {
   const uint32_t at = s.out - segment_.first_slot;
   if (s.outputs == 1) {
-    Adjoints::Entry& entry = adjoints_.take(at);
-    Tensor g = std::move(entry.value);
-    return run_rule(s, &g, entry.ones);
+    const uint32_t place = adjoints_.take(at);
+    Adjoints::Entry& entry = adjoints_.entry(place);
+    run_rule(s, &entry.value, entry.ones);
+    return adjoints_.free_entry(place);
   }
   Few<Tensor> cotangents(s.outputs);
   bool ones = false;
   for (uint32_t j = 0; j < s.outputs; ++j) {
     if (adjoints_.index[at + j] == kNone) continue;
-    Adjoints::Entry& entry = adjoints_.take(at + j);
-    if (j == 0) ones = entry.ones;
-    cotangents[j] = std::move(entry.value);
+    const uint32_t place = adjoints_.take(at + j);
+    if (j == 0) ones = adjoints_.entry(place).ones;
+    cotangents[j] = std::move(adjoints_.entry(place).value);
+    adjoints_.free_entry(place);
   }
   run_rule(s, cotangents.data(), ones);
 }
@@ -198,7 +217,7 @@ void Backward::run(std::span<const Slot> inputs) {
     bool reached = adjoints_.index[at] != kNone;
     for (uint32_t j = 1; j < s.outputs; ++j) reached |= adjoints_.index[at + j] != kNone;
     if (reached && plain && segment_.alone && s.op->row >= 0 &&
-        adjoints_.pool[adjoints_.index[at]].value.size() >= kBlockedSweepSize) {
+        adjoints_.at_slot(at).value.size() >= kBlockedSweepSize) {
       const uint32_t swept = run_blocked(i);
       if (swept <= i) {
         i = swept;
@@ -218,7 +237,7 @@ bool Backward::reached(Slot slot) const noexcept {
 }
 
 Tensor Backward::cotangent(Slot slot, const Tensor& input) const {
-  return reached(slot) ? adjoints_.pool[adjoints_.index[slot - segment_.first_slot]].value : zeros_like(input);
+  return reached(slot) ? adjoints_.at_slot(slot - segment_.first_slot).value : zeros_like(input);
 }
 
 }  // namespace adcore
