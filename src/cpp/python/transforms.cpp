@@ -124,7 +124,7 @@ class Run {
     Backward sweep(level);
     // The gradient of several or non-scalar outputs is that of the sum of their elements.
     for (const Leaf& out : lists_->outputs)
-      sweep.seed(out.slot, full(out.layout.shape(), int64_t{1}, out.layout.dtype()));
+      sweep.seed_ones(out.slot, out.layout);
     for (const auto* leaves : {&lists_->weights, &lists_->leaves})
       for (const Leaf& leaf : *leaves)
         if (leaf.slot) lists_->slots.push_back(leaf.slot);
