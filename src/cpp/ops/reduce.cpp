@@ -222,6 +222,52 @@ const Op kArgmin{.name = "argmin",
                  .run = arg_run<&ReduceKernels::argmin>,
                  .batch = reduce_batch};
 
+// ---- extremum and index: two outputs of one pass -----------------------------------------------------------------
+
+void located_infer(Call& call) {
+  extremum_infer(call);
+  call.out[1].set_shape(Dims(call.out->shape()), DType::Int64);
+}
+template <class Word>
+void pick(const Canonical& c, const int64_t* index, void* out) {
+  const auto* x = c.x.data_as<Word>();
+  for (int64_t o = 0; o < c.outer; ++o)
+    for (int64_t j = 0; j < c.inner; ++j)
+      static_cast<Word*>(out)[o * c.inner + j] = x[(o * c.n + index[o * c.inner + j]) * c.inner + j];
+}
+template <ArgReduceFn ReduceKernels::* Fn>
+void located_run(Call& call) {
+  const Compute compute = compute_of(call.in(0).dtype());
+  const Canonical c = canonical(call.in(0), static_cast<uint32_t>(call.attrs.as<ReduceAttr>().axes), compute);
+  if (call.out->size() == 0) return;
+  auto* index = call.out[1].mutable_data_as<int64_t>();
+  (reduce_kernels(compute).*Fn)(c.x.data(), index, c.outer, c.n, c.inner);
+  into(*call.out, compute,
+       [&](void* out) { compute == Compute::F32 ? pick<uint32_t>(c, index, out) : pick<uint64_t>(c, index, out); });
+}
+const Op kMaxAt{.name = "max_with_index",
+                .kind = OpKind::Custom,
+                .infer = located_infer,
+                .run = located_run<&ReduceKernels::argmax>,
+                .vjp = extremum_vjp,
+                .outputs = 2,
+                .visible = 2,
+                .constant_outputs = 1u << 1,
+                .needs = {needs_input(0) | needs_output(0)},
+                .jvp = extremum_jvp,
+                .batch = reduce_batch};
+const Op kMinAt{.name = "min_with_index",
+                .kind = OpKind::Custom,
+                .infer = located_infer,
+                .run = located_run<&ReduceKernels::argmin>,
+                .vjp = extremum_vjp,
+                .outputs = 2,
+                .visible = 2,
+                .constant_outputs = 1u << 1,
+                .needs = {needs_input(0) | needs_output(0)},
+                .jvp = extremum_jvp,
+                .batch = reduce_batch};
+
 // ---- cumsum -------------------------------------------------------------------------------------------------------
 
 struct ScanAttr {
@@ -320,10 +366,11 @@ Tensor arg_extremum(const Tensor& x, std::optional<int64_t> axis, bool keep) {
   return keep ? reshape(index, Dims(x.rank(), 1)) : index;
 }
 
-template <Tensor (*Value)(const Tensor&, const Dims&, bool), Tensor (*Arg)(const Tensor&, int64_t, bool)>
-std::array<Tensor, 2> extremum_and_index(const Tensor& x, std::optional<int64_t> axis, bool keep) {
-  if (!axis) return {Value(x, {}, false), scalar(int64_t{0}, DType::Int64)};
-  return {Value(x, Dims{*axis}, keep), Arg(x, *axis, keep)};
+std::array<Tensor, 2> extremum_and_index(const Op& located, Tensor (*extremum)(const Tensor&, const Dims&, bool),
+                                         const Tensor& x, std::optional<int64_t> axis, bool keep) {
+  if (!axis) return {extremum(x, {}, false), scalar(int64_t{0}, DType::Int64)};
+  std::vector<Tensor> both = apply_all(located, {&x, 1}, Attrs(reduce_attr(located.name, x, Dims{*axis}, keep)));
+  return {std::move(both[0]), std::move(both[1])};
 }
 
 template <bool Any>
@@ -375,11 +422,11 @@ constexpr Function kFunctions[] = {
         {.samples = {"amin(x(3, 4) ** 3, 0, True)"}}),
     def("max(input, axis=None, keepdims=False)", "Largest elements along an axis, and their indices.",
         {"max(Tensor([[1.0, 2.0], [4.0, 3.0]]), 1)[0]", "[2. 4.]"},
-        [](const Tensor& x, Axis axis, bool keep) { return extremum_and_index<amax, argmax>(x, axis, keep); },
+        [](const Tensor& x, Axis axis, bool keep) { return extremum_and_index(kMaxAt, amax, x, axis, keep); },
         {.method = false, .samples = {"max(x(3, 4) ** 3)[0]", "max(x(3, 4) ** 3, 1, True)[0]"}}),
     def("min(input, axis=None, keepdims=False)", "Smallest elements along an axis, and their indices.",
         {"min(Tensor([[1.0, 2.0], [4.0, 3.0]]), 1)[0]", "[1. 3.]"},
-        [](const Tensor& x, Axis axis, bool keep) { return extremum_and_index<amin, argmin>(x, axis, keep); },
+        [](const Tensor& x, Axis axis, bool keep) { return extremum_and_index(kMinAt, amin, x, axis, keep); },
         {.method = false, .samples = {"min(x(3, 4) ** 3, 0)[0]"}}),
     def("argmax(input, dim=None, keepdim=False)",
         "Index of the first largest element along an axis, or in the flattened tensor.",
