@@ -123,8 +123,7 @@ class Run {
     read_outputs(differentiated(result.get()), level.tape());
     Backward sweep(level);
     // The gradient of several or non-scalar outputs is that of the sum of their elements.
-    for (const Leaf& out : lists_->outputs)
-      sweep.seed_ones(out.slot, out.layout);
+    for (const Leaf& out : lists_->outputs) sweep.seed_ones(out.slot, out.layout);
     for (const auto* leaves : {&lists_->weights, &lists_->leaves})
       for (const Leaf& leaf : *leaves)
         if (leaf.slot) lists_->slots.push_back(leaf.slot);

@@ -122,8 +122,8 @@ void Backward::accumulate(Slot slot, Tensor&& cotangent) {
 
 void Backward::give_part(const Pullback& p, int k, FunctionRef<Tensor(Tensor&&)> add) {
   const uint32_t at = p.slot(k) - segment_.first_slot;
-  Tensor before = adjoints_.index[at] == kNone ? full(p.in_shape(k), 0.0, p.in_dtype(k))
-                                               : std::move(adjoints_.at_slot(at).value);
+  Tensor before =
+      adjoints_.index[at] == kNone ? full(p.in_shape(k), 0.0, p.in_dtype(k)) : std::move(adjoints_.at_slot(at).value);
   Tensor sum = add(std::move(before));
   if (adjoints_.index[at] == kNone) {
     adjoints_.put(at, std::move(sum));
