@@ -14,6 +14,17 @@
 namespace adcore {
 namespace {
 
+enum class Side : int64_t { Left, Right };
+
+}  // namespace
+
+template <>
+struct WordsOf<Side> {
+  static constexpr std::string_view kName = "Side", kWords[] = {"left", "right"};
+};
+
+namespace {
+
 using namespace testing;
 
 /// Calls a function of the table on arguments of exactly the types that it declares.
@@ -88,6 +99,25 @@ TEST_CASE("a declaration takes its kinds from the function's types, the rest fro
     CHECK(s.parameters[i].optional == (i == 6));
     CHECK(s.parameters[i].required() == (i == 0));
   }
+}
+
+TEST_CASE("a word is one of those of its enum, and arrives as a value of it") {
+  constexpr Function kTrial = def("trial(side='right')", "A trial.", {"trial()", "1"},
+                                  [](Side side) { return scalar(static_cast<int64_t>(side), DType::Int64); });
+  const Parameter& p = kTrial.signature.parameters[0];
+  CHECK(p.kind == Kind::Word);
+  CHECK(find_word(p.words, "left") == 0);
+  CHECK(find_word(p.words, "right") == 1);
+  CHECK(find_word(p.words, "up") == -1);
+  const int64_t right = 1;
+  const void* arguments[] = {&right};
+  alignas(Tensor) std::byte room[sizeof(Tensor)];
+  kTrial.call(arguments, room);
+  Tensor* made = std::launder(reinterpret_cast<Tensor*>(room));
+  CHECK(item(*made) == 1);
+  made->~Tensor();
+  Parameter other = parse_signature("f(side='up')").parameters[0];
+  CHECK_THROWS(detail::set_type<Side>(other));
 }
 
 TEST_CASE("a declaration that does not fit its signature is refused") {

@@ -55,6 +55,18 @@ def test_derivatives(name):
     check_grads(_core.functions[name], smooth_points(name, 7), order=3, step=STEP, rtol=1e-7)
 
 
+@pytest.mark.parametrize("name", [n for n in ROWS if n not in DIFFERENTIABLE and n not in INTEGER_ONLY])
+def test_a_constant_row_has_derivative_zero(name):
+    arity = ROWS[name]["arity"]
+    args = [Tensor(a) for a in points(name, *[(3, 4)] * arity)]
+
+    def total(*args):
+        return _core.functions[name](*args).astype(adcore.float64).sum()
+
+    for gradient in adcore.grad(total, tuple(range(arity)))(*args):
+        assert not array_of(gradient).any()
+
+
 @pytest.mark.parametrize("name", [n for n in ROWS if functions_of(n) and n not in INTEGER_ONLY])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_values(name, dtype):

@@ -90,76 +90,76 @@ using OwnSeed = std::optional<int64_t>;
 constexpr Function kFunctions[] = {
     def("zeros(size, dtype=None)", "A tensor of zeros; float32 unless a dtype is named.", {"zeros((2,))", "[0. 0.]"},
         [](const Dims& size, ToDType dtype) { return full(size, int64_t{0}, dtype.value_or(DType::Float32)); },
-        {.method = false}),
+        {.method = false, .samples = {"zeros((2, 3))"}}),
     def("ones(shape, dtype=None)", "A tensor of ones; float32 unless a dtype is named.", {"ones((2,))", "[1. 1.]"},
         [](const Dims& shape, ToDType dtype) { return full(shape, int64_t{1}, dtype.value_or(DType::Float32)); },
-        {.method = false}),
+        {.method = false, .samples = {"ones((2, 3))"}}),
     def("full(size, fill_value, *, dtype=None)",
         "A tensor of one value: bool, int64 or float32 as the value is, unless a dtype is named.",
         {"full((2,), 1.5)", "[1.5 1.5]"},
         [](const Dims& size, const Number& value, ToDType dtype) { return full_or_cast(size, value, dtype); },
-        {.method = false}),
+        {.method = false, .samples = {"full((2, 3), 1.5)"}}),
     def("zeros_like(input, *, dtype=None)", "Zeros of the shape and dtype of a tensor.",
         {"zeros_like(Tensor([3.0]))", "[0.]"},
         [](const Tensor& x, ToDType dtype) { return full(x.shape(), int64_t{0}, dtype.value_or(x.dtype())); },
-        {.method = false}),
+        {.method = false, .samples = {"zeros_like(i(2, 3))"}}),
     def("ones_like(input, *, dtype=None)", "Ones of the shape and dtype of a tensor.",
         {"ones_like(Tensor([3.0]))", "[1.]"},
         [](const Tensor& x, ToDType dtype) { return full(x.shape(), int64_t{1}, dtype.value_or(x.dtype())); },
-        {.method = false}),
+        {.method = false, .samples = {"ones_like(i(2, 3))"}}),
     def("full_like(input, fill_value, *, dtype=None)", "One value in the shape and dtype of a tensor.",
         {"full_like(Tensor([3.0]), 7)", "[7.]"},
         [](const Tensor& x, const Number& value, ToDType dtype) {
           return filled("full_like", value, x.shape(), dtype.value_or(x.dtype()));
         },
-        {.method = false}),
+        {.method = false, .samples = {"full_like(i(2, 3), 7)"}}),
     def("arange(start=0, end=None, step=1, *, dtype=None)",
         "Numbers from start up to, not including, end. One argument is the end. int64 for integers, else float32.",
         {"arange(3)", "[0 1 2]"},
         [](const Number& start, const std::optional<Number>& end, const Number& step, ToDType dtype) {
           return arange(start, end, step, dtype);
         },
-        {.method = false}),
+        {.method = false, .samples = {"arange(1, 9, 2)"}}),
     def("linspace(start, end, steps, *, dtype=None)", "Evenly spaced numbers from start to end, both included.",
         {"linspace(0, 1, 3)", "[0.  0.5 1. ]"},
         [](const Number& start, const Number& end, int64_t steps, ToDType dtype) {
           return linspace(start.real(), end.real(), steps, dtype.value_or(DType::Float32));
         },
-        {.method = false}),
+        {.method = false, .samples = {"linspace(0, 1, 5)"}}),
     def("eye(n, m=None, dtype=None)", "Ones on the diagonal, zeros elsewhere.", {"eye(2)", "[[1. 0.]\n [0. 1.]]"},
         [](int64_t n, std::optional<int64_t> m, ToDType dtype) {
           return eye(n, m.value_or(n), dtype.value_or(DType::Float32));
         },
-        {.method = false}),
+        {.method = false, .samples = {"eye(3, 4)"}}),
     def("rand(*size, dtype=None, seed=None)", "Random numbers, uniform in [0, 1).", {"rand(2, 3).shape", "(2, 3)"},
         [](const Dims& size, ToDType dtype, OwnSeed seed) {
           return random_uniform(size, dtype.value_or(DType::Float32), Seed(seed).get());
         },
-        {.method = false}),
+        {.method = false, .samples = {"rand(2, 3)"}}),
     def("randn(*size, dtype=None, seed=None)", "Random numbers from the standard normal distribution.",
         {"randn(2, 3).shape", "(2, 3)"},
         [](const Dims& size, ToDType dtype, OwnSeed seed) {
           return random_normal(size, dtype.value_or(DType::Float32), Seed(seed).get());
         },
-        {.method = false}),
+        {.method = false, .samples = {"randn(2, 3)"}}),
     def("randint(low, high, size, seed=None, *, dtype=None)",
         "Random integers in [low, high); int64 unless a dtype is named.", {"randint(0, 5, (2, 3)).shape", "(2, 3)"},
         [](int64_t low, int64_t high, const Dims& size, OwnSeed seed, ToDType dtype) {
           return random_integers(size, low, high, dtype.value_or(DType::Int64), Seed(seed).get());
         },
-        {.method = false}),
+        {.method = false, .samples = {"randint(0, 5, (2, 3))"}}),
     def("rand_like(input, seed=None, *, dtype=None)", "Uniform random numbers in the shape of a tensor.",
         {"rand_like(Tensor([1.0, 2.0])).shape", "(2,)"},
         [](const Tensor& x, OwnSeed seed, ToDType dtype) {
           return random_uniform(x.shape(), dtype.value_or(x.dtype()), Seed(seed).get());
         },
-        {.method = false}),
+        {.method = false, .samples = {"rand_like(zeros((2, 3)))"}}),
     def("randn_like(input, seed=None, *, dtype=None)", "Standard normal numbers in the shape of a tensor.",
         {"randn_like(Tensor([1.0, 2.0])).shape", "(2,)"},
         [](const Tensor& x, OwnSeed seed, ToDType dtype) {
           return random_normal(x.shape(), dtype.value_or(x.dtype()), Seed(seed).get());
         },
-        {.method = false}),
+        {.method = false, .samples = {"randn_like(zeros((2, 3)))"}}),
 };
 
 }  // namespace

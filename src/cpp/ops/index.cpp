@@ -393,7 +393,8 @@ constexpr Function kFunctions[] = {
         [](const Tensor& x, int64_t axis, const Tensor& index) { return gather_elements(x, axis, index); },
         {.samples = {"gather_elements(x(3, 4), 0, i(2, 4)) ** 2"}}),
     def("nonzero(input)", "Coordinates of the nonzero elements, one row each.",
-        {"nonzero(Tensor([0, 5, 7]))", "[[1]\n [2]]"}, [](const Tensor& x) { return nonzero(x); }),
+        {"nonzero(Tensor([0, 5, 7]))", "[[1]\n [2]]"}, [](const Tensor& x) { return nonzero(x); },
+        {.samples = {"nonzero(i(3, 4))"}}),
 };
 
 }  // namespace

@@ -345,24 +345,19 @@ Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& target, const T
   return apply(kCrossEntropy, {&logits, &checked, &scale});
 }
 
-namespace {
+template <>
+struct WordsOf<Reduction> {
+  static constexpr std::string_view kName = "Reduction", kWords[] = {"none", "mean", "sum"};
+};
 
-Reduction reduction_of(const char* op, std::string_view word) {
-  if (word == "mean") return Reduction::Mean;
-  if (word == "sum") return Reduction::Sum;
-  if (word == "none") return Reduction::None;
-  fail(ErrorKind::Value, op, ": reduction must be 'none', 'mean' or 'sum', got '", word, "'.");
-}
+namespace {
 
 constexpr Function kFunctions[] = {
     def("binary_cross_entropy_with_logits(logits, label, weight=None, pos_weight=None, reduction='mean')",
         "Binary cross-entropy between sigmoid(logits) and label, computed from the logits without overflow.",
         {"binary_cross_entropy_with_logits(Tensor([0.0]), Tensor([1.0]))", "0.6931472"},
         [](const Tensor& logits, const Tensor& label, const Tensor& weight, const Tensor& pos_weight,
-           std::string_view reduction) {
-          return bce_with_logits(logits, label, weight, pos_weight,
-                                 reduction_of("binary_cross_entropy_with_logits", reduction));
-        },
+           Reduction reduction) { return bce_with_logits(logits, label, weight, pos_weight, reduction); },
         {.method = false,
          .samples =
              {"binary_cross_entropy_with_logits(3 * x(3, 4), x(3, 4, low=0.15, high=0.85))",

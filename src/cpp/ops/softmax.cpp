@@ -175,11 +175,11 @@ constexpr Function kFunctions[] = {
         [](const Tensor& x, int64_t axis, std::optional<DType> dtype) {
           return dtype ? softmax(cast(x, *dtype), axis) : softmax(x, axis);
         },
-        {.samples = {"softmax(x(3, 4))", "softmax(x(3, 4), 0)"}}),
+        {.samples = {"softmax(x(3, 4), -1)", "softmax(x(3, 4), 0)"}}),
     def("log_softmax(logits, axis=-1)", "Logarithm of softmax along an axis, without overflow.",
         {"log_softmax(Tensor([0.0, 0.0]))", "[-0.6931472 -0.6931472]"},
         [](const Tensor& x, int64_t axis) { return log_softmax(x, axis); },
-        {.samples = {"log_softmax(x(3, 4))", "log_softmax(x(2, 3, 2), 1)"}}),
+        {.samples = {"log_softmax(x(3, 4), -1)", "log_softmax(x(2, 3, 2), 1)"}}),
     def("logsumexp(input, dim=None, keepdim=False)", "Logarithm of the sum of exponentials, without overflow.",
         {"logsumexp(Tensor([0.0, 0.0]), 0)", "0.6931472"},
         [](const Tensor& x, const std::optional<Dims>& axes, bool keep) {

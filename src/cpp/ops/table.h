@@ -62,7 +62,7 @@ class Number {
 };
 
 /// What a parameter takes.
-enum class Kind : uint8_t { Tensor, Tensors, Number, Int, Float, Bool, Str, Dims, DType };
+enum class Kind : uint8_t { Tensor, Tensors, Number, Int, Float, Bool, Str, Word, Dims, DType };
 
 /// The kind that a C++ type stands for, and whether an argument of it may be absent.
 template <class T>
@@ -93,13 +93,23 @@ struct KindOf<DType> : IsKind<Kind::DType> {};
 template <class T>
 struct KindOf<std::optional<T>> : IsKind<KindOf<T>::kKind, true> {};
 
+/// How Python names the values 0, 1, ... of an enum, so that a parameter of that type takes a str which is one of them:
+/// kName, for stubs, and kWords.
+template <class E>
+struct WordsOf;
+template <class E>
+  requires requires { WordsOf<E>::kWords; }
+struct KindOf<E> : IsKind<Kind::Word> {};
+
 inline constexpr int kMaxParameters = 8;
 
 struct Parameter {
   std::string_view name;
   std::string_view fallback;  // the text of the default; empty where there is none
   Kind kind = Kind::Number;
-  bool optional = false;  // its default is None
+  std::string_view words_name;              // of Kind::Word
+  std::span<const std::string_view> words;  // of Kind::Word
+  bool optional = false;                    // its default is None
   bool keyword_only = false;
   bool rest = false;  // takes the remaining positional arguments: never missing
 
@@ -152,15 +162,29 @@ constexpr Signature parse_signature(std::string_view text) {
   return s;
 }
 
-/// Whether Python's text of a default makes an argument of a kind.
-constexpr bool is_default_of(Kind kind, std::string_view text) {
+/// What stands between the quotes of a str; null where it is none.
+constexpr std::optional<std::string_view> quoted(std::string_view text) {
+  if (text.size() < 2 || text.front() != '\'' || text.back() != '\'') return {};
+  return text.substr(1, text.size() - 2);
+}
+
+/// The number of a word; -1: it is none of them.
+constexpr int64_t find_word(std::span<const std::string_view> words, std::string_view word) {
+  for (size_t i = 0; i < words.size(); ++i)
+    if (words[i] == word) return static_cast<int64_t>(i);
+  return -1;
+}
+
+/// Whether Python's text of a default makes an argument of a parameter.
+constexpr bool is_default_of(const Parameter& p, std::string_view text) {
   const auto only = [text](std::string_view letters) { return text.find_first_not_of(letters) == text.npos; };
-  switch (kind) {
+  switch (p.kind) {
     case Kind::Bool: return text == "True" || text == "False";
     case Kind::Int: return only("-0123456789");
     case Kind::Float:
     case Kind::Number: return only("-.e0123456789");
-    case Kind::Str: return text.size() >= 2 && text.front() == '\'' && text.back() == '\'';
+    case Kind::Str: return quoted(text).has_value();
+    case Kind::Word: return quoted(text) && find_word(p.words, *quoted(text)) >= 0;
     default: return false;
   }
 }
@@ -174,7 +198,7 @@ constexpr void set_kind(Parameter& p, Kind kind, bool optional) {
     if (kind != Kind::Dims || !p.fallback.empty()) throw "*name takes Dims or std::optional<Dims>, and no default";
   } else {
     if (p.optional != none) throw "std::optional and a default of None belong together";
-    if (!none && !p.fallback.empty() && !is_default_of(kind, p.fallback)) throw "a default of another kind";
+    if (!none && !p.fallback.empty() && !is_default_of(p, p.fallback)) throw "a default of another kind";
   }
 }
 
@@ -194,7 +218,7 @@ struct Function {
   Signature signature;
   const char* summary;
   Example example;
-  /// Runs it: arguments[i] points to a value of the type of parameter i. The result is constructed at `out`: `outputs`
+  /// Runs it: arguments[i] points to a value of the type of parameter i, or to the int64_t that a word stands for. The result is constructed at `out`: `outputs`
   /// Tensors, or a std::vector of them where outputs is 0. Null for a row.
   void (*call)(const void* const* arguments, void* out);
   int outputs;
@@ -216,6 +240,25 @@ inline constexpr int kOutputs<std::vector<Tensor>> = 0;
 template <size_t N>
 inline constexpr int kOutputs<std::array<Tensor, N>> = N;
 
+template <class T>
+constexpr void set_type(Parameter& p) {
+  if constexpr (KindOf<T>::kKind == Kind::Word) {
+    p.words_name = WordsOf<T>::kName;
+    p.words = WordsOf<T>::kWords;
+  }
+  set_kind(p, KindOf<T>::kKind, KindOf<T>::kOptional);
+}
+
+/// The value behind an argument: of a word, its number is there.
+template <class T>
+decltype(auto) argument(const void* value) {
+  if constexpr (KindOf<T>::kKind == Kind::Word) {
+    return static_cast<T>(*static_cast<const int64_t*>(value));
+  } else {
+    return *static_cast<const T*>(value);
+  }
+}
+
 /// A function without state, by the types of its call.
 template <class F, class Call = decltype(&F::operator())>
 struct Typed;
@@ -228,12 +271,11 @@ struct Typed<F, R (F::*)(P...) const> {
   static constexpr void set_kinds(Signature& s) {
     if (s.count != sizeof...(P)) throw "the signature and the function differ in the number of parameters";
     int i = 0;
-    (set_kind(s.parameters[i++], KindOf<std::remove_cvref_t<P>>::kKind, KindOf<std::remove_cvref_t<P>>::kOptional),
-     ...);
+    (set_type<std::remove_cvref_t<P>>(s.parameters[i++]), ...);
   }
   static void call(const void* const* arguments, void* out) {
     [&]<size_t... I>(std::index_sequence<I...>) {
-      new (out) R(F()(*static_cast<const std::remove_cvref_t<P>*>(arguments[I])...));
+      new (out) R(F()(argument<std::remove_cvref_t<P>>(arguments[I])...));
     }(std::index_sequence_for<P...>());
   }
 };

@@ -30,7 +30,8 @@ const void* fallback_of(const Parameter& p) {
     case Kind::Bool: return p.optional ? static_cast<const void*>(&kAbsent<bool>) : new bool(text == "True");
     case Kind::Str:
       return p.optional ? static_cast<const void*>(&kAbsent<std::string_view>)
-                        : new std::string_view(p.fallback.substr(1, p.fallback.size() - 2));
+                        : new std::string_view(*quoted(p.fallback));
+    case Kind::Word: return new int64_t(find_word(p.words, *quoted(p.fallback)));
   }
   return nullptr;
 }
@@ -106,8 +107,27 @@ Bound::Bound(const Parameters& parameters, PyObject* const* args, Py_ssize_t cou
 
 namespace {
 
-/// None asks for the default, but for what is a word of its own beside None.
-bool none_is_default(const Parameter& p) { return p.optional || (p.kind != Kind::Bool && p.kind != Kind::Str); }
+/// Whether None asks for the default.
+bool none_is_default(const Parameter& p) {
+  return p.optional || (p.kind != Kind::Bool && p.kind != Kind::Str && p.kind != Kind::Word);
+}
+
+std::string_view text_of(PyObject* o) {
+  Py_ssize_t size;
+  const char* utf8 = PyUnicode_AsUTF8AndSize(o, &size);
+  if (!utf8) throw PythonError{};
+  return {utf8, static_cast<size_t>(size)};
+}
+
+int64_t word_from(const Signature& s, const Parameter& p, PyObject* o) {
+  const std::string_view word = text_of(o);
+  const int64_t found = find_word(p.words, word);
+  if (found >= 0) return found;
+  std::string words;
+  for (size_t i = 0; i < p.words.size(); ++i)
+    words += text(i == 0 ? "" : i + 1 == p.words.size() ? " or " : ", ", "'", p.words[i], "'");
+  fail(ErrorKind::Value, s.name, ": ", p.name, " must be ", words, ", got '", word, "'.");
+}
 
 Number number_from(PyObject* o) {
   if (is_tensor(o)) return Number(tracked_value(o));
@@ -220,12 +240,10 @@ void Converted::convert(int i, PyObject* o) {
       return put<bool>(i, [&] { return o == Py_True; });
     case Kind::Str:
       if (!PyUnicode_Check(o)) fail_kind(i, o, "a str");
-      return put<std::string_view>(i, [&] {
-        Py_ssize_t size;
-        const char* utf8 = PyUnicode_AsUTF8AndSize(o, &size);
-        if (!utf8) throw PythonError{};
-        return std::string_view(utf8, static_cast<size_t>(size));
-      });
+      return put<std::string_view>(i, [&] { return text_of(o); });
+    case Kind::Word:
+      if (!PyUnicode_Check(o)) fail_kind(i, o, "a str");
+      return put<int64_t>(i, [&] { return word_from(s_, p, o); });
     case Kind::Dims: return put<Dims>(i, [&] { return dims_from(o, s_.name, p.name); });
     case Kind::DType: return put<DType>(i, [&] { return dtype_from(o, s_.name); });
   }

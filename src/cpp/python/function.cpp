@@ -132,12 +132,12 @@ PyObject* string(std::string_view s) {
 PyObject* get_name(PyObject* self, void*) { return string(as_function(self)->function->name()); }
 PyObject* get_module(PyObject*, void*) { return string("adcore.ops"); }
 
-struct KindWords {
-  const char* annotation;  // in the annotated signature, which tools/stubs.py reads
-  const char* description;
+struct KindTexts {
+  std::string annotation;  // in the annotated signature, which tools/stubs.py reads
+  std::string description;
 };
-KindWords words_of(Kind kind) {
-  switch (kind) {
+KindTexts texts_of(const Parameter& p) {
+  switch (p.kind) {
     case Kind::Tensor: return {"Tensor", "Tensor"};
     case Kind::Tensors: return {"Tensors", "sequence of Tensor"};
     case Kind::Number: return {"Number", "Tensor or number"};
@@ -145,6 +145,11 @@ KindWords words_of(Kind kind) {
     case Kind::Float: return {"float", "float"};
     case Kind::Bool: return {"bool", "bool"};
     case Kind::Str: return {"str", "str"};
+    case Kind::Word: {
+      std::string words;
+      for (std::string_view word : p.words) words += text(words.empty() ? "'" : ", '", word, "'");
+      return {std::string(p.words_name), "{" + words + "}"};
+    }
     case Kind::Dims: return {"dims", "int or sequence of int"};
     case Kind::DType: return {"dtype", "dtype"};
   }
@@ -159,7 +164,7 @@ std::string signature_text(const Signature& s, bool annotated) {
     if (p.keyword_only && !keyword_only) out += "*, ";
     keyword_only |= p.keyword_only || p.rest;
     out += text(p.rest ? "*" : "", p.name);
-    if (annotated) out += text(": ", words_of(p.kind).annotation, p.optional && !p.rest ? " | None" : "");
+    if (annotated) out += text(": ", texts_of(p).annotation, p.optional && !p.rest ? " | None" : "");
     if (!p.fallback.empty()) out += text(annotated ? " = " : "=", p.fallback);
   }
   return "(" + out + ")";
@@ -186,7 +191,7 @@ PyObject* get_doc(PyObject* self, void*) {
   std::string doc = f.summary;
   doc += "\n\nParameters\n----------\n";
   for (const Parameter& p : f.signature.all()) {
-    doc += text(p.name, " : ", words_of(p.kind).description);
+    doc += text(p.name, " : ", texts_of(p).description);
     doc += p.optional ? ", optional" : p.fallback.empty() ? "" : text(", default ", p.fallback);
     doc += "\n";
   }
