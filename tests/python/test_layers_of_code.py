@@ -27,7 +27,7 @@ SLOW_TO_LOAD = {"copy", "importlib", "inspect", "numpy", "weakref"}
 CALLED_BY_NAME = {
     ("adcore._core", "dtype_named"),  # how a dtype is pickled
     ("adcore.common.initializer", "initializer"),  # Tensor(init=...)
-    ("adcore.transforms.hooks", "attached"),  # hooks of the inputs of a derivative
+    ("adcore.transforms.hooks", "hooked"),  # hooks of the inputs of a derivative
     ("adcore.transforms.options", "no_such_position"),  # an error in the words of a signature
 }
 

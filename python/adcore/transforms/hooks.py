@@ -38,29 +38,20 @@ class RemovableHandle:
         self._hooks.pop(self._key, None)
 
 
-# The hooks of the tensors that have some, by identity: a weak reference, the tensor's place on the tape, the hooks.
-_registered = {}
+class _Hooks(dict):
+    """The hooks of one value that a tensor held, in the order of registration."""
+
+    __slots__ = ("ref",)
+
+    def __init__(self, ref):
+        self.ref = ref  # where the value stands on a tape
 
 
-def _hooks_of(tensor):
-    """Return the hooks of a tensor where it stands now; whether they are new there."""
-    import weakref  # not at the top: it is slow to load, and few programs have hooks
-
-    key, place = id(tensor), _core.place(tensor)
-    entry = _registered.get(key)
-    if entry is not None and entry[0]() is tensor and entry[1] == place:
-        return entry[2], False
-    hooks = {}
-    _registered[key] = (weakref.ref(tensor, lambda _: _registered.pop(key, None)), place, hooks)
-    return hooks, True
-
-
-def attached(given, fresh):
-    """Return the input that stands for `given`, behind its hooks."""
-    entry = _registered.get(id(given))
-    if entry is None or entry[0]() is not given or not entry[2]:
-        return fresh
-    return _behind([fresh], _tensor_hooks("register_hook", entry[2]))[0]
+def hooked(hooks, cotangent):
+    """Return what the hooks make of a cotangent, each of what the one before it returned."""
+    for hook in list(hooks.values()):
+        cotangent = _replaced("register_hook", cotangent, hook(cotangent))
+    return cotangent
 
 
 def _behind(tensors, on_cotangents):
@@ -80,16 +71,6 @@ def _replaced(name, cotangent, result):
         if result is None
         else match(name, "the hook's result for a cotangent", cotangent, as_tensor(result))[0]
     )
-
-
-def _tensor_hooks(name, hooks):
-    def run(cotangents):
-        (cotangent,) = cotangents
-        for hook in list(hooks.values()):
-            cotangent = _replaced(name, cotangent, hook(cotangent))
-        return [cotangent]
-
-    return run
 
 
 def _register_hook(self, hook):
@@ -126,12 +107,14 @@ def _register_hook(self, hook):
     120.0
     """
     check_callable("register_hook", hook)
-    hooks, new = _hooks_of(self)
-    if isinstance(self, Parameter) or not (_core.is_tracked([self]) or _core.innermost([self]) is not None):
-        _core.has_hooks()
-    elif new:
-        self._assign(_behind([self], _tensor_hooks("register_hook", hooks))[0])
-        _registered[id(self)] = (_registered[id(self)][0], _core.place(self), hooks)
+    hooks = _core.hooks_of(self)
+    if hooks is None or hooks.ref != _core.tape_ref(self):
+        hooks = _Hooks(_core.tape_ref(self))
+        inside = _core.is_tracked([self]) or _core.innermost([self]) is not None
+        if inside and not isinstance(self, Parameter):
+            self._assign(_behind([self], lambda cotangents: [hooked(hooks, *cotangents)])[0])
+            hooks.ref = _core.tape_ref(self)
+        _core.set_hooks(self, hooks)
     return RemovableHandle(hooks, hook)
 
 

@@ -48,7 +48,7 @@ Level::Level(Tape* given, Sweeps sweeps)
   context().tape = tape_;
   begin_ = tape_->statement_count();
   first_slot_ = tape_->slot_count();
-  first_held_ = tape_->held.size();
+  first_parameter_ = tape_->parameter_inputs();
   outer_observed_ = std::exchange(tape_->observed, observed_);
   ++tape_->open_levels;
   ++tape_->levels_seen;
@@ -87,39 +87,17 @@ Tensor Level::input(const Tensor& value) {
 }
 
 Slot Level::parameter(uint32_t number, const Tensor& value) {
-  if (const Slot known = parameter_input(number)) return known;
-  const Slot outer = tape_->parameter_slot(number);
-  const Slot inner = input(value, outer);
-  tape_->held.push_back({number, outer, inner, inner});
-  tape_->set_parameter_slot(number, inner);
-  return inner;
-}
-
-Slot Level::parameter_input(uint32_t number) const noexcept {
-  for (size_t i = tape_->held.size(); i-- > first_held_;)
-    if (tape_->held[i].number == number) return tape_->held[i].input;
-  return 0;
-}
-
-void Level::parameter_reads(uint32_t number, Slot slot) noexcept {
-  for (size_t i = tape_->held.size(); i-- > first_held_;) {
-    if (tape_->held[i].number != number) continue;
-    tape_->held[i].reads = slot;
-    tape_->set_parameter_slot(number, slot);
-    return;
-  }
+  if (const Slot known = tape_->parameter_input(number, first_parameter_)) return known;
+  const Slot slot = input(value, tape_->parameter_slot(number));
+  tape_->open_parameter(number, slot);
+  return slot;
 }
 
 void Level::close() {
   if (!open_) return;
   open_ = false;
   end_ = tape_->statement_count();
-  auto& held = tape_->held;
-  for (; held.size() > first_held_; held.pop_back()) {
-    const Tape::Held& h = held.back();
-    // An assignment inside the level stays: its value is one of the outer levels' too.
-    if (tape_->parameter_slot(h.number) == h.reads) tape_->set_parameter_slot(h.number, h.outer);
-  }
+  tape_->close_parameters(first_parameter_);
   --tape_->open_levels;
   tape_->observed = outer_observed_;
   // What the sweep of the outermost level runs records nothing, and a level that it opens gets a tape of its own.

@@ -45,10 +45,6 @@ class Level {
   /// The same for a parameter: reads of it in this thread mean this level's slot until the level closes. One that is an
   /// input already keeps its slot.
   Slot parameter(uint32_t number, const Tensor& value);
-  /// The parameter's slot as an input of this level, 0 where it is none.
-  Slot parameter_input(uint32_t number) const noexcept;
-  /// Reads of the parameter, an input of this level, mean `slot` from now on, which was computed from its input.
-  void parameter_reads(uint32_t number, Slot slot) noexcept;
 
   /// Ends recording for this level; values keep their slots until the level is destroyed.
   void close();
@@ -77,7 +73,7 @@ class Level {
   bool open_ = true;
   uint32_t begin_, end_ = 0;
   Slot first_slot_;
-  size_t first_held_;
+  size_t first_parameter_;  // of the tape's parameter inputs
 };
 
 enum class FrameKind : uint8_t { Forward, Batch };

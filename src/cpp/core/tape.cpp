@@ -85,7 +85,7 @@ void Tape::append(const Call& call) {
   statements_.push_back(s);
 }
 
-Slot Tape::append(const Op& op, std::span<const Arg> inputs, int outputs, const Tensor& held) {
+Slot Tape::append(const Op& op, std::span<const Arg> inputs, int outputs, const Tensor& rule) {
   Statement s;
   s.op = &op;
   s.args = static_cast<uint32_t>(args_.size());
@@ -97,7 +97,8 @@ Slot Tape::append(const Op& op, std::span<const Arg> inputs, int outputs, const 
   s.outputs = static_cast<uint16_t>(outputs);
   s.dtype = DType::Float32;
   args_.insert(args_.end(), inputs.begin(), inputs.end());
-  kept_.push(held, {});
+  kept_.push(rule, {});
+  has_rules_ = true;
   s.out = new_slots(outputs);
   statements_.push_back(s);
   return s.out;
@@ -131,31 +132,50 @@ void Tape::check_not_dropped(const Call& call) const {
   }
 }
 
+Tape::ParameterEntry& Tape::parameter_entry(uint32_t number) {
+  if (number >= parameters_.size()) parameters_.resize(std::max<size_t>(number + 1, 2 * parameters_.size()));
+  return parameters_[number];
+}
+
 void Tape::set_parameter_slot(uint32_t number, Slot slot) {
-  if (number >= parameter_slots_.size()) {
-    if (slot == 0) return;
-    parameter_slots_.resize(std::max<size_t>(number + 1, 2 * parameter_slots_.size()), 0);
+  if (slot == 0 && number >= parameters_.size()) return;
+  ParameterEntry& entry = parameter_entry(number);
+  if (entry.slot == 0 && slot != 0) parameters_set_.push_back(number);
+  entry.slot = slot;
+}
+
+void Tape::open_parameter(uint32_t number, Slot input) {
+  ParameterEntry& entry = parameter_entry(number);
+  parameter_inputs_.push_back({number, input, entry});
+  entry.input = static_cast<uint32_t>(parameter_inputs_.size()) - 1;
+  set_parameter_slot(number, input);
+}
+
+void Tape::close_parameters(size_t first) noexcept {
+  for (; parameter_inputs_.size() > first; parameter_inputs_.pop_back()) {
+    const ParameterInput& in = parameter_inputs_.back();
+    ParameterEntry& entry = parameters_[in.number];
+    if (entry.slot == in.slot) entry.slot = in.outer.slot;
+    entry.input = in.outer.input;
   }
-  if (parameter_slots_[number] == 0 && slot != 0) parameters_set_.push_back(number);
-  parameter_slots_[number] = slot;
 }
 
 void Tape::release_from(uint32_t i) { kept_.shrink(statements_[i].kept_begin); }
 
 void Tape::clear() {
-  for (uint32_t number : parameters_set_) parameter_slots_[number] = 0;
+  for (uint32_t number : parameters_set_) parameters_[number].slot = 0;
   forget(parameters_set_);
   forget(dropped_);
   forget(statements_);
   forget(args_);
   kept_.clear();
   forget(words_);
-  held.clear();
   next_slot_ = 1;
   bases_.clear();
   open_levels = 0;
   levels_seen = 0;
   observed = false;
+  has_rules_ = false;
   id_ = next_tape_id();
 }
 

@@ -100,17 +100,29 @@ class Tape {
   Slot new_slot() { return new_slots(1); }
 
   void append(const Call& call);
-  /// A statement of `outputs` outputs that keeps one value, `held`, for its rule. Returns the first output's slot.
-  Slot append(const Op& op, std::span<const Arg> inputs, int outputs, const Tensor& held);
+  /// A statement of `outputs` outputs whose rule was given from outside: `rule` holds it. Returns the first output's slot.
+  Slot append(const Op& op, std::span<const Arg> inputs, int outputs, const Tensor& rule);
+  /// True where such a statement was appended since clear().
+  bool has_rules() const noexcept { return has_rules_; }
   Arg new_arg(Slot slot, const Tensor& value) { return {slot, put_dims(value.shape()), value.dtype()}; }
 
   // ---- parameters: their slots live here, indexed by their process-wide number ----
   Slot parameter_slot(uint32_t number) const noexcept {
-    return number < parameter_slots_.size() ? parameter_slots_[number] : 0;
+    return number < parameters_.size() ? parameters_[number].slot : 0;
   }
   const std::vector<uint32_t>& parameters_set() const noexcept { return parameters_set_; }
   /// From now on a read of the parameter is `slot`, until the tape is cleared.
   void set_parameter_slot(uint32_t number, Slot slot);
+  /// Makes the parameter an input of the innermost level, at `input`.
+  void open_parameter(uint32_t number, Slot input);
+  /// Its slot as an input of the level whose inputs begin at `first`, 0 where it is none.
+  Slot parameter_input(uint32_t number, size_t first) const noexcept {
+    const uint32_t at = number < parameters_.size() ? parameters_[number].input : kNone;
+    return at != kNone && at >= first ? parameter_inputs_[at].slot : 0;
+  }
+  size_t parameter_inputs() const noexcept { return parameter_inputs_.size(); }
+  /// Undoes open_parameter() down to `first`. An assignment since then stays: its value is one of the outer levels' too.
+  void close_parameters(size_t first) noexcept;
 
   // ---- what sweeps read ----
   uint32_t statement_count() const noexcept { return static_cast<uint32_t>(statements_.size()); }
@@ -134,21 +146,23 @@ class Tape {
   /// Forgets everything and takes a new id: what refers to the old one reads as constant. Keeps a modest capacity.
   void clear();
 
-  /// What a level does to parameter slots, to be undone when it closes; innermost level last.
-  struct Held {
-    uint32_t number;
-    Slot outer;  // before the level
-    Slot input;  // the level's input
-    Slot reads;  // what a read means if nothing was assigned: the input, or what its hooks made of it
-  };
-  std::vector<Held> held;
-
   uint32_t open_levels = 0;
   uint32_t levels_seen = 0;  // since clear()
   /// The sweep of the innermost level may itself be differentiated or watched (Level::observed()).
   bool observed = false;
 
  private:
+  struct ParameterEntry {
+    Slot slot = 0;           // what a read is
+    uint32_t input = kNone;  // the innermost of its parameter_inputs_
+  };
+  struct ParameterInput {
+    uint32_t number;
+    Slot slot;
+    ParameterEntry outer;  // before
+  };
+
+  ParameterEntry& parameter_entry(uint32_t number);
   Slot new_slots(int n);
   Slot slot_on_bases(TapeRef ref) const noexcept;
   uint32_t put_dims(const Dims& dims);
@@ -158,13 +172,15 @@ class Tape {
   uint64_t id_;
   std::vector<uint64_t> bases_;
   Slot next_slot_ = 1;
+  bool has_rules_ = false;
   std::vector<Statement> statements_;
   std::vector<Arg> args_;
   KeptStack kept_;
   std::vector<int64_t> words_;  // attributes and shapes
-  std::vector<Slot> parameter_slots_;
-  std::vector<uint32_t> parameters_set_;
-  std::vector<std::pair<Slot, Slot>> dropped_;  // ranges of slots, ascending
+  std::vector<ParameterEntry> parameters_;
+  std::vector<uint32_t> parameters_set_;          // those that have had a slot
+  std::vector<ParameterInput> parameter_inputs_;  // of the open levels, the innermost's last
+  std::vector<std::pair<Slot, Slot>> dropped_;    // ranges of slots, ascending
 };
 
 /// True while any thread has a live tape: a parameter's number may not go to another one then.

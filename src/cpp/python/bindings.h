@@ -11,7 +11,6 @@ void bind_frames(pybind11::module_& m);
 void bind_hooks(pybind11::module_& m);
 void bind_optimizers(pybind11::module_& m);
 void bind_recompute(pybind11::module_& m);
-void bind_recording(pybind11::module_& m);
 void bind_rules(pybind11::module_& m);
 void bind_scopes(pybind11::module_& m);
 void bind_tree(pybind11::module_& m);
@@ -19,10 +18,7 @@ void bind_tree(pybind11::module_& m);
 /// Takes over a new reference.
 inline pybind11::object steal(PyObject* o) { return pybind11::reinterpret_steal<pybind11::object>(checked(o)); }
 
-inline PyObject* tensor_object(const pybind11::handle& o) {
-  if (!is_tensor(o.ptr())) fail(ErrorKind::Type, "a Tensor is needed here, got ", Py_TYPE(o.ptr())->tp_name, ".");
-  return o.ptr();
-}
+inline PyObject* tensor_object(const pybind11::handle& o) { return tensor_object(o.ptr()); }
 /// The value, tracked where it is.
 inline Tensor tensor_of(const pybind11::handle& o) { return tracked_value(tensor_object(o)); }
 

@@ -1,33 +1,58 @@
-// Hooks on the inputs of transforms; adcore/transforms/hooks.py keeps them.
+#include "python/hooks.h"
+
 #include "python/bindings.h"
 
 namespace py = pybind11;
 
 namespace adcore::python {
+namespace {
 
-bool any_hooks = false;
+/// The gradient as the hooks leave it. They may be other ones when this returns.
+Tensor hooked(PyObject* hooks, Tensor gradient) {
+  const Owned held = Owned::copy(hooks);
+  const Owned cell(wrap(std::move(gradient)));
+  PyObject* run = python_function("adcore.transforms.hooks", "hooked");
+  const Owned result(
+      checked(calling_python([&] { return PyObject_CallFunctionObjArgs(run, held.get(), cell.get(), nullptr); })));
+  return tracked_value(result.get());
+}
 
-PyObject* hooked_input(PyObject* given, PyObject* fresh, Level& level) {
-  if (!any_hooks) return fresh;
-  const Owned held(fresh);
-  PyObject* attach = python_function("adcore.transforms.hooks", "attached");
-  Owned hooked(checked(PyObject_CallFunctionObjArgs(attach, given, fresh, nullptr)));
-  if (hooked.get() != fresh && is_parameter(given)) {
-    level.parameter_reads(reinterpret_cast<ParameterObject*>(given)->number, value_of(hooked.get()).ref().slot);
+/// What is registered on a tensor, None where nothing is.
+py::object hooks_of(const py::object& tensor) {
+  PyObject* hooks = reinterpret_cast<TensorObject*>(tensor_object(tensor))->hooks;
+  return hooks ? py::reinterpret_borrow<py::object>(hooks) : py::none();
+}
+
+void set_hooks(const py::object& tensor, const py::object& hooks) {
+  PyObject* const o = tensor_object(tensor);
+  Py_XSETREF(reinterpret_cast<TensorObject*>(o)->hooks, Py_NewRef(hooks.ptr()));
+  if (!PyObject_GC_IsTracked(o)) PyObject_GC_Track(o);
+}
+
+/// Which value a tensor holds, as far as a tape can tell: (0, 0) for a constant, and for a Parameter, which is a variable.
+py::tuple tape_ref(const py::object& tensor) {
+  PyObject* const o = tensor_object(tensor);
+  const TapeRef ref = is_parameter(o) ? TapeRef() : value_of(o).ref();
+  return py::make_tuple(ref.tape, ref.slot);
+}
+
+}  // namespace
+
+void run_hooks(Gradients& gradients, std::span<const Owned> given) {
+  for (size_t i = 0; i < given.size(); ++i) {
+    PyObject* const o = given[i].get();
+    if (!o || !is_tensor(o)) continue;
+    PyObject* const hooks = reinterpret_cast<TensorObject*>(o)->hooks;
+    if (!hooks || !gradients.reached(i) || gradients.repeats(i)) [[likely]]
+      continue;
+    gradients.replace(i, hooked(hooks, gradients.of(i)));
   }
-  return hooked.release();
 }
 
 void bind_hooks(py::module_& m) {
-  m.def(
-      "place",
-      [](const py::object& t) {
-        if (is_parameter(t.ptr())) return py::tuple(py::make_tuple(0, 0));
-        const TapeRef ref = value_of(tensor_object(t)).ref();
-        return py::tuple(py::make_tuple(ref.tape, ref.slot));
-      },
-      py::arg("tensor"));
-  m.def("has_hooks", [] { any_hooks = true; });
+  m.def("hooks_of", hooks_of, py::arg("tensor"));
+  m.def("set_hooks", set_hooks, py::arg("tensor"), py::arg("hooks"));
+  m.def("tape_ref", tape_ref, py::arg("tensor"));
 }
 
 }  // namespace adcore::python

@@ -145,13 +145,13 @@ PYBIND11_MODULE(_core_of_main, m, py::multiple_interpreters::not_supported()) {
   check(init_tensor_type(m.ptr()));
   check(init_parameter_type(m.ptr()));
   check(init_functions(m.ptr()));
-  check(init_transforms(m.ptr()));
+  check(init_gradient(m.ptr()));
+  check(init_recording(m.ptr()));
   check(init_cell(m.ptr()));
   bind_frames(m);
   bind_hooks(m);
   bind_optimizers(m);
   bind_recompute(m);
-  bind_recording(m);
   bind_rules(m);
   bind_scopes(m);
   bind_tree(m);

@@ -17,7 +17,8 @@ namespace adcore::python {
 
 struct TensorObject {
   PyObject_HEAD PyObject* weak_references;
-  uint64_t made;  // how many cells the process had made before it
+  PyObject* hooks;  // adcore/transforms/hooks.py; null where there are none
+  uint64_t made;    // how many cells the process had made before it
   Tensor value;
 };
 
@@ -38,7 +39,8 @@ int init_dtype(PyObject* module);
 int init_tensor_type(PyObject* module);
 int init_parameter_type(PyObject* module);
 int init_functions(PyObject* module);
-int init_transforms(PyObject* module);
+int init_gradient(PyObject* module);
+int init_recording(PyObject* module);
 int init_cell(PyObject* module);
 
 // ---- errors -------------------------------------------------------------------------------------------------------
@@ -49,24 +51,24 @@ struct PythonError {};
 /// Turns the C++ exception in flight into a Python error. Call it in a catch block.
 void set_python_error() noexcept;
 
-/// Runs f, which returns a new reference; null with a Python error set where it throws.
-template <class F>
-PyObject* guarded(F&& f) noexcept {
+/// Runs f; `failed` with a Python error set where it throws. What the interpreter calls lets no exception through.
+template <class R, class F>
+R guarded_or(R failed, F&& f) noexcept {
   try {
     return f();
   } catch (...) {
     set_python_error();
-    return nullptr;
+    return failed;
   }
+}
+/// The same for what returns a new reference, and for what returns an int.
+template <class F>
+PyObject* guarded(F&& f) noexcept {
+  return guarded_or<PyObject*>(nullptr, f);
 }
 template <class F>
 int guarded_int(F&& f) noexcept {
-  try {
-    return f();
-  } catch (...) {
-    set_python_error();
-    return -1;
-  }
+  return guarded_or(-1, f);
 }
 
 /// A new reference, or throws where the call that made it failed.
@@ -105,6 +107,10 @@ inline bool is_tensor(PyObject* o) noexcept {
 }
 inline bool is_parameter(PyObject* o) noexcept {
   return Py_TYPE(o) == parameter_type || (Py_TYPE(o) != tensor_type && PyType_IsSubtype(Py_TYPE(o), parameter_type));
+}
+inline PyObject* tensor_object(PyObject* o) {
+  if (!is_tensor(o)) fail(ErrorKind::Type, "a Tensor is needed here, got ", Py_TYPE(o)->tp_name, ".");
+  return o;
 }
 /// What the object itself holds: for whoever makes it, and for the doors.
 inline Tensor& own_value(PyObject* o) noexcept { return reinterpret_cast<TensorObject*>(o)->value; }
@@ -156,9 +162,6 @@ inline Tensor tracked_value(PyObject* o) {
 /// The slot of a Parameter as an input of the level; 0 where it wants no derivative. It may be an input already: listed
 /// twice, or at a position too.
 Slot input_parameter(Level& level, const ParameterObject* p);
-/// `fresh`, the input that stands for `given`, behind the hooks that were registered on that. Takes over `fresh`.
-PyObject* hooked_input(PyObject* given, PyObject* fresh, Level& level);
-extern bool any_hooks;
 
 /// The door to write a cell. For a Parameter the slot goes to the live tape.
 void assign(PyObject* cell, Tensor value);

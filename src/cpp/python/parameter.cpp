@@ -24,6 +24,13 @@ uint32_t take_number() {
   return n;
 }
 
+void drop_number(uint32_t n) noexcept {
+  try {
+    dropped_numbers.push_back(n);
+  } catch (const std::bad_alloc&) {  // then it is not used again
+  }
+}
+
 ParameterObject* as_parameter(PyObject* o) { return reinterpret_cast<ParameterObject*>(o); }
 
 void check_name(PyObject* name) {
@@ -85,20 +92,21 @@ PyObject* parameter_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
 int parameter_traverse(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(self));
   Py_VISIT(as_parameter(self)->dict);
+  Py_VISIT(as_parameter(self)->base.hooks);
   return 0;
 }
 int parameter_clear(PyObject* self) {
   Py_CLEAR(as_parameter(self)->dict);
+  Py_CLEAR(as_parameter(self)->base.hooks);
   return 0;
 }
 void parameter_dealloc(PyObject* self) {
   PyObject_GC_UnTrack(self);
   auto* p = as_parameter(self);
   if (p->base.weak_references) PyObject_ClearWeakRefs(self);
-  if (p->name) {  // else construction failed before the number was taken
-    dropped_numbers.push_back(p->number);
-  }
+  if (p->name) drop_number(p->number);  // else construction failed before it was taken
   Py_CLEAR(p->dict);
+  Py_CLEAR(p->base.hooks);
   Py_CLEAR(p->name);
   p->base.value.~Tensor();
   PyTypeObject* type = Py_TYPE(self);

@@ -173,7 +173,7 @@ class Recompute : public Rule {
       if (outputs[k] >= segment.first_slot && cotangents[k].defined()) sweep.seed(outputs[k], cotangents[k]);
     sweep.run(inputs_);
     std::vector<Tensor> gradients;
-    for (Slot s : inputs_) gradients.push_back(sweep.reached(s) ? sweep.cotangent(s, {}) : Tensor());
+    for (Slot s : inputs_) gradients.push_back(sweep.reached(s) ? sweep.cotangent(s) : Tensor());
     return gradients;
   }
 

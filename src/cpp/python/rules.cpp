@@ -26,10 +26,12 @@ class PythonRule : public Rule {
     return out;
   }
 
+  void traverse(FunctionRef<void(void*)> visit) const override { visit(pull_.ptr()); }
+
  private:
-  py::object pull_;
-  size_t inputs_;
-  Frames frames_;
+  const py::object pull_;
+  const size_t inputs_;
+  const Frames frames_;
 };
 
 /// True where a level that is open inside of the frame (of any, for None) tracks one of the tensors.
@@ -55,10 +57,10 @@ py::list record_rule(const py::list& inputs, const py::list& outputs, const py::
     args.push_back(tape->new_arg(slot_of(t, tape), value_of(t)));
   }
   std::vector<Tensor> values;
-  std::vector<Tensor*> places;
+  std::vector<Tensor*> recorded;
   for (const py::handle o : outputs) values.push_back(tensor_of(o));
-  for (Tensor& v : values) places.push_back(&v);
-  record(*tape, std::make_unique<PythonRule>(pull, inputs.size()), args, places);
+  for (Tensor& v : values) recorded.push_back(&v);
+  record(*tape, std::make_unique<PythonRule>(pull, inputs.size()), args, recorded);
   py::list made;
   for (Tensor& v : values) made.append(steal(wrap(std::move(v))));
   return made;

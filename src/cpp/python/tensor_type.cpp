@@ -16,20 +16,45 @@ namespace {
 // ---- life of an object --------------------------------------------------------------------------------------------
 
 constexpr int kFreeObjects = 256;
-TensorObject* free_objects[kFreeObjects];
-int free_count = 0;  // guarded by the interpreter's lock
+TensorObject* free_objects[kFreeObjects];  // each still holds its reference to the type
+int free_count = 0;                        // guarded by the interpreter's lock
+
+/// Only what has hooks can be part of a cycle: others are not tracked.
+[[gnu::noinline]] void let_go_of_references(PyObject* self) {
+  auto* o = reinterpret_cast<TensorObject*>(self);
+  PyObject_GC_UnTrack(self);
+  if (o->weak_references) PyObject_ClearWeakRefs(self);
+  Py_CLEAR(o->hooks);
+}
+
+int tensor_traverse(PyObject* self, visitproc visit, void* arg) {
+  Py_VISIT(Py_TYPE(self));
+  Py_VISIT(reinterpret_cast<TensorObject*>(self)->hooks);
+  return 0;
+}
+int tensor_clear(PyObject* self) {
+  Py_CLEAR(reinterpret_cast<TensorObject*>(self)->hooks);
+  return 0;
+}
+
+[[gnu::noinline]] void give_back(PyObject* self) {
+  PyTypeObject* type = Py_TYPE(self);
+  type->tp_free(self);
+  Py_DECREF(type);
+}
 
 void tensor_dealloc(PyObject* self) {
   auto* o = reinterpret_cast<TensorObject*>(self);
-  if (o->weak_references) PyObject_ClearWeakRefs(self);
-  PyTypeObject* type = Py_TYPE(self);
-  o->value.~Tensor();
-  if (type == tensor_type && free_count < kFreeObjects) {
-    free_objects[free_count++] = o;
-  } else {
-    type->tp_free(self);
+  if (Py_TYPE(self) != tensor_type) [[unlikely]] {
+    let_go_of_references(self);
+    o->value.~Tensor();
+    return give_back(self);
   }
-  Py_DECREF(type);
+  if (o->weak_references || o->hooks) [[unlikely]]
+    let_go_of_references(self);
+  o->value.~Tensor();
+  if (free_count == kFreeObjects) return give_back(self);
+  free_objects[free_count++] = o;
 }
 
 }  // namespace
@@ -38,12 +63,12 @@ TensorObject* new_tensor() {
   TensorObject* o;
   if (free_count > 0) {
     o = free_objects[--free_count];
-    PyObject_Init(reinterpret_cast<PyObject*>(o), tensor_type);
+    Py_SET_REFCNT(reinterpret_cast<PyObject*>(o), 1);
   } else {
-    o = PyObject_New(TensorObject, tensor_type);
+    o = PyObject_GC_New(TensorObject, tensor_type);
     if (!o) throw std::bad_alloc();
+    o->weak_references = o->hooks = nullptr;
   }
-  o->weak_references = nullptr;
   o->made = made_cells++;
   new (&o->value) Tensor;
   return o;
@@ -290,10 +315,11 @@ PyObject* tensor_item(PyObject* self, PyObject*) {
 // ---- sequence -----------------------------------------------------------------------------------------------------
 
 Py_ssize_t length(PyObject* self) {
-  const Tensor& t = value_of(self);
-  if (t.rank()) return t.shape()[0];
-  PyErr_SetString(PyExc_TypeError, "len: a tensor without axes has no length.");
-  return -1;
+  return guarded_or<Py_ssize_t>(-1, [&] {
+    const Tensor& t = value_of(self);
+    if (!t.rank()) fail(ErrorKind::Type, "len: a tensor without axes has no length.");
+    return t.shape()[0];
+  });
 }
 PyObject* sequence_item(PyObject* self, Py_ssize_t i) {
   // The sequence protocol has added the length to a negative index already.
@@ -301,9 +327,10 @@ PyObject* sequence_item(PyObject* self, Py_ssize_t i) {
   return key ? get_item(self, key.get()) : nullptr;
 }
 PyObject* iterate(PyObject* self) {
-  if (value_of(self).rank()) return PySeqIter_New(self);
-  PyErr_SetString(PyExc_TypeError, "iter: a tensor without axes has nothing to iterate over.");
-  return nullptr;
+  return guarded([&] {
+    if (!value_of(self).rank()) fail(ErrorKind::Type, "iter: a tensor without axes has nothing to iterate over.");
+    return PySeqIter_New(self);
+  });
 }
 int contains(PyObject* self, PyObject* element) {
   const Owned equal(PyObject_RichCompare(self, element, Py_EQ));
@@ -320,13 +347,23 @@ int contains(PyObject* self, PyObject* element) {
 PyObject* get_shape(PyObject* self, void*) {
   return guarded([&] { return shape_tuple(value_of(self).shape()); });
 }
-PyObject* get_dtype(PyObject* self, void*) { return Py_NewRef(dtype_object(value_of(self).dtype())); }
-PyObject* get_ndim(PyObject* self, void*) { return PyLong_FromLong(value_of(self).rank()); }
-PyObject* get_size(PyObject* self, void*) { return PyLong_FromLongLong(value_of(self).size()); }
-PyObject* get_itemsize(PyObject* self, void*) { return PyLong_FromSize_t(size_of(value_of(self).dtype())); }
+PyObject* get_dtype(PyObject* self, void*) {
+  return guarded([&] { return Py_NewRef(dtype_object(value_of(self).dtype())); });
+}
+PyObject* get_ndim(PyObject* self, void*) {
+  return guarded([&] { return PyLong_FromLong(value_of(self).rank()); });
+}
+PyObject* get_size(PyObject* self, void*) {
+  return guarded([&] { return PyLong_FromLongLong(value_of(self).size()); });
+}
+PyObject* get_itemsize(PyObject* self, void*) {
+  return guarded([&] { return PyLong_FromSize_t(size_of(value_of(self).dtype())); });
+}
 PyObject* get_nbytes(PyObject* self, void*) {
-  const Tensor& t = value_of(self);
-  return PyLong_FromLongLong(t.size() * static_cast<int64_t>(size_of(t.dtype())));
+  return guarded([&] {
+    const Tensor& t = value_of(self);
+    return PyLong_FromLongLong(t.size() * static_cast<int64_t>(size_of(t.dtype())));
+  });
 }
 PyObject* get_strides(PyObject* self, void*) {
   return guarded([&] {
@@ -347,7 +384,9 @@ PyObject* get_matrix_transposed(PyObject* self, void*) {
   return guarded([&] { return wrap(swap_axes(tracked_value(self), -1, -2)); });
 }
 
-PyObject* is_contiguous(PyObject* self, PyObject*) { return PyBool_FromLong(value_of(self).contiguous()); }
+PyObject* is_contiguous(PyObject* self, PyObject*) {
+  return guarded([&] { return PyBool_FromLong(value_of(self).contiguous()); });
+}
 PyObject* contiguous(PyObject* self, PyObject*) {
   return guarded([&] {
     const Tensor t = tracked_value(self);
@@ -398,10 +437,9 @@ bool packed_strides(const Tensor& t, bool fortran, Py_ssize_t* strides) {
   return packed || t.size() == 0;
 }
 
-int get_buffer(PyObject* self, Py_buffer* view, int flags) {
-  view->obj = nullptr;
+int export_buffer(PyObject* self, Py_buffer* view, int flags) {
   const Tensor& t = value_of(self);
-  if (t.boxed() && guarded_int([&] { return require_readable(t), 0; }) < 0) return -1;
+  if (t.boxed()) require_readable(t);
   const auto asked = [flags](int all) { return (flags & all) == all; };
   Py_ssize_t c_strides[kMaxRank], fortran_strides[kMaxRank];
   const bool c_order = packed_strides(t, false, c_strides), fortran_order = packed_strides(t, true, fortran_strides);
@@ -418,11 +456,7 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
     PyErr_SetString(PyExc_BufferError, problem);
     return -1;
   }
-  auto* held = new (std::nothrow) Export{t.buffer(), {}, {}};
-  if (!held) {
-    PyErr_NoMemory();
-    return -1;
-  }
+  auto* held = new Export{t.buffer(), {}, {}};
   const auto item_size = static_cast<Py_ssize_t>(size_of(t.dtype()));
   const bool fortran = fortran_order && (asked(PyBUF_F_CONTIGUOUS) || !c_order);
   for (int i = 0; i < t.rank(); ++i) {
@@ -442,6 +476,10 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
   view->suboffsets = nullptr;
   view->internal = held;
   return 0;
+}
+int get_buffer(PyObject* self, Py_buffer* view, int flags) {
+  view->obj = nullptr;
+  return guarded_int([&] { return export_buffer(self, view, flags); });
 }
 void release_buffer(PyObject*, Py_buffer* view) { delete static_cast<Export*>(view->internal); }
 
@@ -538,6 +576,8 @@ PyType_Slot kSlots[] = {
          "Tensor(shape=[2], dtype=Float32, value= [ 4.00000000e+00,  6.00000000e+00])\n")},
     {Py_tp_new, pointer(tensor_new)},
     {Py_tp_dealloc, pointer(tensor_dealloc)},
+    {Py_tp_traverse, pointer(tensor_traverse)},
+    {Py_tp_clear, pointer(tensor_clear)},
     {Py_tp_methods, kMethods},
     {Py_tp_getset, kGetSet},
     {Py_tp_members, kMembers},
@@ -577,7 +617,8 @@ PyType_Slot kSlots[] = {
     {Py_bf_releasebuffer, pointer(release_buffer)},
     {0, nullptr}};
 
-PyType_Spec kSpec{"adcore.Tensor", sizeof(TensorObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, kSlots};
+PyType_Spec kSpec{"adcore.Tensor", sizeof(TensorObject), 0,
+                  Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, kSlots};
 
 }  // namespace
 

@@ -81,9 +81,9 @@ void Backward::seed(Slot slot, Tensor cotangent) {
   if (slot >= segment_.first_slot) accumulate(slot, std::move(cotangent));
 }
 
-void Backward::seed_ones(Slot slot, const Tensor& layout) {
+void Backward::seed_ones(Slot slot, const Dims& shape, DType dtype) {
   if (slot < segment_.first_slot) return;
-  Tensor ones = full(layout.shape(), int64_t{1}, layout.dtype());
+  Tensor ones = full(shape, int64_t{1}, dtype);
   const uint32_t at = slot - segment_.first_slot;
   adjoints_.index[at] == kNone ? adjoints_.put(at, std::move(ones), true) : accumulate(slot, std::move(ones));
 }
@@ -236,8 +236,16 @@ bool Backward::reached(Slot slot) const noexcept {
   return slot >= segment_.first_slot && adjoints_.index[slot - segment_.first_slot] != kNone;
 }
 
+const Tensor& Backward::cotangent(Slot slot) const noexcept {
+  return adjoints_.at_slot(slot - segment_.first_slot).value;
+}
+
 Tensor Backward::cotangent(Slot slot, const Tensor& input) const {
-  return reached(slot) ? adjoints_.at_slot(slot - segment_.first_slot).value : zeros_like(input);
+  return reached(slot) ? cotangent(slot) : zeros_like(input);
+}
+
+void Backward::replace(Slot slot, Tensor cotangent) noexcept {
+  adjoints_.at_slot(slot - segment_.first_slot) = {std::move(cotangent), false};
 }
 
 }  // namespace adcore

@@ -21,15 +21,19 @@ class Backward final : private Sweep {
   /// Adds a cotangent of an output. Outputs that do not depend on the level's inputs are passed over.
   void seed(const Tensor& output, Tensor cotangent);
   void seed(Slot output, Tensor cotangent);
-  /// The same with ones in the shape and dtype of `layout`: the gradient is that of the sum of all elements.
-  void seed_ones(Slot output, const Tensor& layout);
+  /// The same with ones: the gradient is that of the sum of all elements.
+  void seed_ones(Slot output, const Dims& shape, DType dtype);
 
   /// Sweeps. `inputs` are the slots whose cotangents will be asked for. Called once.
   void run(std::span<const Slot> inputs);
 
   bool reached(Slot slot) const noexcept;
-  /// The cotangent at an input's slot; zeros like `input` where nothing reached it.
+  /// The cotangent at the slot of an input that something reached.
+  const Tensor& cotangent(Slot slot) const noexcept;
+  /// The same; zeros like `input` where nothing reached it.
   Tensor cotangent(Slot slot, const Tensor& input) const;
+  /// Puts another one in the place of what reached a slot.
+  void replace(Slot slot, Tensor cotangent) noexcept;
 
   struct Adjoints;
 

@@ -48,7 +48,7 @@ void expanded_cotangents(const Pullback& p, uint32_t mask, Tensor* given) {
   for (size_t k = 0; k < n; ++k) {
     if (!wanted(static_cast<int>(k))) continue;
     const Slot slot = slots[next++];
-    if (sweep.reached(slot)) given[k] = sweep.cotangent(slot, {});
+    if (sweep.reached(slot)) given[k] = sweep.cotangent(slot);
   }
 }
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "ops/functions.h"
-#include "sweeps/backward.h"
+#include "sweeps/recording.h"
 
 namespace adcore {
 
@@ -19,17 +19,19 @@ struct ValueAndGrad {
 template <class F>
 ValueAndGrad value_and_grad(F&& f, const std::vector<Tensor>& inputs) {
   Level level;
+  Recording recording;
   std::vector<Tensor> fresh;
-  std::vector<Slot> slots;
   for (const Tensor& x : inputs) {
     fresh.push_back(level.input(x));
-    slots.push_back(fresh.back().ref().slot);
+    recording.input(fresh.back().ref().slot, x);
   }
   ValueAndGrad result{std::forward<F>(f)(std::as_const(fresh)), {}};
-  Backward sweep(level);
-  sweep.seed(result.value, full(result.value.shape(), 1.0, result.value.dtype()));
-  sweep.run(slots);
-  for (size_t i = 0; i < inputs.size(); ++i) result.gradients.push_back(sweep.cotangent(slots[i], inputs[i]));
+  recording.output(level.tape().slot_of(result.value), result.value);
+  recording.close(level);
+  Gradients gradients(recording);
+  gradients.seed_ones();
+  gradients.sweep();
+  for (size_t i = 0; i < inputs.size(); ++i) result.gradients.push_back(gradients.of(i));
   return result;
 }
 

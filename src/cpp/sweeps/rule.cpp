@@ -37,6 +37,7 @@ void record(Tape& tape, std::unique_ptr<Rule> rule, std::span<const Arg> inputs,
 }
 
 void visit_rules(const Tape& tape, FunctionRef<void(const Rule&)> visit) {
+  if (!tape.has_rules()) return;
   for (uint32_t i = 0; i < tape.statement_count(); ++i) {
     const Statement& s = tape.statement(i);
     if (s.op == &kRule) visit(rule_in(tape.kept(s, needs_output(0))));

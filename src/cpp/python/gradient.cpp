@@ -1,8 +1,8 @@
 // grad and value_and_grad: one callable, one C++ function per call. Arguments were checked when it was made
 // (adcore/transforms/gradient.py). Start reading at call().
 #include "base/reuse.h"
+#include "python/hooks.h"
 #include "python/object.h"
-#include "sweeps/backward.h"
 
 namespace adcore::python {
 namespace {
@@ -17,19 +17,11 @@ struct GradObject {
   const char* name;  // for errors
 };
 
-/// A differentiated value: where it stands, and its shape and dtype for a gradient of zeros.
-struct Leaf {
-  Slot slot;  // 0: a parameter that wants no derivative
-  Tensor layout;
-
-  Leaf(Slot slot_, const Tensor& value) : slot(slot_) { layout.set_layout_of(value, value.dtype()); }
-};
-
-/// A differentiated argument: the tree that the function sees, and its leaves in Call::leaves.
-struct Input {
+/// A differentiated argument: the tree that the function sees, whose leaves are inputs of the recording.
+struct Argument {
   Py_ssize_t position;
-  PyObject* argument;  // borrowed
-  size_t first_leaf = 0;
+  PyObject* given;  // borrowed
+  size_t first_input = 0;
   Owned fresh;
   Owned skeleton;  // the containers alone: the function may change its own, and the caller's; none for a bare leaf
 };
@@ -37,19 +29,13 @@ struct Input {
 /// The lists of one call.
 struct Lists {
   std::vector<PyObject*> args;  // borrowed; the differentiated ones are replaced by their fresh trees
-  std::vector<Input> inputs;
-  std::vector<Leaf> leaves;   // of the inputs
-  std::vector<Leaf> weights;  // as they were given
-  std::vector<Leaf> outputs;
-  std::vector<Slot> slots;  // of leaves and weights
+  std::vector<Argument> arguments;
+  std::vector<Owned> given;  // by input of the recording: the weights, then the leaves of the arguments
 
   void clear() noexcept {
     forget(args);
-    forget(inputs);
-    forget(leaves);
-    forget(weights);
-    forget(outputs);
-    forget(slots);
+    forget(arguments);
+    forget(given);
   }
 };
 
@@ -62,89 +48,98 @@ struct Lists {
        ") has no derivative; pass a float, a Tensor, a NumPy array, or a container of these.");
 }
 
-/// `value` at a slot, as the function sees it.
-PyObject* input_object(const Tensor& value, Slot slot, const Level& level, std::vector<Leaf>& leaves) {
-  leaves.emplace_back(slot, value);
-  TensorObject* fresh = new_tensor();
-  fresh->value = value;
-  fresh->value.set_ref({slot ? level.tape().id() : 0, slot});
-  return reinterpret_cast<PyObject*>(fresh);
-}
-
-/// The same leaf as an input of the level.
-PyObject* open_leaf(const Input& in, PyObject* leaf, Level& level, std::vector<Leaf>& leaves, const char* name) {
-  if (is_tensor(leaf)) {
-    // A Parameter is a variable: reads of it anywhere in the function mean this input too.
-    if (value_of(leaf).boxed() && !is_parameter(leaf)) {
-      const Tensor fresh = level.input(tracked_value(leaf));
-      return hooked_input(leaf, input_object(fresh, fresh.ref().slot, level, leaves), level);
-    }
-    const Slot slot = is_parameter(leaf) ? input_parameter(level, reinterpret_cast<ParameterObject*>(leaf))
-                                         : level.input(value_of(leaf), slot_of(leaf, &level.tape()));
-    return hooked_input(leaf, input_object(value_of(leaf), slot, level, leaves), level);
-  }
-  if (PyFloat_Check(leaf) || (!PyLong_Check(leaf) && PyObject_CheckBuffer(leaf) && !PyBytes_Check(leaf))) {
-    const Tensor value = tensor_from(leaf, nullptr);
-    return input_object(value, level.input(value, 0), level, leaves);
-  }
-  if (leaf == Py_None && in.argument != Py_None)
-    return Py_NewRef(Py_None);  // an empty place in a container stays empty
-  fail_leaf(name, in.position, leaf);
-}
-
-PyObject* gradient(const Leaf& leaf, const Backward& sweep) {
-  return wrap(leaf.slot ? sweep.cotangent(leaf.slot, leaf.layout) : zeros_like(leaf.layout));
-}
-
 PyObject* with_id(const GradObject* g, PyObject* id, Owned gradient) {
   if (!g->return_ids) return gradient.release();
   return checked(PyTuple_Pack(2, id, gradient.get()));
 }
 
-class Run {
+/// One call of the differentiated function, and its sweep.
+class GradientCall {
  public:
-  Run(const GradObject* g, PyObject* const* args, Py_ssize_t count, PyObject* keywords) : g_(g) {
+  GradientCall(const GradObject* g, PyObject* const* args, Py_ssize_t count, PyObject* keywords) : g_(g) {
     const Py_ssize_t named = keywords ? PyTuple_GET_SIZE(keywords) : 0;
     lists_->args.assign(args, args + count + named);
     if (g->positions == Py_None) return;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(g->positions); ++i) {
       const Py_ssize_t position = PyLong_AsSsize_t(PyTuple_GET_ITEM(g->positions, i));
       if (position >= count + named) fail_position(position, args, count, keywords);
-      lists_->inputs.push_back({position, args[position], 0, {}, {}});
+      lists_->arguments.push_back({position, args[position], 0, {}, {}});
     }
   }
 
   PyObject* operator()(Py_ssize_t count, PyObject* keywords) {
     Level level;
     open_weights(level);
-    for (Input& in : lists_->inputs) open_input(in, level);
+    for (Argument& a : lists_->arguments) open_argument(a, level);
     const Owned result(checked(calling_python(
         [&] { return PyObject_Vectorcall(g_->fn, lists_->args.data(), static_cast<size_t>(count), keywords); })));
     read_outputs(differentiated(result.get()), level.tape());
-    Backward sweep(level);
+    recording_.close(level);
+    Gradients gradients(recording_);
     // The gradient of several or non-scalar outputs is that of the sum of their elements.
-    for (const Leaf& out : lists_->outputs) sweep.seed_ones(out.slot, out.layout);
-    for (const auto* leaves : {&lists_->weights, &lists_->leaves})
-      for (const Leaf& leaf : *leaves)
-        if (leaf.slot) lists_->slots.push_back(leaf.slot);
-    sweep.run(lists_->slots);
-    Owned gradients(collect(sweep));
-    if (g_->with_value) return checked(PyTuple_Pack(2, result.get(), gradients.get()));
-    if (!g_->has_aux) return gradients.release();
+    gradients.seed_ones();
+    gradients.sweep();
+    run_hooks(gradients, lists_->given);
+    Owned collected(collect(gradients));
+    if (g_->with_value) return checked(PyTuple_Pack(2, result.get(), collected.get()));
+    if (!g_->has_aux) return collected.release();
     const Owned aux(checked(PyTuple_GetSlice(result.get(), 1, PyTuple_GET_SIZE(result.get()))));
-    return checked(PyTuple_Pack(2, gradients.get(), aux.get()));
+    return checked(PyTuple_Pack(2, collected.get(), aux.get()));
   }
 
  private:
-  void open_input(Input& in, Level& level) {
-    std::vector<Leaf>& leaves = lists_->leaves;
-    in.first_leaf = leaves.size();
-    const auto open = [&](PyObject* leaf) { return open_leaf(in, leaf, level, leaves, g_->name); };
-    in.fresh = Owned(is_tensor(in.argument) ? open(in.argument) : tree_map(in.argument, open));
-    lists_->args[static_cast<size_t>(in.position)] = in.fresh.get();
-    if (is_tensor(in.fresh.get())) return;
-    size_t next = in.first_leaf;
-    in.skeleton = Owned(tree_map(in.fresh.get(), [&](PyObject* leaf) {
+  void name_input(const Tensor& value, Slot slot, PyObject* given) {
+    recording_.input(slot, value);
+    lists_->given.push_back(Owned::copy(given));
+  }
+
+  void open_weights(Level& level) {
+    if (g_->weights == Py_None) return;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(g_->weights); ++i) {
+      PyObject* const p = PyTuple_GET_ITEM(g_->weights, i);
+      name_input(value_of(p), input_parameter(level, reinterpret_cast<ParameterObject*>(p)), p);
+    }
+  }
+
+  /// An input as the function sees it: `value` at a slot.
+  PyObject* input_object(const Tensor& value, Slot slot, const Level& level, PyObject* given) {
+    name_input(value, slot, given);
+    TensorObject* fresh = new_tensor();
+    fresh->value = value;
+    fresh->value.set_ref({slot ? level.tape().id() : 0, slot});
+    return reinterpret_cast<PyObject*>(fresh);
+  }
+
+  PyObject* open_leaf(const Argument& a, PyObject* leaf, Level& level) {
+    if (is_tensor(leaf)) {
+      // A Parameter is a variable: reads of it anywhere in the function mean this input too.
+      if (is_parameter(leaf)) {
+        const Slot slot = input_parameter(level, reinterpret_cast<ParameterObject*>(leaf));
+        return input_object(value_of(leaf), slot, level, leaf);
+      }
+      if (value_of(leaf).boxed()) {
+        const Tensor fresh = level.input(tracked_value(leaf));
+        return input_object(fresh, fresh.ref().slot, level, leaf);
+      }
+      const Slot slot = level.input(value_of(leaf), slot_of(leaf, &level.tape()));
+      return input_object(value_of(leaf), slot, level, leaf);
+    }
+    if (PyFloat_Check(leaf) || (!PyLong_Check(leaf) && PyObject_CheckBuffer(leaf) && !PyBytes_Check(leaf))) {
+      const Tensor value = tensor_from(leaf, nullptr);
+      return input_object(value, level.input(value, 0), level, leaf);
+    }
+    if (leaf == Py_None && a.given != Py_None) return Py_NewRef(Py_None);  // nothing in a container stays nothing
+    fail_leaf(g_->name, a.position, leaf);
+  }
+
+  void open_argument(Argument& a, Level& level) {
+    a.first_input = recording_.inputs();
+    const auto open = [&](PyObject* leaf) { return open_leaf(a, leaf, level); };
+    a.fresh = Owned(is_tensor(a.given) ? open(a.given) : tree_map(a.given, open));
+    lists_->args[static_cast<size_t>(a.position)] = a.fresh.get();
+    if (is_tensor(a.fresh.get())) return;
+    size_t next = a.first_input;
+    a.skeleton = Owned(tree_map(a.fresh.get(), [&](PyObject* leaf) {
       return leaf == Py_None ? Py_NewRef(Py_None) : checked(PyLong_FromSize_t(next++));
     }));
   }
@@ -163,7 +158,7 @@ class Run {
   void read_outputs(PyObject* result, const Tape& tape) {
     const auto read = [&](PyObject* leaf) {
       if (!is_tensor(leaf)) return require_computed(leaf, g_->name);
-      if (const Slot slot = slot_of(leaf, &tape)) lists_->outputs.emplace_back(slot, value_of(leaf));
+      if (const Slot slot = slot_of(leaf, &tape)) recording_.output(slot, value_of(leaf));
     };
     if (is_tensor(result)) {
       read(result);
@@ -181,33 +176,20 @@ class Run {
     throw PythonError{};
   }
 
-  void open_weights(Level& level) {
-    if (g_->weights == Py_None) return;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(g_->weights); ++i) {
-      PyObject* const o = PyTuple_GET_ITEM(g_->weights, i);
-      const auto* p = reinterpret_cast<ParameterObject*>(o);
-      if (any_hooks) {
-        const Owned hooked(
-            hooked_input(o, input_object(p->base.value, input_parameter(level, p), level, lists_->weights), level));
-      } else {
-        lists_->weights.emplace_back(input_parameter(level, p), p->base.value);
-      }
-    }
-  }
+  static PyObject* gradient(const Gradients& gradients, size_t input) { return wrap(gradients.of(input)); }
 
-  PyObject* weight_gradient(const Backward& sweep, size_t i) const {
+  PyObject* weight_gradient(const Gradients& gradients, size_t i) const {
     auto* p = reinterpret_cast<ParameterObject*>(PyTuple_GET_ITEM(g_->weights, static_cast<Py_ssize_t>(i)));
-    return with_id(g_, p->name, Owned(gradient(lists_->weights[i], sweep)));
+    return with_id(g_, p->name, Owned(gradient(gradients, i)));
   }
 
-  PyObject* input_gradient(const Backward& sweep, const Input& in) const {
+  PyObject* argument_gradient(const Gradients& gradients, const Argument& a) const {
     const auto leaf_gradient = [&](PyObject* leaf) {
-      return leaf == Py_None ? Py_NewRef(Py_None) : gradient(lists_->leaves[PyLong_AsSize_t(leaf)], sweep);
+      return leaf == Py_None ? Py_NewRef(Py_None) : gradient(gradients, PyLong_AsSize_t(leaf));
     };
-    Owned of_argument(in.skeleton ? tree_map(in.skeleton.get(), leaf_gradient)
-                                  : gradient(lists_->leaves[in.first_leaf], sweep));
+    Owned of_argument(a.skeleton ? tree_map(a.skeleton.get(), leaf_gradient) : gradient(gradients, a.first_input));
     if (!g_->return_ids) return of_argument.release();
-    const Owned id(checked(PyLong_FromSsize_t(in.position)));
+    const Owned id(checked(PyLong_FromSsize_t(a.position)));
     return with_id(g_, id.get(), std::move(of_argument));
   }
 
@@ -220,16 +202,17 @@ class Run {
     return out.release();
   }
 
-  PyObject* collect(const Backward& sweep) const {
+  PyObject* collect(const Gradients& gradients) const {
     Owned by_position, by_weight;
-    const std::vector<Input>& inputs = lists_->inputs;
+    const std::vector<Argument>& arguments = lists_->arguments;
     if (g_->positions != Py_None) {
-      by_position = Owned(
-          one_or_tuple(inputs.size() == 1, inputs.size(), [&](size_t i) { return input_gradient(sweep, inputs[i]); }));
+      by_position = Owned(one_or_tuple(arguments.size() == 1, arguments.size(),
+                                       [&](size_t i) { return argument_gradient(gradients, arguments[i]); }));
     }
     if (g_->weights != Py_None) {
-      by_weight = Owned(
-          one_or_tuple(g_->single_weight, lists_->weights.size(), [&](size_t i) { return weight_gradient(sweep, i); }));
+      const auto count = static_cast<size_t>(PyTuple_GET_SIZE(g_->weights));
+      by_weight =
+          Owned(one_or_tuple(g_->single_weight, count, [&](size_t i) { return weight_gradient(gradients, i); }));
     }
     if (!by_weight) return by_position.release();
     if (!by_position) return by_weight.release();
@@ -237,6 +220,7 @@ class Run {
   }
 
   const GradObject* g_;
+  Recording recording_;
   Reused<Lists> lists_;
 };
 
@@ -246,7 +230,7 @@ PyObject* call(PyObject* self, PyObject* const* args, size_t flags, PyObject* ke
   PyObject* result = guarded([&] {
     const Py_ssize_t count = PyVectorcall_NARGS(flags);
     const Owned held = Owned::copy(self);
-    return Run(reinterpret_cast<GradObject*>(self), args, count, keywords)(count, keywords);
+    return GradientCall(reinterpret_cast<GradObject*>(self), args, count, keywords)(count, keywords);
   });
   Py_LeaveRecursiveCall();
   return result;
@@ -347,7 +331,7 @@ PyType_Spec kSpec{"adcore._core.Gradient", sizeof(GradObject), 0,
 
 }  // namespace
 
-int init_transforms(PyObject* module) {
+int init_gradient(PyObject* module) {
   const Owned type(PyType_FromSpec(&kSpec));
   return type ? PyModule_AddObjectRef(module, "Gradient", type.get()) : -1;
 }

@@ -1,0 +1,47 @@
+#include "sweeps/recording.h"
+
+#include <algorithm>
+
+#include "ops/functions.h"
+
+namespace adcore {
+
+void Recording::close(Level& level) {
+  level.close();
+  segment_ = level.segment();
+  if (!segment_.once) tape_ = level.keep_tape();
+  for (const End& in : ends_->inputs)
+    if (in.slot) ends_->wanted.push_back(in.slot);
+}
+
+void Recording::drop() noexcept {
+  segment_ = {};
+  // What a rule held may run code of the user when it goes, which finds the recording without a tape.
+  if (tape_) Idle<Tape>::put(tape_.release());
+}
+
+bool Recording::live() const noexcept {
+  if (tape_) return true;
+  // The tape of an outer level may be gone: its address is compared before it is read.
+  return segment_.tape && context().tape == segment_.tape && segment_.tape->id() == segment_.tape_id;
+}
+
+void Gradients::seed(size_t output, Tensor cotangent) {
+  backward_.seed(ends_.outputs[output].slot, std::move(cotangent));
+}
+
+void Gradients::seed_ones() {
+  for (const auto& out : ends_.outputs) backward_.seed_ones(out.slot, out.shape, out.dtype);
+}
+
+Tensor Gradients::of(size_t input) const {
+  const auto& in = ends_.inputs[input];
+  return backward_.reached(in.slot) ? backward_.cotangent(in.slot) : zeros(in.shape, in.dtype);
+}
+
+bool Gradients::repeats(size_t input) const noexcept {
+  const auto end = ends_.inputs.begin() + static_cast<std::ptrdiff_t>(input);
+  return std::any_of(ends_.inputs.begin(), end, [&](const auto& in) { return in.slot == end->slot; });
+}
+
+}  // namespace adcore
