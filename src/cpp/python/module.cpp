@@ -147,9 +147,9 @@ PYBIND11_MODULE(_core_of_main, m, py::multiple_interpreters::not_supported()) {
   check(init_functions(m.ptr()));
   check(init_transforms(m.ptr()));
   check(init_cell(m.ptr()));
+  check(init_optimizers(m.ptr()));
   bind_frames(m);
   bind_hooks(m);
-  bind_optimizers(m);
   bind_recompute(m);
   bind_recording(m);
   bind_rules(m);

@@ -40,6 +40,7 @@ int init_parameter_type(PyObject* module);
 int init_functions(PyObject* module);
 int init_transforms(PyObject* module);
 int init_cell(PyObject* module);
+int init_optimizers(PyObject* module);
 
 // ---- errors -------------------------------------------------------------------------------------------------------
 
