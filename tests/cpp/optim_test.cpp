@@ -34,8 +34,14 @@ std::vector<T> gradient(int64_t n, int step) {
   return random_values<T>(n, -1, 1, static_cast<uint64_t>(100 + step));
 }
 
-/// kernel(table, state, gradient, step) on every instruction set: all end with the same bits, the guards untouched, and
-/// close to textbook(p, a, b, g, step), which updates one parameter in long double.
+/// What a kernel is called with: the new values go over the old ones, or to `after`.
+template <class T>
+OptimizerArrays<T> arrays(const State<T>& s, const std::vector<T>& g, State<T>& after, int64_t n) {
+  return {s.p.data(), g.data(), s.a.data(), s.b.data(), after.p.data(), after.a.data(), after.b.data(), n};
+}
+
+/// kernel(table, arrays, step) on every instruction set, in place and not: all end with the same bits, the guards
+/// untouched, and close to textbook(p, a, b, g, step), which updates one parameter in long double.
 template <class T, class Kernel, class Textbook>
 void check(Kernel kernel, Textbook textbook, double units = 64) {
   for (int64_t n : {0, 1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 1009}) {
@@ -52,8 +58,16 @@ void check(Kernel kernel, Textbook textbook, double units = 64) {
     }
     State<T> first;
     on_every_isa([&](const Kernels& k) {
-      State<T> s = before;
-      for (int step = 0; step < kSteps; ++step) kernel(kernels_of<T>(k), s, gradient<T>(n, step), n, step);
+      State<T> s = before, other = before;
+      for (int step = 0; step < kSteps; ++step) {
+        const std::vector<T> g = gradient<T>(n, step);
+        kernel(kernels_of<T>(k), arrays(s, g, s, n), step);
+        const State<T> old = other;
+        State<T> fresh = before;
+        kernel(kernels_of<T>(k), arrays(old, g, fresh, n), step);
+        other = fresh;
+      }
+      CHECK((same_bits(s.p, other.p) && same_bits(s.a, other.a) && same_bits(s.b, other.b)));
       for (int64_t i = 0; i < n; ++i) {
         const auto at = static_cast<size_t>(i);
         // Values stay below 4; the steps add their roundings, relative to that.
@@ -75,21 +89,18 @@ using Wide = long double;
 TEST_CASE_TEMPLATE("sgd: plain, with momentum, dampening, decay, nesterov", T, float, double) {
   const T lr = T(0.1), momentum = T(0.9);
   for (T decay : {T(0), T(0.01)}) {
-    check<T>([=](const OptimizerKernels<T>& k, State<T>& s, const std::vector<T>& g, int64_t n,
-                 int step) { k.sgd(s.p.data(), g.data(), nullptr, n, lr, momentum, 0, decay, false, step == 0); },
+    check<T>([=](const OptimizerKernels<T>& k, const OptimizerArrays<T>& x, int) { k.sgd(x, lr, decay); },
              [=](Wide& p, Wide&, Wide&, Wide g, int) { p = (1 - Wide(lr) * decay) * p - Wide(lr) * g; });
     for (T dampening : {T(0), T(0.25)}) {
       for (bool nesterov : {false, true}) {
         CAPTURE(nesterov);
-        check<T>(
-            [=](const OptimizerKernels<T>& k, State<T>& s, const std::vector<T>& g, int64_t n, int step) {
-              k.sgd(s.p.data(), g.data(), s.a.data(), n, lr, momentum, dampening, decay, nesterov, step == 0);
-            },
-            [=](Wide& p, Wide& a, Wide&, Wide g, int step) {
-              g += decay * p;
-              a = step == 0 ? g : momentum * a + (1 - Wide(dampening)) * g;
-              p -= lr * (nesterov ? g + momentum * a : a);
-            });
+        check<T>([=](const OptimizerKernels<T>& k, const OptimizerArrays<T>& x,
+                     int step) { k.sgd_momentum(x, lr, decay, momentum, dampening, nesterov, step == 0); },
+                 [=](Wide& p, Wide& a, Wide&, Wide g, int step) {
+                   g += decay * p;
+                   a = step == 0 ? g : momentum * a + (1 - Wide(dampening)) * g;
+                   p -= lr * (nesterov ? g + momentum * a : a);
+                 });
       }
     }
   }
@@ -97,10 +108,11 @@ TEST_CASE_TEMPLATE("sgd: plain, with momentum, dampening, decay, nesterov", T, f
 
 TEST_CASE("sgd: the first step does not read the old state") {
   on_every_isa([](const Kernels& k) {
-    std::vector<float> p(37, 1), g(37, 2), a(37, kNaN<float>);
-    k.optim_f32.sgd(p.data(), g.data(), a.data(), 37, 0.5f, 0.9f, 0.5f, 0, false, true);
-    CHECK(a == g);
-    CHECK(p == std::vector<float>(37, 0));
+    State<float> s{std::vector<float>(37, 1), std::vector<float>(37, kNaN<float>), {}};
+    const std::vector<float> g(37, 2);
+    k.optim_f32.sgd_momentum(arrays(s, g, s, 37), 0.5f, 0, 0.9f, 0.5f, false, true);
+    CHECK(s.a == g);
+    CHECK(s.p == std::vector<float>(37, 0));
   });
 }
 
@@ -109,8 +121,8 @@ TEST_CASE_TEMPLATE("momentum", T, float, double) {
   for (T decay : {T(0), T(0.01)}) {
     for (bool nesterov : {false, true}) {
       CAPTURE(nesterov);
-      check<T>([=](const OptimizerKernels<T>& k, State<T>& s, const std::vector<T>& g, int64_t n,
-                   int) { k.momentum(s.p.data(), g.data(), s.a.data(), n, lr, momentum, decay, nesterov); },
+      check<T>([=](const OptimizerKernels<T>& k, const OptimizerArrays<T>& x,
+                   int) { k.momentum(x, lr, decay, momentum, nesterov); },
                [=](Wide& p, Wide& a, Wide&, Wide g, int) {
                  g += decay * p;
                  a = a * momentum + g;
@@ -129,10 +141,9 @@ TEST_CASE_TEMPLATE("adam: the bias-corrected textbook step; nesterov after Dozat
     for (bool nesterov : {false, true}) {
       CAPTURE(nesterov);
       check<T>(
-          [=](const OptimizerKernels<T>& k, State<T>& s, const std::vector<T>& g, int64_t n, int step) {
+          [=](const OptimizerKernels<T>& k, const OptimizerArrays<T>& x, int step) {
             const Wide lr_t = lr * corrected(step) / (1 - std::pow(Wide(b1), step + 1));
-            k.adam(s.p.data(), g.data(), s.a.data(), s.b.data(), n, static_cast<T>(lr_t), b1, b2,
-                   static_cast<T>(eps * corrected(step)), decay, nesterov);
+            k.adam(x, static_cast<T>(lr_t), decay, b1, b2, static_cast<T>(eps * corrected(step)), nesterov);
           },
           [=](Wide& p, Wide& m, Wide& v, Wide g, int step) {
             g += decay * p;
@@ -150,8 +161,8 @@ TEST_CASE_TEMPLATE("adam: the bias-corrected textbook step; nesterov after Dozat
 TEST_CASE_TEMPLATE("adam with decoupled weight decay", T, float, double) {
   const T lr = T(0.01), b1 = T(0.9), b2 = T(0.999), eps = T(1e-3);
   for (T decay : {T(0), T(0.1)}) {
-    check<T>([=](const OptimizerKernels<T>& k, State<T>& s, const std::vector<T>& g, int64_t n,
-                 int) { k.adam_weight_decay(s.p.data(), g.data(), s.a.data(), s.b.data(), n, lr, b1, b2, eps, decay); },
+    check<T>([=](const OptimizerKernels<T>& k, const OptimizerArrays<T>& x,
+                 int) { k.adam_weight_decay(x, lr, decay, b1, b2, eps); },
              [=](Wide& p, Wide& m, Wide& v, Wide g, int) {
                m += (1 - Wide(b1)) * (g - m);
                v += (1 - Wide(b2)) * (g * g - v);
@@ -168,21 +179,18 @@ TEST_CASE_TEMPLATE("the same bits at any number of threads", T, float, double) {
     const auto after = [&](auto step) {
       check_any_thread_count([&] {
         State<T> s = start<T>(n);
-        step(s);
+        step(arrays(s, g, s, n));
         s.p.insert(s.p.end(), s.a.begin(), s.a.end());
         s.p.insert(s.p.end(), s.b.begin(), s.b.end());
         return s.p;
       });
     };
-    after(
-        [&](State<T>& s) { f.sgd(s.p.data(), g.data(), s.a.data(), n, T(0.1), T(0.9), T(0.1), T(0.1), true, false); });
-    after([&](State<T>& s) { f.momentum(s.p.data(), g.data(), s.a.data(), n, T(0.1), T(0.9), T(0.1), true); });
-    after([&](State<T>& s) {
-      f.adam(s.p.data(), g.data(), s.a.data(), s.b.data(), n, T(0.1), T(0.9), T(0.99), T(1e-8), T(0.1), true);
-    });
-    after([&](State<T>& s) {
-      f.adam_weight_decay(s.p.data(), g.data(), s.a.data(), s.b.data(), n, T(0.1), T(0.9), T(0.99), T(1e-8), T(0.1));
-    });
+    using Arrays = OptimizerArrays<T>;
+    after([&](const Arrays& x) { f.sgd(x, T(0.1), T(0.1)); });
+    after([&](const Arrays& x) { f.sgd_momentum(x, T(0.1), T(0.1), T(0.9), T(0.1), true, false); });
+    after([&](const Arrays& x) { f.momentum(x, T(0.1), T(0.1), T(0.9), true); });
+    after([&](const Arrays& x) { f.adam(x, T(0.1), T(0.1), T(0.9), T(0.99), T(1e-8), true); });
+    after([&](const Arrays& x) { f.adam_weight_decay(x, T(0.1), T(0.1), T(0.9), T(0.99), T(1e-8)); });
   });
 }
 

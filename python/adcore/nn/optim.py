@@ -1,17 +1,11 @@
-"""The rules of the optimizers: SGD, Momentum, Adam, AdamWeightDecay.
+"""The optimizers: SGD, Momentum, Adam, AdamWeightDecay.
 
-Each keeps its state beside the Parameters, in ParameterTuples of the same shapes, and does a step by one call of a
-native function, one fused loop over each Parameter. What Adam needs of the powers of its betas follows from the step.
-How the rates and groups come about is in `optimizer`.
+Each keeps its states beside the Parameters, in ParameterTuples of the same shapes. Its rule is an op
+(``src/cpp/ops/optim.cpp``), so derivatives pass through a step. How the rates and groups come about is in `optimizer`.
 """
 
-import math
-
-from .. import _core
 from .._core import Parameter, Tensor, float32, float64
 from .optimizer import Optimizer
-
-__all__ = ["SGD", "Adam", "AdamWeightDecay", "Momentum"]
 
 
 class SGD(Optimizer):
@@ -68,18 +62,7 @@ class SGD(Optimizer):
 
     def construct(self, gradients):
         """Do one step with the gradients of ``self.parameters``, a tuple or list of Tensors."""
-        momentum = float(self.momentum)
-        return self._step(
-            _core.sgd_update,
-            gradients,
-            self.accum if momentum else None,
-            self._rates(),
-            momentum,
-            self.dampening,
-            self._decays(),
-            self.nesterov,
-            int(self.global_step) == 0,
-        )
+        return self._step("sgd", gradients, (self.accum,), (self.dampening, self.nesterov), self.momentum)
 
 
 class Momentum(Optimizer):
@@ -122,15 +105,7 @@ class Momentum(Optimizer):
 
     def construct(self, gradients):
         """Do one step with the gradients of ``self.parameters``, a tuple or list of Tensors."""
-        return self._step(
-            _core.momentum_update,
-            gradients,
-            self.moments,
-            self._rates(),
-            float(self.momentum),
-            self._decays(),
-            self.use_nesterov,
-        )
+        return self._step("momentum", gradients, (self.moments,), (self.use_nesterov,), self.momentum)
 
 
 class _Betas(Optimizer):
@@ -143,11 +118,6 @@ class _Betas(Optimizer):
         self.beta1 = beta1
         self.beta2 = beta2
         self.eps = self._number("eps", eps, low=0.0, strict=True, exact_type=True)
-
-
-def _correction(beta1, beta2, step):
-    """What the averages of `step` gradients lack, starting from zero, as one factor of the rate."""
-    return math.sqrt(1.0 - beta2**step) / (1.0 - beta1**step)
 
 
 class Adam(_Betas):
@@ -218,38 +188,21 @@ class Adam(_Betas):
         self.beta2_power = Parameter(Tensor(1.0, float32), name="beta2_power")
         self.moment1 = self.parameters.clone(prefix="moment1", init="zeros")
         self.moment2 = self.parameters.clone(prefix="moment2", init="zeros")
-        # 1 - beta2 is small: a correction that did not use beta2 as the averages round it would be off by 1e-5.
-        exact, rounded = (beta1, beta2), (float(Tensor(beta1, float32)), float(Tensor(beta2, float32)))
-        pairs = [exact if param.dtype == float64 else rounded for param in self.parameters]
-        self._betas = list(dict.fromkeys(pairs))  # the pairs in use, mostly one
-        self._pair_of = [self._betas.index(pair) for pair in pairs]
 
     def parameters_and_names(self, name_prefix="", expand=True):
         """Iterate over ``(path, Parameter)``; ``beta1_power`` and ``beta2_power`` are brought up to date first.
 
         A step does not need them (both follow from ``global_step``), so it does not write them either.
         """
-        step = int(self.global_step)
-        self.beta1_power.set_data(Tensor(self.beta1**step, float32))
-        self.beta2_power.set_data(Tensor(self.beta2**step, float32))
+        step = self.global_step.reshape(())
+        self.beta1_power.set_data(Tensor(self.beta1, float64) ** step)
+        self.beta2_power.set_data(Tensor(self.beta2, float64) ** step)
         yield from super().parameters_and_names(name_prefix, expand)
 
     def construct(self, gradients):
         """Do one step with the gradients of ``self.parameters``, a tuple or list of Tensors."""
-        step = int(self.global_step) + 1
-        factors = [_correction(beta1, beta2, step) for beta1, beta2 in self._betas]
-        return self._step(
-            _core.adam_update,
-            gradients,
-            self.moment1,
-            self.moment2,
-            [rate * factors[pair] for rate, pair in zip(self._rates(), self._pair_of)],
-            self.beta1,
-            self.beta2,
-            self.eps,
-            self._decays(),
-            self.use_nesterov,
-        )
+        settings = self.beta1, self.beta2, self.eps, self.use_nesterov
+        return self._step("adam", gradients, (self.moment1, self.moment2), settings)
 
 
 class AdamWeightDecay(_Betas):
@@ -292,14 +245,5 @@ class AdamWeightDecay(_Betas):
 
     def construct(self, gradients):
         """Do one step with the gradients of ``self.parameters``, a tuple or list of Tensors."""
-        return self._step(
-            _core.adam_weight_decay_update,
-            gradients,
-            self.moments1,
-            self.moments2,
-            self._rates(),
-            self.beta1,
-            self.beta2,
-            self.eps,
-            self._decays(),
-        )
+        settings = self.beta1, self.beta2, self.eps
+        return self._step("adam_weight_decay", gradients, (self.moments1, self.moments2), settings)

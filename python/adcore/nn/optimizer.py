@@ -1,23 +1,22 @@
 """Optimizer: the base class of the optimizers. It reads the arguments and the groups, and frames a step.
 
-Data: ``parameters`` (a ParameterTuple), ``learning_rate``, ``weight_decay`` and ``global_step``. A step gathers the
-rates of all Parameters as Python floats and makes one native call. Nothing about the rates is cached:
-``learning_rate`` is a Parameter and is read at each step (some tens of nanoseconds), so any way of assigning it works.
+Data: ``parameters`` (a ParameterTuple), ``learning_rate``, ``weight_decay`` and ``global_step``. A step is one native
+call, which reads and writes the Parameters as ops do. The learning rate is a Parameter or what a schedule computes of
+``global_step``: it goes there as a Tensor, so any way of assigning it works and whoever differentiates or records a step
+sees it.
 
-The native call checks everything before it changes anything, and ``global_step`` moves after it: a step that raises
-leaves the Parameters, the state and the step as they were. Start reading at `Optimizer._step`.
+The native call checks everything before it changes anything: a step that raises leaves the Parameters, the states and
+the step as they were. Start reading at `Optimizer._step`.
 """
 
 import math
 from collections.abc import Iterable
 
-from .._core import Parameter, Tensor, float32, int32
+from .._core import Parameter, Tensor, float32, int32, optimizer_step
 from ..parameter import ParameterTuple
 from .cell import Cell
 from .container import CellList
 from .learning_rate_schedule import LearningRateSchedule
-
-__all__ = ["Optimizer"]
 
 _GROUP_KEYS = ("params", "lr", "weight_decay", "grad_centralization", "order_params")
 
@@ -97,7 +96,6 @@ class Optimizer(Cell):
                 raise ValueError(f"{self.cls_name}: the Parameter {param.name!r} is given twice.")
             seen.add(id(param))
         self.parameters = ParameterTuple(parameters)
-        self._no_decay = [0.0] * len(parameters)
         self._done = (True,) * len(parameters)
 
     # ---- arguments -----------------------------------------------------------------------------------------------
@@ -252,15 +250,18 @@ class Optimizer(Cell):
     def get_weight_decay(self):
         """Return the weight decay of the step, a float, or a tuple of floats where there are groups."""
         if self.is_group:
-            return tuple(self._decay_now(decay) for decay in self.weight_decay)
-        return self._decay_now(self.weight_decay)
+            return tuple(float(self._decay_now(decay)) for decay in self.weight_decay)
+        return float(self._decay_now(self.weight_decay))
 
     def decay_weight(self, gradients):
         """Return the gradients plus weight decay times the Parameters, as a tuple; call it before `scale_grad`."""
-        decays = [decay * self.loss_scale for decay in self._decays()]
-        if not any(decays):
+        decays = self._decays()
+        if not isinstance(decays, tuple):
+            decays = (decays,) * len(self.parameters)
+        if not any(map(_is_decay, decays)):
             return gradients
-        return tuple(g + p * d if d else g for g, p, d in zip(gradients, self.parameters, decays))
+        terms = zip(gradients, self.parameters, decays)
+        return tuple(g + p * (d * self.loss_scale) if _is_decay(d) else g for g, p, d in terms)
 
     def scale_grad(self, gradients):
         """Return the gradients divided by the loss scale."""
@@ -280,22 +281,15 @@ class Optimizer(Cell):
     def _decay_now(self, decay):
         return _scalar(decay(self.global_step)) if isinstance(decay, Cell) else decay
 
-    def _rates(self):
-        """The learning rate of each Parameter at this step, a list of floats."""
-        if self.is_group_lr:
-            return [float(rate) for rate in self.get_lr()]
-        rate = self.get_lr() if self.dynamic_lr else self.learning_rate
-        return [float(rate)] * len(self._done)
-
     def _decays(self):
-        """The weight decay of each Parameter at this step, a list of floats."""
+        """The weight decay of this step, a float or 0-d Tensor; a tuple of them where Parameters have their own."""
         if self.is_group:
-            return [self._decay_now(decay) for decay in self.weight_decay]
-        decay = self._decay_now(self.weight_decay) if self.dynamic_weight_decay else self.weight_decay
-        return [decay if flag else 0.0 for flag in self.decay_flags] if decay else self._no_decay
+            return tuple(self._decay_now(decay) for decay in self.weight_decay)
+        decay = self._decay_now(self.weight_decay)
+        return tuple(decay if flag else 0.0 for flag in self.decay_flags) if _is_decay(decay) else 0.0
 
-    def _step(self, update, gradients, *arguments):
-        """Call a native update for all Parameters, then count the step."""
+    def _step(self, rule, gradients, states, settings, *numbers):
+        """Do a step of all Parameters by a native rule; `numbers` are cells that the rule reads besides the rates."""
         if type(gradients) is not tuple:
             gradients = (gradients,) if isinstance(gradients, Tensor) else tuple(gradients)
         if len(gradients) != len(self._done):
@@ -305,8 +299,8 @@ class Optimizer(Cell):
             )
         if self.loss_scale != 1.0:
             gradients = self.scale_grad(gradients)
-        update(self.parameters, gradients, *arguments)
-        self.global_step.set_data(self.global_step + 1)
+        numbers = (self.get_lr(), self._decays(), *numbers)
+        optimizer_step(rule, self.global_step, settings, numbers, self.parameters, gradients, *states)
         return self._done
 
     def construct(self, gradients):
@@ -315,7 +309,12 @@ class Optimizer(Cell):
 
 
 def _scalar(value):
-    return float(value.reshape(())) if isinstance(value, Tensor) else float(value)
+    return value.reshape(()) if isinstance(value, Tensor) else float(value)
+
+
+def _is_decay(decay):
+    """Whether a weight decay may be other than zero: what a Tensor holds is not looked at."""
+    return isinstance(decay, Tensor) or decay != 0
 
 
 class _RateOfStep(LearningRateSchedule):
@@ -328,13 +327,13 @@ class _RateOfStep(LearningRateSchedule):
         self.learning_rate = Parameter(Tensor(rates, float32), name=name)
 
     def construct(self, global_step):
-        step, count = int(global_step), self.learning_rate.shape[0]
-        if step >= count:
+        try:
+            return self.learning_rate[global_step]
+        except IndexError:
             raise IndexError(
-                f"learning_rate: there are rates for {count} steps, but this is step {step + 1}. "
-                "Give more rates, or a LearningRateSchedule."
-            )
-        return self.learning_rate[step]
+                f"learning_rate: there are rates for {self.learning_rate.shape[0]} steps, "
+                f"but this is step {int(global_step) + 1}. Give more rates, or a LearningRateSchedule."
+            ) from None
 
 
 class _FixedRate(LearningRateSchedule):

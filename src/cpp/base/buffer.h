@@ -71,8 +71,10 @@ class BufferRef {
   explicit operator bool() const noexcept { return b_ != nullptr; }
   Buffer* get() const noexcept { return b_; }
   std::byte* data() const noexcept { return b_->data; }
+  /// How many references exist, this one among them.
+  int32_t holders() const noexcept { return b_->refs.load(std::memory_order_acquire); }
   /// True iff no other reference exists.
-  bool unique() const noexcept { return b_->refs.load(std::memory_order_acquire) == 1; }
+  bool unique() const noexcept { return holders() == 1; }
 
  private:
   Buffer* b_;

@@ -1,4 +1,6 @@
 // The single door of every op.
+#include <bit>
+
 #include "base/context.h"
 #include "base/few.h"
 #include "base/interpreter.h"
@@ -54,50 +56,88 @@ bool any_tracked(const Operand* operands, int count) {
   return false;
 }
 
-/// Lets output 0 take the memory of the donated operand if nothing else needs that.
-bool take_donated(Call& call) {
-  const Operand& o = call.operands[call.donated];
-  if (!o.value->exclusively_owned() || o.value->dtype() != call.out->dtype() ||
-      !(o.value->shape() == call.out->shape()))
-    return false;
+/// Lets outputs take the memory of donated operands that nothing else needs.
+void take_donated(Call& call) {
   // A statement that is recorded keeps operands as they were.
-  if (call.tracked && call.op.keeps(call.donated)) return false;
-  call.out->share_memory_of(*o.value, call.laid_out);
-  call.in_place = call.donated;
-  return true;
+  uint32_t free = call.tracked ? call.donated & ~call.op.keeps() : call.donated;
+  const int n = call.op.outputs < kMaxOver ? call.op.outputs : kMaxOver;
+  for (int j = 0; j < n; ++j) {
+    for (uint32_t rest = free & call.op.over[j]; rest; rest &= rest - 1) {
+      const int k = std::countr_zero(rest);
+      const Tensor& t = call.in(k);
+      Tensor& out = call.out[j];
+      if (!t.exclusively_owned(call.holders) || t.dtype() != out.dtype() || !(t.shape() == out.shape())) continue;
+      out.share_memory_of(t, j == 0 && call.laid_out);
+      call.in_place |= static_cast<uint16_t>(1u << j);
+      free &= ~needs_input(k);
+      break;
+    }
+  }
+}
+
+// The steps of apply().
+
+void infer_in(const ThreadContext& c, Call& call) {
+  const Op& op = call.op;
+  call.tracked = c.tape && op.differentiable() && any_tracked(call.operands, call.count);
+  call.all_outputs |= call.tracked;
+  op.infer(call);
+}
+
+void take_memory(const ThreadContext& c, Call& call) {
+  if (call.donated && !c.watch) take_donated(call);
+  if (call.in_place & 1) {
+    // nothing to allocate
+  } else if (call.laid_out) {
+    call.out->allocate_laid_out();
+  } else {
+    call.out->allocate_memory();
+  }
+  for (int j = 1; j < call.op.outputs; ++j)
+    if (call.wants(j) && !(call.in_place >> j & 1)) call.out[j].allocate_memory();
+}
+
+void run_short(const ThreadContext& c, Call& call) {
+  call.op.run(call);
+  if (call.tracked) c.tape->append(call);
 }
 
 }  // namespace
 
 void apply(Call& call) {
   const ThreadContext& c = context();
-  const Op& op = call.op;
-  call.tracked = c.tape && op.differentiable() && any_tracked(call.operands, call.count);
-  call.all_outputs |= call.tracked;
-  op.infer(call);
+  infer_in(c, call);
   if (!call.laid_out && any_boxed(call)) return apply_boxed(call);
-  if (op.view) {
-    op.run(call);
-  } else {
-    if (call.donated >= 0 && !c.watch && take_donated(call)) {
-      // nothing to allocate
-    } else if (call.laid_out) {
-      call.out->allocate_laid_out();
-    } else {
-      call.out->allocate_memory();
-    }
-    for (int j = 1; j < op.outputs; ++j)
-      if (call.wants(j)) call.out[j].allocate_memory();
+  if (!call.op.view) {
+    take_memory(c, call);
     if (work_of(call) >= c.long_work) [[unlikely]]
       return run_long(call);
-    op.run(call);
   }
-  if (call.tracked) c.tape->append(call);
+  run_short(c, call);
+}
+
+void infer(Call& call) { infer_in(context(), call); }
+
+void apply_inferred(std::span<Call> calls) {
+  const ThreadContext& c = context();
+  bool all_short = true;
+  for (const Call& call : calls) all_short &= !any_boxed(call) && call.op.work(call) < c.long_work;
+  if (!all_short) {
+    for (Call& call : calls) {
+      call.donated = 0;
+      apply(call);
+    }
+    return;
+  }
+  for (Call& call : calls) take_memory(c, call);
+  for (const bool in_place : {false, true})
+    for (Call& call : calls)
+      if ((call.in_place != 0) == in_place) run_short(c, call);
 }
 
 namespace {
 
-Tensor apply_one(const Op& op, const Operand* operands, int count, Attrs attrs, int donated = -1) {
+Tensor apply_one(const Op& op, const Operand* operands, int count, Attrs attrs, uint16_t donated = 0) {
   if (op.outputs == 1) {
     Tensor out;
     Call call{op, operands, count, &out, attrs};
@@ -158,7 +198,7 @@ Tensor apply_over(const Op& op, Tensor&& first, std::initializer_list<const Tens
   operands.set(0, operand(first, tape));
   int count = 1;
   for (const Tensor* t : others) operands.set(count++, operand(*t, tape));
-  return apply_one(op, operands.data(), count, attrs, op.in_place ? 0 : -1);
+  return apply_one(op, operands.data(), count, attrs, needs_input(0));
 }
 
 }  // namespace adcore

@@ -180,7 +180,7 @@ void apply_boxed(Call& call) {
   }
   const bool inside = tracked_inside(call, *frame);
   call.all_outputs |= inside;
-  if (inside && call.donated >= 0 && call.op.keeps(call.donated)) call.donated = -1;
+  if (inside) call.donated &= ~call.op.keeps();
   frame->apply(call);
   // Levels outside of the frame recorded what it did; those inside record the call as it stands here.
   if (inside) context().tape->append(call);

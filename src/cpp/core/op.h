@@ -82,10 +82,12 @@ struct Call {
   bool all_outputs = false;  // also those that only rules read; set where the statement will be recorded
   bool tracked = false;      // the statement will be recorded
   bool laid_out = false;     // infer set the strides and the size of the output too
-  /// An operand that nobody reads afterwards: an in-place op may write output 0 over it. -1: none.
-  int donated = -1;
-  /// The operand whose memory output 0 has taken. -1: none.
-  int in_place = -1;
+  /// Bit k: nobody reads operand k afterwards; an output may be written over it (Op::over).
+  uint16_t donated = 0;
+  /// Bit j: output j has taken the memory of a donated operand.
+  uint16_t in_place = 0;
+  /// How many references to a donated operand's memory are the caller's own.
+  int32_t holders = 1;
 
   const Tensor& in(int i) const noexcept { return *operands[i].value; }
   /// Output j is asked for; run leaves the others alone.
@@ -101,6 +103,7 @@ enum class OpKind : uint8_t {
 };
 
 inline constexpr int kMaxNeeds = 5;
+inline constexpr int kMaxOver = 3;
 
 /// infer sees shapes and dtypes alone; run fills outputs from operands and attributes alone, and reads nothing else.
 struct Op {
@@ -114,8 +117,9 @@ struct Op {
   /// computes with ops. Null where the expansion says it all.
   void (*vjp)(Pullback&) = nullptr;
   bool view = false;
-  /// Output 0 may be written over an operand of the same layout: run reads element i before it writes element i.
-  bool in_place = false;
+  /// over[j]: the operands, as bits, that output j may be written over where they are of the same layout: run reads
+  /// element i of all operands before it writes element i.
+  uint8_t over[kMaxOver] = {};
   uint8_t outputs = 1;
   /// The first so many outputs are for callers; the others are for rules alone (a slope), made where a rule may run.
   uint8_t visible = 1;
@@ -140,11 +144,11 @@ struct Op {
   int row = -1;
 
   bool differentiable() const noexcept { return kind != OpKind::Constant; }
-  /// Operand k is kept for one rule or another.
-  bool keeps(int k) const noexcept {
+  /// The values that are kept for one rule or another, as bits of `needs`.
+  uint32_t keeps() const noexcept {
     uint32_t all = needs_always | needs_observed;
     for (uint32_t n : needs) all |= n;
-    return all & needs_input(k);
+    return all;
   }
 };
 
@@ -152,6 +156,13 @@ inline bool Call::wants(int j) const noexcept { return all_outputs || j < op.vis
 
 /// The single door: infer -> memory -> run -> append if an argument is tracked.
 void apply(Call& call);
+
+/// Its first step: throws where the arguments are not right.
+void infer(Call& call);
+/// The others, for calls that infer() has seen, of ops that say their work: all are done or, where one throws, none is.
+/// Operands are written over where no call takes long: last, by kernels that need no more memory, and with the
+/// interpreter's lock held throughout.
+void apply_inferred(std::span<Call> calls);
 
 /// The same for tensors, of an op whose callers see one output.
 Tensor apply(const Op& op, std::initializer_list<const Tensor*> inputs, Attrs attrs = {});

@@ -100,9 +100,9 @@ class Tensor {
   T* mutable_data_as() noexcept {
     return static_cast<T*>(mutable_data());
   }
-  /// True iff the elements may be overwritten in place: contiguous, and nobody else holds the buffer.
-  bool exclusively_owned() const noexcept {
-    return contiguous_ && buffer_.unique() && buffer_.get()->size_class != kForeign;
+  /// True iff the elements may be overwritten in place: contiguous, and nobody holds the buffer but those who ask.
+  bool exclusively_owned(int32_t holders = 1) const noexcept {
+    return contiguous_ && buffer_.holders() == holders && buffer_.get()->size_class != kForeign;
   }
 
   const TapeRef& ref() const noexcept { return ref_; }

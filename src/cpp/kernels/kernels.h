@@ -194,20 +194,29 @@ struct RandomKernels {
   void (*integers)(const RandomArgs&, int64_t low, int64_t high, int64_t* out);  // [low, high), unbiased to 2^-64
 };
 
-// ---- optimizers: every output is updated in place -----------------------------------------------------------------
+// ---- optimizers ---------------------------------------------------------------------------------------------------
+
+/// A parameter, its gradient and its states, and where the new ones go: each over the old one, or apart from all.
+template <class T>
+struct OptimizerArrays {
+  const T *p, *g, *a, *b;
+  T *new_p, *new_a, *new_b;
+  int64_t n;
+};
 
 template <class T>
 struct OptimizerKernels {
-  /// g += decay * p; the first step: a = g; later: a = momentum * a + (1 - dampening) * g;
-  /// p -= lr * (nesterov ? g + momentum * a : a). Without momentum (a null): p -= lr * g.
-  void (*sgd)(T* p, const T* g, T* a, int64_t n, T lr, T momentum, T dampening, T decay, bool nesterov, bool first);
+  /// g += decay * p; p -= lr * g
+  void (*sgd)(const OptimizerArrays<T>&, T lr, T decay);
+  /// g += decay * p; a = first ? g : momentum * a + (1 - dampening) * g; p -= lr * (nesterov ? g + momentum * a : a)
+  void (*sgd_momentum)(const OptimizerArrays<T>&, T lr, T decay, T momentum, T dampening, bool nesterov, bool first);
   /// g += decay * p; a = momentum * a + g; p -= lr * (nesterov ? g + momentum * a : a)
-  void (*momentum)(T* p, const T* g, T* a, int64_t n, T lr, T momentum, T decay, bool nesterov);
-  /// g += decay * p; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g g; p -= lr_t * (nesterov ? b1 m + (1-b1) g : m) /
-  /// (sqrt(v) + eps)
-  void (*adam)(T* p, const T* g, T* m, T* v, int64_t n, T lr_t, T beta1, T beta2, T eps, T decay, bool nesterov);
-  /// m = b1 m + (1-b1) g; v = b2 v + (1-b2) g g; p -= lr * (m / (sqrt(v) + eps) + decay * p)
-  void (*adam_weight_decay)(T* p, const T* g, T* m, T* v, int64_t n, T lr, T beta1, T beta2, T eps, T decay);
+  void (*momentum)(const OptimizerArrays<T>&, T lr, T decay, T momentum, bool nesterov);
+  /// g += decay * p; a = b1 a + (1-b1) g; b = b2 b + (1-b2) g g; p -= lr_t * (nesterov ? b1 a + (1-b1) g : a) /
+  /// (sqrt(b) + eps)
+  void (*adam)(const OptimizerArrays<T>&, T lr_t, T decay, T beta1, T beta2, T eps, bool nesterov);
+  /// a = b1 a + (1-b1) g; b = b2 b + (1-b2) g g; p -= lr * (a / (sqrt(b) + eps) + decay * p)
+  void (*adam_weight_decay)(const OptimizerArrays<T>&, T lr, T decay, T beta1, T beta2, T eps);
 };
 
 // ---- the table ----------------------------------------------------------------------------------------------------

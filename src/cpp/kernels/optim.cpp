@@ -1,4 +1,4 @@
-// Optimizer steps, elementwise and in place. The order of operations is that of the comments at OptimizerKernels, every
+// Optimizer steps, elementwise. The order of operations is that of the comments at OptimizerKernels, every
 // operation rounds by itself, so all instruction sets give the same bits.
 #include "kernels/pairwise.h"
 
@@ -17,37 +17,44 @@ void for_all(int64_t n, double pack_ns, Step step) {
 constexpr double kStreamNs = 2;  // one array read or written, per pack
 
 template <class T>
-void sgd(T* p, const T* g, T* a, int64_t n, T lr, T momentum, T dampening, T decay, bool nesterov, bool first) {
+void sgd(const OptimizerArrays<T>& x, T lr, T decay) {
   using P = Pack<T>;
-  for_all<T>(n, 5 * kStreamNs, [=](int64_t i, int lanes) {
-    const P param = load_lanes(p + i, lanes);
-    P step = load_lanes(g + i, lanes) + P(decay) * param;
-    if (a) {
-      const P grad = step;
-      step = first ? grad : P(momentum) * load_lanes(a + i, lanes) + P(1 - dampening) * grad;
-      store_lanes(step, a + i, lanes);
-      if (nesterov) step = grad + P(momentum) * step;
-    }
-    store_lanes(param - P(lr) * step, p + i, lanes);
+  for_all<T>(x.n, 3 * kStreamNs, [=](int64_t i, int lanes) {
+    const P param = load_lanes(x.p + i, lanes);
+    const P grad = load_lanes(x.g + i, lanes) + P(decay) * param;
+    store_lanes(param - P(lr) * grad, x.new_p + i, lanes);
   });
 }
 
 template <class T>
-void momentum(T* p, const T* g, T* a, int64_t n, T lr, T momentum, T decay, bool nesterov) {
+void sgd_momentum(const OptimizerArrays<T>& x, T lr, T decay, T momentum, T dampening, bool nesterov, bool first) {
   using P = Pack<T>;
-  for_all<T>(n, 5 * kStreamNs, [=](int64_t i, int lanes) {
-    const P param = load_lanes(p + i, lanes);
-    const P grad = load_lanes(g + i, lanes) + P(decay) * param;
-    const P moved = P(momentum) * load_lanes(a + i, lanes) + grad;
-    store_lanes(moved, a + i, lanes);
-    store_lanes(param - P(lr) * (nesterov ? grad + P(momentum) * moved : moved), p + i, lanes);
+  for_all<T>(x.n, 5 * kStreamNs, [=](int64_t i, int lanes) {
+    const P param = load_lanes(x.p + i, lanes);
+    const P grad = load_lanes(x.g + i, lanes) + P(decay) * param;
+    const P moved = first ? grad : P(momentum) * load_lanes(x.a + i, lanes) + P(1 - dampening) * grad;
+    store_lanes(moved, x.new_a + i, lanes);
+    store_lanes(param - P(lr) * (nesterov ? grad + P(momentum) * moved : moved), x.new_p + i, lanes);
+  });
+}
+
+template <class T>
+void momentum(const OptimizerArrays<T>& x, T lr, T decay, T momentum, bool nesterov) {
+  using P = Pack<T>;
+  for_all<T>(x.n, 5 * kStreamNs, [=](int64_t i, int lanes) {
+    const P param = load_lanes(x.p + i, lanes);
+    const P grad = load_lanes(x.g + i, lanes) + P(decay) * param;
+    const P moved = P(momentum) * load_lanes(x.a + i, lanes) + grad;
+    store_lanes(moved, x.new_a + i, lanes);
+    store_lanes(param - P(lr) * (nesterov ? grad + P(momentum) * moved : moved), x.new_p + i, lanes);
   });
 }
 
 /// The moving averages of the gradient and of its square, updated.
 template <class T>
 struct Moments {
-  T *m, *v;
+  const T *m, *v;
+  T *new_m, *new_v;
   T beta1, beta2;
 
   struct Value {
@@ -57,38 +64,38 @@ struct Moments {
     using P = Pack<T>;
     const P mean = P(beta1) * load_lanes(m + i, lanes) + P(1 - beta1) * grad;
     const P square = P(beta2) * load_lanes(v + i, lanes) + P(1 - beta2) * grad * grad;
-    store_lanes(mean, m + i, lanes);
-    store_lanes(square, v + i, lanes);
+    store_lanes(mean, new_m + i, lanes);
+    store_lanes(square, new_v + i, lanes);
     return {mean, square};
   }
 };
 
 template <class T>
-void adam(T* p, const T* g, T* m, T* v, int64_t n, T lr_t, T beta1, T beta2, T eps, T decay, bool nesterov) {
+void adam(const OptimizerArrays<T>& x, T lr_t, T decay, T beta1, T beta2, T eps, bool nesterov) {
   using P = Pack<T>;
-  const Moments<T> moments{m, v, beta1, beta2};
-  for_all<T>(n, 7 * kStreamNs, [=](int64_t i, int lanes) {
-    const P param = load_lanes(p + i, lanes);
-    const P grad = load_lanes(g + i, lanes) + P(decay) * param;
+  const Moments<T> moments{x.a, x.b, x.new_a, x.new_b, beta1, beta2};
+  for_all<T>(x.n, 7 * kStreamNs, [=](int64_t i, int lanes) {
+    const P param = load_lanes(x.p + i, lanes);
+    const P grad = load_lanes(x.g + i, lanes) + P(decay) * param;
     const auto now = moments.update(grad, i, lanes);
     const P mean = nesterov ? P(beta1) * now.m + P(1 - beta1) * grad : now.m;
-    store_lanes(param - P(lr_t) * mean / (sqrt(now.v) + P(eps)), p + i, lanes);
+    store_lanes(param - P(lr_t) * mean / (sqrt(now.v) + P(eps)), x.new_p + i, lanes);
   });
 }
 
 template <class T>
-void adam_weight_decay(T* p, const T* g, T* m, T* v, int64_t n, T lr, T beta1, T beta2, T eps, T decay) {
+void adam_weight_decay(const OptimizerArrays<T>& x, T lr, T decay, T beta1, T beta2, T eps) {
   using P = Pack<T>;
-  const Moments<T> moments{m, v, beta1, beta2};
-  for_all<T>(n, 7 * kStreamNs, [=](int64_t i, int lanes) {
-    const P param = load_lanes(p + i, lanes);
-    const auto now = moments.update(load_lanes(g + i, lanes), i, lanes);
-    store_lanes(param - P(lr) * (now.m / (sqrt(now.v) + P(eps)) + P(decay) * param), p + i, lanes);
+  const Moments<T> moments{x.a, x.b, x.new_a, x.new_b, beta1, beta2};
+  for_all<T>(x.n, 7 * kStreamNs, [=](int64_t i, int lanes) {
+    const P param = load_lanes(x.p + i, lanes);
+    const auto now = moments.update(load_lanes(x.g + i, lanes), i, lanes);
+    store_lanes(param - P(lr) * (now.m / (sqrt(now.v) + P(eps)) + P(decay) * param), x.new_p + i, lanes);
   });
 }
 
 template <class T>
-constexpr OptimizerKernels<T> kOptimizers = {sgd<T>, momentum<T>, adam<T>, adam_weight_decay<T>};
+constexpr OptimizerKernels<T> kOptimizers = {sgd<T>, sgd_momentum<T>, momentum<T>, adam<T>, adam_weight_decay<T>};
 
 }  // namespace
 

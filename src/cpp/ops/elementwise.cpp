@@ -140,7 +140,7 @@ Op make_op() {
         .kind = OpKind::Elementwise,
         .infer = elementwise_infer,
         .run = elementwise_run,
-        .in_place = true};
+        .over = {needs_input(0) | needs_input(1) | needs_input(2)}};
   op.row = Index;
   op.batch = batch_elementwise;
   if constexpr (std::remove_cvref_t<decltype(row)>::kConstant) {

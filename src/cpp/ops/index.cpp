@@ -49,7 +49,7 @@ void add_into(Call& call, F f) {
   Tensor& out = *call.out;
   const DType storage = storage_of(compute_of(out.dtype()));
   if (out.dtype() == storage) {
-    if (call.in_place < 0) copy_to(call.in(0), out.mutable_data(), storage);
+    if (!call.in_place) copy_to(call.in(0), out.mutable_data(), storage);
     return f(out);
   }
   Tensor total(out.shape(), storage);
@@ -138,7 +138,7 @@ const Op kTake{.name = "take",
 // ---- its transpose, added to what is there: operands base, v, index -----------------------------------------------
 
 void same_infer(Call& call) { call.out->set_shape(call.in(0).shape(), call.in(0).dtype()); }
-int64_t add_work(const Call& call) { return 2 * call.in(1).size() + (call.in_place < 0 ? call.out->size() : 0); }
+int64_t add_work(const Call& call) { return 2 * call.in(1).size() + (call.in_place ? 0 : call.out->size()); }
 void add_rows_run(Call& call) {
   const auto a = call.attrs.as<TakeAttr>();
   const Compute compute = compute_of(call.out->dtype());
@@ -179,7 +179,7 @@ const Op kAddRows{.name = "add_rows",
                   .infer = same_infer,
                   .run = add_rows_run,
                   .vjp = add_rows_vjp,
-                  .in_place = true,
+                  .over = {needs_input(0)},
                   .needs = {0, needs_input(2)},
                   .batch = add_rows_batch,
                   .work = add_work};
@@ -252,7 +252,7 @@ const Op kAddElements{.name = "add_elements",
                       .infer = same_infer,
                       .run = add_elements_run,
                       .vjp = add_elements_vjp,
-                      .in_place = true,
+                      .over = {needs_input(0)},
                       .needs = {0, needs_input(2)},
                       .batch = elements_batch,
                       .work = add_work};

@@ -164,7 +164,7 @@ const Op kPartial{.name = "partial",
                   .infer = partial_infer,
                   .run = partial_run,
                   .vjp = partial_vjp,
-                  .in_place = true,
+                  .over = {needs_input(0)},
                   .needs = {kValues, kEverything, kEverything, kEverything, kEverything},
                   .batch = batch_elementwise,
                   .expand = partial_expand};
@@ -177,7 +177,7 @@ Tensor apply_partial(const PartialAttr& a, Tensor&& g, const Tensor* const* valu
     operands[n] = {values[n - 1], tape ? tape->slot_of(*values[n - 1]) : 0};
   Tensor product;
   Call call{kPartial, operands, n, &product, Attrs(a)};
-  call.donated = 0;
+  call.donated = needs_input(0);
   apply(call);
   return product;
 }

@@ -88,6 +88,8 @@ class Batching {
   void run(const A& attributes) {
     run(Attrs(attributes));
   }
+  /// Call after call: what there is without a rule.
+  void one_by_one();
   Tensor& result(int j = 0) noexcept { return results_[j]; }
 
  private:

@@ -151,7 +151,7 @@ void slice_set_infer(Call& call) {
   call.out->set_shape(call.in(0).shape(), call.in(0).dtype());
 }
 void slice_set_run(Call& call) {
-  if (call.in_place < 0) copy_to(call.in(0), call.out->mutable_data(), call.out->dtype());
+  if (!call.in_place) copy_to(call.in(0), call.out->mutable_data(), call.out->dtype());
   copy_into_slice(*call.out, call.in(1), call.attrs.as<Slice>());
 }
 void slice_set_vjp(Pullback& p) {
@@ -175,14 +175,14 @@ const Op kSliceSet{.name = "slice_set",
                    .infer = slice_set_infer,
                    .run = slice_set_run,
                    .vjp = slice_set_vjp,
-                   .in_place = true,
+                   .over = {needs_input(0)},
                    .batch = slice_set_batch};
 
 /// The transpose of slice where it is added to what other slices gave: base with v added to the elements at s.
 void slice_add_infer(Call& call) { call.out->set_shape(call.in(0).shape(), call.in(0).dtype()); }
 void slice_add_run(Call& call) {
   Tensor& out = *call.out;
-  if (call.in_place < 0) copy_to(call.in(0), out.mutable_data(), out.dtype());
+  if (!call.in_place) copy_to(call.in(0), out.mutable_data(), out.dtype());
   const auto s = call.attrs.as<Slice>();
   Dims strides;
   const int64_t offset = view_slice(out, s, strides);
@@ -197,7 +197,7 @@ void slice_add_run(Call& call) {
              [add](const void* const* in, void* to, int64_t n, uint32_t scalars) { add(in, to, n, scalars); });
   if (!region.contiguous()) copy_into_slice(out, sum, s);
 }
-int64_t slice_add_work(const Call& call) { return call.in(1).size() + (call.in_place < 0 ? call.out->size() : 0); }
+int64_t slice_add_work(const Call& call) { return call.in(1).size() + (call.in_place ? 0 : call.out->size()); }
 void slice_add_vjp(Pullback& p) {
   if (p.active(1)) p.give(1, sum_to(slice(p.g, p.attrs<Slice>()), p.in_shape(1)));
   if (p.active(0)) p.give(0, p.take_g());
@@ -212,7 +212,7 @@ const Op kSliceAdd{.name = "slice_add",
                    .infer = slice_add_infer,
                    .run = slice_add_run,
                    .vjp = slice_add_vjp,
-                   .in_place = true,
+                   .over = {needs_input(0)},
                    .batch = slice_add_batch,
                    .work = slice_add_work};
 Tensor slice_add(Tensor&& base, const Tensor& v, const Slice& s) {

@@ -9,7 +9,6 @@ namespace adcore::python {
 
 void bind_frames(pybind11::module_& m);
 void bind_hooks(pybind11::module_& m);
-void bind_optimizers(pybind11::module_& m);
 void bind_recompute(pybind11::module_& m);
 void bind_rules(pybind11::module_& m);
 void bind_scopes(pybind11::module_& m);

@@ -148,9 +148,9 @@ PYBIND11_MODULE(_core_of_main, m, py::multiple_interpreters::not_supported()) {
   check(init_gradient(m.ptr()));
   check(init_recording(m.ptr()));
   check(init_cell(m.ptr()));
+  check(init_optimizers(m.ptr()));
   bind_frames(m);
   bind_hooks(m);
-  bind_optimizers(m);
   bind_recompute(m);
   bind_rules(m);
   bind_scopes(m);

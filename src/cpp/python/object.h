@@ -42,6 +42,7 @@ int init_functions(PyObject* module);
 int init_gradient(PyObject* module);
 int init_recording(PyObject* module);
 int init_cell(PyObject* module);
+int init_optimizers(PyObject* module);
 
 // ---- errors -------------------------------------------------------------------------------------------------------
 

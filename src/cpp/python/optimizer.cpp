@@ -1,13 +1,11 @@
-// Optimizer steps over all parameters in one call. Every argument is checked before any parameter changes.
-#include <pybind11/pybind11.h>
-
+// Optimizer steps: the op of a rule for every parameter, in one call. Every argument is checked before any cell changes.
+//
+// What the cells hold is read once, here, and that is what the ops get. Start reading at optimizer_step().
 #include <optional>
 
 #include "base/reuse.h"
-#include "python/bindings.h"
+#include "ops/optim.h"
 #include "python/object.h"
-
-namespace py = pybind11;
 
 namespace adcore::python {
 namespace {
@@ -15,11 +13,10 @@ namespace {
 /// The items of a tuple, or of a copy of a list: what runs meanwhile cannot change them.
 class Items {
  public:
-  Items(const char* op, const py::object& sequence) {
-    PyObject* const o = sequence.ptr();
+  Items(const char* op, PyObject* o) {
     if (!PyTuple_Check(o) && !PyList_Check(o)) {
-      fail(ErrorKind::Type, op, ": parameters, gradients, states and rates must be tuples or lists, got ",
-           Py_TYPE(o)->tp_name, ".");
+      fail(ErrorKind::Type, op, ": parameters, gradients and states must be tuples or lists, got ", Py_TYPE(o)->tp_name,
+           ".");
     }
     held_ = PyTuple_Check(o) ? Owned::copy(o) : Owned(checked(PyList_AsTuple(o)));
   }
@@ -30,182 +27,181 @@ class Items {
   Owned held_;
 };
 
-const char* const kRoles[] = {"parameter", "gradient", "state", "state"};
-
-/// One parameter's tensors: its own, then gradient and states; of one shape, state in the parameter's float dtype.
-struct Row {
-  Owned cells[4];
-  int count = 0;
-  double rate = 0, decay = 0;
-  Tensor gradient;  // contiguous, of the parameter's dtype
-};
-
-/// The rows of a step, in a list whose memory is kept for the next one.
-struct Rows : std::vector<Row> {
-  void clear() noexcept { forget(*this); }
-};
-
-double number_of(PyObject* o) {
+double double_of(PyObject* o) {
   const double v = PyFloat_AsDouble(o);
   if (v == -1.0 && PyErr_Occurred()) throw PythonError{};
   return v;
 }
 
-void read_rows(Rows& rows, const char* op, std::initializer_list<const py::object*> given, const py::object& lr,
-               const py::object& decay) {
-  const Items rates(op, lr), decays(op, decay);
-  std::optional<Items> columns[4];
-  int count = 0;
-  for (const py::object* c : given) columns[count++].emplace(op, *c);
-  const size_t n = columns[0]->size();
-  for (int k = 1; k < count; ++k) {
-    if (columns[k]->size() != n)
-      fail(ErrorKind::Value, op, ": ", n, " parameters but ", columns[k]->size(), " gradients or states.");
+/// The lists of a step, whose memory is kept for the next one.
+struct Lists {
+  std::vector<double> settings;
+  std::vector<Tensor> arrays;  // by rows, a row for each parameter: parameter, gradient, states
+  std::vector<Tensor> numbers;
+  std::vector<Tensor> out;  // by rows: parameter, states
+  std::vector<Operand> operands;
+  std::vector<Call> calls;
+
+  void clear() noexcept {
+    forget(settings);
+    forget(arrays);
+    forget(numbers);
+    forget(out);
+    forget(operands);
+    forget(calls);
   }
-  if (rates.size() != n || decays.size() != n) {
-    fail(ErrorKind::Value, op, ": ", n, " parameters but ", rates.size(), " learning rates and ", decays.size(),
-         " weight decays.");
-  }
-  rows.resize(n);
-  // Numbers first: reading one may run Python code, which may change the tensors.
-  for (size_t i = 0; i < n; ++i) {
-    rows[i].rate = number_of(rates[i]);
-    rows[i].decay = number_of(decays[i]);
-  }
-  for (size_t i = 0; i < n; ++i) {
-    Row& r = rows[i];
-    for (int k = 0; k < count; ++k) {
-      PyObject* o = (*columns[k])[i];
-      if (!is_tensor(o))
-        fail(ErrorKind::Type, op, ": the ", kRoles[r.count], " ", i, " must be a Tensor, got ", Py_TYPE(o)->tp_name,
-             ".");
-      r.cells[r.count++] = Owned::copy(o);
+};
+
+class Steps {
+ public:
+  Steps(const OptimizerRule& rule, PyObject* counter, PyObject* settings, PyObject* numbers,
+        std::span<PyObject* const> columns)
+      : rule_(rule), name_(rule.op->name), counter_(counter) {
+    for (PyObject* c : columns) columns_[width_++].emplace(name_, c);
+    rows_ = columns_[0]->size();
+    for (size_t k = 1; k < width_; ++k) {
+      if (columns_[k]->size() != rows_)
+        fail(ErrorKind::Value, name_, ": ", rows_, " parameters but ", columns_[k]->size(), " gradients or states.");
     }
-    const Tensor& p = value_of(r.cells[0].get());
-    if (p.dtype() != DType::Float32 && p.dtype() != DType::Float64 && size_of(p.dtype()) != 2) {
-      fail(ErrorKind::Type, op, ": parameter ", i, " must be of a float dtype, got ", name_of(p.dtype()), ".");
-    }
-    for (int k = 1; k < r.count; ++k) {
-      const Tensor& t = value_of(r.cells[k].get());
-      if (!(t.shape() == p.shape())) {
-        fail(ErrorKind::Value, op, ": the ", kRoles[k], " of parameter ", i, " has shape ", to_string(t.shape()),
-             ", the parameter ", to_string(p.shape()), ".");
+    // Numbers first: reading one may run Python code, which may change the cells.
+    read_settings(settings);
+    read_numbers(numbers);
+    read_arrays();
+    if (!is_tensor(counter))
+      fail(ErrorKind::Type, name_, ": the step must be a Tensor, got ", Py_TYPE(counter)->tp_name, ".");
+    steps_done_ = tracked_value(counter);
+  }
+
+  void run() {
+    make_calls();
+    for (size_t i = 0; i < rows_; ++i) {
+      try {
+        infer(lists_->calls[i]);
+      } catch (const Error& e) {
+        throw Error(e.kind(), text(e.what(), " (parameter ", i, ")"));
       }
     }
-    r.gradient = as_contiguous(value_of(r.cells[1].get()), storage_of(compute_of(p.dtype())));
-  }
-}
-
-/// The elements of a cell for an update: in place where nobody else holds them, else of a copy; put back by commit().
-class Writable {
- public:
-  Writable(PyObject* cell, DType storage) : cell_(cell) {
-    const Tensor& held = value_of(cell);
-    dtype_ = held.dtype();
-    in_place_ = !context().cells && held.dtype() == storage && held.exclusively_owned();
-    if (in_place_) return;
-    copy_ = Tensor(held.shape(), storage);
-    copy_to(held, copy_.mutable_data(), storage);
-  }
-  template <class T>
-  T* data() {
-    return (in_place_ ? own_value(cell_) : copy_).mutable_data_as<T>();
-  }
-  void commit() {
-    // A constant from here on: a step is not differentiated. assign() tells the live tape, if any.
-    assign(cell_, in_place_ ? value_of(cell_).detached() : as_contiguous(copy_, dtype_));
+    Tensor steps_now = steps_done_ + number(int64_t{1}, steps_done_);
+    apply_inferred(lists_->calls);
+    for (size_t i = 0; i < rows_; ++i) {
+      const Call& call = lists_->calls[i];
+      for (size_t j = 0; j < call.op.outputs; ++j) assign((*columns_[j ? j + 1 : 0])[i], std::move(call.out[j]));
+    }
+    assign(counter_, std::move(steps_now));
   }
 
  private:
-  PyObject* cell_;
-  DType dtype_;
-  bool in_place_;
-  Tensor copy_;
-};
+  void read_settings(PyObject* given) {
+    const Items items(name_, given);
+    if (items.size() != static_cast<size_t>(rule_.settings))
+      fail(ErrorKind::Type, name_, ": takes ", rule_.settings, " settings, got ", items.size(), ".");
+    for (size_t k = 0; k < items.size(); ++k) lists_->settings.push_back(double_of(items[k]));
+  }
 
-/// Calls step(kernels, p, g, states...) for every row in its compute type.
-template <int States, class Step>
-void update(const char* op, std::initializer_list<const py::object*> columns, const py::object& lr,
-            const py::object& decay, Step step) {
-  const Reused<Rows> rows;
-  read_rows(*rows, op, columns, lr, decay);
-  for (const Row& r : *rows) {
-    const Tensor& g = r.gradient;
-    auto run = [&]<class T>(const OptimizerKernels<T>& k, DType storage) {
-      Writable p(r.cells[0].get(), storage);
-      if constexpr (States == 0) {
-        step(k, r, p.data<T>(), g.data_as<T>(), static_cast<T*>(nullptr), static_cast<T*>(nullptr), g.size());
-      } else if constexpr (States == 1) {
-        Writable a(r.cells[2].get(), storage);
-        step(k, r, p.data<T>(), g.data_as<T>(), a.data<T>(), static_cast<T*>(nullptr), g.size());
-        a.commit();
-      } else {
-        Writable a(r.cells[2].get(), storage), b(r.cells[3].get(), storage);
-        step(k, r, p.data<T>(), g.data_as<T>(), a.data<T>(), b.data<T>(), g.size());
-        a.commit();
-        b.commit();
+  static Tensor number_from(PyObject* o) {
+    return is_tensor(o) ? tracked_value(o) : scalar(double_of(o), DType::Float64);
+  }
+
+  /// Each one for all rows, or a list with one for each row.
+  void read_numbers(PyObject* given) {
+    const Items items(name_, given);
+    const auto count = static_cast<size_t>(rule_.numbers);
+    if (items.size() != count) fail(ErrorKind::Type, name_, ": takes ", count, " numbers, got ", items.size(), ".");
+    std::vector<Tensor>& numbers = lists_->numbers;
+    for (size_t k = 0; k < count; ++k) {
+      numbers_at_[k] = numbers.size();
+      each_[k] = PyTuple_Check(items[k]) || PyList_Check(items[k]);
+      if (!each_[k]) {
+        numbers.push_back(number_from(items[k]));
+        continue;
       }
-      p.commit();
-    };
-    if (g.dtype() == DType::Float64) {
-      run(kernels().optim_f64, DType::Float64);
-    } else {
-      run(kernels().optim_f32, DType::Float32);
+      const Items own(name_, items[k]);
+      if (own.size() != rows_)
+        fail(ErrorKind::Value, name_, ": ", rows_, " parameters but ", own.size(), " learning rates or weight decays.");
+      for (size_t i = 0; i < rows_; ++i) numbers.push_back(number_from(own[i]));
     }
   }
-}
+  const Tensor& number_of(size_t row, size_t k) const { return lists_->numbers[numbers_at_[k] + (each_[k] ? row : 0)]; }
 
-void sgd(const py::object& params, const py::object& grads, const py::object& accums, const py::object& lr,
-         double momentum, double dampening, const py::object& decay, bool nesterov, bool first) {
-  auto step = [&]<class T>(const OptimizerKernels<T>& k, const Row& r, T* p, const T* g, T* a, T*, int64_t n) {
-    k.sgd(p, g, a, n, static_cast<T>(r.rate), static_cast<T>(momentum), static_cast<T>(dampening),
-          static_cast<T>(r.decay), nesterov, first);
-  };
-  if (accums.is_none()) {
-    update<0>("SGD", {&params, &grads}, lr, decay, step);
-  } else {
-    update<1>("SGD", {&params, &grads, &accums}, lr, decay, step);
+  void read_arrays() {
+    static constexpr const char* kRoles[] = {"parameter", "gradient", "state", "state"};
+    lists_->arrays.reserve(rows_ * width_);
+    for (size_t i = 0; i < rows_; ++i) {
+      for (size_t k = 0; k < width_; ++k) {
+        PyObject* const o = (*columns_[k])[i];
+        if (!is_tensor(o)) {
+          fail(ErrorKind::Type, name_, ": the ", kRoles[k], " ", i, " must be a Tensor, got ", Py_TYPE(o)->tp_name,
+               ".");
+        }
+        lists_->arrays.push_back(tracked_value(o));
+      }
+    }
   }
+
+  void make_calls() {
+    const auto count = static_cast<size_t>(rule_.numbers), outputs = static_cast<size_t>(rule_.op->outputs);
+    const size_t most = width_ + count + 1;
+    const Attrs settings(reinterpret_cast<const int64_t*>(lists_->settings.data()), rule_.settings);
+    lists_->out.resize(rows_ * outputs);
+    lists_->operands.resize(rows_ * most);
+    lists_->calls.reserve(rows_);
+    for (size_t i = 0; i < rows_; ++i) {
+      const Tensor* const arrays = &lists_->arrays[i * width_];
+      const bool stateless = rule_.stateless && is_zero(number_of(i, 2));
+      Operand *const first = &lists_->operands[i * most], *next = first;
+      const auto add = [&next](const Tensor& t) { *next++ = {&t, t.ref().slot}; };
+      for (size_t k = 0; k < (stateless ? 2 : width_); ++k) add(arrays[k]);
+      for (size_t k = 0; k < (stateless ? 2 : count); ++k) add(number_of(i, k));
+      if (rule_.counts && !stateless) add(steps_done_);
+      Call& call = lists_->calls.emplace_back(Call{stateless ? *rule_.stateless : *rule_.op, first,
+                                                   static_cast<int>(next - first), &lists_->out[i * outputs],
+                                                   stateless ? Attrs() : settings});
+      // What only the cell and the lists hold may be written over. A view of cells has noted what they held.
+      call.donated = context().cells ? 0 : kCells;
+      call.holders = 2;
+    }
+  }
+
+  /// True where the number is known to be 0.
+  static bool is_zero(const Tensor& t) { return !t.boxed() && t.size() == 1 && item(t) == 0; }
+
+  static constexpr uint16_t kCells = needs_input(0) | needs_input(2) | needs_input(3);
+
+  const OptimizerRule& rule_;
+  const char* const name_;
+  PyObject* const counter_;
+  std::optional<Items> columns_[4];
+  size_t width_ = 0, rows_ = 0;
+  static constexpr int kMaxNumbers = 3;
+  size_t numbers_at_[kMaxNumbers];
+  bool each_[kMaxNumbers];
+  const Reused<Lists> lists_;
+  Tensor steps_done_;
+};
+
+/// optimizer_step(rule, counter, settings, numbers, parameters, gradients, *states)
+PyObject* optimizer_step(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  return guarded([&]() -> PyObject* {
+    const char* const name = count > 0 && PyUnicode_Check(args[0]) ? PyUnicode_AsUTF8(args[0]) : nullptr;
+    const OptimizerRule* const rule = name ? optimizer_rule(name) : nullptr;
+    if (!rule) fail(ErrorKind::Type, "optimizer_step: the first argument must be the name of a rule.");
+    const auto given = std::span(args, static_cast<size_t>(count));
+    const size_t columns = static_cast<size_t>(2 + rule->states());
+    if (given.size() != 4 + columns)
+      fail(ErrorKind::Type, name, ": takes ", 4 + columns, " arguments, got ", count, ".");
+    Steps(*rule, args[1], args[2], args[3], given.subspan(4)).run();
+    Py_RETURN_NONE;
+  });
 }
 
-void momentum_step(const py::object& params, const py::object& grads, const py::object& accums, const py::object& lr,
-                   double momentum, const py::object& decay, bool nesterov) {
-  update<1>("Momentum", {&params, &grads, &accums}, lr, decay,
-            [&]<class T>(const OptimizerKernels<T>& k, const Row& r, T* p, const T* g, T* a, T*, int64_t n) {
-              k.momentum(p, g, a, n, static_cast<T>(r.rate), static_cast<T>(momentum), static_cast<T>(r.decay),
-                         nesterov);
-            });
-}
-
-void adam(const py::object& params, const py::object& grads, const py::object& m, const py::object& v,
-          const py::object& lr, double beta1, double beta2, double eps, const py::object& decay, bool nesterov) {
-  update<2>("Adam", {&params, &grads, &m, &v}, lr, decay,
-            [&]<class T>(const OptimizerKernels<T>& k, const Row& r, T* p, const T* g, T* a, T* b, int64_t n) {
-              k.adam(p, g, a, b, n, static_cast<T>(r.rate), static_cast<T>(beta1), static_cast<T>(beta2),
-                     static_cast<T>(eps), static_cast<T>(r.decay), nesterov);
-            });
-}
-
-void adam_weight_decay(const py::object& params, const py::object& grads, const py::object& m, const py::object& v,
-                       const py::object& lr, double beta1, double beta2, double eps, const py::object& decay) {
-  update<2>("AdamWeightDecay", {&params, &grads, &m, &v}, lr, decay,
-            [&]<class T>(const OptimizerKernels<T>& k, const Row& r, T* p, const T* g, T* a, T* b, int64_t n) {
-              k.adam_weight_decay(p, g, a, b, n, static_cast<T>(r.rate), static_cast<T>(beta1), static_cast<T>(beta2),
-                                  static_cast<T>(eps), static_cast<T>(r.decay));
-            });
-}
+PyMethodDef kFunctions[] = {
+    {"optimizer_step", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(optimizer_step)), METH_FASTCALL,
+     "optimizer_step($module, rule, counter, settings, numbers, parameters, gradients, /, *states)\n--\n\n"
+     "One step of all parameters by the rule of that name (src/cpp/ops/optim.h), which the counter counts."},
+    {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace
 
-void bind_optimizers(py::module_& m) {
-  m.def("sgd_update", sgd, py::arg("params"), py::arg("grads"), py::arg("accums"), py::arg("lr"), py::arg("momentum"),
-        py::arg("dampening"), py::arg("weight_decay"), py::arg("nesterov"), py::arg("first"));
-  m.def("momentum_update", momentum_step, py::arg("params"), py::arg("grads"), py::arg("accums"), py::arg("lr"),
-        py::arg("momentum"), py::arg("weight_decay"), py::arg("nesterov"));
-  m.def("adam_update", adam, py::arg("params"), py::arg("grads"), py::arg("m"), py::arg("v"), py::arg("lr_t"),
-        py::arg("beta1"), py::arg("beta2"), py::arg("eps"), py::arg("weight_decay"), py::arg("nesterov"));
-  m.def("adam_weight_decay_update", adam_weight_decay, py::arg("params"), py::arg("grads"), py::arg("m"), py::arg("v"),
-        py::arg("lr"), py::arg("beta1"), py::arg("beta2"), py::arg("eps"), py::arg("weight_decay"));
-}
+int init_optimizers(PyObject* module) { return PyModule_AddFunctions(module, kFunctions); }
 
 }  // namespace adcore::python
