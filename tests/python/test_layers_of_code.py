@@ -17,7 +17,7 @@ SOURCE = ROOT / "src" / "cpp"
 PACKAGE = ROOT / "python" / "adcore"
 
 # Lowest first. What is in a layer may point to its own layer and to those before it.
-LAYERS = ["base", "kernels", "core", "ops", "sweeps", "python"]
+LAYERS = ["base", "kernels", "core", "ops", "sweeps", "jit", "python"]
 PYTHON_LAYERS = ["_core", "_config", "tensor", "_ops", "transforms", "ops", "common", "parameter", "nn", "testing"]
 
 # What a function may import when it runs, because few programs need it and it is slow to load.

@@ -7,7 +7,7 @@
 namespace adcore {
 namespace {
 
-// Read by whoever looks at the elements of a batch in spite of all: NaN in every float type.
+// Read by whoever looks at the elements of a batch or a traced value in spite of all: NaN in every float type.
 alignas(64) const uint16_t kNoElement[8] = {0x7fff, 0x7fff, 0x7fff, 0x7fff, 0x7fff, 0x7fff, 0x7fff, 0x7fff};
 
 void drop_box(void* box) noexcept {
@@ -54,6 +54,12 @@ Tensor make_dual(const Frame& frame, Tensor base, Tensor tangent) {
   return boxed(FrameKind::Forward, frame.id, std::move(base), std::move(tangent));
 }
 Tensor make_batch(const Frame& frame, Tensor base) { return boxed(FrameKind::Batch, frame.id, std::move(base), {}); }
+Tensor make_traced(const Frame& frame, uint32_t value, const Dims& shape, DType dtype) {
+  count(shape);  // throws for a shape that no tensor can have
+  Box& box = new_box(FrameKind::Trace, frame.id, {}, {});
+  box.value = value;
+  return Tensor::make_boxed(BufferRef(&box.head), 0, shape, Dims(shape.size(), 0), dtype);
+}
 Tensor box_again(const Box& box, Tensor base, Tensor tangent) {
   return boxed(box.kind, box.frame, std::move(base), std::move(tangent));
 }
@@ -66,9 +72,11 @@ Frame* open_frame(const Box& box) noexcept {
 
 namespace {
 
-[[noreturn]] void fail_escaped(const Tensor& t) {
-  fail(ErrorKind::Runtime, "vmap: a value of shape ", to_string(t.shape()),
-       " was kept from a call of vmap that has ended; return it from the mapped function instead.");
+[[noreturn]] void fail_escaped(const Tensor& t, const Box& box) {
+  const bool traced = box.kind == FrameKind::Trace;
+  fail(ErrorKind::Runtime, traced ? "trace" : "vmap", ": a value of shape ", to_string(t.shape()),
+       " was kept from a call of ", traced ? "trace" : "vmap", " that has ended; return it from the ",
+       traced ? "traced" : "mapped", " function instead.");
 }
 
 /// The open frame that computes with the box, null where it is closed or a jvp that no_grad shuts out.
@@ -77,10 +85,10 @@ Frame* computing_frame(const Box& box) noexcept {
   return f && f->kind == FrameKind::Forward && f->place.depth <= context().no_grad_depth ? nullptr : f;
 }
 
-/// The same; throws for a vmap that has ended.
+/// The same; throws for a vmap or trace that has ended.
 Frame* computing_frame(const Tensor& t, const Box& box) {
   Frame* f = computing_frame(box);
-  if (!f && box.kind == FrameKind::Batch) fail_escaped(t);
+  if (!f && box.kind != FrameKind::Forward) fail_escaped(t, box);
   return f;
 }
 
@@ -114,13 +122,15 @@ Tensor without_derivative(const Tensor& t) {
   if (!box) return t.detached();
   if (box->kind == FrameKind::Forward) return without_derivative(box->base);
   const Frame* f = open_frame(*box);
-  if (!f) fail_escaped(t);
+  if (!f) fail_escaped(t, *box);
+  if (box->kind == FrameKind::Trace) return t.detached();
   return make_batch(*f, without_derivative(box->base));
 }
 
 Tensor bottom(const Tensor& t) {
   Tensor b = t;
   while (const Box* box = box_of(b)) {
+    if (box->kind == FrameKind::Trace) break;
     const Tensor base = box->base;
     b = base;
   }
@@ -129,8 +139,14 @@ Tensor bottom(const Tensor& t) {
 
 void require_readable(const Tensor& t) {
   for (const Box* box = box_of(t); box; box = box_of(box->base)) {
-    if (box->kind != FrameKind::Batch) continue;
-    if (!open_frame(*box)) fail_escaped(t);
+    if (box->kind == FrameKind::Forward) continue;
+    if (!open_frame(*box)) fail_escaped(t, *box);
+    if (box->kind == FrameKind::Trace) {
+      fail(ErrorKind::Value, "trace: the value of a tensor of shape ", to_string(t.shape()),
+           " is not known while a program is recorded, so Python cannot read it; compute with ops, choose with "
+           "ops.where "
+           "instead of if.");
+    }
     fail(ErrorKind::Value, "vmap: a value of shape ", to_string(t.shape()),
          " differs between the members of the batch, so it is no single number for Python; compute with ops, choose "
          "with ops.where instead of if.");

@@ -113,7 +113,7 @@ FrameScope::FrameScope(Frame& frame) : opened_(nullptr) {
   for (const Frame* f = c.frame; f; f = f->place.outer)
     if (f == &frame) return;
   if (frame.place.thread && frame.place.thread != &c)
-    fail(ErrorKind::Runtime, "a jvp or vmap is open in another thread.");
+    fail(ErrorKind::Runtime, "a jvp, vmap or trace is open in another thread.");
   outer_ = enter();
   before_ = frame.place;
   frame.place = {&c, c.frame, (c.frame ? c.frame->place.depth : 0) + 1, c.tape, c.tape ? c.tape->open_levels : 0};
@@ -153,7 +153,7 @@ NoGrad::~NoGrad() {
 bool may_differentiate_rules() noexcept {
   const ThreadContext& c = context();
   uint32_t n = c.tape ? c.tape->open_levels : 0;
-  for (const Frame* f = c.frame; f; f = f->place.outer) ++n;
+  for (const Frame* f = c.frame; f; f = f->place.outer) n += f->kind != FrameKind::Trace;
   return n > 1;
 }
 

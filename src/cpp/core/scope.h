@@ -1,4 +1,4 @@
-// What can be open in a thread: levels of reverse mode, frames (jvp, vmap), no_grad, the watch for NaN.
+// What can be open in a thread: levels of reverse mode, frames (jvp, vmap, trace), no_grad, the watch for NaN.
 //
 // Each is opened and closed by one C++ object, also when something raises; closing puts the thread's Scope back whole.
 // So whatever was entered inside and not left ends there too.
@@ -76,9 +76,9 @@ class Level {
   size_t first_parameter_;  // of the tape's parameter inputs
 };
 
-enum class FrameKind : uint8_t { Forward, Batch };
+enum class FrameKind : uint8_t { Forward, Batch, Trace };
 
-/// An open jvp or vmap: an interpreter of the calls on the values that are boxed in it (core/box.h). It may be opened again
+/// An open jvp, vmap or trace: an interpreter of the calls on the values that are boxed in it (core/box.h). It may be opened again
 /// after it closed, so that a rule kept from inside can run.
 class Frame : public std::enable_shared_from_this<Frame> {
  public:

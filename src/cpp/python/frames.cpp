@@ -20,12 +20,13 @@ py::object run_outside(Frame& frame, const py::object& fn, const py::args& args)
   return call(fn, args, py::none());
 }
 
+/// Of jvps and vmaps: a trace needs nothing from whoever asks.
 py::object innermost_of(const py::list& leaves) {
   Frame* found = nullptr;
   for (const py::handle o : leaves) {
     if (!is_tensor(o.ptr())) continue;
     Frame* f = innermost(value_of(o.ptr()));
-    if (f && (!found || f->place.depth > found->place.depth)) found = f;
+    if (f && f->kind != FrameKind::Trace && (!found || f->place.depth > found->place.depth)) found = f;
   }
   return found ? py::cast(found->shared_from_this()) : py::none();
 }

@@ -154,6 +154,7 @@ PYBIND11_MODULE(_core_of_main, m, py::multiple_interpreters::not_supported()) {
   bind_recompute(m);
   bind_rules(m);
   bind_scopes(m);
+  bind_trace(m);
   bind_tree(m);
 
   m.attr("__version__") = ADCORE_VERSION;

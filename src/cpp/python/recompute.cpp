@@ -21,7 +21,7 @@ namespace {
 /// The tensor with f applied to it and to what is in its boxes, always in the same order.
 Tensor map_parts(const Tensor& t, const std::function<void(Tensor&)>& f) {
   Tensor out = t;
-  if (const Box* box = box_of(t)) {
+  if (const Box* box = box_of(t); box && box->kind != FrameKind::Trace) {
     const Tensor base = map_parts(box->base, f);
     const Tensor tangent = box->tangent.defined() ? map_parts(box->tangent, f) : Tensor();
     out = box_again(*box, base, tangent);
