@@ -32,7 +32,7 @@ class TracedCells final : public CellView {
     if (is_inside(cell)) return outer_read(cell);
     TracedCell& c = entry(cell);
     if (!c.now.defined()) {
-      c.now = trace_.input(outer_read(cell));
+      c.now = trace_.input(settled(outer_read(cell)));
       c.is_input = true;
       inputs_.push_back(&c);
     }
@@ -129,6 +129,18 @@ class TracedFunction {
     return result;
   }
 
+  int traverse(visitproc visit, void* arg) const {
+    Py_VISIT(result_.ptr());
+    for (const auto* cells : {&reads_, &writes_})
+      for (const Owned& cell : *cells) Py_VISIT(cell.get());
+    return 0;
+  }
+  /// Lets go of all objects. Who runs it still is told of inputs that are missing, or gets None.
+  void clear() noexcept {
+    const py::object result = std::exchange(result_, py::none());
+    const std::vector<Owned> reads = std::exchange(reads_, {}), writes = std::exchange(writes_, {});
+  }
+
   size_t statement_count() const noexcept { return program_.statement_count(); }
   size_t input_count() const noexcept { return program_.input_count(); }
 
@@ -142,10 +154,26 @@ class TracedFunction {
   std::vector<Owned> reads_, writes_;
 };
 
+TracedFunction& traced_function(PyObject* self) { return py::cast<TracedFunction&>(py::handle(self)); }
+
+/// Takes part in garbage collection: a program may be reached from the cells that it reads.
+void collect_cycles(PyHeapTypeObject* heap_type) {
+  PyTypeObject& type = heap_type->ht_type;
+  type.tp_flags |= Py_TPFLAGS_HAVE_GC;
+  type.tp_traverse = [](PyObject* self, visitproc visit, void* arg) {
+    Py_VISIT(Py_TYPE(self));
+    return py::detail::is_holder_constructed(self) ? traced_function(self).traverse(visit, arg) : 0;
+  };
+  type.tp_clear = [](PyObject* self) {
+    if (py::detail::is_holder_constructed(self)) traced_function(self).clear();
+    return 0;
+  };
+}
+
 }  // namespace
 
 void bind_trace(py::module_& m) {
-  py::class_<TracedFunction>(m, "Program")
+  py::class_<TracedFunction>(m, "Program", py::custom_type_setup(collect_cycles))
       .def("run", &TracedFunction::run)
       .def_property_readonly("statements", &TracedFunction::statement_count)
       .def_property_readonly("inputs", &TracedFunction::input_count);
