@@ -2,8 +2,8 @@
 
 Data: ``parameters`` (a ParameterTuple), ``learning_rate``, ``weight_decay`` and ``global_step``. A step is one native
 call, which reads and writes the Parameters as ops do. The learning rate is a Parameter or what a schedule computes of
-``global_step``: it goes there as a Tensor, so any way of assigning it works and whoever differentiates or records a step
-sees it.
+``global_step``: it goes there as a Tensor, so any way of assigning it works and whoever differentiates or records a
+step sees it.
 
 The native call checks everything before it changes anything: a step that raises leaves the Parameters, the states and
 the step as they were. Start reading at `Optimizer._step`.
