@@ -270,6 +270,47 @@ def test_a_recording_that_is_collected_while_others_are_swept():
     np.testing.assert_array_equal(array_of(kept.pull(ops.ones(2))[0]), right)
 
 
+def test_long_chains_of_recordings_and_hooks_are_taken_apart_without_recursion():
+    pull = tensor = None
+    for _ in range(50_000):
+
+        @adcore.custom_vjp
+        def own(u):
+            return u * u
+
+        own.defvjp(lambda u: (u * u, u), lambda u, g, before=pull: g * u)
+        _, pull = vjp(own, Tensor(1.0))
+        before, tensor = tensor, Tensor(1.0)
+        tensor.register_hook(lambda g, before=before: None)
+    del own, before
+    pull = tensor = None
+    gc.collect()
+
+
+def test_a_subclass_of_tensor_in_a_cycle_is_collected():
+    class Own(Tensor):
+        pass
+
+    def with_attribute():
+        own = Own(1.0)
+        own.me = own
+        return own
+
+    def with_hook():
+        own = Own(1.0)
+        own.register_hook(lambda g: g * own)
+        return own
+
+    assert left_of({"attribute": with_attribute, "hook": with_hook}) == []
+
+
+def test_tensors_without_hooks_cost_the_collector_nothing():
+    x = Tensor(X)
+    assert not gc.is_tracked(x) and not gc.is_tracked(x + x)
+    x.register_hook(lambda g: None)
+    assert gc.is_tracked(x)
+
+
 # Hooks, and what they refer to.
 
 

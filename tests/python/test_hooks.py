@@ -120,6 +120,70 @@ def test_a_hook_sees_the_whole_derivative():
         check(vjp(f, w, weights=w)[1](t32(1.0)), ((expected,), expected))
 
 
+def test_a_parameter_that_wants_no_derivative_gets_zeros_and_calls_no_hook():
+    frozen, w = Hooked((3.0, 5.0), 7.0, name="frozen"), Hooked((2.0, 2.0), 5.0)
+    p, zeros = frozen.parameter, f32([0.0, 0.0])
+    p.requires_grad = False
+    slope = f32(5.0 * 4.0 * V * [3.0, 5.0])
+    f = lambda: (p * w.parameter * w.parameter * Tensor(V)).sum()
+    check(grad(f, None, [p, w.parameter, p])(), (zeros, slope, zeros))
+    check(grad(lambda a: f(), 0, [w.parameter, p])(p), (zeros, (slope, zeros)))
+    assert (frozen.calls, w.calls) == ([], [5.0, 5.0])
+
+
+def test_a_derivative_that_nothing_reaches_calls_no_hook():
+    w = Hooked(2.0, 5.0)
+    check(grad(lambda a: a * 3, 0, w.parameter)(t32(1.0)), (f32(3.0), f32(0.0)))
+    _, pull = vjp(lambda: w.parameter * 3, weights=w.parameter)
+    assert w.calls == []
+    check(grad(lambda c: pull(ops.stop_gradient(c))[1] * c)(t32(1.0)), f32(15.0))
+    assert w.calls == [5.0]
+
+
+def test_hooks_that_come_and_go_while_a_pull_is_kept():
+    """Those that are registered when the derivative is computed see it."""
+    w, x = Hooked(2.0), t32(2.0)
+    _, pull = vjp(lambda x: w.parameter**3 * x, x, weights=w.parameter)
+    check(pull(t32(1.0)), ((f32(8.0),), f32(24.0)))
+    handles = [w.parameter.register_hook(lambda g: g * 5), x.register_hook(lambda g: g * 7)]
+    check(pull(t32(1.0)), ((f32(56.0),), f32(120.0)))
+    for handle in handles:
+        handle.remove()
+    check(pull(t32(1.0)), ((f32(8.0),), f32(24.0)))
+
+
+def test_a_hook_that_registers_and_removes_hooks():
+    w = Hooked(2.0)
+    calls = []
+
+    def once(g):
+        calls.append("once")
+        handle.remove()
+        w.parameter.register_hook(lambda g: calls.append("later"))
+
+    handle = w.parameter.register_hook(once)
+    first = grad(lambda: w.parameter**3, None, w.parameter)
+    check(first(), f32(12.0))
+    check(first(), f32(12.0))
+    assert calls == ["once", "later"]
+
+
+def test_a_tensor_with_a_hook_that_a_derivative_inside_is_taken_by():
+    """y = x with a hook times 5: d/dy of y**3 is 15 y**2; its derivative by x passes the hook on y's uses: 30 y * 5."""
+    calls = []
+
+    def f(x):
+        y = x * 1.0
+        y.register_hook(lambda g: (calls.append(1), g * 5)[1])
+        return grad(lambda a: a**3)(y)
+
+    check(f(t32(2.0)), f32(60.0))
+    assert len(calls) == 1
+    calls.clear()
+    check(grad(f)(t32(2.0)), f32(300.0))
+    assert len(calls) == 2
+
+
 def orders(function, count):
     """The first `count` derivatives of a scalar function by its only input."""
     made = []

@@ -93,8 +93,12 @@ def _register_hook(self, hook):
 
     Notes
     -----
-    Inside of a differentiated function the hook sees what comes from uses of the tensor after the registration. On a
-    Tensor outside of one and on a Parameter it sees the derivative with respect to it as an input.
+    On a Tensor that a differentiated function made, the hook sees what comes from uses after the registration. On a
+    Parameter, and on a Tensor that is passed to a transform, it sees the whole derivative with respect to it as an
+    input, when that has been computed: once for each derivative, however often the input is passed or read. Derivatives
+    of derivatives with respect to a Parameter are as many derivatives, and each of them is what the hook returned: with
+    ``lambda g: 5 * g`` the second one is 25 times as large, in two calls. Where nothing depends on the input there is
+    nothing to see.
 
     Examples
     --------
