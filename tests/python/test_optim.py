@@ -12,6 +12,7 @@ import pytest
 
 import adcore
 from adcore import Parameter, ParameterTuple, Tensor, nn, ops
+from adcore.testing import check_grads
 from helpers import t32
 
 A0, B0 = np.array([1.0, 2.0]), np.array(3.0)
@@ -590,6 +591,256 @@ def test_training_fits_a_line(make):
         last, gradients = step(x, y)
     # With weight decay the optimum is another one, but it is still far below the start.
     assert float(last) < 0.35 * float(first)
+
+
+# A step among other functions: what it reads and writes are cells, and derivatives pass.
+
+
+def restarted(make, start=A0):
+    """A Parameter, an optimizer of it, and a function that puts both back to the start, with any value."""
+    w = Parameter(Tensor(start, adcore.float64), name="w")
+    optimizer = make([w])
+    values_before = [(p, p.value()) for p in optimizer.get_parameters()]
+
+    def restart(value=None):
+        for p, before in values_before:
+            p.set_data(before)
+        if value is not None:
+            w.set_data(value)
+
+    return w, optimizer, restart
+
+
+G0, G1 = Tensor([0.3, -0.7], adcore.float64), Tensor([0.2, 0.4], adcore.float64)
+
+
+@EVERY
+def test_derivatives_pass_through_steps(make):
+    w, optimizer, restart = restarted(make)
+
+    def after(value, first, second):
+        restart(value)
+        optimizer((first * value,))
+        optimizer((second + w * w,))
+        return (w * value).sum()
+
+    check_grads(after, (Tensor(A0), G0, G1), order=2, modes=("fwd", "rev"))
+
+
+def difference(function, at, step=1e-3):
+    return float(function(at + step) - function(at - step)) / (2 * step)
+
+
+@pytest.mark.parametrize(
+    "make, cell",
+    [
+        (lambda q: nn.SGD(q, 0.5, 0.9), "learning_rate"),
+        (lambda q: nn.SGD(q, 0.5, 0.9), "momentum"),
+        (lambda q: nn.Momentum(q, 0.5, 0.9), "momentum"),
+        (lambda q: nn.Adam(q, 0.5), "learning_rate"),
+        (lambda q: nn.AdamWeightDecay(q, 0.5), "learning_rate"),
+        (lambda q: nn.Adam([{"params": q, "lr": 0.5}], 0.1), "learning_rate"),
+    ],
+)
+def test_derivatives_with_respect_to_the_numbers_of_a_step(make, cell):
+    w, optimizer, restart = restarted(make)
+    number = getattr(optimizer, cell)
+    number = number if isinstance(number, Parameter) else number[0]
+
+    def after():
+        optimizer((G0,))
+        optimizer((G1,))
+        return (w * w).sum()
+
+    def at(value):
+        restart()
+        number.set_data(Tensor(value, adcore.float32))
+        return after()
+
+    restart()
+    exact = adcore.grad(after, None, number)()
+    assert float(exact) == pytest.approx(difference(at, float(r32(0.9 if cell == "momentum" else 0.5))), rel=1e-3)
+
+
+def test_a_step_in_a_step_of_an_outer_optimizer():
+    """One gradient step of w with rate r ends at w - r w; the loss of that has the derivative -w^2 (1 - r)."""
+    w = Parameter(Tensor(2.0, adcore.float64), name="w")
+    inner = nn.SGD([w], 0.25)
+    inner.learning_rate.name = "rate"
+    outer = nn.SGD([inner.learning_rate], 0.125)
+
+    def loss():
+        inner((adcore.grad(lambda v: v * v / 2)(w),))
+        return w * w / 2
+
+    value, (slope,) = adcore.value_and_grad(loss, None, outer.parameters)()
+    assert float(value) == 1.125 and float(slope) == -3.0
+    outer((slope,))
+    assert float(inner.learning_rate) == 0.625
+
+
+def test_adam_has_a_derivative_where_a_gradient_is_zero():
+    for make in (lambda q: nn.Adam(q, 0.1), lambda q: nn.AdamWeightDecay(q, 0.1)):
+        w, optimizer, restart = restarted(make)
+
+        def after(g):
+            restart()
+            optimizer((g,))
+            return w.value()
+
+        assert np.isfinite(adcore.jacrev(after)(Tensor([0.0, 1.0], adcore.float64)).asnumpy()).all()
+        restart()
+
+
+@EVERY
+def test_a_batch_of_steps_is_the_loop(make):
+    w, optimizer, restart = restarted(make)
+    gradients = Tensor(np.random.default_rng(7).normal(size=(3, 2)))
+
+    def after(g):
+        restart()
+        optimizer((g,))
+        optimizer((g + w,))
+        return w.value()
+
+    together = adcore.vmap(after)(gradients)
+    alone = [after(g).asnumpy() for g in gradients]
+    restart()
+    np.testing.assert_array_equal(together.asnumpy(), alone)
+
+
+SCHEDULED = {
+    "schedule": lambda q: nn.SGD(q, nn.CosineDecayLR(0.01, 0.1, 4)),
+    "list": lambda q: nn.SGD(q, [0.1, 0.2, 0.3, 0.4]),
+    "groups": lambda q: nn.Adam([{"params": q, "lr": nn.WarmUpLR(1.0, 4), "weight_decay": 0.5}], 0.1),
+}
+
+
+@pytest.mark.parametrize("make", [*[rule[0] for rule in RULES.values()], *SCHEDULED.values()], ids=[*RULES, *SCHEDULED])
+@pytest.mark.parametrize("cell", ["global_step", "learning_rate", "momentum", "states"])
+def test_a_step_sees_every_cell_that_it_reads(make, cell):
+    """Cells that differ between the members of a batch: what took a number out of one of them would raise."""
+    w, optimizer, restart = restarted(make)
+    rate = optimizer.learning_rate
+    found = {
+        "global_step": [optimizer.global_step],
+        "learning_rate": [rate] if isinstance(rate, Parameter) else [],
+        "momentum": [optimizer.momentum] if "momentum" in vars(optimizer) else [],
+        "states": [p for p in optimizer.get_parameters() if p.name.endswith(".w")],
+    }[cell]
+    factors = Tensor([0, 1, 3], adcore.int32)
+
+    def after(factor):
+        restart()
+        for p in found:
+            p.set_data(p + 0.1 * factor if cell != "global_step" else factor.reshape((1,)))
+        optimizer((G0,))
+        return w.value(), optimizer.global_step.value()
+
+    together = adcore.vmap(after)(factors)
+    alone = [after(factor) for factor in factors]
+    restart()
+    for position in range(2):
+        np.testing.assert_array_equal(together[position].asnumpy(), [one[position].asnumpy() for one in alone])
+
+
+@EVERY
+def test_a_recomputed_block_may_do_steps(make):
+    w, optimizer, restart = restarted(make)
+
+    def block(x):
+        optimizer((x * w,))
+        return (w * x).sum()
+
+    restart()
+    plain = adcore.grad(block)(G0)
+    once = [p.asnumpy() for p in optimizer.get_parameters()]
+    restart()
+    again = adcore.grad(lambda x: adcore.recompute(block, x))(G0)
+    np.testing.assert_array_equal(plain.asnumpy(), again.asnumpy())
+    for p, value in zip(optimizer.get_parameters(), once):
+        np.testing.assert_array_equal(p.asnumpy(), value)
+
+
+# What a step changes, and what it leaves.
+
+
+@pytest.mark.parametrize("size", [3, 100_000])  # written in place, and beside the old values
+@EVERY
+def test_whoever_holds_an_old_value_keeps_it(make, size):
+    start = np.random.default_rng(8).normal(size=size)
+    w = Parameter(Tensor(start), name="w")
+    optimizer = make([w])
+    g = ops.ones_like(w.value())
+    for _ in range(2):
+        cells = optimizer.get_parameters()
+        held = [(p.value(), p.asnumpy(), p.asnumpy().copy()) for p in cells]
+        optimizer((g,))
+        for value, array, copied in held:
+            np.testing.assert_array_equal(value.asnumpy(), copied)
+            np.testing.assert_array_equal(array, copied)
+    assert (w.asnumpy() != start).all()
+
+
+@EVERY
+def test_long_and_short_steps_give_the_same_bits(make):
+    rng = np.random.default_rng(9)
+    start, steps = rng.normal(size=60_000), rng.normal(size=(3, 60_000))
+    whole = Parameter(Tensor(start, adcore.float32), name="w")
+    parts = [Parameter(Tensor(start[i::60], adcore.float32), name=f"w{i}") for i in range(60)]
+    one, many = make([whole]), make(parts)
+    for g in steps:
+        one((Tensor(g, adcore.float32),))
+        many(tuple(Tensor(g[i::60], adcore.float32) for i in range(60)))
+    for i, part in enumerate(parts):
+        np.testing.assert_array_equal(whole.asnumpy()[i::60], part.asnumpy())
+
+
+@pytest.mark.parametrize("size", [3, 100_000])
+@EVERY
+def test_a_step_that_makes_a_nan_under_a_watch_changes_nothing(make, size):
+    params = [Parameter(ops.ones((n,), adcore.float32), name=f"w{n}") for n in (2, size)]
+    optimizer = make(params)
+    before = values(optimizer.get_parameters())
+    nan = Tensor(np.full(size, np.nan), adcore.float32)
+    with adcore.debug_nans(), pytest.raises(FloatingPointError, match="made|got"):
+        optimizer((ops.ones((2,), adcore.float32), nan))
+    for one, other in zip(values(optimizer.get_parameters()), before):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_parameter_that_is_its_own_gradient_or_shares_memory():
+    for size in (3, 100_000):
+        w = Parameter(ops.ones((size,), adcore.float32), name="w")
+        nn.SGD([w], 0.5)((w,))
+        assert (w.asnumpy() == 0.5).all()
+        nn.SGD([w], 0.5)((w.value(),))
+        assert (w.asnumpy() == 0.25).all()
+
+
+def test_what_the_native_step_refuses():
+    step = adcore._core.optimizer_step
+    w, g, count = Parameter(t32(1.0), name="w"), t32(1.0), Parameter(Tensor([0], adcore.int32))
+    for error, text, arguments in (
+        (TypeError, "the name of a rule", ()),
+        (TypeError, "the name of a rule", ("none", count, (), (), (w,), (g,))),
+        (TypeError, "the name of a rule", (3, count, (), (), (w,), (g,))),
+        (TypeError, "takes 7 arguments", ("momentum", count, (0.0,), (0.1, 0.0, 0.9), (w,), (g,))),
+        (TypeError, "settings", ("momentum", count, (), (0.1, 0.0, 0.9), (w,), (g,), (w,))),
+        (TypeError, "numbers", ("momentum", count, (0.0,), (0.1, 0.0), (w,), (g,), (w,))),
+        (ValueError, "learning rates", ("momentum", count, (0.0,), ((0.1, 0.1), 0.0, 0.9), (w,), (g,), (w,))),
+        (TypeError, "lists, got int", ("momentum", count, (0.0,), (0.1, 0.0, 0.9), (w,), 3, (w,))),
+        (ValueError, "1 parameters but 2", ("momentum", count, (0.0,), (0.1, 0.0, 0.9), (w,), (g, g), (w,))),
+        (TypeError, "the step must be", ("momentum", 0, (0.0,), (0.1, 0.0, 0.9), (w,), (g,), (w,))),
+        (TypeError, "state 0 must be", ("momentum", count, (0.0,), (0.1, 0.0, 0.9), (w,), (g,), (1.0,))),
+        (TypeError, None, ("momentum", count, (0.0,), ("a", 0.0, 0.9), (w,), (g,), (w,))),
+        (ValueError, "one element", ("momentum", count, (0.0,), (t32(1.0, 2.0), 0.0, 0.9), (w,), (g,), (w,))),
+    ):
+        with pytest.raises(error, match=text):
+            step(*arguments)
+    assert float(w) == 1.0 and int(count) == 0
+    step("momentum", count, (0.0,), (0.5, 0.0, 0.9), [], [], [])
+    assert int(count) == 1
 
 
 # Schedules and lists.

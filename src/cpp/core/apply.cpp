@@ -59,17 +59,17 @@ bool any_tracked(const Operand* operands, int count) {
 /// Lets outputs take the memory of donated operands that nothing else needs.
 void take_donated(Call& call) {
   // A statement that is recorded keeps operands as they were.
-  uint32_t free = call.tracked ? call.donated & ~call.op.keeps() : call.donated;
+  uint32_t given = call.tracked ? call.donated & ~call.op.keeps() : call.donated;
   const int n = call.op.outputs < kMaxOver ? call.op.outputs : kMaxOver;
   for (int j = 0; j < n; ++j) {
-    for (uint32_t rest = free & call.op.over[j]; rest; rest &= rest - 1) {
+    for (uint32_t rest = given & call.op.over[j]; rest; rest &= rest - 1) {
       const int k = std::countr_zero(rest);
       const Tensor& t = call.in(k);
       Tensor& out = call.out[j];
       if (!t.exclusively_owned(call.holders) || t.dtype() != out.dtype() || !(t.shape() == out.shape())) continue;
       out.share_memory_of(t, j == 0 && call.laid_out);
       call.in_place |= static_cast<uint16_t>(1u << j);
-      free &= ~needs_input(k);
+      given &= ~needs_input(k);
       break;
     }
   }
