@@ -74,6 +74,8 @@ def main():
     if args.child:
         child(args.child[0], args.child[1], int(args.child[2]))
         return
+    # Once without counting: in a fresh installation the first process compiles what the later ones read.
+    subprocess.run([sys.executable, __file__, "--child", "add4", "", "1"], check=True)
     stored = json.loads(BOUNDS.read_text()) if BOUNDS.exists() else {}
     bounds = stored.get(VERSION, {})
     above = []
