@@ -253,13 +253,14 @@ def test_a_training_step(loss):
 @pytest.mark.parametrize(
     "make",
     [
+        lambda weights: nn.SGD(weights, 0.1),
         lambda weights: nn.SGD(weights, 0.1, momentum=0.9, weight_decay=0.01),
         lambda weights: nn.Momentum(weights, 0.1, 0.9),
         lambda weights: nn.Adam(weights, 0.05, weight_decay=0.01),
         lambda weights: nn.AdamWeightDecay(weights, 0.05),
         lambda weights: nn.Adam(weights, nn.ExponentialDecayLR(0.1, 0.5, 2)),
     ],
-    ids=["SGD", "Momentum", "Adam", "AdamWeightDecay", "Adam with a schedule"],
+    ids=["SGD", "SGD with momentum", "Momentum", "Adam", "AdamWeightDecay", "Adam with a schedule"],
 )
 def test_a_training_step_of_an_optimizer(make, loss):
     """Weights, states, the step, the rate and the random state are inputs and outputs: nothing of them is baked in."""
