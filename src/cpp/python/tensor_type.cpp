@@ -50,7 +50,8 @@ void tensor_dealloc(PyObject* self) {
     o->value.~Tensor();
     return give_back(self);
   }
-  if (o->weak_references || o->hooks) [[unlikely]]
+  if (o->weak_references || o->hooks || PyObject_GC_IsTracked(self))
+      [[unlikely]]  // cleared by the collector, but tracked still
     let_go_of_references(self);
   o->value.~Tensor();
   if (free_count == kFreeObjects) return give_back(self);
