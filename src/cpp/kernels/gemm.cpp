@@ -153,28 +153,29 @@ void run(Path path, const Product<T>& x, T* workspace, bool parallel) {
   }
 }
 
-template <class T>
 struct Choice {
-  Product<T> product;
   Path path;
-  bool exchanged = false;  // the product is the transposed one
+  bool exchanged = false;  // the product has become the transposed one
 };
 
 template <class T>
-Choice<T> choose_vector(const Product<T>& x) {
-  if (x.n == 1 && x.a_col == 1) return {x, Path::kDot};
-  if (x.m == 1 && x.b_col == 1) return {x, Path::kDirect};
-  if (x.n == 1 && x.a_row == 1) {
-    if (x.c_row != 1) return {x, Path::kTurned};
-    return {transposed(x), Path::kDirect, true};
-  }
-  if (x.m == 1 && x.b_row == 1) return {transposed(x), Path::kDot, true};
-  return {x, Path::kPacked};
+Choice choose_transposed(Product<T>& x, Path path) {
+  x = transposed(x);
+  return {path, true};
 }
 
-/// How to compute a product.
 template <class T>
-Choice<T> choose(Product<T> x) {
+Choice choose_vector(Product<T>& x) {
+  if (x.n == 1 && x.a_col == 1) return {Path::kDot};
+  if (x.m == 1 && x.b_col == 1) return {Path::kDirect};
+  if (x.n == 1 && x.a_row == 1) return x.c_row != 1 ? Choice{Path::kTurned} : choose_transposed(x, Path::kDirect);
+  if (x.m == 1 && x.b_row == 1) return choose_transposed(x, Path::kDot);
+  return {Path::kPacked};
+}
+
+/// How to compute a product; it may turn x into its transposed. In place: a copy of what has just been written waits for it.
+template <class T>
+Choice choose(Product<T>& x) {
   constexpr int kLanes = Pack<T>::kLanes;
   constexpr int kFew = 4;
   constexpr int kThin = 8;
@@ -187,14 +188,12 @@ Choice<T> choose(Product<T> x) {
   const bool b_stands = x.b_col == 1;  // its rows are contiguous
   const bool thin = x.m <= kThin || x.k <= 16 || x.n <= kLanes;
   const bool small = x.m * x.n * x.k <= int64_t{1} << 19;
-  if (x.n <= kFew && x.a_col == 1 && (x.k >= 2 * kLanes || !b_stands)) return {x, Path::kDot};
-  if (x.m <= (small ? kFew : kThin) && x.b_row == 1 && !b_stands) {
-    return {transposed(x), Path::kDot, true};
-  }
-  if (x.n < kLanes && x.m >= 2 * kLanes && x.a_row == 1) return {x, Path::kTurned};
-  if (b_stands && (thin || small)) return {x, Path::kDirect};
+  if (x.n <= kFew && x.a_col == 1 && (x.k >= 2 * kLanes || !b_stands)) return {Path::kDot};
+  if (x.m <= (small ? kFew : kThin) && x.b_row == 1 && !b_stands) return choose_transposed(x, Path::kDot);
+  if (x.n < kLanes && x.m >= 2 * kLanes && x.a_row == 1) return {Path::kTurned};
+  if (b_stands && (thin || small)) return {Path::kDirect};
   const bool middle = x.a_col == 1 && x.m * x.n * x.k <= int64_t{1} << 25;
-  return {x, small || middle ? Path::kPanels : Path::kPacked};
+  return {small || middle ? Path::kPanels : Path::kPacked};
 }
 
 // ---- threads ------------------------------------------------------------------------------------------------------
@@ -246,12 +245,13 @@ void run_slices(const Product<T>& x, int64_t slice) {
     return part;
   };
   const int64_t size = x.m * x.n;
-  const Choice<T> first = choose(part_of(0, nullptr));
-  const int64_t elements = workspace_of(first.path, first.product);
+  Product<T> first = part_of(0, nullptr);
+  const int64_t elements = workspace_of(choose(first).path, first);
   with_workspace<T>(chunks * (size + elements), [&](T* workspace) {
     each(is_long(x, 1), chunks, [&](int64_t chunk) {
-      const Choice<T> part = choose(part_of(chunk, workspace + chunk * size));
-      run(part.path, part.product, workspace + chunks * size + chunk * elements, false);
+      Product<T> part = part_of(chunk, workspace + chunk * size);
+      const Path path = choose(part).path;
+      run(path, part, workspace + chunks * size + chunk * elements, false);
     });
     for (int64_t i = 0; i < x.m; ++i) {
       for (int64_t j = 0; j < x.n; ++j) {
@@ -272,36 +272,34 @@ bool is_deep(const Product<T>& x) {
 
 /// choose() as for one of the products whose rows x has: the order of the sums follows from the path, k and n.
 template <class T>
-Choice<T> choose_as_member(const Product<T>& x, int64_t rows) {
+Path choose_as_member(Product<T>& x, int64_t rows) {
   Product<T> member = x;
   member.m = rows;
-  const Choice<T> c = choose(member);
+  const Choice c = choose(member);
   // Inner products are the same either way.
-  const bool exchanged = c.exchanged && c.path != Path::kDot;
-  return {exchanged ? transposed(x) : x, c.path, exchanged};
+  if (c.exchanged && c.path != Path::kDot) x = transposed(x);
+  return c.path;
 }
 
 template <class T>
-void run_one(const Product<T>& given, int64_t member_rows = 0) {
+void run_one(Product<T>& x, int64_t member_rows = 0) {
   constexpr int64_t kSlice = 2048;
   if (member_rows) {
-    Product<T> member = given;
+    Product<T> member = x;
     member.m = member_rows;
     if (is_deep(member)) {
-      for (int64_t i = 0; i < given.m; i += member_rows) {
+      for (int64_t i = 0; i < x.m; i += member_rows) {
         Product<T> part = member;
-        part.a += i * given.a_row;
-        part.c += i * given.c_row;
+        part.a += i * x.a_row;
+        part.c += i * x.c_row;
         run_one(part);
       }
       return;
     }
-  } else if (is_deep(given)) {
-    return run_slices(given, round_up(ceil_div(given.k, smaller(kMaxChunks, ceil_div(given.k, kSlice))), 64));
+  } else if (is_deep(x)) {
+    return run_slices(x, round_up(ceil_div(x.k, smaller(kMaxChunks, ceil_div(x.k, kSlice))), 64));
   }
-  const Choice<T> choice = member_rows ? choose_as_member(given, member_rows) : choose(given);
-  const Path path = choice.path;
-  const Product<T>& x = choice.product;
+  const Path path = member_rows ? choose_as_member(x, member_rows) : choose(x).path;
   const bool parallel = is_long(x, 1);
   if (path == Path::kPanels) return run_panels(x, parallel);
   if (parallel && path != Path::kPacked) return run_strips(path, x);
@@ -340,24 +338,25 @@ void gemm(const GemmArgs<T>& args) {
                       1,
                       args.accumulate};
   };
-  const Product<T> first = product(0);
+  Product<T> first = product(0);
   if (args.batch == 1) return run_one(first, args.member_rows);
   if (is_long(first, 1) || !is_long(first, args.batch) || is_deep(first)) {
     for (int64_t s = 0; s < args.batch; ++s) {
-      run_one(product(s), args.member_rows);
+      Product<T> x = product(s);
+      run_one(x, args.member_rows);
     }
     return;
   }
   const int64_t chunk_size = ceil_div(args.batch, kMaxChunks);
   const int64_t chunks = ceil_div(args.batch, chunk_size);
-  const Choice<T> choice = choose(first);
-  const int64_t elements = workspace_of(choice.path, choice.product);
+  const int64_t elements = workspace_of(choose(first).path, first);
   with_workspace<T>(chunks * elements, [&](T* workspace) {
     parallel_for(chunks, [&](int64_t chunk) {
       const int64_t end = smaller((chunk + 1) * chunk_size, args.batch);
       for (int64_t s = chunk * chunk_size; s < end; ++s) {
-        const Choice<T> one = choose(product(s));
-        run(one.path, one.product, workspace + chunk * elements, false);
+        Product<T> x = product(s);
+        const Path path = choose(x).path;
+        run(path, x, workspace + chunk * elements, false);
       }
     });
   });
