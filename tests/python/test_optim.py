@@ -51,16 +51,14 @@ def run(make, steps=STEPS, dtype=adcore.float32):
 
 
 def r32(value):
-    """What a float32 holds of a number: the learning rate and the momentum are float32 Parameters."""
+    """What a float32 holds of a number: optimizers of float32 Parameters keep the rate and the momentum so."""
     return float(np.float32(value))
 
-
-LR, MOMENTUM = r32(0.1), r32(0.9)
 
 # The update rules once more, in float64 and by the book.
 
 
-def sgd(p, grads, lr=LR, momentum=0.0, dampening=0.0, decay=0.0, nesterov=False):
+def sgd(p, grads, lr, momentum=0.0, dampening=0.0, decay=0.0, nesterov=False):
     a = None
     for g in grads:
         g = g + decay * p
@@ -69,7 +67,7 @@ def sgd(p, grads, lr=LR, momentum=0.0, dampening=0.0, decay=0.0, nesterov=False)
     return p
 
 
-def momentum(p, grads, lr=LR, momentum=MOMENTUM, decay=0.0, nesterov=False):
+def momentum(p, grads, lr, momentum, decay=0.0, nesterov=False):
     a = np.zeros_like(p)
     for g in grads:
         g = g + decay * p
@@ -78,7 +76,7 @@ def momentum(p, grads, lr=LR, momentum=MOMENTUM, decay=0.0, nesterov=False):
     return p
 
 
-def adam(p, grads, beta1, beta2, lr=LR, eps=1e-8, decay=0.0, nesterov=False):
+def adam(p, grads, lr, beta1, beta2, eps=1e-8, decay=0.0, nesterov=False):
     m = v = np.zeros_like(p)
     for t, g in enumerate(grads, 1):
         g = g + decay * p
@@ -89,7 +87,7 @@ def adam(p, grads, beta1, beta2, lr=LR, eps=1e-8, decay=0.0, nesterov=False):
     return p
 
 
-def adam_weight_decay(p, grads, beta1, beta2, lr=LR, eps=1e-6, decay=0.0):
+def adam_weight_decay(p, grads, lr, beta1, beta2, eps=1e-6, decay=0.0):
     m = v = np.zeros_like(p)
     for g in grads:
         m = beta1 * m + (1 - beta1) * g
@@ -101,45 +99,45 @@ def adam_weight_decay(p, grads, beta1, beta2, lr=LR, eps=1e-6, decay=0.0):
 # How adcore is called, and how the reference is: with the start, the gradients and, as `real`, the rounding to the
 # Parameter's dtype. 1 - beta2 is so small that the rounding of beta2 to float32 can be seen in it.
 RULES = {
-    "sgd": (lambda q: nn.SGD(q, 0.1), lambda p, g, real: sgd(p, g)),
-    "sgd dampening alone": (lambda q: nn.SGD(q, 0.1, dampening=0.5), lambda p, g, real: sgd(p, g)),
-    "sgd momentum": (lambda q: nn.SGD(q, 0.1, 0.9), lambda p, g, real: sgd(p, g, momentum=MOMENTUM)),
+    "sgd": (lambda q: nn.SGD(q, 0.1), lambda p, g, real: sgd(p, g, real(0.1))),
+    "sgd dampening alone": (lambda q: nn.SGD(q, 0.1, dampening=0.5), lambda p, g, real: sgd(p, g, real(0.1))),
+    "sgd momentum": (lambda q: nn.SGD(q, 0.1, 0.9), lambda p, g, real: sgd(p, g, real(0.1), momentum=real(0.9))),
     "sgd dampening": (
         lambda q: nn.SGD(q, 0.1, 0.9, 0.5),
-        lambda p, g, real: sgd(p, g, momentum=MOMENTUM, dampening=0.5),
+        lambda p, g, real: sgd(p, g, real(0.1), momentum=real(0.9), dampening=0.5),
     ),
     "sgd nesterov": (
         lambda q: nn.SGD(q, 0.1, momentum=0.9, nesterov=True),
-        lambda p, g, real: sgd(p, g, momentum=MOMENTUM, nesterov=True),
+        lambda p, g, real: sgd(p, g, real(0.1), momentum=real(0.9), nesterov=True),
     ),
     "sgd decay": (
         lambda q: nn.SGD(q, 0.1, momentum=0.9, weight_decay=0.1),
-        lambda p, g, real: sgd(p, g, momentum=MOMENTUM, decay=0.1),
+        lambda p, g, real: sgd(p, g, real(0.1), momentum=real(0.9), decay=0.1),
     ),
-    "momentum": (lambda q: nn.Momentum(q, 0.1, 0.9), lambda p, g, real: momentum(p, g)),
+    "momentum": (lambda q: nn.Momentum(q, 0.1, 0.9), lambda p, g, real: momentum(p, g, real(0.1), real(0.9))),
     "momentum nesterov": (
         lambda q: nn.Momentum(q, 0.1, 0.9, use_nesterov=True),
-        lambda p, g, real: momentum(p, g, nesterov=True),
+        lambda p, g, real: momentum(p, g, real(0.1), real(0.9), nesterov=True),
     ),
-    "momentum decay": (lambda q: nn.Momentum(q, 0.1, 0.9, 0.1), lambda p, g, real: momentum(p, g, decay=0.1)),
-    "adam": (lambda q: nn.Adam(q, 0.1), lambda p, g, real: adam(p, g, real(0.9), real(0.999))),
-    "adam eps": (lambda q: nn.Adam(q, 0.1, eps=0.1), lambda p, g, real: adam(p, g, real(0.9), real(0.999), eps=0.1)),
-    "adam betas": (lambda q: nn.Adam(q, 0.1, 0.5, 0.7), lambda p, g, real: adam(p, g, real(0.5), real(0.7))),
+    "momentum decay": (lambda q: nn.Momentum(q, 0.1, 0.9, 0.1), lambda p, g, real: momentum(p, g, real(0.1), real(0.9), decay=0.1)),
+    "adam": (lambda q: nn.Adam(q, 0.1), lambda p, g, real: adam(p, g, real(0.1), real(0.9), real(0.999))),
+    "adam eps": (lambda q: nn.Adam(q, 0.1, eps=0.1), lambda p, g, real: adam(p, g, real(0.1), real(0.9), real(0.999), eps=0.1)),
+    "adam betas": (lambda q: nn.Adam(q, 0.1, 0.5, 0.7), lambda p, g, real: adam(p, g, real(0.1), real(0.5), real(0.7))),
     "adam nesterov": (
         lambda q: nn.Adam(q, 0.1, eps=0.1, use_nesterov=True),
-        lambda p, g, real: adam(p, g, real(0.9), real(0.999), eps=0.1, nesterov=True),
+        lambda p, g, real: adam(p, g, real(0.1), real(0.9), real(0.999), eps=0.1, nesterov=True),
     ),
     "adam decay": (
         lambda q: nn.Adam(q, 0.1, eps=0.1, weight_decay=0.1),
-        lambda p, g, real: adam(p, g, real(0.9), real(0.999), eps=0.1, decay=0.1),
+        lambda p, g, real: adam(p, g, real(0.1), real(0.9), real(0.999), eps=0.1, decay=0.1),
     ),
     "adam_weight_decay": (
         lambda q: nn.AdamWeightDecay(q, 0.1),
-        lambda p, g, real: adam_weight_decay(p, g, real(0.9), real(0.999)),
+        lambda p, g, real: adam_weight_decay(p, g, real(0.1), real(0.9), real(0.999)),
     ),
     "adam_weight_decay decay": (
         lambda q: nn.AdamWeightDecay(q, 0.1, eps=0.1, weight_decay=0.1),
-        lambda p, g, real: adam_weight_decay(p, g, real(0.9), real(0.999), eps=0.1, decay=0.1),
+        lambda p, g, real: adam_weight_decay(p, g, real(0.1), real(0.9), real(0.999), eps=0.1, decay=0.1),
     ),
 }
 EVERY = pytest.mark.parametrize("make", [rule[0] for rule in RULES.values()], ids=RULES)
@@ -155,6 +153,88 @@ def test_several_steps_of_every_rule(make, reference, dtype):
         assert param.dtype == dtype and param.shape == start.shape
         np.testing.assert_allclose(param.asnumpy(), expected, rtol=1e-13 if wide else 1e-6)
     assert int(optimizer.global_step) == len(STEPS)
+
+
+RATES = {
+    "float": lambda: 0.1,
+    "Tensor": lambda: Tensor(0.1, adcore.float64),
+    "list": lambda: [0.1],
+    "exponential": lambda: nn.ExponentialDecayLR(0.1, 1.0, 10),
+    "natural": lambda: nn.NaturalExpDecayLR(0.1, 0.5, 10),
+    "inverse": lambda: nn.InverseDecayLR(0.1, 0.5, 10),
+    "cosine": lambda: nn.CosineDecayLR(0.01, 0.1, 10),
+    "polynomial": lambda: nn.PolynomialDecayLR(0.1, 0.01, 10, 0.5),
+    "warm-up": lambda: nn.WarmUpLR(0.1, 3),
+}
+# At step 1, the second one, in Python's float64; an exponent of 0 and cosines are told by the formulas' definitions.
+RIGHT = {
+    "exponential": 0.1,
+    "natural": 0.1 * math.exp(-0.5),
+    "inverse": 0.1 / (1 + 0.5 / 10),
+    "cosine": 0.01 + 0.045 * (1 + math.cos(math.pi / 10)),
+    "polynomial": 0.09 * 0.9**0.5 + 0.01,
+    "warm-up": 0.1 / 3,
+}
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_rates_of_float64_parameters_are_float64(rate):
+    """What is kept, and what a schedule computes, rounds as the Parameters do; beside a float32 one in one list, too."""
+    w, v = Parameter(Tensor(1.0, adcore.float64), name="w"), Parameter(t32(1.0), name="v")
+    optimizer = nn.SGD([v, w], RATES[rate]())
+    optimizer.global_step.set_data(Tensor([rate in RIGHT], adcore.int32))
+    optimizer((t32(1.0), Tensor(1.0, adcore.float64)))
+    np.testing.assert_allclose(float(w), 1 - RIGHT.get(rate, 0.1), rtol=1e-15)
+    np.testing.assert_allclose(float(v), 1 - RIGHT.get(rate, 0.1), rtol=1e-7)
+    assert w.dtype == adcore.float64 and v.dtype == adcore.float32
+
+
+def test_every_number_of_a_float64_optimizer_is_float64():
+    w = Parameter(Tensor([1.0, 2.0], adcore.float64), name="w")
+    other = Parameter(Tensor([1.0], adcore.float64), name="other")
+    groups = [{"params": [w], "lr": 0.1, "weight_decay": 0.3}, {"params": (other,), "lr": nn.WarmUpLR(0.1, 3)}]
+    for optimizer in (
+        nn.SGD([w], 0.1, 0.7),
+        nn.Momentum([w], [0.1, 0.2], 0.7),
+        nn.Adam([w], Tensor([0.1], adcore.float32)),
+        nn.AdamWeightDecay([w], 0.1),
+        nn.Momentum(groups, 0.1, 0.7),
+    ):
+        for param in optimizer.get_parameters():
+            assert param.dtype in (adcore.float64, adcore.int32), f"{optimizer.cls_name}: {param}"
+
+
+def test_a_schedule_of_the_user_gets_the_step_as_it_is():
+    seen = []
+
+    class Table(nn.LearningRateSchedule):
+        def construct(self, global_step):
+            seen.append(global_step.dtype)
+            return Tensor([0.1, 0.2], adcore.float64)[global_step]
+
+    w = Parameter(Tensor(1.0, adcore.float64), name="w")
+    nn.SGD([w], Table())((Tensor(1.0, adcore.float64),))
+    assert float(w) == 0.9 and seen == [adcore.int32]
+
+
+@pytest.mark.parametrize("make", ["SGD", "Momentum", "Adam"])
+def test_a_step_inside_of_a_differentiated_function(make):
+    """w = x; w -= 0.1 * 2 (w - 3): the derivative by x is 0.8. Adam with a large eps is checked by differences."""
+    w = Parameter(Tensor(1.0, adcore.float64), name="w")
+    optimizers = {
+        "SGD": lambda: nn.SGD([w], 0.1),
+        "Momentum": lambda: nn.Momentum([w], 0.1, 0.9),
+        "Adam": lambda: nn.Adam([w], 0.1, eps=1.0),
+    }
+
+    def inner(x):
+        w.set_data(x)
+        optimizers[make]()((adcore.grad(lambda: (w - 3.0) ** 2, None, w)(),))
+        return w * 1.0
+
+    at = lambda x: float(inner(Tensor(x, adcore.float64)))
+    expected = (at(1 + 1e-5) - at(1 - 1e-5)) / 2e-5 if make == "Adam" else 0.8
+    np.testing.assert_allclose(float(adcore.grad(inner)(Tensor(1.0, adcore.float64))), expected, rtol=1e-9)
 
 
 def test_a_parameter_of_many_elements():
@@ -296,7 +376,7 @@ def test_the_momentum_can_be_changed_too():
 )
 def test_forms_of_a_constant_rate(rate):
     params, _ = run(lambda q: nn.SGD(q, rate))
-    np.testing.assert_allclose(params[0].asnumpy(), sgd(A0, [s[0] for s in STEPS]), rtol=1e-6)
+    np.testing.assert_allclose(params[0].asnumpy(), sgd(A0, [s[0] for s in STEPS], r32(0.1)), rtol=1e-6)
 
 
 def test_c30_a_rate_for_each_step():

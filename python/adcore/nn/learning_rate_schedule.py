@@ -1,13 +1,14 @@
 """Learning rates that change with the step: schedules (cells called with the step) and lists (one rate per step).
 
-A schedule computes the rate of a step with ops, so it takes an int Tensor or an int; a list is computed ahead with
-Python floats, by epoch. The formulas are those of MindSpore's functions of the same names.
+A schedule computes the rate of a step with ops, so it takes an int Tensor or an int. It computes in float32, and in
+float64 where an optimizer of float64 Parameters gives it the step so. A list is computed ahead with Python floats, by
+epoch. The formulas are those of MindSpore's functions of the same names.
 """
 
 import math
 
 from .. import ops
-from .._core import Tensor, float32
+from .._core import Tensor, float32, float64
 from .cell import Cell
 
 
@@ -40,7 +41,9 @@ def _below(name, low, high):
 
 
 def _as_float(step):
-    return step.astype(float32) if isinstance(step, Tensor) else Tensor(step, float32)
+    if not isinstance(step, Tensor):
+        return Tensor(step, float32)
+    return step if step.dtype == float64 else step.astype(float32)
 
 
 # ---- schedules ----------------------------------------------------------------------------------------------------
@@ -62,7 +65,11 @@ class LearningRateSchedule(Cell):
         raise NotImplementedError(f"{self.cls_name}: construct(self, global_step) is not defined.")
 
 
-class _Decay(LearningRateSchedule):
+class _Formula(LearningRateSchedule):
+    """The schedules of this module, which take a step of float64 too."""
+
+
+class _Decay(_Formula):
     def __init__(self, learning_rate, decay_rate, decay_steps, is_stair=False):
         super().__init__()
         self.learning_rate = _rate(self.cls_name, "learning_rate", learning_rate)
@@ -121,7 +128,7 @@ class InverseDecayLR(_Decay):
         return self.learning_rate / (1 + self.decay_rate * self._periods(global_step))
 
 
-class CosineDecayLR(LearningRateSchedule):
+class CosineDecayLR(_Formula):
     """From `max_lr` to `min_lr` along half a cosine in `decay_steps` steps, then constant.
 
     Examples
@@ -145,7 +152,7 @@ class CosineDecayLR(LearningRateSchedule):
         return self.min_lr + 0.5 * (self.max_lr - self.min_lr) * (1.0 + ops.cos(math.pi * part))
 
 
-class PolynomialDecayLR(LearningRateSchedule):
+class PolynomialDecayLR(_Formula):
     """From `learning_rate` to `end_learning_rate` as ``(1 - step / decay_steps) ** power``, then constant.
 
     With `update_decay_steps` the steps of the decay are doubled, tripled, ... whenever they are used up.
@@ -175,7 +182,7 @@ class PolynomialDecayLR(LearningRateSchedule):
         return (self.learning_rate - self.end_learning_rate) * (1.0 - part) ** self.power + self.end_learning_rate
 
 
-class WarmUpLR(LearningRateSchedule):
+class WarmUpLR(_Formula):
     """From 0 to `learning_rate` in `warmup_steps` equal steps, then constant.
 
     Examples

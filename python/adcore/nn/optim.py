@@ -4,7 +4,7 @@ Each keeps its states beside the Parameters, in ParameterTuples of the same shap
 (``src/cpp/ops/optim.cpp``), so derivatives pass through a step. How the rates and groups come about is in `optimizer`.
 """
 
-from .._core import Parameter, Tensor, float32, float64
+from .._core import Tensor, float64
 from .optimizer import Optimizer
 
 
@@ -57,7 +57,7 @@ class SGD(Optimizer):
             )
         if self.dynamic_weight_decay:
             raise TypeError("SGD: weight_decay must be a number, but got a Cell.")
-        self.momentum = Parameter(Tensor(momentum, float32), name="momentum")
+        self.momentum = self._kept(momentum, "momentum")
         self.accum = self.parameters.clone(prefix="accum", init="zeros")
 
     def construct(self, gradients):
@@ -100,7 +100,7 @@ class Momentum(Optimizer):
         super().__init__(learning_rate, params, weight_decay, loss_scale)
         momentum = self._number("momentum", momentum, low=0.0, exact_type=True)
         self.use_nesterov = self._flag("use_nesterov", use_nesterov)
-        self.momentum = Parameter(Tensor(momentum, float32), name="momentum")
+        self.momentum = self._kept(momentum, "momentum")
         self.moments = self.parameters.clone(prefix="moments", init="zeros")
 
     def construct(self, gradients):
@@ -184,8 +184,8 @@ class Adam(_Betas):
         self.use_nesterov = self._flag("use_nesterov", use_nesterov)
         if self._flag("use_amsgrad", use_amsgrad):
             raise NotImplementedError("Adam: use_amsgrad is not available.")
-        self.beta1_power = Parameter(Tensor(1.0, float32), name="beta1_power")
-        self.beta2_power = Parameter(Tensor(1.0, float32), name="beta2_power")
+        self.beta1_power = self._kept(1.0, "beta1_power")
+        self.beta2_power = self._kept(1.0, "beta2_power")
         self.moment1 = self.parameters.clone(prefix="moment1", init="zeros")
         self.moment2 = self.parameters.clone(prefix="moment2", init="zeros")
 

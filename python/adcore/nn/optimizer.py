@@ -3,7 +3,8 @@
 Data: ``parameters`` (a ParameterTuple), ``learning_rate``, ``weight_decay`` and ``global_step``. A step is one native
 call, which reads and writes the Parameters as ops do. The learning rate is a Parameter or what a schedule computes of
 ``global_step``: it goes there as a Tensor, so any way of assigning it works and whoever differentiates or records a
-step sees it.
+step sees it. Numbers that are kept in Parameters are float32, or float64 where one of the Parameters is: a step rounds
+once, to the dtype of its Parameter.
 
 The native call checks everything before it changes anything: a step that raises leaves the Parameters, the states and
 the step as they were. Start reading at `Optimizer._step`.
@@ -12,11 +13,11 @@ the step as they were. Start reading at `Optimizer._step`.
 import math
 from collections.abc import Iterable
 
-from .._core import Parameter, Tensor, float32, int32, optimizer_step
+from .._core import Parameter, Tensor, float32, float64, int32, optimizer_step
 from ..parameter import ParameterTuple
 from .cell import Cell
 from .container import CellList
-from .learning_rate_schedule import LearningRateSchedule
+from .learning_rate_schedule import LearningRateSchedule, _Formula
 
 _GROUP_KEYS = ("params", "lr", "weight_decay", "grad_centralization", "order_params")
 
@@ -45,6 +46,7 @@ class Optimizer(Cell):
     ----------
     parameters : ParameterTuple
     learning_rate : Parameter, ParameterTuple, LearningRateSchedule or CellList
+        Parameters are float32; float64 where a Parameter of the optimizer is.
     global_step : Parameter
         The number of steps done, an int32 of shape (1,).
 
@@ -80,6 +82,7 @@ class Optimizer(Cell):
         self.global_step = Parameter(Tensor([0], int32), name="global_step")
         self.is_group = isinstance(parameters[0], dict)
         self.is_group_lr = False
+        self._number_dtype = float64 if any(p.dtype == float64 for p in _parameters_in(parameters)) else float32
         if self.is_group:
             parameters = self._read_groups(parameters, learning_rate, weight_decay)
         else:
@@ -138,11 +141,10 @@ class Optimizer(Cell):
         if isinstance(rate, LearningRateSchedule):
             return rate
         if isinstance(rate, (int, float)):
-            return Parameter(Tensor(self._number("learning_rate", float(rate), low=0.0), float32), name=name)
+            return self._kept(self._number("learning_rate", float(rate), low=0.0), name)
         if isinstance(rate, Tensor):
             if rate.ndim == 0:
-                self._number("learning_rate", float(rate), low=0.0)
-                return Parameter(Tensor(float(rate), float32), name=name)
+                return self._kept(self._number("learning_rate", float(rate), low=0.0), name)
             if rate.ndim != 1:
                 raise ValueError(
                     f"{self.cls_name}: a Tensor of learning rates must have 0 or 1 dimensions, "
@@ -154,7 +156,14 @@ class Optimizer(Cell):
                 f"{self.cls_name}: learning_rate must be a number, a Tensor, an iterable of numbers or a "
                 f"LearningRateSchedule, but got {type(rate).__name__}."
             )
-        return _RateOfStep([self._number("learning_rate", float(item), low=0.0) for item in rate], name)
+        rates = [self._number("learning_rate", float(item), low=0.0) for item in rate]
+        if not rates:
+            raise ValueError("learning_rate: an iterable of learning rates must not be empty.")
+        return _RateOfStep(self._kept(rates, name))
+
+    def _kept(self, number, name):
+        """A number that a step reads, or one for each step, as a Parameter."""
+        return Parameter(Tensor(number, self._number_dtype), name=name)
 
     def _decay(self, decay):
         return decay if isinstance(decay, Cell) else self._number("weight_decay", decay, low=0.0)
@@ -276,7 +285,12 @@ class Optimizer(Cell):
     # ---- one step ------------------------------------------------------------------------------------------------
 
     def _evaluated(self, rate):
-        return rate if isinstance(rate, Parameter) else rate(self.global_step).reshape(())
+        if isinstance(rate, Parameter):
+            return rate
+        step = self.global_step
+        if isinstance(rate, _Formula) and self._number_dtype == float64:
+            step = step.astype(float64)
+        return rate(step).reshape(())
 
     def _decay_now(self, decay):
         return _scalar(decay(self.global_step)) if isinstance(decay, Cell) else decay
@@ -308,6 +322,15 @@ class Optimizer(Cell):
         raise NotImplementedError(f"{self.cls_name}: construct(self, gradients) is not defined.")
 
 
+def _parameters_in(parameters):
+    """The Parameters of a list, or of its groups as far as they are in order."""
+    for item in parameters:
+        if isinstance(item, Parameter):
+            yield item
+        elif isinstance(item, dict) and isinstance(item.get("params"), (list, tuple)):
+            yield from _parameters_in(item["params"])
+
+
 def _scalar(value):
     return value.reshape(()) if isinstance(value, Tensor) else float(value)
 
@@ -320,11 +343,9 @@ def _is_decay(decay):
 class _RateOfStep(LearningRateSchedule):
     """One rate for each step, held by a Parameter."""
 
-    def __init__(self, rates, name):
+    def __init__(self, rates):
         super().__init__()
-        if not rates:
-            raise ValueError("learning_rate: an iterable of learning rates must not be empty.")
-        self.learning_rate = Parameter(Tensor(rates, float32), name=name)
+        self.learning_rate = rates
 
     def construct(self, global_step):
         try:
