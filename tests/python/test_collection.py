@@ -12,7 +12,7 @@ import pytest
 
 import adcore
 from adcore import Parameter, Tensor, grad, jacrev, jvp, linearize, nn, ops, vjp, vmap
-from helpers import array_of
+from helpers import array_of, t32
 
 X = np.array([0.5, -1.5], np.float32)
 
@@ -416,3 +416,37 @@ def gradient_of_itself():
 )
 def test_an_object_whose_hooks_or_rules_refer_to_it_is_collected(make):
     assert left_of({make.__name__: make}) == []
+
+
+class Array(np.ndarray):
+    """An array with attributes."""
+
+
+def array_with_its_tensor():
+    array = np.ones(3).view(Array)
+    array.tensor = Tensor.from_numpy(array)
+    return array
+
+
+def array_with_its_parameter():
+    array = np.ones(3, np.float32).view(Array)
+    array.parameter = Parameter(t32(0.0))
+    array.parameter.set_data(Tensor.from_numpy(array))
+    return array
+
+
+def array_with_the_hook_of_its_tensor():
+    array = array_with_its_tensor()
+    array.tensor.register_hook(lambda g: g * array)
+    return array
+
+
+def test_an_array_that_holds_a_tensor_on_its_memory_is_collected():
+    makers = (array_with_its_tensor, array_with_its_parameter, array_with_the_hook_of_its_tensor)
+    assert left_of({make.__name__: make for make in makers}) == []
+    array = array_with_its_tensor()
+    kept = array.tensor[1:]  # holds the memory too
+    ref = weakref.ref(array)
+    del array
+    gc.collect()
+    assert ref() is not None and array_of(kept).tolist() == [1.0, 1.0]

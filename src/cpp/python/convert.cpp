@@ -225,6 +225,25 @@ Tensor tensor_from(PyObject* data, const DType* dtype) {
   return from_buffer(array.get(), dtype);
 }
 
+namespace {
+
+/// Lets go of a Py_buffer: the last reference may go in a thread without the interpreter's lock.
+void release_view(void* owner) {
+  const PyGILState_STATE state = calling_python([] { return PyGILState_Ensure(); });
+  PyBuffer_Release(static_cast<Py_buffer*>(owner));
+  PyGILState_Release(state);
+  delete static_cast<Py_buffer*>(owner);
+}
+
+}  // namespace
+
+int visit_shared_array(const Tensor& t, visitproc visit, void* arg) {
+  const Buffer* const b = t.buffer().get();
+  // With other holders, whom the collector does not see, the array counts as held from outside.
+  if (b && b->release == release_view && t.buffer().unique()) Py_VISIT(static_cast<Py_buffer*>(b->owner)->obj);
+  return 0;
+}
+
 Tensor share_array(PyObject* array) {
   const BufferView readable(array, PyBUF_FORMAT | PyBUF_STRIDES);
   auto* view = new Py_buffer;
@@ -256,13 +275,7 @@ Tensor share_array(PyObject* array) {
   guard.release();
   auto* first = static_cast<std::byte*>(view->buf) + low * view->itemsize;
   const auto bytes = static_cast<size_t>((high - low + 1) * view->itemsize);
-  BufferRef buffer(adopt(first, bytes, view, [](void* owner) {
-    // The last reference may go in a thread without the interpreter's lock.
-    const PyGILState_STATE state = calling_python([] { return PyGILState_Ensure(); });
-    PyBuffer_Release(static_cast<Py_buffer*>(owner));
-    PyGILState_Release(state);
-    delete static_cast<Py_buffer*>(owner);
-  }));
+  BufferRef buffer(adopt(first, bytes, view, release_view));
   return Tensor(std::move(buffer), -low, shape, strides, dtype);
 }
 

@@ -173,6 +173,8 @@ void assign(PyObject* cell, Tensor value);
 Tensor tensor_from(PyObject* data, const DType* dtype);
 /// A tensor on the memory of a writable C-contiguous array.
 Tensor share_array(PyObject* array);
+/// Shows the collector the array whose memory a cell has to itself.
+int visit_shared_array(const Tensor& t, visitproc visit, void* arg);
 /// True for Python and NumPy numbers (bool included).
 bool is_number(PyObject* o) noexcept;
 /// A number as scalar beside `like`: it never widens a tensor. Beside half precision it is a float32, to be used as a

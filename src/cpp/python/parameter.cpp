@@ -93,7 +93,7 @@ int parameter_traverse(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(self));
   Py_VISIT(as_parameter(self)->dict);
   Py_VISIT(as_parameter(self)->base.hooks);
-  return 0;
+  return visit_shared_array(own_value(self), visit, arg);
 }
 int parameter_clear(PyObject* self) {
   Py_CLEAR(as_parameter(self)->dict);

@@ -19,7 +19,7 @@ constexpr int kFreeObjects = 256;
 TensorObject* free_objects[kFreeObjects];  // each still holds its reference to the type
 int free_count = 0;                        // guarded by the interpreter's lock
 
-/// Only what has hooks can be part of a cycle: others are not tracked.
+/// Only what has hooks, or shares an array, can be part of a cycle: others are not tracked.
 [[gnu::noinline]] void let_go_of_references(PyObject* self) {
   auto* o = reinterpret_cast<TensorObject*>(self);
   PyObject_GC_UnTrack(self);
@@ -30,7 +30,7 @@ int free_count = 0;                        // guarded by the interpreter's lock
 int tensor_traverse(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(self));
   Py_VISIT(reinterpret_cast<TensorObject*>(self)->hooks);
-  return 0;
+  return visit_shared_array(own_value(self), visit, arg);
 }
 int tensor_clear(PyObject* self) {
   Py_CLEAR(reinterpret_cast<TensorObject*>(self)->hooks);
@@ -522,7 +522,9 @@ PyObject* from_numpy(PyObject*, PyObject* array) {
   return guarded([&] {
     if (!PyObject_CheckBuffer(array))
       fail(ErrorKind::Type, "from_numpy: needs a NumPy array, got ", Py_TYPE(array)->tp_name, ".");
-    return wrap(share_array(array));
+    PyObject* const o = wrap(share_array(array));
+    PyObject_GC_Track(o);
+    return o;
   });
 }
 
