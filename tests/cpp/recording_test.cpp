@@ -122,7 +122,7 @@ TEST_CASE("a dropped recording is gone when its rules go") {
       const Tensor x = level.input(values_a());
       CHECK((x * x).ref().slot != 0);
     }
-    std::vector<Tensor> pull(std::span<const Tensor> c) override { return {c[0]}; }
+    std::vector<Tensor> pull(std::span<const Tensor> c, std::span<const bool>) override { return {c[0]}; }
     Recording& recording;
     int& count;
   };

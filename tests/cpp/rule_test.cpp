@@ -14,7 +14,7 @@ using namespace testing;
 
 struct Recorded : Rule {
   explicit Recorded(std::function<std::vector<Tensor>(std::span<const Tensor>)> f) : f(std::move(f)) {}
-  std::vector<Tensor> pull(std::span<const Tensor> c) override { return f(c); }
+  std::vector<Tensor> pull(std::span<const Tensor> c, std::span<const bool>) override { return f(c); }
   std::function<std::vector<Tensor>(std::span<const Tensor>)> f;
 };
 
@@ -57,7 +57,10 @@ TEST_CASE("dropped statements are gone; their slots are not given out again and 
   const uint32_t mark = level.tape().statement_count();
   const Slot first = level.tape().slot_count();
   const Tensor lost = y * y;
-  level.tape().drop_statements(mark, first);
+  CHECK(!level.tape().is_dropped(lost.ref().slot));
+  CHECK(level.tape().drop_statements(mark, first).size() > 0);
+  CHECK(level.tape().is_dropped(lost.ref().slot));
+  CHECK(!level.tape().is_dropped(y.ref().slot));
   CHECK(error_of([&] { lost + y; }) == ErrorKind::Runtime);
   const Tensor z = y + y;
   CHECK(z.ref().slot > lost.ref().slot);

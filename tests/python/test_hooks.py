@@ -321,3 +321,157 @@ def test_a_hook_that_raises_does_so_at_its_order_and_leaves_nothing(raises):
     calls[:] = [None] * 9
     check(second(), f32(12.0))
     check(ops.sum(grad(lambda: w**3, None, w)()), f32(12.0))
+
+
+# ---- hooks of Cells -------------------------------------------------------------------------------------------------
+
+
+class Log:
+    """A Cell's hooks, and what they saw: numbers of (grad_input, grad_output), None where there was none."""
+
+    def __init__(self, cell, scale_in=None, scale_out=None):
+        self.calls = []
+
+        def pre(cell, grad_output):
+            self.calls.append(("pre", self.numbers(grad_output)))
+            return None if scale_out is None else tuple(g * scale_out for g in grad_output)
+
+        def post(cell, grad_input, grad_output):
+            self.calls.append(("post", self.numbers(grad_input), self.numbers(grad_output)))
+            return None if scale_in is None else tuple(None if g is None else g * scale_in for g in grad_input)
+
+        cell.register_backward_pre_hook(pre)
+        cell.register_backward_hook(post)
+
+    @staticmethod
+    def numbers(tensors):
+        return [None if t is None else float(ops.sum(t)) for t in tensors]
+
+
+class Product(nn.Cell):
+    """w * a * b, or the same with a rule of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.w = Parameter(t32(2.0), name="w")
+
+    def construct(self, a, b):
+        return self.w * a * b
+
+
+class OwnProduct(nn.Cell):
+    def construct(self, a, b):
+        return a * b * 2
+
+    def bprop(self, a, b, out, dout):
+        return b * dout * 2, a * dout * 2
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_the_hooks_of_a_first_layer_are_called(order):
+    """Nobody differentiates by the data, so there is no grad_input; the weights' derivative is as without hooks."""
+    cell = Product()
+    log = Log(cell, scale_in=7.0, scale_out=3.0)
+    a, b = t32(3.0), t32(5.0)
+    function = lambda: cell(a, b) ** 3
+    for _ in range(order):
+        function = grad(function, None, cell.w)
+    # f = (15 w)**3, and the hook's factor 3 once for each sweep that passes it: 3 * 3 * 15**3 w**2, then the derivative
+    # of that, on whose way to w the hook is met again.
+    check(function(), f32(3.0 * 3 * 15.0**3 * 4 if order == 1 else 9.0 * 6 * 15.0**3 * 2))
+    slope = 3.0 * 3 * 30.0**2
+    assert log.calls[:2] == [("pre", [slope / 3]), ("post", [None, None], [slope])]
+    assert len(log.calls) == 2 * order
+
+
+SWEEPS = {
+    "grad by weights": lambda f, w, x: grad(lambda: f(x), None, w)(),
+    "value_and_grad": lambda f, w, x: value_and_grad(lambda: f(x), None, w)()[1],
+    "vjp": lambda f, w, x: vjp(lambda: f(x), weights=w)[1](t32(1.0))[1],
+    "inside of grad by x": lambda f, w, x: grad(lambda x: (grad(lambda: f(x), None, w)(), x * 0)[1])(x),
+    "inside of jvp": lambda f, w, x: jvp(lambda x: grad(lambda: f(x), None, w)(), x, x)[0],
+    "inside of vmap": lambda f, w, x: vmap(grad(f_of(f), 1), (0, None))(ops.stack([x, x]), w),
+    "recomputed": lambda f, w, x: grad(lambda: adcore.recompute(f, x), None, w)(),
+}
+
+
+def f_of(f):
+    return lambda x, w: f(x)
+
+
+@pytest.mark.parametrize("how", SWEEPS)
+def test_a_backward_hook_is_called_once_in_each_sweep_that_reaches_the_outputs(how):
+    cell, x = Product(), t32(3.0)
+    calls = []
+    cell.register_backward_hook(lambda c, gi, go: calls.append(gi))
+    SWEEPS[how](lambda x: cell(x, x), cell.w, x)
+    assert len(calls) == 1 and len(calls[0]) == 2, calls
+
+
+def test_grad_input_has_what_is_differentiated_and_none_for_the_rest():
+    cell = Product()
+    log = Log(cell, scale_in=10.0)
+    check(grad(lambda a: cell(a, t32(5.0)), 0, cell.w)(t32(3.0)), (f32(100.0), f32(15.0)))
+    assert log.calls == [("pre", [1.0]), ("post", [10.0, None], [1.0])]
+
+    class First(nn.Cell):
+        def construct(self, a, b, n):
+            return a * 2
+
+    cell = First()  # an input that nothing depends on has a derivative, too: zero
+    log = Log(cell)
+    check(grad(lambda a, b: cell(a, b, 3), (0, 1))(t32(3.0), t32(5.0)), (f32(2.0), f32(0.0)))
+    assert log.calls == [("pre", [1.0]), ("post", [2.0, 0.0], [1.0])]
+
+
+@pytest.mark.parametrize("by", [0, 1, (0, 1)])
+def test_the_hooks_of_a_cell_with_a_rule_of_its_own(by):
+    cell = OwnProduct()
+    log = Log(cell, scale_in=10.0, scale_out=3.0)
+    seen = []
+    cell.register_forward_pre_hook(lambda c, inputs: seen.append(len(inputs)))
+    cell.register_forward_hook(lambda c, inputs, out: (seen.append(float(out)), out * 1.0)[1])
+    right = {0: f32(300.0), 1: f32(180.0), (0, 1): (f32(300.0), f32(180.0))}[by]
+    check(grad(cell, by)(t32(3.0), t32(5.0)), right)
+    assert seen == [2, 30.0]
+    gi = [30.0 if by != 1 else None, 18.0 if by != 0 else None]
+    assert log.calls == [("pre", [1.0]), ("post", gi, [3.0])]
+    check(cell(t32(3.0), t32(5.0)), f32(30.0))
+    assert seen == [2, 30.0] * 2 and len(log.calls) == 2
+
+
+def test_a_cell_without_tensor_inputs_calls_its_hooks():
+    class Constant(nn.Cell):
+        def __init__(self):
+            super().__init__()
+            self.w = Parameter(t32(2.0), name="w")
+
+        def construct(self, n):
+            return self.w**n
+
+    cell = Constant()
+    log = Log(cell, scale_out=3.0)
+    check(grad(lambda: cell(2), None, cell.w)(), f32(12.0))
+    assert log.calls == [("pre", [1.0]), ("post", [], [3.0])]
+
+
+def test_threads_that_sweep_one_recording_see_their_own_cotangents():
+    import threading
+
+    cell, wrong = nn.Tanh(), []
+    cell.register_backward_hook(lambda c, gi, go: wrong.append((gi, go)) if float(gi[0]) != float(go[0]) else None)
+    out, pull = vjp(cell, t32(0.0))  # the slope is 1
+    both = threading.Barrier(4)
+
+    def sweep(k):
+        both.wait(60)
+        for n in range(200):
+            if float(pull(t32(1.0 * k * n))[0]) != k * n:
+                wrong.append((k, n))
+
+    threads = [threading.Thread(target=sweep, args=(k,)) for k in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not wrong

@@ -351,3 +351,204 @@ def test_members_of_a_batch_draw_as_without_recomputation():
         f = lambda x: run(lambda x: x * ops.rand(3), x).sum()
         results.append(array_of(vmap(grad(f))(ops.ones((4, 3)))))
     np.testing.assert_array_equal(*results)
+
+
+# ---- what leaves a block --------------------------------------------------------------------------------------------
+
+RETURNED = {
+    "a cell from outside": lambda y: y,
+    "one among others": lambda y: (y * 2, y)[1],
+    "in a container": lambda y: [y * y, {"y": y}][1]["y"],
+}
+
+
+@pytest.mark.parametrize("returned", RETURNED.values(), ids=RETURNED)
+@pytest.mark.parametrize("run", [plain, adcore.recompute], ids=["plain", "recompute"])
+def test_a_block_that_returns_a_tensor_from_outside_returns_that_one(run, returned):
+    def f(x):
+        y = x * 1.0
+        z = run(returned, y)
+        assert z is y
+        ops.assign(z, z * x)
+        return y * x
+
+    check(f(t32(2.0)), f32(8.0))
+    check(grad(f)(t32(2.0)), f32(12.0))
+
+
+def test_a_cell_of_a_block_that_also_leaves_it_otherwise_is_the_returned_one():
+    for run in (plain, adcore.recompute):
+        kept = []
+
+        def block(u, kept=kept):
+            v = ops.sin(u)
+            kept.append(v)
+            return v, v
+
+        def f(x, run=run, kept=kept, block=block):
+            a, b = run(block, x)
+            assert a is b and a is kept[0]
+            a[...] = a * 3
+            return kept[0] * b
+
+        at = np.float32(0.7)
+        check(grad(f)(t32(at)), f32(18 * np.sin(at) * np.cos(at), rtol=1e-6))
+        kept.clear()
+
+
+class Doubled(adcore.Function):
+    @staticmethod
+    def forward(ctx, u):
+        return u * 2
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * 2
+
+
+W = Parameter(t32(2.0), name="W")
+
+# What a function may do with a tensor that left a block otherwise than as its result.
+USES_OF_WHAT_LEFT = {
+    "op": lambda k, y: k * y,
+    "result": lambda k, y: k,
+    "among the results": lambda k, y: (y, [k]),
+    "Function": lambda k, y: Doubled.apply(k) * y,
+    "grad": lambda k, y: grad(lambda z: z * z)(k),
+    "vjp": lambda k, y: vjp(lambda z: z * z, k)[1](k)[0],
+    "jvp": lambda k, y: jvp(lambda z: z * z, k, y)[1],
+    "hook": lambda k, y: (k.register_hook(lambda g: g), k)[1],
+    "HookBackward": lambda k, y: ops.HookBackward(lambda g: g)(k),
+    "recompute": lambda k, y: adcore.recompute(lambda z: z * z, k),
+    "recompute identity": lambda k, y: adcore.recompute(lambda z: z, k),
+    "of a recompute": lambda k, y: adcore.recompute(lambda z: (z * z, k), y)[1],
+    "written": lambda k, y: (ops.assign(y, k), y * 2)[1],
+    "item": lambda k, y: (y.reshape(1).__setitem__(0, k), y * k)[1],
+    "Parameter": lambda k, y: (W.set_data(k), W)[1],
+    "vmap": lambda k, y: vmap(lambda a: a * k)(ops.stack([y, y])).sum(),
+}
+
+
+@pytest.mark.parametrize("use", USES_OF_WHAT_LEFT.values(), ids=USES_OF_WHAT_LEFT)
+@pytest.mark.parametrize("how", ["grad", "vjp", "jacrev", "of a jvp"])
+def test_a_tensor_that_leaves_a_block_otherwise_is_an_error(use, how):
+    """Its derivative is not known; no zero stands for it."""
+
+    def f(x):
+        kept = []
+        y = adcore.recompute(lambda u: (kept.append(u * u * 3), u * 2)[1], x)
+        return use(kept[0], y)
+
+    runs = {
+        "grad": lambda: grad(f)(t32(2.0)),
+        "vjp": lambda: vjp(f, t32(2.0)),
+        "jacrev": lambda: adcore.jacrev(f)(t32(2.0)),
+        "of a jvp": lambda: grad(lambda x: jvp(f, x, x)[1])(t32(2.0)),
+    }
+    W.set_data(t32(2.0))
+    with pytest.raises(RuntimeError, match="left it otherwise than as its result"):
+        runs[how]()
+
+
+CLOSURES = {
+    "vjp": (lambda u: vjp(lambda z: z**3, u)[1], lambda pull, x: pull(x)[0]),
+    "vjp by weights": (lambda u: vjp(lambda: W**3 * u, weights=W)[1], lambda pull, x: pull(x)[1]),
+    "linearize": (lambda u: adcore.linearize(lambda z: z**3, u)[1], lambda push, x: push(x)),
+}
+
+
+@pytest.mark.parametrize("make, use", CLOSURES.values(), ids=CLOSURES)
+def test_a_closure_that_leaves_the_block_that_made_it(make, use):
+    def f(inside):
+        kept = []
+
+        def block(x):
+            kept.append(make(x))
+            return x * use(kept[-1], x) if inside else x * 2
+
+        def function(x):
+            y = adcore.recompute(block, x)
+            return y if inside else y * use(kept[0], x)
+
+        return function
+
+    W.set_data(t32(2.0))
+    # Used inside of the block it is as any other: x * 3 x**2 * x, and x * 3 W**2 x * x.
+    right = 12 * 27.0 if "weights" not in str(make.__code__.co_names) else 3 * 12 * 9.0
+    check(grad(f(True))(t32(3.0)), f32(right))
+    with pytest.raises(RuntimeError, match="left the recomputed block that made it"):
+        grad(f(False))(t32(3.0))
+    f(False)(t32(3.0))  # nothing is recomputed where nothing is differentiated
+
+
+AGAIN = {
+    "another shape": lambda x: (x * 2)[:1],
+    "another rank": lambda x: (x * 2).reshape(1, 2),
+    "another dtype": lambda x: (x * 2).astype(adcore.float64),
+    "more": lambda x: (x * 2, x * 3),
+    "none": lambda x: None,
+    "a number": lambda x: 3.0,
+    "a constant": lambda x: ops.stop_gradient(x * 2),
+    "an argument": lambda x: x,
+    "a generator": lambda x: (x for _ in range(2)),
+}
+
+
+@pytest.mark.parametrize("again", AGAIN.values(), ids=AGAIN)
+def test_a_block_that_gives_something_else_when_it_runs_again(again):
+    runs = []
+
+    def block(x):
+        runs.append(1)
+        return x * 2 if len(runs) == 1 else again(x)
+
+    with pytest.raises(RuntimeError, match="another result when it ran again"):
+        grad(lambda x: adcore.recompute(block, x).sum())(t32(1.0, 2.0))
+
+
+def test_a_block_of_constants_that_differentiates_inside():
+    """d/dz of z**3 at w, twice: what the block computed depends on nothing outside, so it is a constant."""
+
+    def f(x):
+        return x * adcore.recompute(lambda: grad(lambda z: z**3)(t32(2.0)))
+
+    check(grad(f)(t32(5.0)), f32(12.0))
+
+
+def test_a_derivative_inside_of_a_block_inside_of_a_derivative():
+    """A later use of the Parameter has its derivative, too: 3w**2 x * w by w is 9 w**2 x."""
+    w = Parameter(t32(2.0), name="w")
+
+    def block(x):
+        return grad(lambda: adcore.recompute(lambda: w * w * w * x), None, w)() * w
+
+    for run in (plain, adcore.recompute):
+        check(grad(lambda x: run(block, x), 0, w)(t32(3.0)), (f32(24.0), f32(108.0)))
+
+
+def test_what_runs_when_a_block_is_dropped_may_record():
+    """A finalizer that uses what is differentiated: its statements stay, and the derivative is right."""
+    log = []
+
+    class Records:
+        def __init__(self, x):
+            self.x = x
+
+        def __del__(self):
+            for _ in range(100):
+                log.append(self.x * self.x)
+
+    def f(x):
+        def block(u):
+            held = Records(x)
+            own = adcore.custom_vjp(lambda q: q * 1)
+            own.defvjp(lambda q: (q * 1, (q, held)), lambda saved, g: (g * 1,))
+            for _ in range(100):
+                u = ops.sin(own(u))
+            return u
+
+        y = adcore.recompute(block, x)
+        first = list(log)
+        return y.sum() * 0 + sum(first, t32(0.0))
+
+    check(grad(f)(t32(0.5)), f32(100.0))

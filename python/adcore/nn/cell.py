@@ -495,6 +495,11 @@ class Cell(CellBase):
         A result other than None replaces `grad_input`. Results and errors are those of
         :meth:`register_forward_pre_hook`.
 
+        Notes
+        -----
+        `grad_input` has an entry for each Tensor among the positional inputs: None for one that nobody differentiates
+        by, such as the data of a first layer. The hook is called once in each sweep that reaches the outputs.
+
         Examples
         --------
         >>> import adcore
@@ -623,13 +628,19 @@ def _special_construct(cell, *args, **kwargs):
         run = functools.partial(_construct_as, cell, state["_float_type"])
     if "_recomputes" in state:
         run = functools.partial(recompute, run)
-    if "_hooks" in state:
+    if "_hooks" in state and type(cell).__call__ is not _call_with_bprop:
         return state["_hooks"].call(cell, run, args, kwargs)
     return run(*args, **kwargs)
 
 
 def _call_with_bprop(cell, *args, **kwargs):
-    """Call a cell whose class gives its reverse rule as a method: bprop(*inputs, out, dout)."""
+    """Call a cell whose class gives its reverse rule as a method, bprop(*inputs, out, dout); hooks are around it."""
+    run = functools.partial(_run_with_bprop, cell)
+    hooks = cell.__dict__.get("_hooks")
+    return run(*args, **kwargs) if hooks is None else hooks.call(cell, run, args, kwargs)
+
+
+def _run_with_bprop(cell, *args, **kwargs):
     if kwargs:
         import inspect  # not at the top: it takes longer to load than adcore
 

@@ -1,6 +1,9 @@
 """Rules of one's own: Function, custom_vjp, custom_jvp, Cell.bprop.
 
-Each computes its outputs without recording and attaches a rule to them (`rule.attach`). Start reading at `_with_rule`.
+Each computes its outputs without recording and attaches a rule to them (`rule.attach`). What a rule gets later are the
+values that its forward function saw (`rule.seen`): whoever writes to one of the tensors meanwhile, in place or by an
+assignment, does not change a derivative. The outputs are cells of their own, whether something is differentiated or
+not. Start reading at `_with_rule`.
 """
 
 import functools
@@ -9,17 +12,17 @@ from adcore import _core
 from adcore._core import Tensor, tree_leaves
 from adcore.transforms.options import check_callable, computed
 from adcore.transforms.products import transposed
-from adcore.transforms.rule import attach, constants, filled
+from adcore.transforms.rule import attach, constants, filled, seen
 from adcore.transforms.trees import describe, match, same_structure, tensors_of, with_tensors
 
 __all__ = ["Function", "custom_jvp", "custom_vjp"]
 
 
 class _Leaves:
-    """The tensors of a call's arguments, by the argument that each belongs to."""
+    """The tensors of a call's arguments as they are now, by the argument that each belongs to."""
 
     def __init__(self, args):
-        self.args = args
+        self.args = args = tuple(map(seen, args))
         self.tensors = []
         self.owners = []
         for i, argument in enumerate(args):
@@ -87,7 +90,7 @@ def _differentiable(tensors):
 
 
 class _Context:
-    """What forward leaves for backward: saved tensors, and any attributes."""
+    """What forward leaves for backward: saved tensors, and any attributes. Tensors among them are values."""
 
     def __init__(self):
         self.saved_tensors = ()
@@ -98,7 +101,7 @@ class _Context:
         for t in tensors:
             if not isinstance(t, Tensor) and t is not None:
                 raise TypeError(f"save_for_backward: takes Tensors, got {type(t).__name__}.")
-        self.saved_tensors = tensors
+        self.saved_tensors = seen(tensors)
 
 
 class Function:
@@ -107,7 +110,7 @@ class Function:
     A subclass defines the static methods ``forward(ctx, *args)``, which returns a Tensor or a tuple of them, and
     ``backward(ctx, *cotangents)``, which takes one cotangent per output and returns one per argument of `forward`; None
     for zero and for arguments that are not tensors. ``ctx.save_for_backward(*tensors)`` and attributes of `ctx` carry
-    values from one to the other. Call it by `apply`.
+    values from one to the other: tensors as they are when `forward` returns. Call it by `apply`.
 
     Raises
     ------
@@ -147,9 +150,10 @@ class Function:
         ctx = _Context()
         leaves = _Leaves(args)
         if not _differentiable(leaves.tensors):
-            return cls.forward(ctx, *args)
+            return seen(cls.forward(ctx, *args))
         ctx.needs_input_grad = tuple(bool(tensors_of(a)) and _differentiable(tensors_of(a)) for a in args)
         out = _run_primal(lambda: cls.forward(ctx, *args))
+        ctx.__dict__.update({name: seen(value) for name, value in ctx.__dict__.items()})
         return _with_rule(f"{cls.__name__}.backward", leaves, out, lambda *cts: cls.backward(ctx, *cts))
 
 
@@ -158,7 +162,7 @@ def _with_rule(name, leaves, out, backward):
     tensors = _tensor_outputs(name, out)
     outputs = constants(tensors)
 
-    def pull(cotangents):
+    def pull(cotangents, _):
         return leaves.by_argument(name, backward(*filled(cotangents, outputs)))
 
     return with_tensors(out, attach(name, leaves.tensors, outputs, pull))
@@ -168,12 +172,12 @@ def bprop_call(cell, construct, args):
     """Call a Cell whose reverse rule is its method bprop(*inputs, out, dout)."""
     leaves = _Leaves(args)
     if not _differentiable(leaves.tensors):
-        return construct(*args)
-    out = _run_primal(lambda: construct(*args))
+        return seen(construct(*args))
+    out = seen(_run_primal(lambda: construct(*args)))
     name = f"{type(cell).__name__}.bprop"
 
     def backward(*cotangents):
-        return cell.bprop(*args, out, with_tensors(out, cotangents))
+        return cell.bprop(*leaves.args, out, with_tensors(out, cotangents))
 
     return _with_rule(name, leaves, out, backward)
 
@@ -258,15 +262,15 @@ class custom_vjp(_Custom):
         args, static, rest = self._bound(args, kwargs)
         if self._fwd is None:
             raise TypeError(f"{self.__name__}: custom_vjp has no rule; call defvjp(fwd, bwd) first.")
-        leaves = _Leaves(rest)
+        leaves, static = _Leaves(rest), seen(static)
         if not _differentiable(leaves.tensors):
-            return self._fn(*args)
+            return seen(self._fn(*args))
         result = _run_primal(lambda: self._fwd(*args))
         if not isinstance(result, tuple) or len(result) != 2:
             raise TypeError(
                 f"{self.__name__}: fwd must return the pair of output and residuals, got {describe(result)}."
             )
-        out, residuals = result
+        out, residuals = result[0], seen(result[1])
 
         def backward(*cotangents):
             return self._bwd(*static, residuals, with_tensors(out, cotangents))
@@ -321,20 +325,21 @@ class custom_jvp(_Custom):
         args, static, rest = self._bound(args, kwargs)
         if self._rule is None:
             raise TypeError(f"{self.__name__}: custom_jvp has no rule; call defjvp(rule) first.")
-        leaves = _Leaves(rest)
+        leaves, static = _Leaves(rest), seen(static)
         if not _differentiable(leaves.tensors):
-            return self._fn(*args)
+            return seen(self._fn(*args))
         name = f"{self.__name__}: the rule of defjvp"
         out = _core.run_no_grad(self._fn, args, None)
         outputs = constants(_tensor_outputs(name, out))
+        like = with_tensors(out, outputs)
 
         def push(values, tangents):
-            result = self._rule(*static, with_tensors(tuple(rest), values), with_tensors(tuple(rest), tangents))
+            result = self._rule(*static, with_tensors(leaves.args, values), with_tensors(leaves.args, tangents))
             if not isinstance(result, tuple) or len(result) != 2:
                 raise TypeError(f"{name} must return the pair of output and tangent, got {describe(result)}.")
-            return match(name, "the tangent of the output", out, result[1])
+            return match(name, "the tangent of the output", like, result[1])
 
-        def pull(cotangents):
+        def pull(cotangents, _):
             seeds = filled(cotangents, outputs)
             return transposed(lambda tangents: push(leaves.tensors, tangents), leaves.tensors, seeds)
 

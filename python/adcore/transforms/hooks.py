@@ -5,6 +5,7 @@ passes its cotangent through the hook.
 """
 
 import itertools
+from _thread import get_ident
 
 from adcore import _core
 from adcore._core import Parameter, Tensor
@@ -58,17 +59,17 @@ def _behind(tensors, on_cotangents):
     """Return the same values; their cotangents pass through a function of the list of them."""
     values = constants(tensors)
 
-    def pull(cotangents):
+    def pull(cotangents, _):
         return on_cotangents(filled(cotangents, values))
 
     return attach("hook", tensors, values, pull, lambda _, tangents: tangents)
 
 
 def _replaced(name, cotangent, result):
-    """Return what a hook made of a cotangent: None leaves it as it is."""
+    """Return what a hook made of a cotangent: None leaves it as it is; nothing comes of one that is None."""
     return (
         cotangent
-        if result is None
+        if result is None or cotangent is None
         else match(name, "the hook's result for a cotangent", cotangent, as_tensor(result))[0]
     )
 
@@ -217,28 +218,50 @@ class CellHooks:
         return out
 
     def _call_between(self, cell, construct, args, kwargs):
+        """Call `construct` on inputs whose cotangents pass through the hooks, and return such outputs.
+
+        These are two rules, and that of the outputs runs first. It seeds the token, one more output of the rule of the
+        inputs, so that this one runs in each sweep that differentiates by an input, whether anything else reaches it or
+        not. In the others, those of a first layer, nobody wants the token's cotangent, and the rule of the outputs
+        calls the hooks itself.
+        """
         name = type(cell).__name__
-        of_output = []  # what the sweep brought to the outputs, for the hooks that see both ends
+        inputs = tensors_of(args)
+        tracked = [_core.is_tracked([t]) or _core.innermost([t]) is not None for t in inputs]
+        behind = [t for t, own in zip(inputs, tracked) if own]
+        values, token_value = constants(behind), Tensor(0.0)
+        of_outputs = {}  # by thread: what its sweep brought to the outputs, for the hooks that see both ends
 
-        def on_inputs(cotangents):
+        def call_hooks(of_inputs):
+            of_output = of_outputs.get(get_ident(), ())
             for hook in list(self.backward.values()):
-                cotangents = _tuple_hook(
-                    name, lambda c, gi, hook=hook: hook(c, gi, of_output[-1] if of_output else ()), (cell,), cotangents
-                )
-            return cotangents
+                of_inputs = _tuple_hook(name, lambda c, gi, hook=hook: hook(c, gi, of_output), (cell,), of_inputs)
+            return of_inputs
 
-        def on_outputs(cotangents):
+        def pull_inputs(cotangents, wanted):
+            cotangents = filled(cotangents[:-1], values)
+            wanted = iter([c if asked else None for c, asked in zip(cotangents, wanted)])
+            of_inputs = call_hooks([next(wanted) if own else None for own in tracked])
+            return [c for c, own in zip(of_inputs, tracked) if own]
+
+        def pull_outputs(cotangents, wanted):
+            cotangents = filled(cotangents, outputs)
             for hook in list(self.backward_pre.values()):
                 cotangents = _tuple_hook(name, hook, (cell,), cotangents)
-            of_output[:] = [tuple(cotangents)]
-            return cotangents
+            of_outputs[get_ident()] = tuple(cotangents)
+            if not wanted[-1]:
+                call_hooks([None] * len(inputs))
+            return [*cotangents, token_value]
 
-        out = construct(*_replace_tensors(args, on_inputs), **kwargs)
-        return _replace_tensors(out, on_outputs)
-
-
-def _replace_tensors(tree, on_cotangents):
-    tensors = tensors_of(tree)
-    if not tensors:
-        return tree
-    return with_tensors(tree, _behind(tensors, on_cotangents))
+        *made, token = attach(
+            "hook", behind, [*values, token_value], pull_inputs, lambda _, tangents: [*tangents, token_value]
+        )
+        made = iter(made)
+        out = construct(*with_tensors(args, [next(made) if own else t for t, own in zip(inputs, tracked)]), **kwargs)
+        tensors = tensors_of(out)
+        outputs = constants(tensors)
+        if not tensors:
+            return out
+        return with_tensors(
+            out, attach("hook", [*tensors, token], outputs, pull_outputs, lambda _, tangents: tangents[:-1])
+        )

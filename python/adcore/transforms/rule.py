@@ -7,11 +7,17 @@ computes is differentiated again by the levels around it.
 
 from adcore import _core, _ops
 from adcore.transforms.products import transposed
+from adcore.transforms.trees import map_tensors, tensors_of
 
 
 def constants(tensors):
     """Return the tensors without what they depend on."""
     return [_ops.stop_gradient(t) for t in tensors]
+
+
+def seen(tree):
+    """Return a container with cells of its own for its tensors: what they hold now, whoever writes to them later."""
+    return map_tensors(_core.seen, tree) if tensors_of(tree) else tree
 
 
 def attach(name, inputs, outputs, pull, push=None):
@@ -24,7 +30,8 @@ def attach(name, inputs, outputs, pull, push=None):
     inputs, outputs : list of Tensor
         The outputs are constants, but for vmap.
     pull : callable
-        From a list of cotangents of the outputs to a list of those of the inputs, None for zero.
+        From a list of cotangents of the outputs, None for zero, and one of bools, whether the sweep wants the cotangent
+        of an input, to a list of cotangents of the inputs, None for zero.
     push : callable, optional
         From a list of values of the inputs and one of their tangents to a list of tangents of the outputs; by default
         the transpose of `pull`.
@@ -50,7 +57,7 @@ def _attach_forward(name, frame, inputs, outputs, pull, push):
         given = [_ops.zeros_like(v) if t is None else t for v, t in zip(values, tangents)]
         if push is not None:
             return made, push(values, given)
-        return made, transposed(lambda seeds: filled(pull(seeds), values), outputs, given)
+        return made, transposed(lambda seeds: filled(pull(seeds, [True] * len(values)), values), outputs, given)
 
     made, pushed = frame.outside(outside)
     return [frame.dual(value, tangent) for value, tangent in zip(made, pushed)]
@@ -62,8 +69,8 @@ def _attach_batch(name, frame, inputs, outputs, pull, push):
     def enter(values, batched):
         return [frame.join(v) if b and v is not None else v for v, b in zip(values, batched)]
 
-    def outer_pull(cotangents):
-        pulled = frame.run(lambda: pull(enter(cotangents, [True] * len(cotangents))))
+    def outer_pull(cotangents, wanted):
+        pulled = frame.run(lambda: pull(enter(cotangents, [True] * len(cotangents)), wanted))
         # An input that is one value for all members gets the sum over them.
         return [
             None if c is None else frame.split(c) if own else _ops.sum(frame.split(c), 0)

@@ -10,6 +10,7 @@ inline constexpr int64_t kLongWork = 50'000;
 
 class Tape;      // core/tape.h; this layer only carries the pointers
 class Frame;     // core/scope.h
+class Opened;    // core/scope.h
 class Watch;     // core/watch.h
 class CellView;  // of the embedding interpreter: python/cells.h
 
@@ -20,13 +21,12 @@ struct Scope {
   Watch* watch = nullptr;         // looks for NaN and inf
   CellView* cells = nullptr;      // the thread sees cells otherwise than they are
   int64_t long_work = kLongWork;  // 0 under a watch: every call takes the slow way, where it looks
-  uint64_t scope_id = 0;          // of what was opened last and is open still; 0: nothing is
+  Opened* innermost = nullptr;    // what was opened last and is open still
   int no_grad_depth = 0;          // jvps that are not deeper than this are shut out by no_grad
 };
 
 struct ThreadContext : Scope {
   BufferCache cache;
-  uint64_t last_scope_id = 0;
 };
 
 namespace detail {

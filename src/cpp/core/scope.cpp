@@ -17,15 +17,6 @@ uint64_t next_frame_id() noexcept {
   return last.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
-/// The scope as it is, before something opens in it.
-Scope enter() noexcept {
-  ThreadContext& c = context();
-  const Scope outer = c;
-  c.scope_id = ++c.last_scope_id;
-  return outer;
-}
-void leave(const Scope& outer) noexcept { static_cast<Scope&>(context()) = outer; }
-
 // An input of a level whose value an outer level tracks. Only recorded, never applied: the value is the same.
 void alias_vjp(Pullback& p) { p.give(0, p.take_g()); }
 const Op kAlias = {.name = "alias", .kind = OpKind::Linear, .infer = nullptr, .run = nullptr, .vjp = alias_vjp};
@@ -34,16 +25,47 @@ const Op kAlias = {.name = "alias", .kind = OpKind::Linear, .infer = nullptr, .r
 
 bool any_tape_live() noexcept { return live_tapes.load(std::memory_order_relaxed) > 0; }
 
+// ---- what all have in common --------------------------------------------------------------------------------------
+
+bool Opened::is_open() const noexcept {
+  const Opened* o = context().innermost;
+  while (o && o != this) o = o->outer_.innermost;
+  return o;
+}
+
+void Opened::close_under(const Watch* watch) noexcept {
+  if (!is_open()) return;
+  if (is_innermost()) return close();
+  const auto forget_watch = [&](Scope& s) {
+    if (!watch || s.watch != watch) return;
+    s.watch = outer_.watch;
+    s.long_work = outer_.long_work;
+  };
+  forget_watch(context());
+  Opened* o = context().innermost;
+  for (; o->outer_.innermost != this; o = o->outer_.innermost) forget_watch(o->outer_);
+  o->outer_ = outer_;
+}
+
+void Opened::fail_shut_out() const {
+  for (const Opened* o = context().innermost; o && o != this; o = o->outer_.innermost) {
+    if (o->kind_ != Kind::NoGrad) continue;
+    fail(ErrorKind::Runtime,
+         "no_grad: it was entered in a function that is differentiated, mapped or recomputed, and not left when that "
+         "returned, so the derivative of what ran since is lost; a with block must end where it began, and a generator "
+         "that holds one open must end too.");
+  }
+}
+
 // ---- levels -------------------------------------------------------------------------------------------------------
 
 Level::Level(Tape* given, Sweeps sweeps)
-    : outer_(enter()),
-      outermost_(given || outer_.tape == nullptr),
+    : outermost_(given || opened_.outer().tape == nullptr),
       owns_(!given && outermost_),
       given_(given != nullptr),
       once_(sweeps == Sweeps::Once),
-      observed_(outer_.tape || outer_.frame || outer_.watch) {
-  tape_ = given ? given : owns_ ? Idle<Tape>::take() : outer_.tape;
+      observed_(opened_.outer().tape || opened_.outer().frame || opened_.outer().watch) {
+  tape_ = given ? given : owns_ ? Idle<Tape>::take() : opened_.outer().tape;
   if (owns_ || given) live_tapes.fetch_add(1, std::memory_order_relaxed);
   context().tape = tape_;
   begin_ = tape_->statement_count();
@@ -101,29 +123,29 @@ void Level::close() {
   --tape_->open_levels;
   tape_->observed = outer_observed_;
   // What the sweep of the outermost level runs records nothing, and a level that it opens gets a tape of its own.
-  leave(outer_);
+  opened_.close();
 }
 
 // ---- frames -------------------------------------------------------------------------------------------------------
 
 Frame::Frame(FrameKind kind, int64_t size) : kind(kind), id(next_frame_id()), size(size) {}
 
-FrameScope::FrameScope(Frame& frame) : opened_(nullptr) {
+FrameScope::FrameScope(Frame& frame) : frame_(frame) {
   ThreadContext& c = context();
   for (const Frame* f = c.frame; f; f = f->place.outer)
     if (f == &frame) return;
   if (frame.place.thread && frame.place.thread != &c)
     fail(ErrorKind::Runtime, "a jvp, vmap or trace is open in another thread.");
-  outer_ = enter();
+  opened_.emplace();
   before_ = frame.place;
   frame.place = {&c, c.frame, (c.frame ? c.frame->place.depth : 0) + 1, c.tape, c.tape ? c.tape->open_levels : 0};
-  c.frame = opened_ = &frame;
+  c.frame = &frame;
 }
 
 FrameScope::~FrameScope() {
   if (!opened_) return;
-  opened_->place = before_;
-  leave(outer_);
+  frame_.place = before_;
+  opened_->close();
 }
 
 Outside::Outside(const Frame& frame) noexcept : tape_(context().tape), frame_(context().frame) {
@@ -139,14 +161,12 @@ Outside::~Outside() {
 
 // ---- no_grad ------------------------------------------------------------------------------------------------------
 
-NoGrad::NoGrad() noexcept : outer_(enter()), scope_id_(context().scope_id) {
+NoGrad::NoGrad() noexcept : opened_(Opened::Kind::NoGrad) {
   ThreadContext& c = context();
   c.tape = nullptr;
   c.no_grad_depth = c.frame ? c.frame->place.depth : 0;
 }
-NoGrad::~NoGrad() {
-  if (innermost()) leave(outer_);
-}
+NoGrad::~NoGrad() { opened_.close_under(); }
 
 // ---- what is open -------------------------------------------------------------------------------------------------
 
@@ -161,7 +181,7 @@ int open_scopes() noexcept {
   const ThreadContext& c = context();
   int n = c.tape ? static_cast<int>(c.tape->open_levels) : 0;
   for (const Frame* f = c.frame; f; f = f->place.outer) ++n;
-  return n + (c.no_grad_depth != 0) + (c.scope_id != 0);
+  return n + (c.no_grad_depth != 0) + (c.innermost != nullptr);
 }
 
 }  // namespace adcore

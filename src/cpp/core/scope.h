@@ -1,17 +1,62 @@
 // What can be open in a thread: levels of reverse mode, frames (jvp, vmap, trace), no_grad, the watch for NaN.
 //
 // Each is opened and closed by one C++ object, also when something raises; closing puts the thread's Scope back whole.
-// So whatever was entered inside and not left ends there too.
+// So whatever was entered inside and not left ends there too. What is open in a thread is a list, the innermost first
+// (Opened): a no_grad that Python leaves out of order is taken out of the middle.
 //
 // One decision is taken here and stored: whether something outside of a level sees the sweep of that level
 // (Level::observed()). What a statement keeps, and what the sweep may do in one go, follow from it; a rule never asks.
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "core/tape.h"
 
 namespace adcore {
+
+/// One thing that is open in a thread, with the thread's scope from before, which closing puts back whole.
+class Opened {
+ public:
+  /// Whether derivatives are shut out while it is open.
+  enum class Kind : uint8_t { Other, NoGrad };
+
+  explicit Opened(Kind kind = Kind::Other) noexcept : outer_(context()), kind_(kind) { context().innermost = this; }
+  Opened(const Opened&) = delete;
+  Opened& operator=(const Opened&) = delete;
+
+  const Scope& outer() const noexcept { return outer_; }
+  bool is_innermost() const noexcept { return context().innermost == this; }
+  /// Open in this thread. What it was opened in may have closed, and so closed it.
+  bool is_open() const noexcept;
+  /// Closes what is the innermost, and whatever was opened inside and not closed.
+  void close() noexcept { static_cast<Scope&>(context()) = outer_; }
+  /// Closes what is open; what was opened inside stays. `watch` is what it showed as context().watch.
+  void close_under(const Watch* watch = nullptr) noexcept;
+  /// Throws where a no_grad that was opened inside is open still.
+  void check_nothing_shut_out() const {
+    if (!is_innermost()) [[unlikely]]
+      fail_shut_out();
+  }
+
+ private:
+  void fail_shut_out() const;
+
+  Scope outer_;
+  const Kind kind_;
+};
+
+/// The scope as it is, until this is destroyed.
+class Unchanged {
+ public:
+  Unchanged() = default;
+  ~Unchanged() { opened_.close(); }
+  Unchanged(const Unchanged&) = delete;
+  Unchanged& operator=(const Unchanged&) = delete;
+
+ private:
+  Opened opened_;
+};
 
 /// The statements of a closed level.
 struct Segment {
@@ -48,6 +93,8 @@ class Level {
 
   /// Ends recording for this level; values keep their slots until the level is destroyed.
   void close();
+  /// Throws where it does not record, because a no_grad that was entered inside was not left.
+  void check_records() const { opened_.check_nothing_shut_out(); }
 
   Tape& tape() const noexcept { return *tape_; }
   bool outermost() const noexcept { return outermost_; }
@@ -62,7 +109,7 @@ class Level {
  private:
   Level(Tape* given, Sweeps sweeps);
 
-  Scope outer_;
+  Opened opened_;
   Tape* tape_;
   const bool outermost_;  // no level was open on the tape
   bool owns_;
@@ -111,13 +158,17 @@ class FrameScope {
  public:
   explicit FrameScope(Frame& frame);
   ~FrameScope();
+  /// Throws where a no_grad that was entered inside was not left.
+  void check_records() const {
+    if (opened_) opened_->check_nothing_shut_out();
+  }
   FrameScope(const FrameScope&) = delete;
   FrameScope& operator=(const FrameScope&) = delete;
 
  private:
-  Frame* opened_;
+  Frame& frame_;
   Frame::Place before_;
-  Scope outer_;
+  std::optional<Opened> opened_;
 };
 
 /// Runs what follows outside of a frame: its bases are ordinary values there.
@@ -137,15 +188,15 @@ class Outside {
 class NoGrad {
  public:
   NoGrad() noexcept;
+  /// In the thread that opened it.
   ~NoGrad();
   NoGrad(const NoGrad&) = delete;
   NoGrad& operator=(const NoGrad&) = delete;
   /// False where something else was opened since and not closed, or what it was opened in has closed.
-  bool innermost() const noexcept { return context().scope_id == scope_id_; }
+  bool is_innermost() const noexcept { return opened_.is_innermost(); }
 
  private:
-  Scope outer_;
-  uint64_t scope_id_;
+  Opened opened_;
 };
 
 /// The value of a first derivative that is taken now may itself be differentiated: what a rule from outside computes must

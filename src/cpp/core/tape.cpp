@@ -47,7 +47,7 @@ Dims Tape::dims(uint32_t index) const {
 
 void Tape::append(const Call& call) {
   if (!dropped_.empty()) [[unlikely]]
-    check_not_dropped(call);
+    for (int i = 0; i < call.count; ++i) check_not_dropped(call.op.name, call.operands[i].slot);
   const Op& op = call.op;
   Statement s;
   s.op = &op;
@@ -86,6 +86,7 @@ void Tape::append(const Call& call) {
 }
 
 Slot Tape::append(const Op& op, std::span<const Arg> inputs, int outputs, const Tensor& rule) {
+  for (const Arg& a : inputs) check_not_dropped(op.name, a.slot);
   Statement s;
   s.op = &op;
   s.args = static_cast<uint32_t>(args_.size());
@@ -110,26 +111,27 @@ void Tape::fail_not_kept(const Statement& s, uint32_t bit) {
        input ? std::countr_zero(bit) : std::countl_zero(bit), ", which its row does not declare.");
 }
 
-void Tape::drop_statements(uint32_t i, Slot first) {
+std::vector<Tensor> Tape::drop_statements(uint32_t i, Slot first) {
   if (first < next_slot_) dropped_.emplace_back(first, next_slot_);
-  if (i >= statements_.size()) return;
-  const Statement& s = statements_[i];
-  kept_.shrink(s.kept_begin);
+  if (i >= statements_.size()) return {};
+  const Statement s = statements_[i];
+  std::vector<Tensor> kept = kept_.take(s.kept_begin);
   args_.resize(s.args);
   words_.resize(s.words);
   statements_.resize(i);
+  return kept;
 }
 
-void Tape::check_not_dropped(const Call& call) const {
-  for (int i = 0; i < call.count; ++i) {
-    const Slot slot = call.operands[i].slot;
-    for (const auto& [first, end] : dropped_) {
-      if (slot < first || slot >= end) continue;
-      fail(ErrorKind::Runtime, call.op.name,
-           ": a value made inside of a recomputed block left it otherwise than as its result, so its derivative is not "
-           "known; return it from the block.");
-    }
-  }
+bool Tape::is_dropped(Slot slot) const noexcept {
+  return std::any_of(dropped_.begin(), dropped_.end(),
+                     [slot](const auto& range) { return slot >= range.first && slot < range.second; });
+}
+
+void Tape::fail_dropped(const char* op) {
+  fail(ErrorKind::Runtime, op,
+       ": a value made inside of a recomputed block left it otherwise than as its result, so its derivative is not "
+       "known; "
+       "return it from the block.");
 }
 
 Tape::ParameterEntry& Tape::parameter_entry(uint32_t number) {

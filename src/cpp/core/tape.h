@@ -63,6 +63,14 @@ class KeptStack {
       blocks_[size_ / kBlock][size_ % kBlock].reset();
     }
   }
+  /// Takes those from `size` on away.
+  std::vector<Tensor> take(uint32_t size) {
+    std::vector<Tensor> taken;
+    taken.reserve(size_ - size);
+    for (uint32_t i = size; i < size_; ++i) taken.push_back(std::move(blocks_[i / kBlock][i % kBlock]));
+    size_ = size;
+    return taken;
+  }
   void clear() {
     shrink(0);
     if (blocks_.size() > kBlocksKept) blocks_.resize(kBlocksKept);
@@ -140,8 +148,15 @@ class Tape {
   /// Drops the kept values of statement i and all later ones.
   void release_from(uint32_t i);
   /// Drops the statements from `i` on, whose outputs stand at the slots from `first` on. These are not given out again;
-  /// a value that still stands at one of them may not be recorded from.
-  void drop_statements(uint32_t i, Slot first);
+  /// a value that still stands at one of them may not be recorded from. Returns what they kept: letting go of it may run
+  /// code of the user, which should find everything in order.
+  [[nodiscard]] std::vector<Tensor> drop_statements(uint32_t i, Slot first);
+  bool is_dropped(Slot slot) const noexcept;
+  /// Throws where the slot is that of a dropped statement.
+  void check_not_dropped(const char* op, Slot slot) const {
+    if (!dropped_.empty() && is_dropped(slot)) [[unlikely]]
+      fail_dropped(op);
+  }
 
   /// Forgets everything and takes a new id: what refers to the old one reads as constant. Keeps a modest capacity.
   void clear();
@@ -166,7 +181,7 @@ class Tape {
   Slot new_slots(int n);
   Slot slot_on_bases(TapeRef ref) const noexcept;
   uint32_t put_dims(const Dims& dims);
-  void check_not_dropped(const Call& call) const;
+  [[noreturn]] static void fail_dropped(const char* op);
   [[noreturn]] static void fail_not_kept(const Statement& s, uint32_t bit);
 
   uint64_t id_;

@@ -33,14 +33,11 @@ std::string describe(const Tensor& t) {
 
 }  // namespace
 
-Watch::Watch() : outer_(context().watch) {
+Watch::Watch() {
   context().watch = this;
   context().long_work = 0;
 }
-Watch::~Watch() {
-  context().watch = outer_;
-  context().long_work = outer_ ? 0 : kLongWork;
-}
+Watch::~Watch() { opened_.close_under(this); }
 
 void Watch::check(const Call& call) const {
   const Kinds out = kinds_of(call.out[0]);

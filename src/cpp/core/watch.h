@@ -5,7 +5,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "core/op.h"
+#include "core/scope.h"
 
 namespace adcore {
 
@@ -13,10 +13,12 @@ namespace adcore {
 class Watch {
  public:
   Watch();
+  /// In the thread that opened it.
   ~Watch();
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
 
+  bool is_innermost() const noexcept { return opened_.is_innermost(); }
   /// Throws a FloatingPointError where an output holds a NaN, or an inf that no operand held.
   void check(const Call& call) const;
   /// Keeps the line that made a recorded value.
@@ -50,7 +52,7 @@ class Watch {
     bool operator()(const TapeRef& a, const TapeRef& b) const noexcept { return a.tape == b.tape && a.slot == b.slot; }
   };
 
-  Watch* outer_;
+  Opened opened_;
   std::unordered_map<TapeRef, std::string, Hash, Equal> places_;
   const Op* rule_ = nullptr;  // the op whose rule runs
   TapeRef rule_output_;

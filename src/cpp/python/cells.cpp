@@ -5,12 +5,14 @@
 namespace adcore {
 
 const Tensor& CellView::outer_read(PyObject* cell) const {
-  return outer_ ? outer_->read(cell) : python::own_value(cell);
+  CellView* const outer = opened_.outer().cells;
+  return outer ? outer->read(cell) : python::own_value(cell);
 }
 void CellView::outer_write(PyObject* cell, Tensor value) const {
   // Swapped, not overwritten: the old value may be memory whose release runs Python code, and that must not see half a
   // cell.
-  outer_ ? outer_->write(cell, std::move(value)) : std::swap(python::own_value(cell), value);
+  CellView* const outer = opened_.outer().cells;
+  outer ? outer->write(cell, std::move(value)) : std::swap(python::own_value(cell), value);
 }
 
 }  // namespace adcore

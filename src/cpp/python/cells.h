@@ -10,7 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/context.h"
+#include "core/scope.h"
 #include "python/object.h"
 
 namespace adcore {
@@ -18,22 +18,22 @@ namespace adcore {
 /// What context().cells leads to.
 class CellView {
  public:
-  CellView() : outer_(context().cells) { context().cells = this; }
-  virtual ~CellView() {
-    if (context().cells == this) context().cells = outer_;
-  }
+  CellView() { context().cells = this; }
+  virtual ~CellView() { opened_.close(); }
   CellView(const CellView&) = delete;
   CellView& operator=(const CellView&) = delete;
 
   virtual const Tensor& read(PyObject* cell) = 0;
   virtual void write(PyObject* cell, Tensor value) = 0;
+  /// Throws where a no_grad that was entered inside was not left.
+  void check_records() const { opened_.check_nothing_shut_out(); }
 
  protected:
   const Tensor& outer_read(PyObject* cell) const;
   void outer_write(PyObject* cell, Tensor value) const;
 
  private:
-  CellView* const outer_;
+  Opened opened_;
 };
 
 }  // namespace adcore

@@ -1,6 +1,7 @@
 // The frames of jvp and vmap, and what Python builds these from.
 #include "python/frames.h"
 
+#include "base/few.h"
 #include "python/bindings.h"
 #include "sweeps/batch.h"
 #include "sweeps/forward.h"
@@ -12,10 +13,13 @@ namespace {
 
 py::object run_in(Frame& frame, const py::object& fn, const py::args& args) {
   const FrameScope scope(frame);
-  return call(fn, args, py::none());
+  py::object result = call(fn, args, py::none());
+  scope.check_records();
+  return result;
 }
 
 py::object run_outside(Frame& frame, const py::object& fn, const py::args& args) {
+  const Unchanged scope;
   const Outside outside(frame);
   return call(fn, args, py::none());
 }
@@ -46,22 +50,22 @@ py::object make_dual_of(const Forward& frame, const py::object& value, const py:
 /// it returned. None, and nothing has run, where the arguments are not tensors with tangents like them.
 py::object push_plain(const py::object& fn, const py::tuple& args, const py::tuple& tangents) {
   if (args.size() != tangents.size()) return py::none();
+  Few<Tensor> values(args.size()), directions(args.size());
   for (size_t k = 0; k < args.size(); ++k) {
     PyObject *x = PyTuple_GET_ITEM(args.ptr(), k), *t = PyTuple_GET_ITEM(tangents.ptr(), k);
-    if (!is_tensor(x) || !is_tensor(t) || !(value_of(x).shape() == value_of(t).shape()) ||
-        value_of(x).dtype() != value_of(t).dtype())
-      return py::none();
+    if (!is_tensor(x) || !is_tensor(t)) return py::none();
+    values[k] = tracked_value(x);
+    directions[k] = tracked_value(t);
+    if (!(values[k].shape() == directions[k].shape()) || values[k].dtype() != directions[k].dtype()) return py::none();
   }
   const auto frame = std::make_shared<Forward>();
   py::tuple duals(args.size());
-  for (size_t k = 0; k < args.size(); ++k) {
-    duals[k] = steal(wrap(frame->dual(tracked_value(PyTuple_GET_ITEM(args.ptr(), k)),
-                                      tracked_value(PyTuple_GET_ITEM(tangents.ptr(), k)))));
-  }
+  for (size_t k = 0; k < args.size(); ++k) duals[k] = steal(wrap(frame->dual(values[k], directions[k])));
   py::object out;
   {
     const FrameScope scope(*frame);
     out = call(fn, duals, py::none());
+    scope.check_records();
   }
   if (!is_tensor(out.ptr())) return py::make_tuple(frame, out);
   Tensor tangent;

@@ -31,12 +31,14 @@ Tensor map_parts(const Tensor& t, const std::function<void(Tensor&)>& f) {
   return out;
 }
 
-/// The result with f applied to all parts of its tensors.
-py::object map_result(const py::object& result, const std::function<void(Tensor&)>& f) {
-  return steal(tree_map(result.ptr(), [&](PyObject* leaf) {
-    if (!is_tensor(leaf) || is_parameter(leaf)) return Py_NewRef(leaf);
-    return wrap(map_parts(value_of(leaf), f));
-  }));
+/// The cells of the result that were made when `first` others had been: those that a block made. Another one is what it is
+/// to whoever made it.
+std::vector<Owned> made_cells_of(const py::object& result, uint64_t first) {
+  std::vector<Owned> made;
+  tree_visit(result.ptr(), [&](PyObject* leaf) {
+    if (is_tensor(leaf) && made_at(leaf) >= first) made.push_back(Owned::copy(leaf));
+  });
+  return made;
 }
 
 uint32_t number_of(PyObject* parameter) { return reinterpret_cast<ParameterObject*>(parameter)->number; }
@@ -49,11 +51,13 @@ Tensor placed(PyObject* cell, const Tape& tape) {
   return t;
 }
 
+/// What both runs have in common of an output.
 struct Layout {
   Dims shape;
   DType dtype;
+  bool computed;  // the block did so from what is differentiated
 
-  explicit Layout(const Tensor& t) : shape(t.shape()), dtype(t.dtype()) {}
+  Layout(const Tensor& t, bool computed) : shape(t.shape()), dtype(t.dtype()), computed(computed) {}
   bool operator==(const Layout&) const = default;
 };
 
@@ -65,6 +69,7 @@ class Recompute : public Rule {
         kwargs_(std::move(kwargs)),
         tapes_(context().tape->ids()),
         first_(context().tape->slot_count()),
+        first_cell_(cells_made()),
         frames_(open_frames()) {
     const Tape& tape = *context().tape;
     for (uint32_t number : tape.parameters_set()) parameters_.emplace_back(number, tape.parameter_slot(number));
@@ -84,7 +89,7 @@ class Recompute : public Rule {
     });
   }
 
-  std::vector<Tensor> pull(std::span<const Tensor> cotangents) override {
+  std::vector<Tensor> pull(std::span<const Tensor> cotangents, std::span<const bool>) override {
     // Where the recorded tape is live, an outer level wants the statements on it.
     if (Tape* const live = context().tape; live && live->id() == tapes_.back()) {
       Level level;
@@ -139,23 +144,25 @@ class Recompute : public Rule {
     std::vector<Layout> layouts;
     const auto read = [&](Tensor& part) {
       slots.push_back(tape.slot_of(part));
-      layouts.emplace_back(part);
+      tape.check_not_dropped("recompute", slots.back());
+      layouts.emplace_back(part, slots.back() >= first_);
     };
-    map_result(call(fn_, args_, kwargs_), read);
+    const py::object result = call(fn_, args_, kwargs_);
+    for (const Owned& cell : made_cells_of(result, first_cell_)) map_parts(placed(cell.get(), tape), read);
     for (const CellLog& log : cells_) {
       if (!log.written) continue;
       if (!cells.wrote(log.cell.get())) {
         fail(ErrorKind::Runtime,
              "recompute: a tensor that the block assigned to was not assigned to when it ran again; a recomputed block "
-             "must "
-             "do the same in both runs.");
+             "must do the same in both runs.");
       }
       map_parts(placed(log.cell.get(), tape), read);
     }
     if (!(layouts == outputs_)) {
       fail(ErrorKind::Runtime,
-           "recompute: the block gave another result when it ran again: another number of tensors, or another shape or "
-           "dtype; a recomputed block must give the same result for the same inputs.");
+           "recompute: the block gave another result when it ran again: another number of tensors, another shape or "
+           "dtype, "
+           "or tensors that depend on others; a recomputed block must give the same result for the same inputs.");
     }
     return slots;
   }
@@ -195,6 +202,7 @@ class Recompute : public Rule {
   const py::object kwargs_;
   const std::vector<uint64_t> tapes_;  // that the call was recorded on, and those that it goes on from
   const Slot first_;                   // slots below are of values from before the call
+  const uint64_t first_cell_;          // the number of the first cell that the call made
   const Frames frames_;
   std::vector<std::pair<uint32_t, Slot>> parameters_;
   std::vector<Slot> inputs_;
@@ -223,47 +231,56 @@ py::object recompute(const py::object& fn, const py::tuple& args, const py::obje
   const uint32_t mark = tape->statement_count();
   const Slot first = tape->slot_count();
   auto rule = std::make_unique<Recompute>(fn, args, kwargs);
+  const uint64_t first_cell = cells_made();
   CellLogs cells;
-  const py::object result = [&] {
+  py::object result = [&] {
     LoggedCells view;
-    const py::object r = call(fn, args, kwargs);
+    py::object r = call(fn, args, kwargs);
+    view.check_records();
     cells = view.take();
     return r;
   }();
   if (context().tape != tape || tape->statement_count() == mark) return result;
 
-  const std::vector<Arg> inputs = inputs_of(*tape, mark, first);
-  tape->drop_statements(mark, first);
-  if (inputs.empty()) return result;
-  // Every part of the result, and of what was assigned, gets a place among the outputs, so that those of the second run
-  // have the same ones.
-  std::vector<Tensor> parts;
-  const auto collect = [&](Tensor& part) { parts.push_back(part); };
-  map_result(result, collect);
-  std::vector<Owned> written;
+  // The cells that the block leaves: those of its result, and those that it assigned to. Every part of what they hold gets a
+  // place among the outputs, so that those of the second run have the same ones.
+  std::vector<Owned> left = made_cells_of(result, first_cell);
   for (const CellLog& log : cells)
-    if (log.written) written.push_back(Owned::copy(log.cell.get()));
-  for (const Owned& cell : written) map_parts(placed(cell.get(), *tape), collect);
+    if (log.written) left.push_back(Owned::copy(log.cell.get()));
+  std::vector<Tensor> parts;
+  const auto collect = [&](Tensor& part) {
+    tape->check_not_dropped("recompute", tape->slot_of(part));
+    parts.push_back(part);
+  };
+  for (const Owned& cell : left) map_parts(placed(cell.get(), *tape), collect);
+
+  const std::vector<Arg> inputs = inputs_of(*tape, mark, first);
+  // Goes last: it may run code of the user.
+  const std::vector<Tensor> dropped = tape->drop_statements(mark, first);
   std::vector<Tensor*> outputs;
   std::vector<Layout> layouts;
-  std::vector<bool> fresh;
+  std::vector<bool> computed;
   for (Tensor& p : parts) {
     outputs.push_back(&p);
-    layouts.emplace_back(p);
-    fresh.push_back(tape->slot_of(p) >= first);
+    computed.push_back(tape->slot_of(p) >= first);
+    layouts.emplace_back(p, computed.back());
   }
-  std::vector<Slot> slots;
-  for (const Arg& a : inputs) slots.push_back(a.slot);
-  rule->finish(std::move(slots), std::move(cells), std::move(layouts));
-  record(*tape, std::move(rule), inputs, outputs);
+  if (inputs.empty()) {
+    // The block computed with what is constant around it, though it differentiated that.
+    for (Tensor& p : parts) p.set_ref({});
+  } else {
+    std::vector<Slot> slots;
+    for (const Arg& a : inputs) slots.push_back(a.slot);
+    rule->finish(std::move(slots), std::move(cells), std::move(layouts));
+    record(*tape, std::move(rule), inputs, outputs);
+  }
   size_t next = 0;
   const auto replace = [&](Tensor& part) {
-    if (fresh[next]) part.set_ref(parts[next].ref());
+    if (computed[next]) part.set_ref(parts[next].ref());
     ++next;
   };
-  const py::object replaced = map_result(result, replace);
-  for (const Owned& cell : written) assign(cell.get(), map_parts(placed(cell.get(), *tape), replace));
-  return replaced;
+  for (const Owned& cell : left) assign(cell.get(), map_parts(placed(cell.get(), *tape), replace));
+  return result;
 }
 
 }  // namespace

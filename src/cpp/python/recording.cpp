@@ -79,10 +79,7 @@ PyObject* pull(PyObject* self, PyObject* cotangents) {
     const Owned held = Owned::copy(self);
     const Content& c = content_of(self);
     const Owned given(checked(PySequence_Tuple(cotangents)));
-    if (!c.recording.live()) {
-      fail(ErrorKind::Runtime,
-           "vjp: the derivative around it has ended; what vjp returned must be called inside of it.");
-    }
+    c.recording.check_live("vjp");
     if (static_cast<size_t>(PyTuple_GET_SIZE(given.get())) != c.recording.outputs()) {
       fail(ErrorKind::Value, "a recording of ", c.recording.outputs(), " outputs got ", PyTuple_GET_SIZE(given.get()),
            " cotangents.");

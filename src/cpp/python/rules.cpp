@@ -8,16 +8,19 @@ namespace py = pybind11;
 namespace adcore::python {
 namespace {
 
-/// A rule written in Python: takes a list of cotangents, None for zero, and returns one for the inputs.
+/// A rule written in Python: takes a list of cotangents, None for zero, and one of bools, the inputs that are
+/// differentiated; returns a list for the inputs.
 class PythonRule : public Rule {
  public:
   PythonRule(py::object pull, size_t inputs) : pull_(std::move(pull)), inputs_(inputs), frames_(open_frames()) {}
 
-  std::vector<Tensor> pull(std::span<const Tensor> cotangents) override {
+  std::vector<Tensor> pull(std::span<const Tensor> cotangents, std::span<const bool> wanted) override {
     const Reopened frames(frames_);
     py::list given;
     for (const Tensor& c : cotangents) given.append(c.defined() ? steal(wrap(c)) : py::none());
-    const py::object result = call(pull_, py::make_tuple(given), py::none());
+    py::list asked;
+    for (const bool w : wanted) asked.append(w);
+    const py::object result = call(pull_, py::make_tuple(given, asked), py::none());
     std::vector<Tensor> out;
     for (const py::handle c : result) out.push_back(c.is_none() ? Tensor() : tensor_of(c));
     if (out.size() != inputs_) {
@@ -66,10 +69,14 @@ py::list record_rule(const py::list& inputs, const py::list& outputs, const py::
   return made;
 }
 
+/// What a tensor holds, in a cell of its own.
+py::object seen(const py::object& tensor) { return steal(wrap(tensor_of(tensor))); }
+
 }  // namespace
 
 void bind_rules(py::module_& m) {
   m.def("is_tracked", is_tracked, py::arg("leaves"), py::arg("frame") = py::none());
+  m.def("seen", seen, py::arg("tensor"));
   m.def("record_rule", record_rule, py::arg("inputs"), py::arg("outputs"), py::arg("pull"));
 }
 

@@ -7,6 +7,9 @@
 namespace adcore {
 
 void Recording::close(Level& level) {
+  level.check_records();
+  for (const End& out : ends_->outputs)
+    if (out.slot >= level.first_slot()) level.tape().check_not_dropped("the result", out.slot);
   level.close();
   segment_ = level.segment();
   if (!segment_.once) tape_ = level.keep_tape();
@@ -20,10 +23,21 @@ void Recording::drop() noexcept {
   if (tape_) Idle<Tape>::put(tape_.release());
 }
 
-bool Recording::live() const noexcept {
-  if (tape_) return true;
+bool Recording::outer_records() const noexcept {
   // The tape of an outer level may be gone: its address is compared before it is read.
   return segment_.tape && context().tape == segment_.tape && segment_.tape->id() == segment_.tape_id;
+}
+
+void Recording::check_live(const char* name) const {
+  if (live()) return;
+  if (!outer_records()) {
+    fail(ErrorKind::Runtime, name, ": the derivative around it has ended; what ", name,
+         " returned must be called inside of it.");
+  }
+  fail(
+      ErrorKind::Runtime, name, ": what ", name,
+      " returned has left the recomputed block that made it, of which nothing is kept; call it inside of the block, or "
+      "make it outside.");
 }
 
 void Gradients::seed(size_t output, Tensor cotangent) {

@@ -29,8 +29,10 @@ class Recording {
   /// Lets go of the tape; nothing can be swept any more.
   void drop() noexcept;
 
-  /// True where it may be swept: the tape is its own, or that of an outer level which records now.
-  bool live() const noexcept;
+  /// True where it may be swept: the tape is its own, or that of an outer level which records now and keeps it.
+  bool live() const noexcept { return tape_ || (outer_records() && !is_dropped()); }
+  /// Throws where it is not live. `name` says who made it.
+  void check_live(const char* name) const;
   /// The tape where it was kept, else null.
   const Tape* tape() const noexcept { return tape_.get(); }
   size_t inputs() const noexcept { return ends_->inputs.size(); }
@@ -56,6 +58,9 @@ class Recording {
       forget(wanted);
     }
   };
+
+  bool outer_records() const noexcept;
+  bool is_dropped() const noexcept { return segment_.tape->is_dropped(segment_.first_slot); }
 
   Reused<Ends> ends_;
   Segment segment_;

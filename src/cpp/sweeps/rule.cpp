@@ -1,5 +1,6 @@
 #include "sweeps/rule.h"
 
+#include "base/few.h"
 #include "core/pullback.h"
 
 namespace adcore {
@@ -12,10 +13,12 @@ void rule_vjp(Pullback& p) {
   const auto outputs = static_cast<size_t>(p.outputs());
   std::vector<Tensor> cotangents(outputs);
   for (size_t j = 0; j < outputs; ++j) cotangents[j] = p.cotangent(static_cast<int>(j));
-  std::vector<Tensor> inputs = rule_in(held).pull(cotangents);
+  Few<bool, 16> wanted(static_cast<size_t>(p.count()));
+  for (int k = 0; k < p.count(); ++k) wanted[static_cast<size_t>(k)] = p.active(k);
+  std::vector<Tensor> inputs = rule_in(held).pull(cotangents, wanted.span());
   for (int k = 0; k < p.count(); ++k) {
     Tensor& c = inputs[static_cast<size_t>(k)];
-    if (c.defined() && p.active(k)) p.give(k, std::move(c));
+    if (c.defined() && wanted[static_cast<size_t>(k)]) p.give(k, std::move(c));
   }
 }
 
