@@ -119,9 +119,15 @@ RULES = {
         lambda q: nn.Momentum(q, 0.1, 0.9, use_nesterov=True),
         lambda p, g, real: momentum(p, g, real(0.1), real(0.9), nesterov=True),
     ),
-    "momentum decay": (lambda q: nn.Momentum(q, 0.1, 0.9, 0.1), lambda p, g, real: momentum(p, g, real(0.1), real(0.9), decay=0.1)),
+    "momentum decay": (
+        lambda q: nn.Momentum(q, 0.1, 0.9, 0.1),
+        lambda p, g, real: momentum(p, g, real(0.1), real(0.9), decay=0.1),
+    ),
     "adam": (lambda q: nn.Adam(q, 0.1), lambda p, g, real: adam(p, g, real(0.1), real(0.9), real(0.999))),
-    "adam eps": (lambda q: nn.Adam(q, 0.1, eps=0.1), lambda p, g, real: adam(p, g, real(0.1), real(0.9), real(0.999), eps=0.1)),
+    "adam eps": (
+        lambda q: nn.Adam(q, 0.1, eps=0.1),
+        lambda p, g, real: adam(p, g, real(0.1), real(0.9), real(0.999), eps=0.1),
+    ),
     "adam betas": (lambda q: nn.Adam(q, 0.1, 0.5, 0.7), lambda p, g, real: adam(p, g, real(0.1), real(0.5), real(0.7))),
     "adam nesterov": (
         lambda q: nn.Adam(q, 0.1, eps=0.1, use_nesterov=True),
@@ -179,7 +185,7 @@ RIGHT = {
 
 @pytest.mark.parametrize("rate", RATES)
 def test_rates_of_float64_parameters_are_float64(rate):
-    """What is kept, and what a schedule computes, rounds as the Parameters do; beside a float32 one in one list, too."""
+    """What is kept, and what a schedule computes, rounds as the Parameters do, beside one of float32 too."""
     w, v = Parameter(Tensor(1.0, adcore.float64), name="w"), Parameter(t32(1.0), name="v")
     optimizer = nn.SGD([v, w], RATES[rate]())
     optimizer.global_step.set_data(Tensor([rate in RIGHT], adcore.int32))
