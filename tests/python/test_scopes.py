@@ -329,3 +329,25 @@ def test_coroutines_and_asynchronous_generators_under_no_grad():
     assert inspect.iscoroutinefunction(square)
     # 2 x**2 + 3 x of constants; what was sent in was computed outside, so 2 * 5x of it.
     check(grad(f)(t32(3.0)), f32(2 * 9.0 + 9.0 + 30.0))
+
+
+def test_a_generator_and_a_coroutine_that_are_watched():
+    """Each of their steps is, and nothing of their caller's."""
+
+    @adcore.debug_nans()
+    def logs(x):
+        yield x
+        yield ops.log(x)
+
+    @adcore.debug_nans
+    async def log(x):
+        await asyncio.sleep(0)
+        return ops.log(x)
+
+    generator = logs(t32(-1.0))
+    next(generator)
+    ops.log(t32(-1.0))
+    with pytest.raises(FloatingPointError, match="log: made the first NaN"):
+        next(generator)
+    with pytest.raises(FloatingPointError, match="log: made the first NaN"):
+        asyncio.run(log(t32(-1.0)))

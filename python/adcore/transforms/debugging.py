@@ -1,9 +1,8 @@
 """Finding out where a NaN comes from."""
 
-import functools
-
 from adcore import _core
 from adcore.transforms.options import check_callable
+from adcore.transforms.stepwise import decorated
 
 __all__ = ["debug_nans", "detect_anomaly"]
 
@@ -11,7 +10,8 @@ __all__ = ["debug_nans", "detect_anomaly"]
 class debug_nans:
     """Raise at the first op that makes a NaN or inf, forward or in a derivative.
 
-    A context manager and a decorator, for the thread that enters it. Every op in the block is checked, so it is slow.
+    A context manager and a decorator, also of generators and coroutines, for the thread that enters it. Every op in the
+    block is checked, so it is slow.
 
     Raises
     ------
@@ -47,13 +47,12 @@ class debug_nans:
     def __call__(self, fn):
         """Return `fn`, run under a watch."""
         check_callable("debug_nans", fn)
+        return decorated(fn, _watched)
 
-        @functools.wraps(fn)
-        def watched(*args, **kwargs):
-            with debug_nans():
-                return fn(*args, **kwargs)
 
-        return watched
+def _watched(fn, args, kwargs):
+    with debug_nans():
+        return fn(*args, **(kwargs or {}))
 
 
 detect_anomaly = debug_nans
