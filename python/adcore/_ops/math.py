@@ -68,19 +68,6 @@ def clamp(input: Tensor, min: Number | None = None, max: Number | None = None) -
     return native.minimum(input, max) if min is None else native.maximum(input, min)
 
 
-@op(samples=("masked_fill(x(3, 4), b(3, 4), 7.0) ** 2", "masked_fill(x(3, 4), b(4), x()) ** 2"), method=True)
-def masked_fill(input_x: Tensor, mask: Tensor, value: Number) -> Tensor:
-    """Replace the elements where the mask is true.
-
-    Examples
-    --------
-    >>> from adcore import Tensor, ops
-    >>> print(ops.masked_fill(Tensor([1.0, 2.0]), Tensor([True, False]), 0.0))
-    [0. 2.]
-    """
-    return native.where(mask, native.cast(value, input_x.dtype) if isinstance(value, Tensor) else value, input_x)
-
-
 @op(samples=("dropout(x(3, 4), 0.3, seed=1)",))
 def dropout(input: Tensor, p: Fraction = 0.5, training: bool = True, seed: int | None = None) -> Tensor:
     """Zero elements with probability p and scale the others by 1 / (1 - p); the identity where not training.

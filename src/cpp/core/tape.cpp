@@ -55,7 +55,7 @@ void Tape::append(const Call& call) {
   s.words = static_cast<uint32_t>(words_.size());
   s.kept_begin = kept_.size();
   s.arg_count = static_cast<uint16_t>(call.count);
-  s.word_count = static_cast<uint16_t>(call.attrs.count());
+  s.word_count = call.attrs.count();
   s.outputs = op.outputs;
   s.dtype = call.out->dtype();
   if (call.attrs.count()) words_.insert(words_.end(), call.attrs.words(), call.attrs.words() + call.attrs.count());

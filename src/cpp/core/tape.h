@@ -34,8 +34,8 @@ struct Statement {
   uint32_t words;       // index of the attributes in the word list
   uint32_t kept;        // which values are kept, as bits of Op::needs
   uint32_t kept_begin;  // they stand here, lowest bit first; those of later statements follow
+  int32_t word_count;
   uint16_t arg_count;
-  uint16_t word_count;
   uint16_t outputs;
   DType dtype;  // of output 0
 

@@ -27,7 +27,7 @@ void Trace::apply(Call& call) {
   s.uses = static_cast<uint32_t>(p.uses_.size());
   s.words = static_cast<uint32_t>(p.words_.size());
   s.use_count = static_cast<uint16_t>(call.count);
-  s.word_count = static_cast<uint16_t>(call.attrs.count());
+  s.word_count = call.attrs.count();
   s.all_outputs = call.all_outputs;
   for (int k = 0; k < call.count; ++k) p.uses_.push_back({number_of(call.in(k)), call.operands[k].weak});
   p.words_.insert(p.words_.end(), call.attrs.words(), call.attrs.words() + call.attrs.count());

@@ -34,8 +34,8 @@ class Program {
     uint32_t uses;   // index of the first operand
     uint32_t words;  // index of the attributes
     uint32_t out;    // value of output 0, the others follow; > every operand's
+    int32_t word_count;
     uint16_t use_count;
-    uint16_t word_count;
     bool all_outputs;
   };
   struct Input {

@@ -7,6 +7,25 @@
 #include "ops/table.h"
 
 namespace adcore {
+
+Tensor filled_beside(const char* op, const Number& value, const Dims& shape, DType dtype) {
+  const auto fail_fraction = [&](const auto&... what) {
+    fail(ErrorKind::Type, op, ": ", what..., " would lose its fraction in ", name_of(dtype), "; cast the input first.");
+  };
+  if (value.is_tensor()) {
+    const Tensor& t = value.tensor();
+    if (is_float(t.dtype()) && !is_float(dtype)) fail_fraction("a value of ", name_of(t.dtype()));
+    return cast(broadcast_to(t, shape), dtype);
+  }
+  if (is_float(dtype)) return full(shape, value.real(), dtype);
+  if (value.is_bool()) return full(shape, value.integer(), dtype);
+  if (!value.is_integer() && !(std::trunc(value.real()) == value.real() && std::abs(value.real()) < 0x1p63))
+    fail_fraction(value.real());
+  const int64_t whole = value.is_integer() ? value.integer() : static_cast<int64_t>(value.real());
+  if (!holds(dtype, whole)) fail(ErrorKind::Overflow, op, ": ", whole, " does not fit ", name_of(dtype), ".");
+  return full(shape, whole, dtype);
+}
+
 namespace {
 
 Tensor filled(const char* op, const Number& value, const Dims& shape, DType dtype) {

@@ -41,7 +41,7 @@ Tensor number(int64_t value, const Tensor& like);
 inline Tensor operator*(const Tensor& a, double b) { return a * number(b, a); }
 inline Tensor operator+(const Tensor& a, double b) { return a + number(b, a); }
 
-// ---- shape (shape.cpp) --------------------------------------------------------------------------------------------
+// ---- shape (shape.cpp): views and casts; moving elements (regions.cpp, move.cpp) ----------------------------------
 
 Tensor cast(const Tensor& x, DType dtype);
 /// At most one size may be -1.
@@ -66,7 +66,7 @@ Tensor slice_set(const Tensor& base, const Tensor& v, const Slice& s);
 Slice whole(const Dims& shape);
 /// The elements in memory of their own, by rows.
 Tensor packed(const Tensor& x);
-/// Writes v (broadcast, converted) into the elements of `dst` at `s`: for memory that nobody else sees.
+/// Writes v (of the shape of the region; converted) into the elements of `dst` at `s`: for memory that nobody else sees.
 void copy_into_slice(Tensor& dst, const Tensor& v, const Slice& s);
 
 // ---- reductions (reduce.cpp): no axes means all -------------------------------------------------------------------

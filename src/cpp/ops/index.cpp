@@ -1,10 +1,9 @@
-// Indexing by tensors of integers. take and scatter_rows are transposes of one another, so are gather and scatter
-// elements.
+// Indexing by tensors of integers. Start reading at IndexOps.
 #include <algorithm>
 #include <cstring>
 
 #include "core/pullback.h"
-#include "ops/functions.h"
+#include "ops/regions.h"
 #include "ops/rules.h"
 #include "ops/table.h"
 
@@ -34,64 +33,123 @@ void check_run(Call& call) {
 const Op kCheckIndex{
     .name = "check_index", .kind = OpKind::Constant, .infer = check_infer, .run = check_run, .batch = batch_same};
 
+// ---- index maps ---------------------------------------------------------------------------------------------------
+
+// A map says which elements of a tensor an index names, in attributes: the axis, then the tensor's shape. Each has three
+// ops, of which the rules stand here once:
+//   read  operands x, index
+//   add   operands base, v, index: what read gives is added where it came from
+//   put   the same, written; of equal indices the last wins
+struct MapAttr {
+  int64_t axis;
+  DimsAttr shape;
+
+  int at() const { return static_cast<int>(axis); }
+};
+
 struct Parts {
   int64_t outer = 1, size = 1, inner = 1;
 };
-Parts parts_of(const Dims& shape, int64_t axis) {
+Parts parts_of(const MapAttr& a) {
   Parts p;
-  for (int i = 0; i < shape.size(); ++i) (i < axis ? p.outer : i == axis ? p.size : p.inner) *= shape[i];
+  for (int i = 0; i < a.shape.rank; ++i) (i < a.axis ? p.outer : i == a.axis ? p.size : p.inner) *= a.shape.v[i];
   return p;
 }
 
-/// Output 0 as a copy of operand 0, or operand 0 itself, to which f adds in the compute type.
-template <class F>
-void add_into(Call& call, F f) {
-  Tensor& out = *call.out;
-  const DType storage = storage_of(compute_of(out.dtype()));
-  if (out.dtype() == storage) {
-    if (!call.in_place) copy_to(call.in(0), out.mutable_data(), storage);
-    return f(out);
-  }
-  Tensor total(out.shape(), storage);
-  copy_to(call.in(0), total.mutable_data(), storage);
-  f(total);
-  copy_to(total, out.mutable_data(), out.dtype());
-}
-
-// ---- take: operands x, index; attributes: axis, then x's shape ----------------------------------------------------
-
-struct TakeAttr {
-  int64_t axis;
-  DimsAttr shape;
-};
-
-Tensor add_rows(Tensor&& base, const Tensor& v, const Tensor& index, const TakeAttr& a);
-
-void take_infer(Call& call) {
-  const auto a = call.attrs.as<TakeAttr>();
-  Dims shape;
-  for (int i = 0; i < a.axis; ++i) shape.push_back(a.shape.v[i]);
-  for (int64_t d : call.in(1).shape()) shape.push_back(d);
-  for (int64_t i = a.axis + 1; i < a.shape.rank; ++i) shape.push_back(a.shape.v[i]);
-  call.out->set_shape(shape, call.in(0).dtype());
-}
-void take_run(Call& call) {
-  const auto a = call.attrs.as<TakeAttr>();
-  const Tensor x = as_contiguous(call.in(0)), index = as_contiguous(call.in(1), DType::Int64);
-  const Parts p = parts_of(x.shape(), a.axis);
-  kernels().take({x.data(), index.data_as<int64_t>(), call.out->mutable_data(), p.outer, p.size, index.size(),
-                  p.inner * static_cast<int64_t>(size_of(x.dtype()))});
-}
-void take_vjp(Pullback& p) {
-  p.give_part(0, [&](Tensor&& held) { return add_rows(std::move(held), p.g, p.in(1), p.attrs<TakeAttr>()); });
-}
 /// The same axis of every member.
-TakeAttr with_batch(const Batching& b) {
-  auto a = b.attrs.as<TakeAttr>();
+MapAttr with_batch(const Batching& b) {
+  const auto a = b.attrs.as<MapAttr>();
   Dims shape = a.shape.dims();
   shape.insert(0, b.size);
   return {a.axis + 1, DimsAttr(shape)};
 }
+
+/// Gives the first so many operands a batch axis.
+void bring_to_front(Batching& b, int operands) {
+  for (int k = 0; k < operands; ++k) {
+    if (b.batched(k)) continue;
+    Batching::Member& m = b.members[static_cast<size_t>(k)];
+    m.value = b.front(k);
+    m.batched = true;
+  }
+}
+
+template <class Map>
+struct IndexOps {
+  static const Op read, add, put;
+
+  static void read_infer(Call& call) {
+    call.out->set_shape(Map::shape(call.attrs.as<MapAttr>(), call.in(1).shape()), call.in(0).dtype());
+  }
+  static void read_run(Call& call) {
+    const Tensor x = as_contiguous(call.in(0)), index = as_contiguous(call.in(1), DType::Int64);
+    Map::run_read(call.attrs.as<MapAttr>(), x, index, *call.out);
+  }
+  static void read_vjp(Pullback& p) {
+    p.give_part(0, [&](Tensor&& held) { return apply_over(add, std::move(held), {&p.g, &p.in(1)}, p.attrs()); });
+  }
+
+  static void base_infer(Call& call) { call.out->set_shape(call.in(0).shape(), call.in(0).dtype()); }
+  static int64_t base_work(const Call& call) { return 2 * call.in(1).size() + (call.in_place ? 0 : call.out->size()); }
+
+  static void add_run(Call& call) {
+    const Compute compute = compute_of(call.out->dtype());
+    const Tensor v = as_contiguous(call.in(1), storage_of(compute)), index = as_contiguous(call.in(2), DType::Int64);
+    add_into(call, [&](Tensor& total) { Map::run_add(call.attrs.as<MapAttr>(), total, v, index, compute); });
+  }
+  static void add_vjp(Pullback& p) {
+    if (p.active(1)) p.give(1, apply(read, {&p.g, &p.in(2)}, p.attrs()));
+    if (p.active(0)) p.give(0, p.take_g());
+  }
+
+  static void put_run(Call& call) {
+    Tensor& out = *call.out;
+    const Tensor v = as_contiguous(call.in(1), out.dtype()), index = as_contiguous(call.in(2), DType::Int64);
+    if (!call.in_place) copy_to(call.in(0), out.mutable_data(), out.dtype());
+    Map::run_put(call.attrs.as<MapAttr>(), out, v, index);
+  }
+  static void put_vjp(Pullback& p) {
+    const Tensor& index = p.in(2);
+    if (p.active(1)) p.give(1, apply(read, {&p.g, &index}, p.attrs()) * Map::survivors(p.attrs<MapAttr>(), index, p.g));
+    if (!p.active(0)) return;
+    const Tensor zero = full(Map::shape(p.attrs<MapAttr>(), index.shape()), 0.0, p.g.dtype());
+    p.give(0, apply_over(put, p.take_g(), {&zero, &index}, p.attrs()));
+  }
+
+  static void batch(Batching& b) { &b.op == &read ? Map::batch_read(b) : Map::batch_base(b); }
+};
+
+template <class Map>
+const Op IndexOps<Map>::read{.name = Map::kReadName,
+                             .kind = OpKind::Linear,
+                             .infer = read_infer,
+                             .run = read_run,
+                             .vjp = read_vjp,
+                             .needs = {needs_input(1)},
+                             .batch = batch};
+template <class Map>
+const Op IndexOps<Map>::add{.name = Map::kAddName,
+                            .kind = OpKind::Linear,
+                            .infer = base_infer,
+                            .run = add_run,
+                            .vjp = add_vjp,
+                            .over = {needs_input(0)},
+                            .needs = {0, needs_input(2)},
+                            .batch = batch,
+                            .work = base_work};
+template <class Map>
+const Op IndexOps<Map>::put{.name = Map::kPutName,
+                            .kind = OpKind::Linear,
+                            .infer = base_infer,
+                            .run = put_run,
+                            .vjp = put_vjp,
+                            .over = {needs_input(0)},
+                            .needs = {needs_input(2), needs_input(2)},
+                            .batch = batch,
+                            .work = base_work};
+
+// ---- rows: the index stands for the axis --------------------------------------------------------------------------
+
 /// 0, n, 2 n, ...: the place of the first row of every member where the members' rows stand one after another.
 Tensor first_rows(int64_t members, int64_t n, int rank) {
   Dims shape(rank, 1);
@@ -112,165 +170,6 @@ Dims permuted(const Dims& shape, const Dims& order) {
   for (int64_t a : order) d.push_back(shape[static_cast<int>(a)]);
   return d;
 }
-void take_batch(Batching& b) {
-  const TakeAttr a = with_batch(b);
-  if (!b.batched(1)) return b.run(a);
-  // Every member its own rows: of all members' rows one after another.
-  const int rank = b.members[0].rank(), axis = static_cast<int>(a.axis), index_rank = b.members[1].rank();
-  const Tensor x = permute(b.front(0), axis_moved(rank + 1, axis, 1));
-  const int64_t n = x.shape()[1];
-  Dims rows = x.shape();
-  rows.erase(0);
-  rows[0] = n * b.size;
-  const Tensor index = b.value(1) + first_rows(b.size, n, index_rank + 1);
-  Tensor y = take(reshape(x, rows), index, 0);  // members, index, the other axes
-  for (int i = 1; i < axis; ++i) y = permute(y, axis_moved(y.rank(), index_rank + i, i));
-  b.give(y);
-}
-const Op kTake{.name = "take",
-               .kind = OpKind::Linear,
-               .infer = take_infer,
-               .run = take_run,
-               .vjp = take_vjp,
-               .needs = {needs_input(1)},
-               .batch = take_batch};
-
-// ---- its transpose, added to what is there: operands base, v, index -----------------------------------------------
-
-void same_infer(Call& call) { call.out->set_shape(call.in(0).shape(), call.in(0).dtype()); }
-int64_t add_work(const Call& call) { return 2 * call.in(1).size() + (call.in_place ? 0 : call.out->size()); }
-void add_rows_run(Call& call) {
-  const auto a = call.attrs.as<TakeAttr>();
-  const Compute compute = compute_of(call.out->dtype());
-  const Tensor v = as_contiguous(call.in(1), storage_of(compute)), index = as_contiguous(call.in(2), DType::Int64);
-  const Parts p = parts_of(call.out->shape(), a.axis);
-  add_into(call, [&](Tensor& total) {
-    kernels().reduce[static_cast<int>(compute)].index_add(
-        {total.mutable_data(), index.data_as<int64_t>(), v.data(), p.outer, p.size, index.size(), p.inner});
-  });
-}
-void add_rows_vjp(Pullback& p) {
-  if (p.active(1)) p.give(1, take(p.g, p.in(2), p.attrs<TakeAttr>().axis));
-  if (p.active(0)) p.give(0, p.take_g());
-}
-void add_rows_batch(Batching& b) {
-  const TakeAttr a = with_batch(b);
-  if (!b.batched(0)) b.members[0].value = b.front(0), b.members[0].batched = true;
-  b.members[1].value = b.front(1);
-  if (!b.batched(2)) return b.run(a);
-  const int rank = static_cast<int>(a.shape.rank) - 1, axis = static_cast<int>(a.axis),
-            index_rank = b.members[2].rank();
-  // The inverse of take_batch().
-  Tensor v = b.value(1);
-  for (int i = axis - 1; i >= 1; --i) v = permute(v, axis_moved(v.rank(), i, index_rank + i));
-  const int64_t n = a.shape.v[axis];
-  const Dims order = axis_moved(rank + 1, axis, 1);
-  const Dims moved = permuted(a.shape.dims(), order);
-  Dims rows = moved;
-  rows.erase(0);
-  rows[0] = n * b.size;
-  const Tensor index = b.value(2) + first_rows(b.size, n, index_rank + 1);
-  Tensor base = reshape(permute(b.value(0), order), rows);
-  const Tensor y = reshape(add_rows(std::move(base), v, index, {0, DimsAttr(rows)}), moved);
-  b.give(permute(y, axis_moved(rank + 1, 1, axis)));
-}
-const Op kAddRows{.name = "add_rows",
-                  .kind = OpKind::Linear,
-                  .infer = same_infer,
-                  .run = add_rows_run,
-                  .vjp = add_rows_vjp,
-                  .over = {needs_input(0)},
-                  .needs = {0, needs_input(2)},
-                  .batch = add_rows_batch,
-                  .work = add_work};
-Tensor add_rows(Tensor&& base, const Tensor& v, const Tensor& index, const TakeAttr& a) {
-  return apply_over(kAddRows, std::move(base), {&v, &index}, Attrs(a));
-}
-
-// ---- gather elements ----------------------------------------------------------------------------------------------
-
-Tensor add_elements(Tensor&& base, const Tensor& v, const Tensor& index, const TakeAttr& a);
-
-GatherArgs gather_args(const Tensor& x, const void* data, const Tensor& index, const void* out, int64_t axis) {
-  const Parts p = parts_of(x.shape(), axis);
-  return {data,
-          index.data_as<int64_t>(),
-          const_cast<void*>(out),
-          p.outer,
-          p.size,
-          index.shape()[static_cast<int>(axis)],
-          p.inner,
-          static_cast<int64_t>(size_of(x.dtype()))};
-}
-
-/// The kernel walks x and the index alike in all axes but one; where the index is smaller, x is cut to it.
-Tensor cut_to(const Tensor& x, const Tensor& index, int64_t axis) {
-  Slice s = whole(x.shape());
-  for (int i = 0; i < x.rank(); ++i)
-    if (i != axis) s.count.v[i] = index.shape()[i];
-  return slice(x, s);
-}
-
-void gather_infer(Call& call) { call.out->set_shape(call.in(1).shape(), call.in(0).dtype()); }
-void gather_run(Call& call) {
-  const auto a = call.attrs.as<TakeAttr>();
-  const Tensor x = as_contiguous(call.in(0)), index = as_contiguous(call.in(1), DType::Int64);
-  kernels().gather(gather_args(x, x.data(), index, call.out->mutable_data(), a.axis));
-}
-void gather_vjp(Pullback& p) {
-  p.give_part(0, [&](Tensor&& held) { return add_elements(std::move(held), p.g, p.in(1), p.attrs<TakeAttr>()); });
-}
-void elements_batch(Batching& b) {
-  for (int k = 0; k < b.count(); ++k)
-    if (!b.batched(k))
-      b.members[static_cast<size_t>(k)].value = b.front(k), b.members[static_cast<size_t>(k)].batched = true;
-  b.run(with_batch(b));
-}
-const Op kGather{.name = "gather_elements",
-                 .kind = OpKind::Linear,
-                 .infer = gather_infer,
-                 .run = gather_run,
-                 .vjp = gather_vjp,
-                 .needs = {needs_input(1)},
-                 .batch = elements_batch};
-
-/// The transpose, added to what is there: operands base, v, index.
-void add_elements_run(Call& call) {
-  const auto a = call.attrs.as<TakeAttr>();
-  const Compute compute = compute_of(call.out->dtype());
-  const Tensor v = as_contiguous(call.in(1), storage_of(compute)), index = as_contiguous(call.in(2), DType::Int64);
-  add_into(call, [&](Tensor& total) {
-    kernels().reduce[static_cast<int>(compute)].scatter_add(gather_args(total, total.data(), index, v.data(), a.axis));
-  });
-}
-void add_elements_vjp(Pullback& p) {
-  if (p.active(1)) p.give(1, apply(kGather, {&p.g, &p.in(2)}, p.attrs()));
-  if (p.active(0)) p.give(0, p.take_g());
-}
-const Op kAddElements{.name = "add_elements",
-                      .kind = OpKind::Linear,
-                      .infer = same_infer,
-                      .run = add_elements_run,
-                      .vjp = add_elements_vjp,
-                      .over = {needs_input(0)},
-                      .needs = {0, needs_input(2)},
-                      .batch = elements_batch,
-                      .work = add_work};
-Tensor add_elements(Tensor&& base, const Tensor& v, const Tensor& index, const TakeAttr& a) {
-  return apply_over(kAddElements, std::move(base), {&v, &index}, Attrs(a));
-}
-
-// ---- put rows: operands x [size, ...], index [count], v [count, ...] ----------------------------------------------
-
-void put_rows_infer(Call& call) { call.out->set_shape(call.in(0).shape(), call.in(0).dtype()); }
-void put_rows_run(Call& call) {
-  Tensor& out = *call.out;
-  const Tensor v = as_contiguous(call.in(2), out.dtype()), index = as_contiguous(call.in(1), DType::Int64);
-  copy_to(call.in(0), out.mutable_data(), out.dtype());
-  const Parts p = parts_of(out.shape(), 0);
-  kernels().put({out.mutable_data(), index.data_as<int64_t>(), v.data(), 1, p.size, index.size(),
-                 p.inner * static_cast<int64_t>(size_of(out.dtype()))});
-}
 
 /// 1 for the entries of an index whose row stayed, 0 for those that a later equal entry overwrote.
 struct SurvivorsAttr {
@@ -288,28 +187,141 @@ void survivors_run(Call& call) {
   for (int64_t i = 0; i < index.size(); ++i) mask.mutable_data_as<uint8_t>()[i] = last[static_cast<size_t>(p[i])] == i;
   copy_to(mask, call.out->mutable_data(), call.out->dtype());
 }
-const Op kSurvivors{.name = "survivors", .kind = OpKind::Constant, .infer = survivors_infer, .run = survivors_run};
-Tensor survivors(const Tensor& index, int64_t size, int rank, DType dtype) {
-  Dims shape(rank, 1);
-  shape[0] = index.size();
-  return reshape(apply(kSurvivors, {&index}, Attrs(SurvivorsAttr{size, static_cast<int64_t>(dtype)})), shape);
+/// Every member's rows are others than those of the members before.
+void survivors_batch(Batching& b) {
+  auto a = b.attrs.as<SurvivorsAttr>();
+  b.members[0].value = b.value(0) + first_rows(b.size, a.size, b.value(0).rank());
+  a.size *= b.size;
+  b.run(a);
 }
+const Op kSurvivors{.name = "survivors",
+                    .kind = OpKind::Constant,
+                    .infer = survivors_infer,
+                    .run = survivors_run,
+                    .batch = survivors_batch};
 
-void put_rows_vjp(Pullback& p) {
-  const Tensor index = p.in(1);
-  if (p.active(0)) {
-    Dims shape = p.g.shape();
-    shape[0] = index.size();
-    p.give(0, put_rows(p.g, index, full(shape, 0.0, p.g.dtype())));
+struct Rows {
+  static constexpr const char *kReadName = "take", *kAddName = "add_rows", *kPutName = "put_rows";
+
+  static Dims shape(const MapAttr& a, const Dims& index) {
+    Dims shape;
+    for (int i = 0; i < a.axis; ++i) shape.push_back(a.shape.v[i]);
+    for (int64_t d : index) shape.push_back(d);
+    for (int64_t i = a.axis + 1; i < a.shape.rank; ++i) shape.push_back(a.shape.v[i]);
+    return shape;
   }
-  if (p.active(2)) p.give(2, take(p.g, index, 0) * survivors(index, p.g.shape()[0], p.g.rank(), p.g.dtype()));
+  static int64_t row_bytes(const Parts& p, DType t) { return p.inner * static_cast<int64_t>(size_of(t)); }
+  static void run_read(const MapAttr& a, const Tensor& x, const Tensor& index, Tensor& out) {
+    const Parts p = parts_of(a);
+    kernels().take({x.data(), index.data_as<int64_t>(), out.mutable_data(), p.outer, p.size, index.size(),
+                    row_bytes(p, x.dtype())});
+  }
+  static void run_add(const MapAttr& a, Tensor& total, const Tensor& v, const Tensor& index, Compute compute) {
+    const Parts p = parts_of(a);
+    kernels().reduce[static_cast<int>(compute)].index_add(
+        {total.mutable_data(), index.data_as<int64_t>(), v.data(), p.outer, p.size, index.size(), p.inner});
+  }
+  static void run_put(const MapAttr& a, Tensor& out, const Tensor& v, const Tensor& index) {
+    const Parts p = parts_of(a);
+    kernels().put({out.mutable_data(), index.data_as<int64_t>(), v.data(), p.outer, p.size, index.size(),
+                   row_bytes(p, out.dtype())});
+  }
+  static Tensor survivors(const MapAttr& a, const Tensor& index, const Tensor& like) {
+    Dims shape = index.shape();
+    for (int64_t i = a.axis + 1; i < a.shape.rank; ++i) shape.push_back(1);
+    const SurvivorsAttr attributes{a.shape.v[a.axis], static_cast<int64_t>(like.dtype())};
+    return reshape(apply(kSurvivors, {&index}, Attrs(attributes)), shape);
+  }
+  static void batch_read(Batching& b) {
+    if (!b.batched(1)) return b.run(with_batch(b));
+    const int axis = b.attrs.as<MapAttr>().at(), index_rank = b.members[1].rank();
+    if (!b.batched(0)) {  // one table for all
+      const Tensor y = apply(b.op, {&b.value(0), &b.value(1)}, b.attrs);
+      return b.give(permute(y, axis_moved(y.rank(), axis, 0)));
+    }
+    const Joined all(b, b.value(1));
+    const Tensor x = all.rows_of(b.value(0));
+    Tensor y = apply(b.op, {&x, &all.index}, Attrs(all.attrs));  // members, index, the other axes
+    for (int i = 1; i <= axis; ++i) y = permute(y, axis_moved(y.rank(), index_rank + i, i));
+    b.give(y);
+  }
+  static void batch_base(Batching& b) {
+    bring_to_front(b, 2);
+    if (!b.batched(2)) return b.run(with_batch(b));
+    const Joined all(b, b.value(2));
+    const Tensor base = all.rows_of(b.value(0));
+    Tensor v = b.value(1);
+    for (int i = b.attrs.as<MapAttr>().at(); i >= 1; --i)
+      v = permute(v, axis_moved(v.rank(), i, b.members[2].rank() + i));
+    b.give(all.members_of(apply(b.op, {&base, &v, &all.index}, Attrs(all.attrs))));
+  }
+
+ private:
+  /// Every member its own rows: those of all members one after another, the axis first.
+  struct Joined {
+    int axis;
+    Dims order, moved;
+    MapAttr attrs{};
+    Tensor index;
+
+    Joined(const Batching& b, const Tensor& indices) {
+      const MapAttr a = with_batch(b);
+      axis = a.at();
+      order = axis_moved(static_cast<int>(a.shape.rank), axis, 1);
+      moved = permuted(a.shape.dims(), order);
+      Dims rows = moved;
+      rows.erase(0);
+      rows[0] = moved[1] * b.size;
+      attrs = {0, DimsAttr(rows)};
+      index = indices + first_rows(b.size, moved[1], indices.rank());
+    }
+    Tensor rows_of(const Tensor& members) const { return reshape(permute(members, order), attrs.shape.dims()); }
+    Tensor members_of(const Tensor& rows) const {
+      return permute(reshape(rows, moved), axis_moved(moved.size(), 1, axis));
+    }
+  };
+};
+
+// ---- elements: the index has the rank of the tensor ---------------------------------------------------------------
+
+struct Elements {
+  static constexpr const char *kReadName = "gather_elements", *kAddName = "add_elements";
+
+  static Dims shape(const MapAttr&, const Dims& index) { return index; }
+  static GatherArgs args(const MapAttr& a, const Tensor& x, const Tensor& index, const void* out) {
+    const Parts p = parts_of(a);
+    return {x.data(),
+            index.data_as<int64_t>(),
+            const_cast<void*>(out),
+            p.outer,
+            p.size,
+            index.shape()[a.at()],
+            p.inner,
+            static_cast<int64_t>(size_of(x.dtype()))};
+  }
+  static void run_read(const MapAttr& a, const Tensor& x, const Tensor& index, Tensor& out) {
+    kernels().gather(args(a, x, index, out.data()));
+  }
+  static void run_add(const MapAttr& a, Tensor& total, const Tensor& v, const Tensor& index, Compute compute) {
+    kernels().reduce[static_cast<int>(compute)].scatter_add(args(a, total, index, v.data()));
+  }
+  static void batch_read(Batching& b) {
+    bring_to_front(b, 2);
+    b.run(with_batch(b));
+  }
+  static void batch_base(Batching& b) {
+    bring_to_front(b, 3);
+    b.run(with_batch(b));
+  }
+};
+
+/// The kernel walks x and the index alike in all axes but one; where the index is smaller, x is cut to it.
+Tensor cut_to(const Tensor& x, const Tensor& index, int64_t axis) {
+  Slice s = whole(x.shape());
+  for (int i = 0; i < x.rank(); ++i)
+    if (i != axis) s.count.v[i] = index.shape()[i];
+  return slice(x, s);
 }
-const Op kPutRows{.name = "put_rows",
-                  .kind = OpKind::Linear,
-                  .infer = put_rows_infer,
-                  .run = put_rows_run,
-                  .vjp = put_rows_vjp,
-                  .needs = {needs_input(1), 0, needs_input(1)}};
 
 }  // namespace
 
@@ -323,9 +335,9 @@ Tensor checked_index(const char* op, const Tensor& index, int64_t size) {
 }
 
 Tensor take(const Tensor& x, const Tensor& index, int64_t axis) {
-  const TakeAttr a{checked_axis("gather", axis, x.rank()), DimsAttr(x.shape())};
-  const Tensor i = checked_index("gather", index, x.shape()[static_cast<int>(a.axis)]);
-  return apply(kTake, {&x, &i}, Attrs(a));
+  const MapAttr a{checked_axis("gather", axis, x.rank()), DimsAttr(x.shape())};
+  const Tensor i = checked_index("gather", index, x.shape()[a.at()]);
+  return apply(IndexOps<Rows>::read, {&x, &i}, Attrs(a));
 }
 
 Tensor gather_elements(const Tensor& x, int64_t axis, const Tensor& index) {
@@ -337,7 +349,7 @@ Tensor gather_elements(const Tensor& x, int64_t axis, const Tensor& index) {
          to_string(x.shape()), " along axis ", axis, ".");
   }
   const Tensor cut = cut_to(x, index, at), i = checked_index("gather_elements", index, x.shape()[at]);
-  return apply(kGather, {&cut, &i}, Attrs(TakeAttr{at, DimsAttr(cut.shape())}));
+  return apply(IndexOps<Elements>::read, {&cut, &i}, Attrs(MapAttr{at, DimsAttr(cut.shape())}));
 }
 
 Tensor put_rows(const Tensor& x, const Tensor& index, const Tensor& v) {
@@ -348,7 +360,7 @@ Tensor put_rows(const Tensor& x, const Tensor& index, const Tensor& v) {
          " rows of shape ", to_string(x.shape()), ".");
   }
   const Tensor i = checked_index("setitem", index, x.shape()[0]);
-  return apply(kPutRows, {&x, &i, &v});
+  return apply(IndexOps<Rows>::put, {&x, &v, &i}, Attrs(MapAttr{0, DimsAttr(x.shape())}));
 }
 
 Tensor nonzero(const Tensor& x) {

@@ -61,8 +61,12 @@ class Number {
   Type type_ = Type::Real;
 };
 
+/// The value in another shape and a dtype that a tensor beside it has. A TypeError of `op` where it would lose a
+/// fraction, an OverflowError where it does not fit.
+Tensor filled_beside(const char* op, const Number& value, const Dims& shape, DType dtype);
+
 /// What a parameter takes.
-enum class Kind : uint8_t { Tensor, Tensors, Number, Int, Float, Bool, Str, Word, Dims, DType };
+enum class Kind : uint8_t { Tensor, Tensors, Number, Int, Float, Bool, Str, Word, Dims, Ints, DType };
 
 /// The kind that a C++ type stands for, and whether an argument of it may be absent.
 template <class T>
@@ -88,6 +92,8 @@ template <>
 struct KindOf<std::string_view> : IsKind<Kind::Str> {};
 template <>
 struct KindOf<Dims> : IsKind<Kind::Dims> {};
+template <>
+struct KindOf<std::vector<int64_t>> : IsKind<Kind::Ints> {};
 template <>
 struct KindOf<DType> : IsKind<Kind::DType> {};
 template <class T>
@@ -303,7 +309,7 @@ inline constexpr auto kLastInteger =
 /// All functions: the rows of formulas.h, in their order, then those of the files of this folder.
 std::span<const Function* const> function_table();
 
-extern const std::span<const Function> kShapeFunctions, kReduceFunctions, kSoftmaxFunctions, kLossFunctions,
+extern const std::span<const Function> kShapeFunctions, kMoveFunctions, kReduceFunctions, kSoftmaxFunctions, kLossFunctions,
     kMatmulFunctions, kIndexFunctions, kCreateFunctions;
 
 }  // namespace adcore

@@ -19,6 +19,7 @@ const void* fallback_of(const Parameter& p) {
   switch (p.kind) {
     case Kind::Tensor: return &no_tensor;
     case Kind::Tensors: return &kAbsent<std::vector<Tensor>>;
+    case Kind::Ints: return &kAbsent<std::vector<int64_t>>;
     case Kind::DType: return &kAbsent<DType>;
     case Kind::Dims: return p.optional ? static_cast<const void*>(&kAbsent<Dims>) : &no_dims;
     case Kind::Number:
@@ -146,6 +147,32 @@ Number number_from(PyObject* o) {
   return Number(v);
 }
 
+/// Tensors, and numbers as tensors beside them: those widen nothing, but that a real one makes whole ones real.
+std::vector<Tensor> tensors_from(PyObject* o, const Signature& s, const Parameter& p) {
+  const Owned items(checked(PySequence_Tuple(o)));
+  const Py_ssize_t count = PyTuple_GET_SIZE(items.get());
+  std::vector<Tensor> list(static_cast<size_t>(count));
+  std::optional<DType> common;
+  for (Py_ssize_t k = 0; k < count; ++k) {
+    PyObject* item = PyTuple_GET_ITEM(items.get(), k);
+    if (is_tensor(item)) {
+      Tensor& t = list[static_cast<size_t>(k)] = tracked_value(item);
+      common = common ? promote(*common, t.dtype()) : t.dtype();
+    } else if (!is_number(item)) {
+      fail(ErrorKind::Type, s.name, ": ", p.name, " must hold Tensors or numbers, element ", k, " is ",
+           Py_TYPE(item)->tp_name, ".");
+    }
+  }
+  for (Py_ssize_t k = 0; k < count; ++k) {
+    Tensor& t = list[static_cast<size_t>(k)];
+    if (t.defined()) continue;
+    PyObject* item = PyTuple_GET_ITEM(items.get(), k);
+    t = common ? number_beside(item, Tensor({}, *common)) : number_alone(item);
+    if (common && is_float(*common)) t = cast(t, *common);
+  }
+  return list;
+}
+
 }  // namespace
 
 // Delegates, so that what was made is released where a conversion raises.
@@ -179,6 +206,8 @@ Converted::~Converted() {
       std::destroy_at(std::launder(static_cast<Tensor*>(value)));
     } else if (p.kind == Kind::Tensors) {
       std::destroy_at(std::launder(static_cast<std::vector<Tensor>*>(value)));
+    } else if (p.kind == Kind::Ints) {
+      std::destroy_at(std::launder(static_cast<std::vector<int64_t>*>(value)));
     } else if (p.optional) {
       std::destroy_at(std::launder(static_cast<std::optional<Number>*>(value)));
     } else {
@@ -204,19 +233,7 @@ void Converted::convert(int i, PyObject* o) {
     case Kind::Tensor: return;
     case Kind::Tensors:
       if (!PyTuple_Check(o) && !PyList_Check(o)) fail_kind(i, o, "a tuple or list of Tensors");
-      return put<std::vector<Tensor>>(i, [&] {
-        std::vector<Tensor> list;
-        const Owned items(checked(PySequence_Tuple(o)));
-        for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(items.get()); ++k) {
-          PyObject* item = PyTuple_GET_ITEM(items.get(), k);
-          if (!is_tensor(item)) {
-            fail(ErrorKind::Type, s_.name, ": ", p.name, " must hold Tensors only, element ", k, " is ",
-                 Py_TYPE(item)->tp_name, ".");
-          }
-          list.push_back(tracked_value(item));
-        }
-        return list;
-      });
+      return put<std::vector<Tensor>>(i, [&] { return tensors_from(o, s_, p); });
     case Kind::Number:
       if (!is_tensor(o) && !is_number(o)) fail_kind(i, o, "a number");
       return put<Number>(i, [&] { return number_from(o); });
@@ -245,6 +262,7 @@ void Converted::convert(int i, PyObject* o) {
       if (!PyUnicode_Check(o)) fail_kind(i, o, "a str");
       return put<int64_t>(i, [&] { return word_from(s_, p, o); });
     case Kind::Dims: return put<Dims>(i, [&] { return dims_from(o, s_.name, p.name); });
+    case Kind::Ints: return put<std::vector<int64_t>>(i, [&] { return ints_from(o, s_.name, p.name); });
     case Kind::DType: return put<DType>(i, [&] { return dtype_from(o, s_.name); });
   }
 }

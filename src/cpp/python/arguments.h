@@ -54,7 +54,7 @@ class Converted {
     alignas(Number) std::byte bytes[sizeof(std::optional<Number>)];
   };
   const Signature& s_;
-  uint32_t to_release_ = 0;  // bits of the rooms whose value has a destructor: a Tensor, Tensors or a Number
+  uint32_t to_release_ = 0;  // bits of the rooms whose value has a destructor: a Tensor, Tensors, Ints or a Number
   const void* arguments_[kMaxParameters];
   Room rooms_[kMaxParameters];
 };

@@ -374,8 +374,12 @@ Tensor number_alone(PyObject* o) {
   return is_integral(o) ? scalar(integer_of(o), DType::Int64) : scalar(real_of(o), DType::Float32);
 }
 
-Dims dims_from(PyObject* o, std::string_view op, std::string_view parameter) {
-  Dims dims;
+namespace {
+
+/// An int, or the elements of a sequence of them, at the end of `list`.
+template <class List>
+List list_from(PyObject* o, std::string_view op, std::string_view parameter) {
+  List list;
   auto push = [&](PyObject* item) {
     if (PyBool_Check(item) || !PyIndex_Check(item)) {
       fail(ErrorKind::Type, op, ": ", parameter, " must be an int or a sequence of ints, got ", Py_TYPE(item)->tp_name,
@@ -387,18 +391,27 @@ Dims dims_from(PyObject* o, std::string_view op, std::string_view parameter) {
       PyErr_Clear();
       fail(ErrorKind::Memory, op, ": a size of ", parameter, " does not fit 64 bits.");
     }
-    dims.push_back(v);
+    list.push_back(v);
   };
   if (is_sequence(o)) {
     const Owned items(checked(PySequence_Tuple(o)));
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(items.get()); ++i) push(PyTuple_GET_ITEM(items.get(), i));
   } else if (is_tensor(o) && value_of(o).rank() == 1 && is_integer(value_of(o).dtype())) {
     const Tensor t = as_contiguous(value_of(o), DType::Int64);
-    for (int64_t i = 0; i < t.size(); ++i) dims.push_back(t.data_as<int64_t>()[i]);
+    for (int64_t i = 0; i < t.size(); ++i) list.push_back(t.data_as<int64_t>()[i]);
   } else {
     push(o);
   }
-  return dims;
+  return list;
+}
+
+}  // namespace
+
+Dims dims_from(PyObject* o, std::string_view op, std::string_view parameter) {
+  return list_from<Dims>(o, op, parameter);
+}
+std::vector<int64_t> ints_from(PyObject* o, std::string_view op, std::string_view parameter) {
+  return list_from<std::vector<int64_t>>(o, op, parameter);
 }
 
 PyObject* shape_tuple(const Dims& shape) {

@@ -151,6 +151,7 @@ KindTexts texts_of(const Parameter& p) {
       return {std::string(p.words_name), "{" + words + "}"};
     }
     case Kind::Dims: return {"dims", "int or sequence of int"};
+    case Kind::Ints: return {"Ints", "sequence of int"};
     case Kind::DType: return {"dtype", "dtype"};
   }
   return {};

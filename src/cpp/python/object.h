@@ -192,6 +192,7 @@ Tensor number_alone(PyObject* number);
 DType dtype_from(PyObject* o, std::string_view op);
 PyObject* dtype_object(DType t) noexcept;  // borrowed
 Dims dims_from(PyObject* o, std::string_view op, std::string_view parameter);
+std::vector<int64_t> ints_from(PyObject* o, std::string_view op, std::string_view parameter);
 PyObject* shape_tuple(const Dims& shape);
 
 /// Waits for the end of the process. The interpreter ends a daemon thread by unwinding its stack, which frames of ours cannot
