@@ -3,11 +3,12 @@ of a Function, options of hooks, hooks on saved values. Right values are calculu
 documentation of the two says.
 """
 
+import numpy as np
 import pytest
 
 import adcore
-from adcore import Parameter, Tensor, grad, jvp, linearize, nn, ops, value_and_grad, vmap
-from helpers import check, f32, t32
+from adcore import Function, Parameter, Tensor, grad, jvp, linearize, nn, ops, value_and_grad, vmap
+from helpers import array_of, check, f32, t32
 
 # ---- nothing to differentiate --------------------------------------------------------------------------------------
 
@@ -142,3 +143,350 @@ def test_linearize_takes_its_inputs_as_jvp_does():
     check(push(((u, v),)), expected)
     with pytest.raises(ValueError, match="invalid length: there are 2 arguments, but 1 were given"):
         linearize(product, (x, y))[1](u)
+
+
+# ---- the context of a Function -------------------------------------------------------------------------------------
+
+
+class Split(Function):
+    """x**2, a constant, x**3 and a word, whose cotangents are seen."""
+
+    seen = []
+
+    @staticmethod
+    def forward(ctx, x, n):
+        ctx.save_for_backward(x)
+        return x * x, n, [x**3, "word"], 0.5
+
+    @staticmethod
+    def backward(ctx, *cotangents):
+        Split.seen.append(cotangents)
+        (x,) = ctx.saved_tensors
+        of_square, of_n, of_cube, of_word, of_half = cotangents
+        assert of_n is None and of_word is None and of_half is None
+        return 2 * x * of_square + 3 * x * x * of_cube, None
+
+
+def test_an_output_that_is_no_tensor_gets_none():
+    Split.seen.clear()
+
+    def f(x):
+        square, n, (cube, word), half = Split.apply(x, 7)
+        assert (n, word, half) == (7, "word", 0.5)
+        return square * n + cube * half
+
+    assert f(t32(2.0)).shape == ()
+    check(grad(f)(t32(2.0)), f32(2 * 2 * 7 + 3 * 4 * 0.5))
+    assert len(Split.seen) == 1
+    check(grad(grad(f))(t32(2.0)), f32(2 * 7 + 6 * 2 * 0.5))
+    check(jvp(f, t32(2.0), t32(1.0))[1], f32(34.0))
+    check(vmap(grad(f))(t32(2.0, 0.0)), f32([34.0, 0.0]))
+
+
+class Sorted(Function):
+    """The values in order, and where they stood, of which there is no derivative."""
+
+    cotangents = []
+    materialize = True
+
+    @staticmethod
+    def forward(ctx, x):
+        order = Tensor([1, 2, 0])
+        values, scaled = x[order], x * 10
+        ctx.save_for_backward(order)
+        ctx.mark_non_differentiable(order, scaled)
+        ctx.set_materialize_grads(Sorted.materialize)
+        return values, order, scaled, x * 2
+
+    @staticmethod
+    def backward(ctx, *cotangents):
+        Sorted.cotangents.append(cotangents)
+        (order,) = ctx.saved_tensors
+        back = ops.zeros_like(cotangents[0])
+        back[order] = cotangents[0]
+        return back
+
+
+def test_outputs_that_are_marked_as_constants():
+    x, w = t32(3.0, 1.0, 2.0), t32(5.0, 7.0, 11.0)
+
+    def f(x):
+        values, order, scaled, unused = Sorted.apply(x)
+        assert order.dtype == adcore.int64
+        return (values * w + scaled).sum()
+
+    expected = f32([11.0, 5.0, 7.0])  # without marks, 10 more for `scaled`
+    for materialize in (True, False):
+        Sorted.cotangents.clear()
+        Sorted.materialize = materialize
+        check(grad(f)(x), expected)
+        ((values, order, scaled, unused),) = Sorted.cotangents
+        check(values, f32([5.0, 7.0, 11.0]))
+        if materialize:
+            assert order.dtype == adcore.int64 and not array_of(order).any() and order.shape == (3,)
+            check((scaled, unused), (f32([0.0, 0.0, 0.0]),) * 2)
+        else:
+            assert order is scaled is unused is None
+    Sorted.materialize = True
+    check(jvp(f, x, t32(1.0, 0.0, 0.0))[1], f32(11.0))
+
+
+class AddInPlace(Function):
+    """x += y**2 in place, given back with its double."""
+
+    @staticmethod
+    def forward(ctx, x, y):
+        ctx.save_for_backward(y)
+        ops.assign_add(x, y * y)
+        ctx.mark_dirty(x)
+        return x, x * 2
+
+    @staticmethod
+    def backward(ctx, of_x, of_double):
+        (y,) = ctx.saved_tensors
+        g = of_x + 2 * of_double
+        return g, 2 * y * g
+
+
+def test_an_argument_that_forward_changes_in_place():
+    """z = 3 x; before = z**2; then z += y**2 and d = 2 z: the sum of before, z**2 and d."""
+
+    def f(x, y):
+        z = x * 3
+        before = z * z
+        same, double = AddInPlace.apply(z, y)
+        assert same is z
+        return before + z * z + double
+
+    x, y = 2.0, 5.0
+    z = 3 * x + y * y
+    check(f(t32(x), t32(y)), f32(36.0 + z * z + 2 * z))
+    by_z = 2 * z + 2
+    expected = (f32(2 * 9 * x + 3 * by_z), f32(2 * y * by_z))
+    check(grad(f, (0, 1))(t32(x), t32(y)), expected)
+    check(grad(lambda x: f(x, t32(y)))(t32(x)), expected[0])
+    check(grad(lambda y: f(t32(x), y))(t32(y)), expected[1])
+    check(jvp(f, (t32(x), t32(y)), (t32(0.0), t32(1.0)))[1], expected[1])
+
+
+def test_a_parameter_that_forward_changes_in_place():
+    w = Parameter(t32(2.0), name="w")
+
+    def f(y):
+        AddInPlace.apply(w, y)
+        return w * w
+
+    check(grad(f, 0, w)(t32(3.0)), (f32(2 * 11 * 6.0), f32(2 * 11.0)))
+    check(w.value(), f32(11.0))
+
+
+def test_marks_on_the_wrong_tensors():
+    class Wrong(Function):
+        mark = None
+
+        @staticmethod
+        def forward(ctx, x):
+            Wrong.mark(ctx, x)
+            return x * 1
+
+        @staticmethod
+        def backward(ctx, g):
+            return g
+
+    for mark, message in (
+        (
+            lambda ctx, x: ctx.mark_non_differentiable(x * 2),
+            "mark_non_differentiable got a tensor, number 0, that is not",
+        ),
+        (lambda ctx, x: ctx.mark_dirty(x), "mark_dirty got a tensor, number 0, that is not among the outputs"),
+    ):
+        Wrong.mark = mark
+        for run in (Wrong.apply, grad(Wrong.apply)):
+            with pytest.raises(ValueError, match=message):
+                run(t32(1.0))
+    for mark in (
+        lambda ctx, x: ctx.mark_non_differentiable(1.0),
+        lambda ctx, x: ctx.mark_dirty("x"),
+        lambda ctx, x: ctx.set_materialize_grads(1),
+        lambda ctx, x: ctx.save_for_backward(3),
+    ):
+        Wrong.mark = mark
+        with pytest.raises(TypeError):
+            Wrong.apply(t32(1.0))
+
+
+def test_which_derivatives_are_asked_for():
+    class Needs(Function):
+        needs = []
+
+        @staticmethod
+        def forward(ctx, x, n, y):
+            Needs.needs.append(ctx.needs_input_grad)
+            return x * y
+
+        @staticmethod
+        def backward(ctx, g):
+            assert ctx.needs_input_grad == Needs.needs[-1]
+            return g, None, g
+
+    Needs.apply(t32(1.0), 1, t32(2.0))
+    grad(lambda x: Needs.apply(x, 1, t32(2.0)))(t32(1.0))
+    grad(lambda y: Needs.apply(t32(2.0), 1, y))(t32(1.0))
+    assert Needs.needs == [(False, False, False), (True, False, False), (False, False, True)]
+
+
+# ---- hooks on what a Function saves --------------------------------------------------------------------------------
+
+
+class SavedCube(Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x, None)
+        return x**3
+
+    @staticmethod
+    def backward(ctx, g):
+        x, nothing = ctx.saved_tensors
+        assert nothing is None
+        return 3 * x * x * g
+
+
+def with_hooks(pack, unpack):
+    def f(x):
+        with adcore.saved_tensors_hooks(pack, unpack):
+            return SavedCube.apply(x)
+
+    return f
+
+
+def test_saved_tensors_are_packed_once_and_unpacked_where_they_are_read():
+    calls = []
+
+    def pack(t):
+        calls.append("pack")
+        return t.asnumpy().tobytes()
+
+    def unpack(data):
+        calls.append("unpack")
+        return Tensor(np.frombuffer(data, np.float32).reshape(()))
+
+    f = with_hooks(pack, unpack)
+    check(grad(f)(t32(2.0)), f32(12.0))
+    assert calls == ["pack", "unpack"]
+    out, pull = adcore.vjp(f, t32(2.0))
+    check((pull(t32(1.0)), pull(t32(2.0))), ((f32(12.0),), (f32(24.0),)))
+    assert calls == ["pack", "unpack", "pack", "unpack", "unpack"]
+
+
+def test_derivatives_of_a_rule_that_reads_unpacked_tensors():
+    """The packed form is a constant; the second and third derivatives are right all the same."""
+    to_array, to_tensor = (lambda t: np.array(t.asnumpy())), (lambda a: Tensor(a))
+    f = with_hooks(to_array, to_tensor)
+    check(grad(grad(f))(t32(2.0)), f32(12.0))
+    check(grad(grad(grad(f)))(t32(2.0)), f32(6.0))
+    through_ops = with_hooks(lambda t: t * 2, lambda t: t / 2)
+    check(jvp(grad(through_ops), t32(2.0), t32(1.0))[1], f32(12.0))
+    check(grad(lambda x: jvp(through_ops, x, t32(1.0))[1])(t32(2.0)), f32(12.0))
+    check(vmap(grad(through_ops))(t32(1.0, 2.0)), f32([3.0, 12.0]))
+    check(vmap(grad(grad(through_ops)))(t32(1.0, 2.0)), f32([6.0, 12.0]))
+
+
+def test_the_rule_computes_with_what_was_unpacked():
+    coarse = with_hooks(lambda t: t.astype(adcore.float16), lambda t: t.astype(adcore.float32))
+    x = 1.0 + 2.0**-12
+    check(grad(coarse)(t32(x)), f32(3.0))
+    check(grad(SavedCube.apply)(t32(x)), f32(3 * x * x))
+
+
+def test_the_innermost_hooks_hold_and_none_after_the_block():
+    names = []
+    hooks = lambda name: adcore.saved_tensors_hooks(lambda t: (names.append(name), t)[1], lambda t: t)
+
+    def f(x):
+        with hooks("outer"):
+            y = SavedCube.apply(x)
+            with hooks("inner"):
+                y = SavedCube.apply(y)
+            y = SavedCube.apply(y)
+        return SavedCube.apply(y)
+
+    check(grad(f)(t32(1.0)), f32(81.0))
+    assert names == ["outer", "inner", "outer"]
+    with pytest.raises(KeyError), hooks("raises"):
+        raise KeyError
+    SavedCube.apply(t32(1.0))
+    assert names == ["outer", "inner", "outer"]
+
+
+def test_wrong_hooks_on_saved_tensors():
+    with pytest.raises(TypeError, match="saved_tensors_hooks: fn must be callable"):
+        adcore.saved_tensors_hooks(None, lambda t: t)
+    keep = lambda t: t
+    for unpack, error, message in (
+        (lambda t: 1.0, TypeError, "unpack_hook must return a Tensor, got float"),
+        (lambda t: t32(1.0, 2.0), ValueError, r"of shape \(\) and dtype Float32, got a Tensor of shape \(2,\)"),
+        (lambda t: t.astype(adcore.float64), ValueError, "dtype Float32, got a Tensor of shape .. and dtype Float64"),
+    ):
+        with pytest.raises(error, match=message):
+            grad(with_hooks(keep, unpack))(t32(1.0))
+    outer, inner = (adcore.saved_tensors_hooks(keep, keep) for _ in range(2))
+    outer.__enter__(), inner.__enter__()
+    with pytest.raises(RuntimeError, match="in the reverse of the order"):
+        outer.__exit__(None, None, None)
+    inner.__exit__(None, None, None)
+    with pytest.raises(RuntimeError, match="in the reverse of the order"):
+        inner.__exit__(None, None, None)
+
+
+# ---- the name of a wrong gradient ----------------------------------------------------------------------------------
+
+
+class Affine(Function):
+    @staticmethod
+    def forward(ctx, x, weight, *rest):
+        return x * weight
+
+    @staticmethod
+    def backward(ctx, g):
+        return (g, g, g)[: 2 + Affine.extra]
+
+
+class AffineCell(nn.Cell):
+    def construct(self, x, weight):
+        return x * weight
+
+    def bprop(self, x, weight, out, dout):
+        return dout, dout
+
+
+@adcore.custom_vjp
+def affine(x, weight):
+    return x * weight
+
+
+affine.defvjp(lambda x, weight: (x * weight, None), lambda _, g: (g, g))
+
+
+@pytest.mark.parametrize("fn", [Affine.apply, AffineCell(), affine], ids=["Function", "bprop", "custom_vjp"])
+def test_a_wrong_gradient_names_its_parameter(fn):
+    Affine.extra = 0
+    x, w = t32(1.0, 2.0), Parameter(t32(3.0), name="dense.scale")
+    shapes = r"must have its shape \(\), got a Tensor of shape \(2,\)"
+    with pytest.raises(ValueError, match=r"the cotangent of argument 1 \(weight\) " + shapes):
+        grad(fn, 1)(x, t32(3.0))
+    with pytest.raises(ValueError, match=r"the cotangent of argument 1 \(weight, Parameter 'dense.scale'\) " + shapes):
+        grad(lambda x: fn(x, w), None, w)(x)
+
+
+def test_a_wrong_gradient_of_a_further_argument_and_beside_constants():
+    Affine.extra = 1
+    with pytest.raises(ValueError, match=r"the cotangent of argument 2 \(rest\[0\]\) must have its shape \(3,\)"):
+        grad(Affine.apply, 2)(t32(1.0), t32(2.0), t32(1.0, 2.0, 3.0))
+
+    def power(n, x):
+        return x**n
+
+    power = adcore.custom_vjp(power, nondiff_argnums=(0,))
+    power.defvjp(lambda n, x: (x**n, None), lambda n, _, g: (ops.concat([g, g]),))
+    with pytest.raises(ValueError, match=r"the cotangent of argument 0 \(x\) must have its shape \(1,\)"):
+        grad(power, 1)(2, t32([1.0]))

@@ -7,11 +7,17 @@ computes is differentiated again by the levels around it.
 
 from adcore import _core, _ops
 from adcore.transforms.products import transposed
+from adcore.transforms.trees import map_tensors, tensors_of
 
 
 def constants(tensors):
     """Return the tensors without what they depend on."""
     return [_ops.stop_gradient(t) for t in tensors]
+
+
+def seen(tree):
+    """Return a container with cells of its own for its tensors: what they hold now, whoever writes to them later."""
+    return map_tensors(_core.seen, tree) if tensors_of(tree) else tree
 
 
 def attach(name, inputs, outputs, pull, push=None):

@@ -66,10 +66,14 @@ py::list record_rule(const py::list& inputs, const py::list& outputs, const py::
   return made;
 }
 
+/// What a tensor holds, in a cell of its own.
+py::object seen(const py::object& tensor) { return steal(wrap(tensor_of(tensor))); }
+
 }  // namespace
 
 void bind_rules(py::module_& m) {
   m.def("is_tracked", is_tracked, py::arg("leaves"), py::arg("frame") = py::none());
+  m.def("seen", seen, py::arg("tensor"));
   m.def("record_rule", record_rule, py::arg("inputs"), py::arg("outputs"), py::arg("pull"));
 }
 
