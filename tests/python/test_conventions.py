@@ -490,3 +490,105 @@ def test_a_wrong_gradient_of_a_further_argument_and_beside_constants():
     power.defvjp(lambda n, x: (x**n, None), lambda n, _, g: (ops.concat([g, g]),))
     with pytest.raises(ValueError, match=r"the cotangent of argument 0 \(x\) must have its shape \(1,\)"):
         grad(power, 1)(2, t32([1.0]))
+
+
+# ---- hooks of Cells ------------------------------------------------------------------------------------------------
+
+
+class Scaled(nn.Cell):
+    def construct(self, x, *, factor=1.0):
+        if factor == 0.0:
+            raise ZeroDivisionError
+        return x * factor
+
+
+def test_hooks_with_keyword_inputs():
+    cell, seen = Scaled(), []
+
+    def before(cell_, inputs, kwargs):
+        seen.append((cell_, array_of(inputs[0]).tolist(), dict(kwargs)))
+        return (inputs[0] + 1,), {"factor": kwargs.get("factor", 1.0) * 10}
+
+    def after(cell_, inputs, kwargs, output):
+        seen.append((cell_, array_of(inputs[0]).tolist(), kwargs, array_of(output).tolist()))
+        return output + kwargs["factor"]
+
+    cell.register_forward_pre_hook(before, with_kwargs=True)
+    cell.register_forward_hook(after, True)
+    check(cell(t32(2.0), factor=3.0), f32((2 + 1) * 30.0 + 30.0))
+    assert seen == [(cell, 2.0, {"factor": 3.0}), (cell, 3.0, {"factor": 30.0}, 90.0)]
+    check(cell(t32(2.0)), f32(40.0))
+    check(grad(lambda x: cell(x, factor=3.0))(t32(2.0)), f32(30.0))
+
+
+def test_a_hook_with_keyword_inputs_that_changes_nothing_or_returns_another_kind():
+    cell = Scaled()
+    handle = cell.register_forward_pre_hook(lambda *args: None, with_kwargs=True)
+    check(cell(t32(2.0), factor=3.0), f32(6.0))
+    handle.remove()
+    cell.register_forward_pre_hook(lambda cell, inputs, kwargs: (t32(5.0), kwargs), with_kwargs=True)
+    check(cell(t32(2.0), factor=3.0), f32(15.0))
+    cell.register_forward_pre_hook(lambda cell, inputs, kwargs: inputs, with_kwargs=True)
+    with pytest.raises(TypeError, match="Scaled: a forward pre-hook with_kwargs must return None or the pair"):
+        cell(t32(2.0))
+
+
+def test_a_hook_that_is_prepended_runs_first():
+    cell, order = Scaled(), []
+    for name, prepend in (("a", False), ("b", True), ("c", False), ("d", True)):
+        cell.register_forward_pre_hook(lambda *_, name=name: order.append(f"before {name}"), prepend=prepend)
+        handle = cell.register_forward_hook(lambda *_, name=name: order.append(f"after {name}"), prepend=prepend)
+    cell(t32(1.0))
+    assert order == [f"{when} {name}" for when in ("before", "after") for name in "dbac"]
+    order.clear()
+    handle.remove()
+    cell(t32(1.0))
+    assert order == ["before d", "before b", "before a", "before c", "after b", "after a", "after c"]
+
+
+def test_a_hook_that_is_always_called():
+    cell, calls = Scaled(), []
+
+    def always(cell, inputs, kwargs, output):
+        calls.append((kwargs, None if output is None else float(output)))
+
+    cell.register_forward_hook(lambda *_: calls.append("plain"))
+    cell.register_forward_hook(always, with_kwargs=True, always_call=True)
+    cell(t32(2.0), factor=3.0)
+    assert calls == ["plain", ({"factor": 3.0}, 6.0)]
+    calls.clear()
+    with pytest.raises(ZeroDivisionError):
+        cell(t32(2.0), factor=0.0)
+    assert calls == [({"factor": 0.0}, None)]
+
+    def raises(cell, inputs, output):
+        raise KeyError("from a hook")
+
+    calls.clear()
+    handle = cell.register_forward_hook(raises, prepend=True)
+    with pytest.raises(KeyError):
+        cell(t32(2.0), factor=3.0)
+    assert calls == [({"factor": 3.0}, 6.0)]
+    calls.clear()
+    handle.remove()
+    cell.register_forward_hook(raises, prepend=True, always_call=True)
+    with pytest.raises(ZeroDivisionError) as caught:
+        cell(t32(2.0), factor=0.0)
+    assert calls == [({"factor": 0.0}, None)] and "KeyError('from a hook')" in caught.value.__notes__[0]
+    calls.clear()
+    cell.register_forward_pre_hook(lambda cell, inputs: 1 / 0)
+    with pytest.raises(ZeroDivisionError, match="division by zero"):
+        cell(t32(2.0))
+    assert calls == [({}, None)]
+
+
+def test_options_of_hooks_are_bools():
+    cell = Scaled()
+    for register, options in (
+        (cell.register_forward_pre_hook, ("with_kwargs", "prepend")),
+        (cell.register_forward_hook, ("with_kwargs", "prepend", "always_call")),
+    ):
+        for option in options:
+            with pytest.raises(TypeError, match=f"{option} must be a bool, got int"):
+                register(print, **{option: 1})
+    check(cell(t32(2.0)), f32(2.0))
