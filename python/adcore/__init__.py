@@ -31,7 +31,7 @@ from adcore._core import (
     uint64,
 )
 from adcore.parameter import ParameterTuple
-from adcore.tensor import from_numpy, tensor
+from adcore.tensor import from_dlpack, from_numpy, tensor
 from adcore.transforms import (
     Function,
     GradOperation,
@@ -94,6 +94,7 @@ __all__ = [
     "float16",
     "float32",
     "float64",
+    "from_dlpack",
     "from_numpy",
     "get_grad",
     "get_num_threads",
