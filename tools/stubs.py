@@ -96,6 +96,10 @@ OPERATORS = {
     "(self, *args: Any, **kwargs: Any) -> Any": ["__call__"],
     "(self, memo: Any, /) -> {cls}": ["__deepcopy__"],
     "(self, dtype: Any = None, copy: Any = None) -> Any": ["__array__"],
+    "(self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any": [
+        "__dlpack__"
+    ],
+    "(self) -> tuple[_int, _int]": ["__dlpack_device__"],
 }
 SYNTAX = {name: signature for signature, names in OPERATORS.items() for name in names}
 

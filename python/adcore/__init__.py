@@ -31,7 +31,7 @@ from adcore._core import (
     uint64,
 )
 from adcore.parameter import ParameterTuple
-from adcore.tensor import from_numpy, tensor
+from adcore.tensor import from_dlpack, from_numpy, tensor
 from adcore.transforms import (
     Function,
     GradOperation,
@@ -48,6 +48,7 @@ from adcore.transforms import (
     linearize,
     no_grad,
     recompute,
+    saved_tensors_hooks,
     value_and_grad,
     vjp,
     vmap,
@@ -71,6 +72,7 @@ __all__ = [
     "debug_nans",
     "recompute",
     "no_grad",
+    "saved_tensors_hooks",
     "custom_vjp",
     "custom_jvp",
     "Function",
@@ -92,6 +94,7 @@ __all__ = [
     "float16",
     "float32",
     "float64",
+    "from_dlpack",
     "from_numpy",
     "get_grad",
     "get_num_threads",

@@ -2,6 +2,7 @@
 
 from adcore._core import Parameter
 from adcore.common.initializer import initializer
+from adcore.tensor import with_state
 
 
 class ParameterTuple(tuple):
@@ -75,22 +76,27 @@ def _repr(self):
     return f"Parameter (name={self.name}, shape={self.shape}, dtype={self.dtype}, requires_grad={self.requires_grad})"
 
 
-def _rebuild(value, name, requires_grad, attributes):
-    parameter = Parameter(value, name=name, requires_grad=requires_grad)
-    parameter.__dict__.update(attributes)
-    return parameter
+def _rebuild(kind, value, name, requires_grad):
+    return Parameter.__new__(kind, value, name=name, requires_grad=requires_grad)
 
 
 def _reduce(self):
-    return _rebuild, (self.value(), self.name, self.requires_grad, dict(self.__dict__))
+    return _rebuild, _made_from(self), self.__getstate__()
+
+
+def _made_from(self):
+    return type(self), self.value(), self.name, self.requires_grad
+
+
+def _copy(self):
+    return with_state(_rebuild(*_made_from(self)), self.__getstate__())
 
 
 def _deepcopy(self, memo):
     import copy
 
-    twin = _rebuild(self.value(), self.name, self.requires_grad, copy.deepcopy(self.__dict__, memo))
-    memo[id(self)] = twin
-    return twin
+    memo[id(self)] = twin = _rebuild(*_made_from(self))
+    return with_state(twin, copy.deepcopy(self.__getstate__(), memo))
 
 
 Parameter.clone = _clone
@@ -98,6 +104,6 @@ Parameter.__repr__ = _repr
 Parameter.__str__ = _repr
 Parameter.__reduce__ = _reduce
 Parameter.__deepcopy__ = _deepcopy
-Parameter.__copy__ = lambda self: _rebuild(self.value(), self.name, self.requires_grad, self.__dict__)
+Parameter.__copy__ = _copy
 
 __all__ = ["Parameter", "ParameterTuple"]

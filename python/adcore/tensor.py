@@ -62,9 +62,107 @@ def _array(self, dtype=None, copy=None):
     import numpy as np
 
     values = _asnumpy(self)
+    converted = self.dtype is _core.bfloat16  # NumPy has no such dtype
     if dtype is not None and values.dtype != dtype:
-        values = values.astype(dtype)
-    return np.array(values) if copy else values
+        values, converted = values.astype(dtype), True
+    if converted and copy is False:
+        raise ValueError(
+            f"__array__: an array of dtype {values.dtype} cannot share the memory of a Tensor of dtype {self.dtype}; "
+            "leave copy out, or set it to None or True."
+        )
+    return np.array(values) if copy and not converted else values
+
+
+_CPU = (1, 0)  # of DLPack: the kind of device and its number
+
+
+def _dlpack_device(self):
+    """Return where the memory is, as DLPack tells it: on the CPU."""
+    return _CPU
+
+
+def _dlpack(self, *, stream=None, max_version=None, dl_device=None, copy=None):
+    """Return a DLPack capsule of the values, for ``from_dlpack`` of another library.
+
+    Parameters
+    ----------
+    stream : None
+    max_version : tuple of int, optional
+        The newest version of the protocol that the caller knows. Before 1.0 nobody can tell that memory is read-only,
+        so the values are copied.
+    dl_device : tuple of int, optional
+        Where the caller wants the values; there is only the CPU, ``(1, 0)``.
+    copy : bool, optional
+        True: copy them, for the caller to write to. None: share the memory, read-only, where the caller can be told so.
+        False: share it or raise.
+
+    Raises
+    ------
+    BufferError
+        For another device, where a copy would be needed but is forbidden, and for a Tensor that is being
+        differentiated: another library would lose its derivative.
+    ValueError
+        For a stream.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from adcore import Tensor
+    >>> np.from_dlpack(Tensor([1.0, 2.0]))
+    array([1., 2.], dtype=float32)
+    """
+    if stream is not None:
+        raise ValueError(f"__dlpack__: the CPU has no streams, got stream {stream!r}.")
+    if dl_device is not None and tuple(dl_device) != _CPU:
+        raise BufferError(f"__dlpack__: a Tensor is on the CPU, {_CPU}, not on device {dl_device!r}.")
+    return _core.to_dlpack(self, max_version is not None and max_version[0] >= 1, copy)
+
+
+def from_dlpack(array, *, copy=None):
+    """Return a Tensor with the values of another library's array.
+
+    They are copied, since the other library may write to its memory; another Tensor's are shared. `from_numpy` shares
+    the memory of a NumPy array.
+
+    Parameters
+    ----------
+    array : object
+        What has the methods of the DLPack protocol, on the CPU, or a capsule of that protocol.
+    copy : bool, optional
+        False: raise where the values would be copied.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For another object, or a capsule that was used already.
+    BufferError
+        For dtypes that adcore does not have, other devices, and with ``copy=False``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import adcore
+    >>> adcore.from_dlpack(np.arange(3.0))
+    Tensor(shape=[3], dtype=Float64, value= [ 0.00000000e+00,  1.00000000e+00,  2.00000000e+00])
+    """
+    if isinstance(array, Tensor):
+        return array.copy() if copy else Tensor(array)
+    if copy is False:
+        raise BufferError(
+            "from_dlpack: another library may write to its memory, so the values must be copied; leave copy out, or "
+            "use from_numpy."
+        )
+    export = getattr(array, "__dlpack__", None)
+    if export is None:
+        return _core.from_dlpack_capsule(array)
+    device = array.__dlpack_device__()
+    if device[0] != _CPU[0]:
+        raise BufferError(f"from_dlpack: the array is on device {tuple(map(int, device))}; copy it to the CPU first.")
+    try:
+        capsule = export(max_version=(1, 0))
+    except TypeError:  # the protocol before version 1.0
+        capsule = export()
+    return _core.from_dlpack_capsule(capsule)
 
 
 def _tolist(self):
@@ -126,11 +224,40 @@ def _reduce(self):
     values = _asnumpy(self)
     if self.dtype is _core.bfloat16:
         values = (np.ascontiguousarray(values).view(np.uint32) >> 16).astype(np.uint16)
-    return _rebuild, (values.tobytes(), self.shape, self.dtype)
+    data = values.tobytes(), self.shape, self.dtype
+    kind = type(self)
+    if kind is Tensor:
+        return _rebuild, data
+    return _rebuild_as, (kind, *data), self.__getstate__()
+
+
+def _rebuild_as(kind, *data):
+    return Tensor.__new__(kind, _rebuild(*data))
+
+
+def with_state(twin, state):
+    """Give a copy the attributes that ``__getstate__`` told of the original."""
+    if hasattr(twin, "__setstate__"):
+        twin.__setstate__(state)
+        return twin
+    for attributes in state if isinstance(state, tuple) else (state,):
+        for name, value in (attributes or {}).items():
+            setattr(twin, name, value)
+    return twin
+
+
+def _copy(self):
+    twin = Tensor.__new__(type(self), self)
+    return twin if type(self) is Tensor else with_state(twin, self.__getstate__())
 
 
 def _deepcopy(self, memo):
-    return self.copy()
+    if type(self) is Tensor:
+        return self.copy()
+    import copy
+
+    memo[id(self)] = twin = Tensor.__new__(type(self), self.copy())
+    return with_state(twin, copy.deepcopy(self.__getstate__(), memo))
 
 
 # ---- names of MindSpore ----------------------------------------------------------------------------------------------
@@ -250,11 +377,14 @@ _DOCUMENTED = {
 Tensor.asnumpy = _asnumpy
 Tensor.numpy = _asnumpy
 Tensor.__array__ = _array
+Tensor.__dlpack__ = _dlpack
+Tensor.__dlpack_device__ = _dlpack_device
 Tensor.tolist = _tolist
 Tensor.__repr__ = _repr
 Tensor.__str__ = _str
 Tensor.__format__ = _format
 Tensor.__reduce__ = _reduce
+Tensor.__copy__ = _copy
 Tensor.__deepcopy__ = _deepcopy
 Tensor.astype = _astype
 Tensor.to = _astype
@@ -274,4 +404,4 @@ Tensor.data = property(lambda self: self, doc="The Tensor itself.")
 for _name, _method in _DOCUMENTED.items():
     setattr(Tensor, _name, _method)
 
-__all__ = ["Tensor", "from_numpy", "tensor"]
+__all__ = ["Tensor", "from_dlpack", "from_numpy", "tensor"]

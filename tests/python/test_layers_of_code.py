@@ -29,6 +29,7 @@ CALLED_BY_NAME = {
     ("adcore.common.initializer", "initializer"),  # Tensor(init=...)
     ("adcore.transforms.hooks", "hooked"),  # hooks of the inputs of a derivative
     ("adcore.transforms.options", "no_such_position"),  # an error in the words of a signature
+    ("adcore.transforms.products", "sens_cotangents"),  # a cotangent that the caller gave, beside the outputs
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)

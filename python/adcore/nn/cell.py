@@ -20,6 +20,7 @@ from ..parameter import ParameterTuple
 from ..transforms import recompute
 from ..transforms.custom import bprop_call
 from ..transforms.hooks import CellHooks, RemovableHandle
+from ..transforms.options import check_flag
 
 _Keys = namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])
 
@@ -423,20 +424,27 @@ class Cell(CellBase):
         if "bprop" in cls.__dict__:
             cls.__call__ = _call_with_bprop
 
-    def _register(self, kind, hook):
+    def _register(self, kind, hook, flags=None, prepend=False):
         if not callable(hook):
             raise TypeError(f"register_{kind}_hook: the hook must be callable, got {type(hook).__name__}.")
+        for option, value in {**(flags or {}), "prepend": prepend}.items():
+            check_flag(f"register_{kind}_hook", option, value)
         hooks = self.__dict__.setdefault("_hooks", CellHooks())
         self._construct_specially()
-        return RemovableHandle(getattr(hooks, kind), hook)
+        return RemovableHandle(getattr(hooks, kind), hook if flags is None else (hook, *flags.values()), prepend)
 
-    def register_forward_pre_hook(self, hook_fn):
+    def register_forward_pre_hook(self, hook_fn, with_kwargs=False, *, prepend=False):
         """Call ``hook_fn(cell, inputs)`` before `construct`; a result other than None replaces the inputs.
 
         Parameters
         ----------
         hook_fn : callable
             Takes this cell and the tuple of the positional inputs.
+        with_kwargs : bool, default False
+            The hook is called with the dict of the keyword inputs too, ``hook_fn(cell, inputs, kwargs)``, and returns
+            None or the pair of both.
+        prepend : bool, default False
+            The hook runs before those that are registered already, not after them.
 
         Returns
         -------
@@ -446,7 +454,7 @@ class Cell(CellBase):
         Raises
         ------
         TypeError
-            If it cannot be called.
+            If it cannot be called, or an option is no bool. When the cell is called: for a result of another kind.
 
         Examples
         --------
@@ -456,12 +464,24 @@ class Cell(CellBase):
         >>> print(relu(Tensor([-1.0, 2.0])))
         [1. 0.]
         """
-        return self._register("forward_pre", hook_fn)
+        return self._register("forward_pre", hook_fn, {"with_kwargs": with_kwargs}, prepend)
 
-    def register_forward_hook(self, hook_fn):
+    def register_forward_hook(self, hook_fn, with_kwargs=False, *, prepend=False, always_call=False):
         """Call ``hook_fn(cell, inputs, output)`` after `construct`; a result other than None replaces the output.
 
         Results and errors are those of :meth:`register_forward_pre_hook`.
+
+        Parameters
+        ----------
+        hook_fn : callable
+            Takes this cell, the tuple of the positional inputs and the output.
+        with_kwargs : bool, default False
+            The hook is called with the dict of the keyword inputs too: ``hook_fn(cell, inputs, kwargs, output)``.
+        prepend : bool, default False
+            The hook runs before those that are registered already, not after them.
+        always_call : bool, default False
+            The hook is called also where `construct` or a hook before it raises an Exception, with the output as far as
+            it is known, else None; the exception goes on. What the hook raises then becomes a note of the exception.
 
         Examples
         --------
@@ -471,7 +491,7 @@ class Cell(CellBase):
         >>> print(relu(Tensor([-1.0, 2.0])))
         [ 0. 20.]
         """
-        return self._register("forward", hook_fn)
+        return self._register("forward", hook_fn, {"with_kwargs": with_kwargs, "always_call": always_call}, prepend)
 
     def register_backward_pre_hook(self, hook_fn):
         """Call ``hook_fn(cell, grad_output)`` with the cotangents of the outputs when they are known.

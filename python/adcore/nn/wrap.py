@@ -1,8 +1,8 @@
 """Cells around networks: the loss, its derivative, a training step, an evaluation."""
 
 from adcore.transforms import value_and_grad
-from adcore.transforms.grad_operation import gradients_of, taken_sens
-from adcore.transforms.options import check_callable, check_flag, checked_weights
+from adcore.transforms.grad_operation import gradients_of
+from adcore.transforms.options import check_callable, check_flag, checked_weights, taken_sens
 
 from .cell import Cell
 

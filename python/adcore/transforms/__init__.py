@@ -14,6 +14,7 @@ from adcore.transforms import (
     jacobian,
     products,
     recording,
+    saved,
     series,
 )
 from adcore.transforms.batching import *  # noqa: F403
@@ -25,6 +26,7 @@ from adcore.transforms.hooks import *  # noqa: F403
 from adcore.transforms.jacobian import *  # noqa: F403
 from adcore.transforms.products import *  # noqa: F403
 from adcore.transforms.recording import *  # noqa: F403
+from adcore.transforms.saved import *  # noqa: F403
 from adcore.transforms.series import *  # noqa: F403
 
 __all__ = [
@@ -37,5 +39,6 @@ __all__ = [
     *jacobian.__all__,
     *products.__all__,
     *recording.__all__,
+    *saved.__all__,
     *series.__all__,
 ]

@@ -9,19 +9,25 @@ not. Start reading at `_with_rule`.
 import functools
 
 from adcore import _core
-from adcore._core import Tensor, tree_leaves
-from adcore.transforms.options import check_callable, computed
+from adcore._core import Parameter, Tensor, tree_leaves
+from adcore.transforms.options import check_callable, check_flag, computed
 from adcore.transforms.products import transposed
 from adcore.transforms.rule import attach, constants, filled, seen
+from adcore.transforms.saved import packed, unpacked
 from adcore.transforms.trees import describe, match, same_structure, tensors_of, with_tensors
 
 __all__ = ["Function", "custom_jvp", "custom_vjp"]
 
 
 class _Leaves:
-    """The tensors of a call's arguments as they are now, by the argument that each belongs to."""
+    """The tensors of a call's arguments as they are now, by the argument that each belongs to.
 
-    def __init__(self, args):
+    `fn` is whose arguments they are: a function, of whose parameters `skipped` come before them or are not among them.
+    """
+
+    def __init__(self, args, fn, skipped=()):
+        self._fn, self._skipped = fn, skipped
+        self._parameters = {i: a.name for i, a in enumerate(args) if isinstance(a, Parameter)}
         self.args = args = tuple(map(seen, args))
         self.tensors = []
         self.owners = []
@@ -45,29 +51,56 @@ class _Leaves:
             if gradient is None or not own:
                 flat.extend([None] * len(own))
             elif isinstance(argument, Tensor):
-                flat.append(_checked(name, i, argument, gradient))
+                flat.append(_checked(name, _Cotangent(self, i), argument, gradient))
             else:
-                flat.extend(_of_container(name, i, argument, gradient))
+                flat.extend(_of_container(name, _Cotangent(self, i), argument, gradient))
         return flat
 
+    def label(self, i):
+        """Return what errors call an argument: its number in the call and the names that it goes by."""
+        import inspect  # not at the top: it takes longer to load than adcore
 
-def _checked(name, i, argument, gradient):
+        number = [n for n in range(len(self.args) + len(self._skipped)) if n not in self._skipped][i]
+        names = []
+        try:
+            parameters = list(inspect.signature(self._fn).parameters.values())
+        except (TypeError, ValueError):  # a builtin without a signature
+            parameters = []
+        for at, parameter in enumerate(parameters):
+            if parameter.kind is parameter.VAR_POSITIONAL and number >= at:
+                names.append(f"{parameter.name}[{number - at}]")
+            elif at == number and parameter.kind is not parameter.KEYWORD_ONLY:
+                names.append(parameter.name)
+        if i in self._parameters:
+            names.append(f"Parameter {self._parameters[i]!r}")
+        return f"argument {i}" + (f" ({', '.join(names)})" if names else "")
+
+
+class _Cotangent:
+    """What errors call the cotangent of an argument; the name is looked up where there is an error."""
+
+    def __init__(self, leaves, i):
+        self._leaves, self._i = leaves, i
+
+    def __str__(self):
+        return f"the cotangent of {self._leaves.label(self._i)}"
+
+
+def _checked(name, what, argument, gradient):
     if isinstance(gradient, (tuple, list)) and len(gradient) == 1:
         gradient = gradient[0]
     if not isinstance(gradient, Tensor):
         gradient = Tensor(gradient, argument.dtype) if isinstance(gradient, (int, float)) else gradient
-    return match(name, f"the cotangent of argument {i}", argument, gradient)[0]
+    return match(name, what, argument, gradient)[0]
 
 
-def _of_container(name, i, argument, gradient):
+def _of_container(name, what, argument, gradient):
     if not same_structure(argument, gradient):
-        raise ValueError(
-            f"{name}: the cotangent of argument {i} must look like it, {describe(argument)}, got {describe(gradient)}."
-        )
+        raise ValueError(f"{name}: {what} must look like it, {describe(argument)}, got {describe(gradient)}.")
     flat = []
     for own, given in zip(tree_leaves(argument), tree_leaves(gradient)):
         if isinstance(own, Tensor):
-            flat.append(None if given is None else _checked(name, i, own, given))
+            flat.append(None if given is None else _checked(name, what, own, given))
     return flat
 
 
@@ -90,32 +123,118 @@ def _differentiable(tensors):
 
 
 class _Context:
-    """What forward leaves for backward: saved tensors, and any attributes. Tensors among them are values."""
+    """What forward tells of its outputs and leaves for backward: saved tensors, and any attributes.
 
-    def __init__(self):
-        self.saved_tensors = ()
-        self.needs_input_grad = ()
+    Tensors among them are values: as they are when forward returns.
+
+    Attributes
+    ----------
+    needs_input_grad : tuple of bool
+        By argument, whether a derivative by it may be asked for: backward may return None for another.
+    """
+
+    def __init__(self, needs_input_grad):
+        self.needs_input_grad = needs_input_grad
+        self._saved = ()
+        self._dirty = ()
+        self._non_differentiable = ()
+        self._materializes = True
 
     def save_for_backward(self, *tensors):
-        """Keep tensors for backward."""
-        for t in tensors:
-            if not isinstance(t, Tensor) and t is not None:
-                raise TypeError(f"save_for_backward: takes Tensors, got {type(t).__name__}.")
-        self.saved_tensors = seen(tensors)
+        """Keep tensors, or None, for backward, in the form that `saved_tensors_hooks` gives them."""
+        _check_tensors("save_for_backward", [t for t in tensors if t is not None])
+        self._saved = packed(seen(tensors))
+
+    @property
+    def saved_tensors(self):
+        """What `save_for_backward` kept."""
+        return unpacked(self._saved)
+
+    def mark_non_differentiable(self, *outputs):
+        """Say that outputs are constants: nothing is differentiated through them; backward gets zeros for them."""
+        _check_tensors("mark_non_differentiable", outputs)
+        self._non_differentiable = outputs
+
+    def mark_dirty(self, *inputs):
+        """Say that forward changed arguments in place, which it returns as well.
+
+        After the call each is the tensor that was given, with the new value, which depends on the arguments by the rule
+        of the Function.
+        """
+        _check_tensors("mark_dirty", inputs)
+        self._dirty = inputs
+
+    def set_materialize_grads(self, value):
+        """Say whether backward gets zeros for the cotangents that nothing contributed to (the default), or None."""
+        check_flag("set_materialize_grads", "value", value)
+        self._materializes = value
+
+    def check_marks(self, name, args, outputs):
+        """Raise for marks on what cannot bear them."""
+        for mark, marked, among, what in (
+            ("mark_non_differentiable", self._non_differentiable, outputs, "outputs"),
+            ("mark_dirty", self._dirty, outputs, "outputs"),
+            ("mark_dirty", self._dirty, tensors_of(args), "arguments"),
+        ):
+            for i, t in enumerate(marked):
+                if not _holds(among, t):
+                    raise ValueError(f"{name}: {mark} got a tensor, number {i}, that is not among the {what}.")
+
+    def hold_values(self):
+        """Keep the attributes that forward has set as they are now. The marks are known by the tensors themselves."""
+        own = {"_dirty", "_non_differentiable", "_saved"}
+        self.__dict__.update({name: seen(value) for name, value in vars(self).items() if name not in own})
+
+    def is_constant(self, output):
+        """Tell whether an output was marked as not differentiable."""
+        return _holds(self._non_differentiable, output)
+
+    def handed_out(self, outputs, made):
+        """Return the tensors of the result: new cells, but for arguments that forward changed, which get the values."""
+        result = []
+        for output, value in zip(outputs, made):
+            if _holds(self._dirty, output):
+                output._assign(value)
+                value = output
+            result.append(value)
+        return result
+
+    def materialized(self, cotangents, outputs):
+        """Return the cotangents as backward gets them."""
+        return filled(cotangents, outputs) if self._materializes else cotangents
+
+
+def _holds(tensors, tensor):
+    return any(tensor is t for t in tensors)
+
+
+def _check_tensors(name, tensors):
+    for t in tensors:
+        if not isinstance(t, Tensor):
+            raise TypeError(f"{name}: takes Tensors, got {type(t).__name__}.")
 
 
 class Function:
     """A function with a reverse rule of its own.
 
-    A subclass defines the static methods ``forward(ctx, *args)``, which returns a Tensor or a tuple of them, and
-    ``backward(ctx, *cotangents)``, which takes one cotangent per output and returns one per argument of `forward`; None
-    for zero and for arguments that are not tensors. ``ctx.save_for_backward(*tensors)`` and attributes of `ctx` carry
-    values from one to the other: tensors as they are when `forward` returns. Call it by `apply`.
+    A subclass defines the static methods ``forward(ctx, *args)``, which returns a Tensor or a tuple of outputs, and
+    ``backward(ctx, *cotangents)``, which takes one cotangent per output, None for one that is no tensor, and returns
+    one per argument of `forward`; None for zero and for arguments that are not tensors. Call it by `apply`.
+    ``ctx.save_for_backward(*tensors)`` and attributes of `ctx` carry values from one to the other: tensors as they are
+    when `forward` returns.
 
     Raises
     ------
     ValueError, TypeError
-        Where `backward` returns another number of cotangents, or one of another shape or dtype than its argument.
+        Where `backward` returns another number of cotangents, or one of another shape or dtype than its argument; where
+        `forward` marks what is not an output or argument.
+
+    Notes
+    -----
+    `forward` may call ``ctx.mark_non_differentiable(*outputs)``, ``ctx.mark_dirty(*inputs)`` for arguments that it
+    changes in place and returns, and ``ctx.set_materialize_grads(False)`` to get None for cotangents that nothing
+    contributed to. ``ctx.needs_input_grad`` tells by argument whether a derivative may be asked for.
+    `saved_tensors_hooks` gives saved tensors another form meanwhile.
 
     Examples
     --------
@@ -147,14 +266,34 @@ class Function:
     @classmethod
     def apply(cls, *args):
         """Call the function."""
-        ctx = _Context()
-        leaves = _Leaves(args)
-        if not _differentiable(leaves.tensors):
-            return seen(cls.forward(ctx, *args))
-        ctx.needs_input_grad = tuple(bool(tensors_of(a)) and _differentiable(tensors_of(a)) for a in args)
-        out = _run_primal(lambda: cls.forward(ctx, *args))
-        ctx.__dict__.update({name: seen(value) for name, value in ctx.__dict__.items()})
-        return _with_rule(f"{cls.__name__}.backward", leaves, out, lambda *cts: cls.backward(ctx, *cts))
+        name = f"{cls.__name__}.backward"
+        leaves = _Leaves(args, cls.forward, skipped=(0,))
+        ctx = _Context(tuple(bool(tensors_of(a)) and _differentiable(tensors_of(a)) for a in args))
+        if not any(ctx.needs_input_grad):
+            out = computed(name, cls.forward(ctx, *args))
+            tensors = tensors_of(out)
+            ctx.check_marks(name, args, tensors)
+            return with_tensors(out, ctx.handed_out(tensors, [_core.seen(t) for t in tensors]))
+        out = computed(name, _run_primal(lambda: cls.forward(ctx, *args)))
+        tensors = tensors_of(out)
+        ctx.check_marks(name, args, tensors)
+        ctx.hold_values()
+        outputs = constants(tensors)
+        differentiated = [i for i, t in enumerate(tensors) if not ctx.is_constant(t)]
+        is_tensor = [isinstance(leaf, Tensor) for leaf in tree_leaves(out)]
+
+        def pull(cotangents, _):
+            by_tensor = [None] * len(outputs)
+            for i, cotangent in zip(differentiated, cotangents):
+                by_tensor[i] = cotangent
+            given = iter(ctx.materialized(by_tensor, outputs))
+            return leaves.by_argument(name, cls.backward(ctx, *(next(given) if own else None for own in is_tensor)))
+
+        made = list(outputs)
+        attached = attach(name, leaves.tensors, [outputs[i] for i in differentiated], pull)
+        for i, tensor in zip(differentiated, attached):
+            made[i] = tensor
+        return with_tensors(out, ctx.handed_out(tensors, made))
 
 
 def _with_rule(name, leaves, out, backward):
@@ -170,7 +309,7 @@ def _with_rule(name, leaves, out, backward):
 
 def bprop_call(cell, construct, args):
     """Call a Cell whose reverse rule is its method bprop(*inputs, out, dout)."""
-    leaves = _Leaves(args)
+    leaves = _Leaves(args, type(cell).construct, skipped=(0,))
     if not _differentiable(leaves.tensors):
         return seen(construct(*args))
     out = seen(_run_primal(lambda: construct(*args)))
@@ -262,7 +401,7 @@ class custom_vjp(_Custom):
         args, static, rest = self._bound(args, kwargs)
         if self._fwd is None:
             raise TypeError(f"{self.__name__}: custom_vjp has no rule; call defvjp(fwd, bwd) first.")
-        leaves, static = _Leaves(rest), seen(static)
+        leaves, static = _Leaves(rest, self._fn, self._static), seen(static)
         if not _differentiable(leaves.tensors):
             return seen(self._fn(*args))
         result = _run_primal(lambda: self._fwd(*args))
@@ -325,7 +464,7 @@ class custom_jvp(_Custom):
         args, static, rest = self._bound(args, kwargs)
         if self._rule is None:
             raise TypeError(f"{self.__name__}: custom_jvp has no rule; call defjvp(rule) first.")
-        leaves, static = _Leaves(rest), seen(static)
+        leaves, static = _Leaves(rest, self._fn, self._static), seen(static)
         if not _differentiable(leaves.tensors):
             return seen(self._fn(*args))
         name = f"{self.__name__}: the rule of defjvp"

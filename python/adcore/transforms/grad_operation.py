@@ -1,10 +1,9 @@
 """GradOperation: MindSpore's older way to ask for derivatives."""
 
 from adcore import _ops
-from adcore._core import Tensor
-from adcore.transforms.options import check_callable, check_flag, checked_weights
-from adcore.transforms.products import vjp
-from adcore.transforms.trees import is_array, match, tensors_of, with_tensors
+from adcore.transforms.options import check_callable, check_flag, checked_weights, taken_sens
+from adcore.transforms.products import as_cotangents, vjp
+from adcore.transforms.trees import is_array, tensors_of, with_tensors
 
 __all__ = ["GradOperation"]
 
@@ -56,12 +55,13 @@ class GradOperation:
         -------
         callable
             Takes what `fn` takes (and `sens`). Gives the derivative of the first input; with `get_all` the tuple of
-            those of all tensors among the inputs; with `get_by_list` those of the Parameters; with both the pair.
+            those of all tensors among the inputs, keyword arguments last; with `get_by_list` those of the Parameters;
+            with both the pair. Where no input is a tensor: ``()``.
 
         Raises
         ------
         TypeError, ValueError
-            For weights that are no Parameters, and calls without anything to differentiate.
+            For weights that are no Parameters, and a cotangent that does not look like the output.
         """
         check_callable("GradOperation", fn)
         if self.get_by_list and weights is None:
@@ -80,46 +80,26 @@ class GradOperation:
         return derivative
 
 
-def taken_sens(name, args, kwargs):
-    """Take the cotangent from the end of the arguments, or from the keyword sens."""
-    if "sens" in kwargs:
-        kwargs = dict(kwargs)
-        return args, kwargs, kwargs.pop("sens")
-    if not args:
-        raise TypeError(f"{name}: sens_param is True, but the call has no argument for sens.")
-    return args[:-1], kwargs, args[-1]
-
-
-def _positions(args, get_all):
-    return [i for i, a in enumerate(args) if is_array(a) or tensors_of(a)][: None if get_all else 1]
-
-
 def gradients_of(fn, args, kwargs, get_all, weights, sens):
     """Return the value and the derivatives: of the inputs, the weights, or the pair of both."""
     wants_inputs = get_all or weights is None
-    positions = _positions(args, get_all) if wants_inputs else []
-    if wants_inputs and not positions:
-        raise ValueError("GradOperation: the call has no tensor to differentiate.")
+    given = [*args, *kwargs.values()]
+    positions = [i for i, a in enumerate(given) if wants_inputs and (is_array(a) or tensors_of(a))]
+    positions = positions[: None if get_all else 1]
 
     def on_inputs(*inputs):
-        filled = list(args)
+        filled = list(given)
         for position, value in zip(positions, inputs):
             filled[position] = value
-        return fn(*filled, **kwargs)
+        return fn(*filled[: len(args)], **dict(zip(kwargs, filled[len(args) :])))
 
-    out, pull = vjp(on_inputs, *(args[i] for i in positions), weights=() if weights is None else weights)
+    out, pull = vjp(on_inputs, *(given[i] for i in positions), weights=() if weights is None else weights)
     if sens is None:
-        outputs = tensors_of(out)
-        inputs, by_list = pull(with_tensors(out, [_ops.ones_like(_ops.stop_gradient(t)) for t in outputs]))
+        sens = with_tensors(out, [_ops.ones_like(_ops.stop_gradient(t)) for t in tensors_of(out)])
+        inputs, by_list = pull(sens)
     else:
-        inputs, by_list = pull(*_sens_as_cotangents(out, sens))
-    by_position = inputs if get_all else inputs[0] if inputs else None
+        inputs, by_list = pull(*as_cotangents(out, sens))
+    by_position = inputs if get_all or not inputs else inputs[0]
     if weights is None:
         return out, by_position
     return out, (by_position, by_list) if wants_inputs else by_list
-
-
-def _sens_as_cotangents(out, sens):
-    if isinstance(out, Tensor) and not isinstance(sens, Tensor):
-        return (match("GradOperation", "sens", out, Tensor(sens, out.dtype))[0],)
-    return (sens,)

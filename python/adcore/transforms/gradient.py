@@ -2,23 +2,33 @@
 
 from adcore import _core
 from adcore._core import Parameter
-from adcore.transforms.options import check_callable, check_flag, checked_positions, checked_weights
+from adcore.transforms.options import check_callable, check_flag, checked_positions, checked_weights, taken_sens
 
 __all__ = ["get_grad", "grad", "value_and_grad"]
 
 
-def _make(name, fn, grad_position, weights, has_aux, return_ids, with_value):
+def _make(name, fn, grad_position, weights, has_aux, return_ids, sens_param, with_value):
     check_callable(name, fn)
     check_flag(name, "has_aux", has_aux)
     check_flag(name, "return_ids", return_ids)
+    check_flag(name, "sens_param", sens_param)
     positions = checked_positions(name, grad_position)
     weights, single = checked_weights(name, weights)
     if positions is None and weights is None:
         raise ValueError(f"{name}: grad_position and weights are both None; name something to differentiate.")
-    return _core.Gradient(fn, positions, weights, single, has_aux, return_ids, with_value)
+    native = _core.Gradient(fn, positions, weights, single, has_aux, return_ids, with_value)
+    if not sens_param:
+        return native
+
+    def after_grad(*args, **kwargs):
+        args, kwargs, sens = taken_sens(name, args, kwargs)
+        return native.seeded(sens, args, kwargs)
+
+    after_grad.__wrapped__ = fn
+    return after_grad
 
 
-def grad(fn, grad_position=0, weights=None, has_aux=False, return_ids=False):
+def grad(fn, grad_position=0, weights=None, has_aux=False, return_ids=False, sens_param=False):
     """Return a function that computes derivatives of `fn`.
 
     Parameters
@@ -35,17 +45,22 @@ def grad(fn, grad_position=0, weights=None, has_aux=False, return_ids=False):
         Only the first output is differentiated; the others are passed through.
     return_ids : bool, default False
         Each derivative comes as a pair with its position or the Parameter's name.
+    sens_param : bool, default False
+        A call takes one more argument, last or by the name `sens`: the cotangent of the output, of its shape and dtype,
+        or a container of them like the outputs. Without it, all are ones.
 
     Returns
     -------
     callable
-        Takes what `fn` takes. Gives the derivative for one position, a tuple for several; likewise for weights; the
-        pair of both where both are asked for. With `has_aux`: the pair of that and the tuple of the other outputs.
+        Takes what `fn` takes (and `sens`). Gives the derivative for one position, a tuple for several; likewise for
+        weights; the pair of both where both are asked for. With `has_aux`: the pair of that and the tuple of the other
+        outputs. The derivative by the first input of a function that is called without any is ``()``.
 
     Raises
     ------
     TypeError, ValueError, RuntimeError
-        For arguments that name nothing to differentiate. The exceptions of `fn` pass through.
+        For arguments that name nothing to differentiate, and a cotangent that does not look like the output. The
+        exceptions of `fn` pass through.
 
     Examples
     --------
@@ -54,11 +69,13 @@ def grad(fn, grad_position=0, weights=None, has_aux=False, return_ids=False):
     Tensor(shape=[], dtype=Float32, value= 12)
     >>> adcore.grad(adcore.grad(lambda x: x**3))(2.0)
     Tensor(shape=[], dtype=Float32, value= 12)
+    >>> adcore.grad(lambda x: x**3, sens_param=True)(2.0, sens=10.0)
+    Tensor(shape=[], dtype=Float32, value= 120)
     """
-    return _make("grad", fn, grad_position, weights, has_aux, return_ids, False)
+    return _make("grad", fn, grad_position, weights, has_aux, return_ids, sens_param, False)
 
 
-def value_and_grad(fn, grad_position=0, weights=None, has_aux=False, return_ids=False):
+def value_and_grad(fn, grad_position=0, weights=None, has_aux=False, return_ids=False, sens_param=False):
     """Return a function that computes `fn` and its derivatives.
 
     Parameters and errors are those of :func:`grad`.
@@ -75,7 +92,7 @@ def value_and_grad(fn, grad_position=0, weights=None, has_aux=False, return_ids=
     >>> float(value), float(gradient)
     (9.0, 6.0)
     """
-    return _make("value_and_grad", fn, grad_position, weights, has_aux, return_ids, True)
+    return _make("value_and_grad", fn, grad_position, weights, has_aux, return_ids, sens_param, True)
 
 
 def get_grad(gradients, identifier):

@@ -11,7 +11,7 @@ from adcore import _core
 from adcore._core import Parameter, Tensor
 from adcore.transforms.options import check_callable
 from adcore.transforms.rule import attach, constants, filled
-from adcore.transforms.trees import as_tensor, match, tensors_of, with_tensors
+from adcore.transforms.trees import as_tensor, describe, match, tensors_of, with_tensors
 
 __all__ = ["HookBackward", "InsertGradientOf", "RemovableHandle"]
 
@@ -29,10 +29,14 @@ class RemovableHandle:
     >>> handle.remove()
     """
 
-    def __init__(self, hooks, hook):
+    def __init__(self, hooks, hook, first=False):
         self._hooks = hooks
         self._key = next(_numbers)
+        others = list(hooks.items()) if first else ()
+        if first:
+            hooks.clear()
         hooks[self._key] = hook
+        hooks.update(others)
 
     def remove(self):
         """Remove the hook; once is enough."""
@@ -204,18 +208,27 @@ class CellHooks:
 
     def call(self, cell, construct, args, kwargs):
         """Call `construct` between the hooks."""
-        for hook in list(self.forward_pre.values()):
-            result = hook(cell, args)
-            if result is not None:
-                args = result if isinstance(result, tuple) else (result,)
-        if self.backward or self.backward_pre:
-            out = self._call_between(cell, construct, args, kwargs)
-        else:
-            out = construct(*args, **kwargs)
-        for hook in list(self.forward.values()):
-            result = hook(cell, args, out)
-            out = out if result is None else result
-        return out
+        called = []  # of the forward hooks, by key
+        out = None
+        try:
+            for hook, with_kwargs in list(self.forward_pre.values()):
+                args, kwargs = _replaced_inputs(hook, with_kwargs, cell, args, kwargs)
+            if self.backward or self.backward_pre:
+                out = self._call_between(cell, construct, args, kwargs)
+            else:
+                out = construct(*args, **kwargs)
+            for key, (hook, with_kwargs, _) in list(self.forward.items()):
+                called.append(key)
+                out = _replaced_output(hook, with_kwargs, cell, args, kwargs, out)
+            return out
+        except Exception as error:
+            for key, (hook, with_kwargs, always_call) in list(self.forward.items()):
+                if always_call and key not in called:
+                    try:
+                        out = _replaced_output(hook, with_kwargs, cell, args, kwargs, out)
+                    except Exception as another:
+                        error.add_note(f"A forward hook that is always called raised too: {another!r}")
+            raise
 
     def _call_between(self, cell, construct, args, kwargs):
         """Call `construct` on inputs whose cotangents pass through the hooks, and return such outputs.
@@ -265,3 +278,24 @@ class CellHooks:
         return with_tensors(
             out, attach("hook", [*tensors, token], outputs, pull_outputs, lambda _, tangents: tangents[:-1])
         )
+
+
+def _replaced_inputs(hook, with_kwargs, cell, args, kwargs):
+    """Return the inputs as a hook before `construct` leaves them."""
+    result = hook(cell, args, kwargs) if with_kwargs else hook(cell, args)
+    if result is None:
+        return args, kwargs
+    if with_kwargs:
+        if not isinstance(result, tuple) or len(result) != 2 or not isinstance(result[1], dict):
+            raise TypeError(
+                f"{type(cell).__name__}: a forward pre-hook with_kwargs must return None or the pair of the positional "
+                f"inputs and the dict of the others, got {describe(result)}."
+            )
+        result, kwargs = result
+    return result if isinstance(result, tuple) else (result,), kwargs
+
+
+def _replaced_output(hook, with_kwargs, cell, args, kwargs, out):
+    """Return the output as a hook after `construct` leaves it."""
+    result = hook(cell, args, kwargs, out) if with_kwargs else hook(cell, args, out)
+    return out if result is None else result

@@ -72,6 +72,17 @@ def no_such_position(fn, position, args, names, name="grad", error=RuntimeError)
     raise error(f"{name}: there is no argument at position {position}, the call has {len(args) + len(names)}.")
 
 
+def taken_sens(name, args, kwargs):
+    """Take the cotangent from the end of the arguments, or from the keyword sens."""
+    if "sens" in kwargs:
+        kwargs = dict(kwargs)
+        sens = kwargs.pop("sens")
+        return args, kwargs, sens
+    if not args:
+        raise TypeError(f"{name}: sens_param is True, but the call has no argument for sens.")
+    return args[:-1], kwargs, args[-1]
+
+
 def computed(name, result):
     """Return a function's result; raise where it is a generator, a coroutine or another iterator: it computes later."""
     if not isinstance(result, Tensor):

@@ -111,6 +111,18 @@ def _cotangents(name, out, v):
     ]
 
 
+def as_cotangents(out, sens):
+    """Return what `sens` says as arguments of what vjp returned; a number stands for a tensor of the output's dtype."""
+    if isinstance(out, Tensor) and not isinstance(sens, Tensor):
+        sens = Tensor(sens, out.dtype)
+    return (sens,)
+
+
+def sens_cotangents(name, out, sens):
+    """Return one cotangent per tensor of `out`."""
+    return _cotangents(name, out, as_cotangents(out, sens))
+
+
 def _is_output(leaf):
     return isinstance(leaf, (Tensor, float)) or hasattr(leaf, "__array_interface__")
 
@@ -199,27 +211,28 @@ def jvp(fn, inputs, v, has_aux=False):
     return (*result, values_of(frame, aux)) if has_aux else result
 
 
-def linearize(fn, *primals):
+def linearize(fn, *inputs):
     """Return the value of a function and the linear function that is its derivative there.
 
     Parameters
     ----------
     fn : callable
-        Takes `primals`, returns tensors or containers of them.
-    *primals : Tensor, float, array, or container of these
+        Takes the inputs, returns tensors or containers of them.
+    *inputs : Tensor, float, array, or container of these
+        The arguments of `fn`; one tuple or list alone holds all of them, as for :func:`jvp`.
 
     Returns
     -------
     out : Tensor or container
         What `fn` returns.
     jvp_fn : callable
-        Takes one tangent per argument and returns the Jacobian times them. It may be called any number of times; `fn`
-        is not run again.
+        Takes one tangent per argument, or one tuple or list of them, and returns the Jacobian times them. It may be
+        called any number of times; `fn` is not run again.
 
     Raises
     ------
     TypeError, ValueError
-        For primals without derivative, and tangents that do not look like them.
+        For inputs without derivative, and tangents that do not look like them.
 
     Notes
     -----
@@ -231,13 +244,20 @@ def linearize(fn, *primals):
     >>> out, push = adcore.linearize(lambda x: x**2, 3.0)
     >>> float(out), float(push(1.0)), float(push(0.5))
     (9.0, 6.0, 3.0)
+    >>> out, push = adcore.linearize(lambda x, y: x * y, (3.0, 5.0))
+    >>> float(push((1.0, 0.0))), float(push(0.0, 1.0))
+    (5.0, 3.0)
     """
     check_callable("linearize", fn)
-    arguments = Arguments("linearize", primals, labels(len(primals)))
+    grouped = len(inputs) == 1 and isinstance(inputs[0], (tuple, list))
+    args = as_tuple(inputs[0]) if grouped else inputs
+    arguments = Arguments("linearize", args, labels(len(args)))
     recording, out, _ = record("linearize", fn, arguments, (), False, lambda args: fn(*args))
     outputs = [_ops.stop_gradient(leaf) for leaf in tensors_of(out)]
 
     def jvp_fn(*tangents):
+        if len(tangents) == 1 and (grouped or len(args) != 1):
+            tangents = as_tuple(tangents[0])
         return with_tensors(out, transposed(recording.pull, outputs, arguments.matching(tangents, "the tangent")))
 
     return out, jvp_fn

@@ -62,22 +62,28 @@ class GradientCall {
     if (g->positions == Py_None) return;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(g->positions); ++i) {
       const Py_ssize_t position = PyLong_AsSsize_t(PyTuple_GET_ITEM(g->positions, i));
-      if (position >= count + named) fail_position(position, args, count, keywords);
+      if (position >= count + named) {
+        // A function without inputs has no derivative by one: (), as MindSpore gives.
+        if (count + named == 0 && position == 0 && PyTuple_GET_SIZE(g->positions) == 1) return;
+        fail_position(position, args, count, keywords);
+      }
       lists_->arguments.push_back({position, args[position], 0, {}, {}});
     }
   }
 
-  PyObject* operator()(Py_ssize_t count, PyObject* keywords) {
+  /// `sens`: the cotangent of what is differentiated; null for ones.
+  PyObject* operator()(Py_ssize_t count, PyObject* keywords, PyObject* sens = nullptr) {
     Level level;
     open_weights(level);
     for (Argument& a : lists_->arguments) open_argument(a, level);
     const Owned result(checked(calling_python(
         [&] { return PyObject_Vectorcall(g_->fn, lists_->args.data(), static_cast<size_t>(count), keywords); })));
-    read_outputs(differentiated(result.get()), level.tape());
+    PyObject* const value = differentiated(result.get());
+    read_outputs(value, level.tape(), sens != nullptr);
     recording_.close(level);
     Gradients gradients(recording_);
     // The gradient of several or non-scalar outputs is that of the sum of their elements.
-    gradients.seed_ones();
+    sens ? seed(gradients, value, sens) : gradients.seed_ones();
     gradients.sweep();
     run_hooks(gradients, lists_->given);
     Owned collected(collect(gradients));
@@ -155,15 +161,26 @@ class GradientCall {
     return PyTuple_GET_ITEM(result, 0);
   }
 
-  void read_outputs(PyObject* result, const Tape& tape) {
+  /// `every`: constants among the outputs are named too.
+  void read_outputs(PyObject* result, const Tape& tape, bool every) {
     const auto read = [&](PyObject* leaf) {
       if (!is_tensor(leaf)) return require_computed(leaf, g_->name);
-      if (const Slot slot = slot_of(leaf, &tape)) recording_.output(slot, value_of(leaf));
+      if (const Slot slot = slot_of(leaf, &tape); slot || every) recording_.output(slot, value_of(leaf));
     };
     if (is_tensor(result)) {
       read(result);
     } else {
       tree_visit(result, read);
+    }
+  }
+
+  /// Seeds every output with its part of what the caller gave.
+  void seed(Gradients& gradients, PyObject* value, PyObject* sens) const {
+    PyObject* match = python_function("adcore.transforms.products", "sens_cotangents");
+    const Owned cotangents(
+        checked(calling_python([&] { return PyObject_CallFunction(match, "sOO", g_->name, value, sens); })));
+    for (size_t k = 0; k < recording_.outputs(); ++k) {
+      gradients.seed(k, tracked_value(PyList_GET_ITEM(cotangents.get(), static_cast<Py_ssize_t>(k))));
     }
   }
 
@@ -234,6 +251,24 @@ PyObject* call(PyObject* self, PyObject* const* args, size_t flags, PyObject* ke
   });
   Py_LeaveRecursiveCall();
   return result;
+}
+
+/// The same with the cotangent of the output: seeded(sens, args, kwargs).
+PyObject* seeded(PyObject* self, PyObject* given) {
+  PyObject *sens, *args, *kwargs;
+  if (!PyArg_ParseTuple(given, "OO!O!:seeded", &sens, &PyTuple_Type, &args, &PyDict_Type, &kwargs)) return nullptr;
+  return guarded([&] {
+    const Owned held = Owned::copy(self);
+    const Owned names(checked(PySequence_Tuple(kwargs)));
+    std::vector<PyObject*> passed;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(args); ++i) passed.push_back(PyTuple_GET_ITEM(args, i));
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names.get()); ++i) {
+      passed.push_back(PyDict_GetItem(kwargs, PyTuple_GET_ITEM(names.get(), i)));
+    }
+    const Py_ssize_t count = PyTuple_GET_SIZE(args);
+    PyObject* const keywords = PyTuple_GET_SIZE(names.get()) ? names.get() : nullptr;
+    return GradientCall(reinterpret_cast<GradObject*>(self), passed.data(), count, keywords)(count, keywords, sens);
+  });
 }
 
 // ---- the type -----------------------------------------------------------------------------------------------------
@@ -310,6 +345,11 @@ PyObject* bind_method(PyObject* self, PyObject* instance, PyObject*) {
 PyGetSetDef kGetSet[] = {{"__wrapped__", get_wrapped, nullptr, "The differentiated function.", nullptr},
                          {"__name__", get_name, nullptr, nullptr, nullptr},
                          {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyMethodDef kMethods[] = {
+    {"seeded", seeded, METH_VARARGS,
+     "seeded($self, sens: object, args: tuple, kwargs: dict, /)\n--\n\nThe same call with the cotangent of what is "
+     "differentiated in the place of ones.\n\nReturns\n-------\nobject"},
+    {nullptr, nullptr, 0, nullptr}};
 PyMemberDef kMembers[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(GradObject, call), READONLY, nullptr},
                           {nullptr, 0, 0, 0, nullptr}};
 PyType_Slot kSlots[] = {
@@ -323,6 +363,7 @@ PyType_Slot kSlots[] = {
     {Py_tp_clear, reinterpret_cast<void*>(grad_clear)},
     {Py_tp_repr, reinterpret_cast<void*>(grad_repr)},
     {Py_tp_getset, kGetSet},
+    {Py_tp_methods, kMethods},
     {Py_tp_members, kMembers},
     {0, nullptr}};
 PyType_Spec kSpec{"adcore._core.Gradient", sizeof(GradObject), 0,

@@ -149,6 +149,7 @@ PYBIND11_MODULE(_core_of_main, m, py::multiple_interpreters::not_supported()) {
   check(init_recording(m.ptr()));
   check(init_cell(m.ptr()));
   check(init_optimizers(m.ptr()));
+  bind_dlpack(m);
   bind_frames(m);
   bind_hooks(m);
   bind_recompute(m);
