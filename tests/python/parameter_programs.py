@@ -338,6 +338,7 @@ class Program:
         rng = self.rng = random.Random(seed)
         self.seed = seed
         self.names = 0
+        self.hooked = set()
         self.start = [self._vector() for _ in range(PARAMETERS)]
         self.x, self.weights = self._vector(), self._vector()
         self.factors = [rng.choice([None, None, 2.0, -0.5]) for _ in range(PARAMETERS)]
@@ -375,7 +376,8 @@ class Program:
             kind = rng.choice(["op"] * 4 + ["assign", "step", "write", "write", "hook", "rule", "rule", "no_grad"])
             if depth < DEPTH and rng.random() < 0.25:
                 kind = rng.choice(["recompute", "gradient"])
-            if k == count - 1 or (kind in ("write", "hook") and not own):
+            unhooked = [name for name in own if name not in self.hooked]
+            if k == count - 1 or (kind == "write" and not own) or (kind == "hook" and not unhooked):
                 kind = "op"
             name = self._name()
             if kind in ("op", "no_grad"):
@@ -387,7 +389,10 @@ class Program:
             elif kind == "write":
                 statements.append((kind, rng.choice(own), operand(), rng.randrange(3)))
             elif kind == "hook":
-                statements.append((kind, rng.choice(own), rng.choice([2.0, -0.5])))
+                # Once a value: a second hook sees what the first one does, also uses from before its registration.
+                hooked = rng.choice(unhooked)
+                self.hooked.add(hooked)
+                statements.append((kind, hooked, rng.choice([2.0, -0.5])))
             elif kind == "rule":
                 statements.append((kind, name, rng.choice(RULES), operand()))
             elif kind == "recompute":

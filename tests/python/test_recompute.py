@@ -552,3 +552,17 @@ def test_what_runs_when_a_block_is_dropped_may_record():
         return y.sum() * 0 + sum(first, t32(0.0))
 
     check(grad(f)(t32(0.5)), f32(100.0))
+
+
+def test_blocks_in_a_derivative_inside_leave_the_parameters_to_their_later_uses():
+    """Two blocks run again while the function is still recorded; v, which they do not know, is differentiated after."""
+    u, v = Parameter(t32(2.0), name="u"), Parameter(t32(5.0), name="v")
+
+    for run in (plain, adcore.recompute):
+
+        def f(x, run=run):
+            slope = grad(lambda: run(lambda a: a * u, run(lambda a: a * u, x)), None, u)()
+            return slope * v
+
+        # 2 u x v
+        check(grad(f, 0, [v])(t32(3.0)), (f32(20.0), (f32(12.0),)))

@@ -122,7 +122,8 @@ class Recompute : public Rule {
       }
     }
     ~Restored() {
-      for (const auto& [number, slot] : before_) tape_.set_parameter_slot(number, slot);
+      // The last one first: the tape may list a Parameter that lost its slot for a time twice.
+      for (size_t i = before_.size(); i-- > 0;) tape_.set_parameter_slot(before_[i].first, before_[i].second);
     }
 
    private:
