@@ -97,7 +97,7 @@ Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& target, const T
 
 Tensor matmul(const Tensor& a, const Tensor& b);
 
-// ---- indexing (index.cpp): indices are integers, negative ones count from the end ---------------------------------
+// ---- indexing (index.cpp, coordinates.cpp): indices are integers, negative ones count from the end ---------------------------------
 
 /// The index as int64, every entry wrapped into [0, size). An IndexError of `op` names an entry outside.
 Tensor checked_index(const char* op, const Tensor& index, int64_t size);

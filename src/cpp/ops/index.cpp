@@ -1,6 +1,5 @@
 // Indexing by tensors of integers. Start reading at IndexOps.
-#include <algorithm>
-#include <cstring>
+#include <vector>
 
 #include "core/pullback.h"
 #include "ops/regions.h"
@@ -9,29 +8,6 @@
 
 namespace adcore {
 namespace {
-
-// ---- checked index: operand index; an op, so that it works on whatever stands for the index -----------------------
-
-struct CheckAttr {
-  int64_t size;
-  char who[32];  // the op that the user called, for the error
-};
-void check_infer(Call& call) { call.out->set_shape(call.in(0).shape(), DType::Int64); }
-void check_run(Call& call) {
-  const auto a = call.attrs.as<CheckAttr>();
-  const int64_t size = a.size;
-  const Tensor given = as_contiguous(call.in(0), DType::Int64);
-  const auto* p = given.data_as<int64_t>();
-  auto* q = call.out->mutable_data_as<int64_t>();
-  for (int64_t i = 0; i < given.size(); ++i) {
-    if (p[i] < -size || p[i] >= size) {
-      fail(ErrorKind::Index, a.who, ": index ", p[i], " is out of range for an axis of size ", size, ".");
-    }
-    q[i] = p[i] < 0 ? p[i] + size : p[i];
-  }
-}
-const Op kCheckIndex{
-    .name = "check_index", .kind = OpKind::Constant, .infer = check_infer, .run = check_run, .batch = batch_same};
 
 // ---- index maps ---------------------------------------------------------------------------------------------------
 
@@ -325,15 +301,6 @@ Tensor cut_to(const Tensor& x, const Tensor& index, int64_t axis) {
 
 }  // namespace
 
-Tensor checked_index(const char* op, const Tensor& index, int64_t size) {
-  if (!is_integer(index.dtype())) {
-    fail(ErrorKind::Type, op, ": indices must be integers, got ", name_of(index.dtype()), ".");
-  }
-  CheckAttr a{size, {}};
-  std::strncpy(a.who, op, sizeof a.who - 1);
-  return apply(kCheckIndex, {&index}, Attrs(a));
-}
-
 Tensor take(const Tensor& x, const Tensor& index, int64_t axis) {
   const MapAttr a{checked_axis("gather", axis, x.rank()), DimsAttr(x.shape())};
   const Tensor i = checked_index("gather", index, x.shape()[a.at()]);
@@ -361,24 +328,6 @@ Tensor put_rows(const Tensor& x, const Tensor& index, const Tensor& v) {
   }
   const Tensor i = checked_index("setitem", index, x.shape()[0]);
   return apply(IndexOps<Rows>::put, {&x, &v, &i}, Attrs(MapAttr{0, DimsAttr(x.shape())}));
-}
-
-Tensor nonzero(const Tensor& x) {
-  const Tensor hit = as_contiguous(map("not_equal", without_derivative(x), number(0.0, x)));
-  const auto* p = hit.data_as<uint8_t>();
-  const int64_t found = std::count(p, p + hit.size(), uint8_t{1});
-  Tensor out(Dims{found, x.rank()}, DType::Int64);
-  auto* q = out.mutable_data_as<int64_t>();
-  for (int64_t i = 0; i < hit.size(); ++i) {
-    if (!p[i]) continue;
-    int64_t rest = i;
-    for (int axis = x.rank() - 1; axis >= 0; --axis) {
-      q[axis] = rest % x.shape()[axis];
-      rest /= x.shape()[axis];
-    }
-    q += x.rank();
-  }
-  return out;
 }
 
 namespace {

@@ -20,11 +20,12 @@ Tensor flip(const Tensor& x, const Dims& axes) {
 
 namespace {
 
+constexpr int64_t kMostJoined = 60'000;
+
 void require_some(const char* op, std::span<const Tensor> tensors) {
-  constexpr size_t kMost = 60'000;
   if (tensors.empty()) fail(ErrorKind::Value, op, ": needs at least one tensor.");
-  if (tensors.size() > kMost)
-    fail(ErrorKind::Value, op, ": joins at most ", kMost, " tensors at once, got ", tensors.size(), ".");
+  if (tensors.size() > kMostJoined)
+    fail(ErrorKind::Value, op, ": joins at most ", kMostJoined, " tensors at once, got ", tensors.size(), ".");
 }
 
 }  // namespace
@@ -81,7 +82,7 @@ Tensor stack(std::span<const Tensor> tensors, int64_t axis) {
   return move.of(tensors);
 }
 
-/// Repeats along as many axes as a box has room for, and along the others afterwards.
+/// Repeats along as many axes as a box has room for, and along the others by joining copies.
 Tensor tile(const Tensor& input, const Dims& times) {
   const int rank = std::max(times.size(), input.rank());
   Dims sizes = input.shape(), repeats = times, shape;
@@ -92,24 +93,29 @@ Tensor tile(const Tensor& input, const Dims& times) {
   int room = kMaxRank - rank;
   for (int a = 0; a < rank; ++a) {
     if (repeats[a] < 0) fail(ErrorKind::Value, "tile: repetitions must not be negative, got ", to_string(times), ".");
-    if (repeats[a] != 1 && sizes[a] != 1 && room-- <= 0) std::swap(later[a], repeats[a]);
+    if (repeats[a] > 1 && sizes[a] != 1 && room-- <= 0) std::swap(later[a], repeats[a]);
+    if (later[a] > kMostJoined)
+      fail(ErrorKind::Value, "tile: at most ", kMostJoined, " repetitions along axis ", a, " of ", rank, ".");
     int64_t size = 0;
     if (__builtin_mul_overflow(sizes[a], repeats[a], &size)) throw std::bad_alloc();
     shape.push_back(size);
-    if (repeats[a] != 1) {
+    if (repeats[a] > 1) {
       to[box.size() * rank + a] = sizes[a];
       box.push_back(repeats[a]);
     }
-    if (repeats[a] != 1 && sizes[a] == 1) continue;
+    if (repeats[a] > 1 && sizes[a] == 1) continue;
     from[box.size() * rank + a] = to[box.size() * rank + a] = 1;
-    box.push_back(sizes[a]);
+    box.push_back(repeats[a] ? sizes[a] : 0);
   }
   const Dims start(rank, 0);
   const Tensor x = reshape(input, sizes);
   Move move(shape);
   move.add({0, box.size(), box.data(), {rank, start.data(), from}, {rank, start.data(), to}});
-  const Tensor y = move.of({&x, 1});
-  return later == Dims(rank, 1) ? y : tile(y, later);
+  Tensor y = move.of({&x, 1});
+  for (int a = 0; a < rank; ++a) {
+    if (later[a] != 1) y = concat(std::vector<Tensor>(static_cast<size_t>(later[a]), y), a);
+  }
+  return y;
 }
 
 // ---- pad ----------------------------------------------------------------------------------------------------------

@@ -210,6 +210,7 @@ void batch_regions(Batching& b) {
   }
   Region r{};
   for (RegionReader rest(b.attrs, before); rest.next(r);) {
+    if (r.rank == kMaxRank) return b.one_by_one();
     words.add(r.operand);
     words.add(r.rank + 1);
     words.add(b.size);
@@ -219,19 +220,15 @@ void batch_regions(Batching& b) {
         words.add(l->kind);
         continue;
       }
-      const int rank = l->kind < 0 ? 0 : static_cast<int>(l->kind);
       words.add(l->kind < 0 ? l->kind : l->kind + 1);
       words.add(0);
       words.add(l->start, l->starts(r.rank));
       words.add(1);
-      if (l->kind < 0) {
-        words.add(l->step, r.rank);
-        continue;
-      }
-      for (int a = 0; a < rank; ++a) words.add(0);
+      for (int64_t a = 0; a < l->kind; ++a) words.add(0);
+      const int width = l->kind < 0 ? 1 : static_cast<int>(l->kind);
       for (int k = 0; k < r.rank; ++k) {
-        words.add(0);
-        words.add(l->step + k * rank, rank);
+        if (l->kind >= 0) words.add(0);
+        words.add(l->step + k * width, width);
       }
     }
   }
@@ -357,16 +354,10 @@ Region region_of(const Slice& s) {
 
 // ---- functions ----------------------------------------------------------------------------------------------------
 
-Tensor view_of_region(const Tensor& x, const Region& r) {
-  RegionWords words;
-  words.add(r);
-  return apply(kSlice, {&x}, words.attrs());
-}
+Tensor view_of_region(const Tensor& x, const Region& r) { return apply(kSlice, {&x}, RegionWords(r).attrs()); }
 
 Tensor set_region(Tensor&& base, const Tensor& v, const Region& r) {
-  RegionWords words;
-  words.add(r);
-  return apply_over(kSliceSet, std::move(base), {&v}, words.attrs());
+  return apply_over(kSliceSet, std::move(base), {&v}, RegionWords(r).attrs());
 }
 
 Tensor Move::of(std::span<const Tensor> operands) const { return apply(kMove, operands, words_.attrs()); }
@@ -390,10 +381,8 @@ Tensor slice_set(const Tensor& base, const Tensor& v, const Slice& s) {
          to_string(r.box()), ".");
   }
   std::swap(r.from, r.to);
-  RegionWords words;
-  words.add(r);
   const Tensor wide = broadcast_to(v, r.box());
-  return apply(kSliceSet, {&base, &wide}, words.attrs());
+  return apply(kSliceSet, {&base, &wide}, RegionWords(r).attrs());
 }
 
 void copy_into_slice(Tensor& dst, const Tensor& v, const Slice& s) {

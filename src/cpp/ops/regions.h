@@ -42,6 +42,8 @@ struct Region {
 /// The words that a list of regions is as attribute: on the stack where they are few.
 class RegionWords {
  public:
+  RegionWords() = default;
+  explicit RegionWords(const Region& r) { add(r); }
   void add(int64_t word) {
     if (count_ < kFew) {
       few_[count_++] = word;

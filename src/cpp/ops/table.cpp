@@ -55,8 +55,8 @@ std::span<const Function* const> function_table() {
   static const std::vector<const Function*> all = [] {
     std::vector<const Function*> found;
     for (std::span<const Function> part :
-         {std::span<const Function>(kRowFunctions), kShapeFunctions, kMoveFunctions, kReduceFunctions, kSoftmaxFunctions,
-          kLossFunctions, kMatmulFunctions, kIndexFunctions, kCreateFunctions}) {
+         {std::span<const Function>(kRowFunctions), kShapeFunctions, kMoveFunctions, kReduceFunctions,
+          kSoftmaxFunctions, kLossFunctions, kMatmulFunctions, kIndexFunctions, kCreateFunctions}) {
       for (const Function& f : part) found.push_back(&f);
     }
     return found;
