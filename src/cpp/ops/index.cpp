@@ -145,7 +145,7 @@ void add_rows_run(Call& call) {
   const Tensor v = as_contiguous(call.in(1), storage_of(compute)), index = as_contiguous(call.in(2), DType::Int64);
   const Parts p = parts_of(call.out->shape(), a.axis);
   add_into(call, [&](Tensor& total) {
-    kernels().reduce[static_cast<int>(compute)].index_add(
+    kernels().places[static_cast<int>(compute)].index_add(
         {total.mutable_data(), index.data_as<int64_t>(), v.data(), p.outer, p.size, index.size(), p.inner});
   });
 }
@@ -240,7 +240,7 @@ void add_elements_run(Call& call) {
   const Compute compute = compute_of(call.out->dtype());
   const Tensor v = as_contiguous(call.in(1), storage_of(compute)), index = as_contiguous(call.in(2), DType::Int64);
   add_into(call, [&](Tensor& total) {
-    kernels().reduce[static_cast<int>(compute)].scatter_add(gather_args(total, total.data(), index, v.data(), a.axis));
+    kernels().places[static_cast<int>(compute)].scatter_add(gather_args(total, total.data(), index, v.data(), a.axis));
   });
 }
 void add_elements_vjp(Pullback& p) {
