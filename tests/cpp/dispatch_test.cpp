@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "kernel_cases.h"
+#include "kernels/reductions.h"
 
 namespace adcore {
 namespace {
@@ -36,10 +37,11 @@ TEST_CASE("no table has a hole") {
   testing::on_every_isa([](const Kernels& k) {
     CHECK(k.elementwise);
     CHECK((k.copy && k.load_block && k.store_block && k.take && k.put && k.gather));
-    for (const ReduceKernels& r : k.reduce) {
-      CHECK((r.sum && r.max && r.min && r.argmax && r.argmin && r.cumsum && r.index_add && r.scatter_add));
-    }
-    for (const SoftmaxKernels& s : k.softmax) CHECK((s.softmax && s.log_softmax && s.logsumexp));
+    for (int row = 0; row < kReductionCount; ++row) CHECK((k.reductions[row].run[0] && k.reductions[row].run[1]));
+    for (int row = 0; row < kScanCount; ++row)
+      for (ScanFn run : k.scans[row].run) CHECK(run);
+    for (const PlaceKernels& p : k.places) CHECK((p.argmax && p.argmin && p.index_add && p.scatter_add));
+    for (const SoftmaxKernels& s : k.softmax) CHECK((s.softmax && s.log_softmax));
     CHECK((k.loss_f32.bce_logits && k.loss_f32.cross_entropy && k.loss_f64.bce_logits && k.loss_f64.cross_entropy));
     CHECK((k.gemm_f32 && k.gemm_f64));
     CHECK((k.random.uniform_f32 && k.random.uniform_f64 && k.random.normal_f32 && k.random.normal_f64 &&

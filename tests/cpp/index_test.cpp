@@ -100,11 +100,11 @@ void check_sums(const Sizes& s, int compute) {
   }
   for_kernels([&](const Kernels& k) {
     auto got = x;
-    k.reduce[compute].index_add({got.data(), index.data(), v.data(), s.outer, s.size, s.count, s.inner});
+    k.places[compute].index_add({got.data(), index.data(), v.data(), s.outer, s.size, s.count, s.inner});
     CHECK((got == added));
     got = x;
     auto read = v;
-    k.reduce[compute].scatter_add(
+    k.places[compute].scatter_add(
         {got.data(), each.data(), read.data(), s.outer, s.size, s.count, s.inner, static_cast<int64_t>(sizeof(T))});
     CHECK((got == scattered));
     CHECK((read == v));
@@ -193,7 +193,7 @@ TEST_CASE("index_add wraps around at the end of int64") {
   for_kernels([](const Kernels& k) {
     int64_t x = std::numeric_limits<int64_t>::max();
     const int64_t index[] = {0, 0}, one[] = {1, 1};
-    k.reduce[static_cast<int>(Compute::I64)].index_add({&x, index, one, 1, 1, 2, 1});
+    k.places[static_cast<int>(Compute::I64)].index_add({&x, index, one, 1, 1, 2, 1});
     CHECK(x == std::numeric_limits<int64_t>::min() + 1);
   });
 }

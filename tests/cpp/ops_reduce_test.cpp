@@ -99,6 +99,20 @@ TEST_CASE("numbers without axes, and nothing at all") {
             .shape() == Dims{2, 0});
 }
 
+TEST_CASE("an empty list of axes is no axis; a value without axes may be reduced along the one that it has not") {
+  const Tensor x = from_values({2}, {3, 5}, DType::Float64), one = scalar(4.0, DType::Float64);
+  const Dims none;
+  for (const Tensor& y : {sum(x, none), mean(x, none), prod(x, none), amax(x, none), amin(x, none), logsumexp(x, none)})
+    CHECK(to_vector(y) == std::vector<double>{3, 5});
+  for (const Tensor& y : {sum(one, {0}), mean(one, {-1}), prod(one, {0}), amax(one, {-1}, true), logsumexp(one, {0})}) {
+    CHECK(y.rank() == 0);
+    CHECK(item(y) == 4);
+  }
+  CHECK(item(argmax(one, -1)) == 0);
+  CHECK(error_of([&] { sum(one, {1}); }) == ErrorKind::Value);
+  CHECK(error_of([&] { sum(one, {0, -1}); }) == ErrorKind::Value);
+}
+
 TEST_CASE("the mean of half precision does not overflow in its sum") {
   const Tensor x = full({64}, 60000.0, DType::Float16);
   CHECK(item(mean(x)) == 59999 + 1);

@@ -2,6 +2,7 @@
 #include <iterator>
 
 #include "kernel_cases.h"
+#include "kernels/reductions.h"
 
 namespace adcore {
 namespace {
@@ -9,12 +10,27 @@ namespace {
 using namespace testing;
 
 template <class T>
-const ReduceKernels& kernels_of(const Kernels& k) {
-  constexpr Compute kCompute = std::is_same_v<T, float>     ? Compute::F32
-                               : std::is_same_v<T, double>  ? Compute::F64
-                               : std::is_same_v<T, int64_t> ? Compute::I64
-                                                            : Compute::U64;
-  return k.reduce[static_cast<int>(kCompute)];
+constexpr Compute kCompute = std::is_same_v<T, float>     ? Compute::F32
+                             : std::is_same_v<T, double>  ? Compute::F64
+                             : std::is_same_v<T, int64_t> ? Compute::I64
+                                                          : Compute::U64;
+
+/// The kernel of a row of reductions.h as a function of x, y and their sizes.
+template <class T>
+auto row(const Kernels& k, std::string_view name, double p = 0) {
+  const ReductionKernel& kernel = k.reductions[reduction_index(name)];
+  return [&kernel, p](const T* x, T* y, int64_t outer, int64_t n, int64_t inner) {
+    std::vector<T> scratch(static_cast<size_t>(kernel.scratch ? outer * inner : 0));
+    kernel.run[static_cast<int>(kCompute<T>)]({x, y, outer, n, inner, p, scratch.data()});
+  };
+}
+template <class T>
+const PlaceKernels& places(const Kernels& k) {
+  return k.places[static_cast<int>(kCompute<T>)];
+}
+template <class T>
+ScanFn cumsum_of(const Kernels& k) {
+  return k.scans[scan_index("cumsum")].run[static_cast<int>(kCompute<T>)];
 }
 
 struct Shape {
@@ -91,7 +107,7 @@ template <class T>
 void check_sums(const std::vector<T>& x, Shape s) {
   CAPTURE(s);
   on_every_isa([&](const Kernels& k) {
-    const std::vector<T> y = run(kernels_of<T>(k).sum, x, s);
+    const std::vector<T> y = run(row<T>(k, "sum"), x, s);
     for_columns(x, s, [&](size_t at, const std::vector<T>& column) {
       const Exact e = exact_sum(column);
       const long double error = std::fabs(static_cast<long double>(y[at]) - e.sum);
@@ -125,7 +141,7 @@ TEST_CASE_TEMPLATE("sums of small whole numbers are exact, in every type", T, fl
     std::vector<T> x(static_cast<size_t>(s.size()));
     for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<T>((i * 7919) % 101);
     on_every_isa([&](const Kernels& k) {
-      const std::vector<T> y = run(kernels_of<T>(k).sum, x, s);
+      const std::vector<T> y = run(row<T>(k, "sum"), x, s);
       for_columns(x, s, [&](size_t at, const std::vector<T>& column) {
         T sum = 0;
         for (T v : column) sum += v;
@@ -140,7 +156,7 @@ TEST_CASE_TEMPLATE("integer sums wrap", T, int64_t, uint64_t) {
     CAPTURE(s);
     const std::vector<T> x = random_values<T>(s.size(), 0, 0);
     on_every_isa([&](const Kernels& k) {
-      const std::vector<T> sums = run(kernels_of<T>(k).sum, x, s);
+      const std::vector<T> sums = run(row<T>(k, "sum"), x, s);
       for_columns(x, s, [&](size_t at, const std::vector<T>& column) {
         uint64_t sum = 0;
         for (T v : column) sum += static_cast<uint64_t>(v);
@@ -152,17 +168,17 @@ TEST_CASE_TEMPLATE("integer sums wrap", T, int64_t, uint64_t) {
 
 TEST_CASE_TEMPLATE("an empty axis: sum 0; no result, no access", T, float, double, int64_t, uint64_t) {
   on_every_isa([](const Kernels& k) {
-    const ReduceKernels& r = kernels_of<T>(k);
+    const PlaceKernels& r = places<T>(k);
     for (int64_t inner : {1, 3, 300}) {
-      for (T v : run(r.sum, std::vector<T>(), {2, 0, inner})) {
+      for (T v : run(row<T>(k, "sum"), std::vector<T>(), {2, 0, inner})) {
         CHECK(v == 0);
         if constexpr (std::is_floating_point_v<T>) CHECK(!std::signbit(v));
       }
     }
     for (Shape s : {Shape{0, 3, 1}, {0, 3, 5}, {2, 3, 0}, {0, 0, 0}}) {
-      for (auto fn : {r.sum, r.max, r.min}) CHECK(run(fn, std::vector<T>(), s).empty());
+      for (const char* name : {"sum", "amax", "amin"}) CHECK(run(row<T>(k, name), std::vector<T>(), s).empty());
       for (auto fn : {r.argmax, r.argmin}) CHECK(run(fn, std::vector<T>(), s, int64_t{7}).empty());
-      for (bool reverse : {false, true}) r.cumsum(nullptr, nullptr, s.outer, s.n, s.inner, reverse);
+      for (bool reverse : {false, true}) cumsum_of<T>(k)(nullptr, nullptr, s.outer, s.n, s.inner, reverse);
     }
   });
 }
@@ -173,7 +189,7 @@ TEST_CASE_TEMPLATE("sums with inf, NaN and denormals at any place", T, float, do
     const auto sum_with = [&](const Kernels& k, int64_t at, T value, T rest) {
       std::vector<T> x(static_cast<size_t>(s.size()), rest);
       for (int64_t j = 0; j < s.inner; ++j) x[static_cast<size_t>(at * s.inner + j)] = value;
-      return run(kernels_of<T>(k).sum, x, s)[static_cast<size_t>(s.inner - 1)];
+      return run(row<T>(k, "sum"), x, s)[static_cast<size_t>(s.inner - 1)];
     };
     on_every_isa([&](const Kernels& k) {
       const T tiny = std::numeric_limits<T>::denorm_min();
@@ -196,7 +212,7 @@ TEST_CASE_TEMPLATE("short rows: inf, NaN and denormals stay in their row", T, fl
       for (int64_t at = 0; at < rows * n; ++at) {
         std::vector<T> x(static_cast<size_t>(rows * n), tiny);
         x[static_cast<size_t>(at)] = at % 2 ? kInf<T> : kNaN<T>;
-        const auto y = run(kernels_of<T>(k).sum, x, {rows, n, 1});
+        const auto y = run(row<T>(k, "sum"), x, {rows, n, 1});
         for (int64_t o = 0; o < rows; ++o) {
           const T want = o == at / n ? x[static_cast<size_t>(at)] : static_cast<T>(n) * tiny;
           if (!same_value(y[static_cast<size_t>(o)], want)) FAIL_CHECK("row ", o, " of ", n, " with ", at);
@@ -230,8 +246,8 @@ template <class T>
 void check_extrema(const std::vector<T>& x, Shape s) {
   CAPTURE(s);
   on_every_isa([&](const Kernels& k) {
-    const ReduceKernels& r = kernels_of<T>(k);
-    const std::vector<T> highest = run(r.max, x, s), lowest = run(r.min, x, s);
+    const PlaceKernels& r = places<T>(k);
+    const std::vector<T> highest = run(row<T>(k, "amax"), x, s), lowest = run(row<T>(k, "amin"), x, s);
     const std::vector<int64_t> argmax = run(r.argmax, x, s, int64_t{-5}), argmin = run(r.argmin, x, s, int64_t{-5});
     for_columns(x, s, [&](size_t at, const std::vector<T>& column) {
       const Place<T> high = extremum(column, 1), low = extremum(column, -1);
@@ -288,7 +304,7 @@ TEST_CASE("argmax takes zeros of both signs as equal") {
 template <class T>
 std::vector<T> cumsum(const Kernels& k, const std::vector<T>& x, Shape s, bool reverse) {
   std::vector<T> y(x.size() + kGuard, T(77));
-  kernels_of<T>(k).cumsum(x.data(), y.data(), s.outer, s.n, s.inner, reverse);
+  cumsum_of<T>(k)(x.data(), y.data(), s.outer, s.n, s.inner, reverse);
   for (size_t i = x.size(); i < y.size(); ++i) REQUIRE(y[i] == T(77));
   y.resize(x.size());
   return y;
@@ -351,6 +367,77 @@ TEST_CASE_TEMPLATE("cumsum: from an inf or NaN on, the sums are what IEEE says",
   }
 }
 
+// ---- rows that read the elements twice ----------------------------------------------------------------------------
+
+TEST_CASE_TEMPLATE("norms, variances and logsumexp of any shape, against long double", T, float, double) {
+  struct Oracle {
+    const char* name;
+    double p;
+    long double (*value)(const std::vector<T>&);
+  };
+  const Oracle oracles[] = {{"_norm2", 0,
+                             [](const std::vector<T>& v) {
+                               long double s = 0;
+                               for (long double x : v) s += x * x;
+                               return std::sqrt(s);
+                             }},
+                            {"_norm", 3,
+                             [](const std::vector<T>& v) {
+                               long double s = 0;
+                               for (long double x : v) s += std::pow(std::fabs(x), 3.0L);
+                               return std::cbrt(s);
+                             }},
+                            {"var", 0,
+                             [](const std::vector<T>& v) {
+                               const long double mean = exact_sum(v).sum / static_cast<long double>(v.size());
+                               long double s = 0;
+                               for (long double x : v) s += (x - mean) * (x - mean);
+                               return s / static_cast<long double>(v.size());
+                             }},
+                            {"logsumexp", 0, [](const std::vector<T>& v) {
+                               long double s = 0;
+                               for (long double x : v) s += std::exp(x);
+                               return std::log(s);
+                             }}};
+  for (Shape s : shapes()) {
+    const std::vector<T> x = random_values<T>(s.size(), -1, 1);
+    CAPTURE(s);
+    on_every_isa([&](const Kernels& k) {
+      for (const Oracle& o : oracles) {
+        const std::vector<T> y = run(row<T>(k, o.name, o.p), x, s);
+        for_columns(x, s, [&](size_t at, const std::vector<T>& column) {
+          // Terms and the finish round a few times beside the sum; every result is at most n or log n.
+          const long double want = o.value(column), bound = 60 * kUnit<T> * (1 + std::fabs(want));
+          if (!(std::fabs(y[at] - want) <= bound)) FAIL_CHECK(o.name, " ", at, ": ", y[at]);
+        });
+      }
+    });
+  }
+}
+
+TEST_CASE_TEMPLATE("any and all; the product of nothing", T, float, double, int64_t, uint64_t) {
+  on_every_isa([](const Kernels& k) {
+    for (int64_t n : {0, 1, 2, 5, 40}) {
+      for (int64_t inner : {1, 3, 40}) {
+        const Shape s{2, n, inner};
+        std::vector<T> x(static_cast<size_t>(s.size()), T(0));
+        for (T v : run(row<T>(k, "any"), x, s)) CHECK(v == 0);
+        for (T v : run(row<T>(k, "all"), x, s)) CHECK(v == (n == 0));
+        for (T v : run(row<T>(k, "prod"), x, s)) CHECK(v == (n == 0));
+        if (n == 0) continue;
+        for (int64_t j = 0; j < inner; ++j) x[static_cast<size_t>((n - 1) * inner + j)] = 3;
+        const auto any = run(row<T>(k, "any"), x, s);
+        for (int64_t j = 0; j < inner; ++j) CHECK(any[static_cast<size_t>(j)] == 1);
+        CHECK(any[static_cast<size_t>(inner)] == 0);
+        for (T& v : x) v = 2;
+        for (T v : run(row<T>(k, "all"), x, s)) CHECK(v == 1);
+        if (n <= 5)
+          for (T v : run(row<T>(k, "prod"), x, s)) CHECK(v == static_cast<T>(1 << n));
+      }
+    }
+  });
+}
+
 // ---- threads ------------------------------------------------------------------------------------------------------
 
 TEST_CASE_TEMPLATE("the same bits at any number of threads", T, float, double) {
@@ -368,8 +455,9 @@ TEST_CASE_TEMPLATE("the same bits at any number of threads", T, float, double) {
     CAPTURE(s);
     const std::vector<T> x = random_values<T>(s.size(), -1, 1);
     on_every_isa([&](const Kernels& k) {
-      const ReduceKernels& r = kernels_of<T>(k);
-      for (auto fn : {r.sum, r.max, r.min}) check_any_thread_count([&] { return run(fn, x, s); });
+      const PlaceKernels& r = places<T>(k);
+      for (const char* name : {"sum", "amax", "amin", "std", "logsumexp"})
+        check_any_thread_count([&] { return run(row<T>(k, name), x, s); });
       for (auto fn : {r.argmax, r.argmin}) check_any_thread_count([&] { return run(fn, x, s, int64_t{7}); });
       check_any_thread_count([&] { return cumsum(k, x, s, false); });
     });

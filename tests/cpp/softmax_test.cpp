@@ -1,5 +1,6 @@
 // softmax, log_softmax and logsumexp against their definitions in long double, on every instruction set.
 #include "kernel_cases.h"
+#include "kernels/reductions.h"
 
 namespace adcore {
 namespace {
@@ -27,7 +28,7 @@ struct Results {
 constexpr size_t kGuard = 3;  // elements behind the result that must stay as they are
 
 template <class T>
-std::vector<T> run(ReduceFn fn, const std::vector<T>& x, Shape s, int64_t size) {
+std::vector<T> run(SoftmaxFn fn, const std::vector<T>& x, Shape s, int64_t size) {
   std::vector<T> y(static_cast<size_t>(size) + kGuard, T(77));
   fn(x.data(), y.data(), s.outer, s.n, s.inner);
   for (size_t i = 0; i < kGuard; ++i) REQUIRE(y[static_cast<size_t>(size) + i] == T(77));
@@ -39,7 +40,10 @@ template <class T>
 Results<T> run(const Kernels& k, const std::vector<T>& x, Shape s) {
   const SoftmaxKernels& f = kernels_of<T>(k);
   const int64_t size = s.size();
-  return {run(f.softmax, x, s, size), run(f.log_softmax, x, s, size), run(f.logsumexp, x, s, s.outer * s.inner)};
+  std::vector<T> sums(static_cast<size_t>(s.outer * s.inner)), scratch = sums;
+  k.reductions[reduction_index("logsumexp")].run[std::is_same_v<T, double>](
+      {x.data(), sums.data(), s.outer, s.n, s.inner, 0, scratch.data()});
+  return {run(f.softmax, x, s, size), run(f.log_softmax, x, s, size), sums};
 }
 
 template <class T>

@@ -722,7 +722,7 @@ def test_g67_a_weight_assigned_inside(w, f, value, gradients, after):
         (lambda x: ops.minimum(x, t32(0.0, 0.0)), 0.5),
         (lambda x: x.max(), 0.5),
         (lambda x: ops.amax(x), 0.5),
-        (lambda x: ops.norm(x), np.nan),
+        (lambda x: ops.norm(x), 0.0),  # a subgradient, where MindSpore has NaN
         (lambda x: x**0.0, 0.0),
         (lambda x: x**2, 0.0),
         (ops.log, np.inf),

@@ -103,53 +103,6 @@ def dropout(input: Tensor, p: Fraction = 0.5, training: bool = True, seed: int |
     return native.mul(input, native.mul(kept, 1 / (1 - p)))
 
 
-def _axes(axis, ndim):
-    if axis is None:
-        return tuple(range(ndim))
-    return axis if isinstance(axis, (tuple, list)) else (axis,)
-
-
-@op(samples=("var(x(3, 4))", "var(x(3, 4), 1, ddof=1, keepdims=True)"), method=True)
-def var(input: Tensor, axis: dims | None = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
-    """Variance over some axes, or all.
-
-    Parameters
-    ----------
-    input : Tensor
-        Integers are taken as float32.
-    axis : int or sequence of int, optional
-    ddof : int or bool, default 0
-        The divisor is the number of elements less ddof.
-    keepdims : bool, default False
-
-    Examples
-    --------
-    >>> from adcore import Tensor, ops
-    >>> print(ops.var(Tensor([1.0, 3.0])))
-    1.0
-    """
-    require_tensor("var", "input", input)
-    deviation = native.square(native.sub(input, native.mean(input, axis, True)))
-    if not ddof:
-        return native.mean(deviation, axis, keepdims)
-    n = math.prod(input.shape[a] for a in _axes(axis, input.ndim))
-    total = native.sum(deviation, axis, keepdims)
-    return native.div(total, n - int(ddof)) if n > ddof else native.mul(total, math.nan)
-
-
-@op(samples=("std(x(3, 4))", "std(x(3, 4), 0, ddof=1)"), method=True)
-def std(input: Tensor, axis: dims | None = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
-    """Standard deviation over some axes, or all: the square root of :func:`var`.
-
-    Examples
-    --------
-    >>> from adcore import Tensor, ops
-    >>> print(ops.std(Tensor([1.0, 3.0])))
-    1.0
-    """
-    return native.sqrt(var(input, axis, ddof, keepdims))
-
-
 @op(
     samples=(
         "norm(x(3, 4))",
@@ -201,7 +154,7 @@ def norm(
             raise ValueError(
                 "norm: ord=2 of matrices is the largest singular value, which is not supported; use 'fro'."
             )
-        return native.sqrt(native.sum(native.square(A), dim, keepdim))
+        return native._norm2(A, dim, keepdim)
     if not isinstance(ord, (int, float)):
         raise ValueError(f"norm: ord={ord!r} is not supported; use a number, 'fro' or None.")
     if (len(dim) if isinstance(dim, (tuple, list)) else A.ndim if dim is None else 1) > 1:
@@ -215,4 +168,4 @@ def norm(
         return native.sum(native.cast(native.not_equal(A, 0), A.dtype), dim, keepdim)
     if ord == 1:
         return native.sum(magnitude, dim, keepdim)
-    return native.sum(magnitude**ord, dim, keepdim) ** (1 / ord)
+    return native._norm(A, ord, dim, keepdim)

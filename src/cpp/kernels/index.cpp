@@ -171,7 +171,7 @@ void scatter_add(const GatherArgs& a) {
 }
 
 template <class T>
-void install_sums(ReduceKernels& table) {
+void install_sums(PlaceKernels& table) {
   table.index_add = index_add<T>;
   table.scatter_add = scatter_add<T>;
 }
@@ -182,10 +182,10 @@ void install_index(Kernels& table) {
   table.take = take;
   table.put = put;
   table.gather = gather;
-  install_sums<float>(table.reduce[static_cast<int>(Compute::F32)]);
-  install_sums<double>(table.reduce[static_cast<int>(Compute::F64)]);
-  install_sums<uint64_t>(table.reduce[static_cast<int>(Compute::I64)]);
-  install_sums<uint64_t>(table.reduce[static_cast<int>(Compute::U64)]);
+  install_sums<float>(table.places[static_cast<int>(Compute::F32)]);
+  install_sums<double>(table.places[static_cast<int>(Compute::F64)]);
+  install_sums<uint64_t>(table.places[static_cast<int>(Compute::I64)]);
+  install_sums<uint64_t>(table.places[static_cast<int>(Compute::U64)]);
 }
 
 }  // namespace adcore::ADCORE_ISA

@@ -81,28 +81,56 @@ struct GatherArgs {      // out[o, i, j] = x[o, index[o, i, j], j]; the scatter 
 
 // ---- reductions and scans over the middle axis of a contiguous [outer, n, inner] ----------------------------------
 
-/// y[outer, inner]. Sums are blocked (the error grows with log n). n = 0: sum 0; max and min are not called.
-/// max and min return NaN where there is one.
-using ReduceFn = void (*)(const void* x, void* y, int64_t outer, int64_t n, int64_t inner);
+/// y[outer, inner] of a row of reductions.h. Sums are blocked (the error grows with log n); max and min return NaN where
+/// there is one, and are not called for n = 0.
+struct ReduceArgs {
+  const void* x;
+  void* y;
+  int64_t outer, n, inner;
+  double p;       // the row's number
+  void* scratch;  // [outer, inner] where the row says so
+};
+using ReduceFn = void (*)(const ReduceArgs&);
+
+/// grad[outer, n, inner] = pull(g, x); scratch has 3 * outer * inner elements.
+struct PullArgs {
+  const void* g;  // [outer, inner], or [outer, n, inner] where g_whole
+  bool g_whole;
+  const void* x;
+  void* grad;
+  int64_t outer, n, inner;
+  double p;
+  void* scratch;
+};
+using PullFn = void (*)(const PullArgs&);
+
+struct ReductionKernel {
+  ReduceFn run[kComputeCount];  // null where the row is not defined for that type
+  PullFn pull[2];               // F32, F64; null where the pull reads no element
+  bool scratch;                 // run needs it
+};
+
 /// The first index of the extremum; of the first NaN where there is one.
 using ArgReduceFn = void (*)(const void* x, int64_t* y, int64_t outer, int64_t n, int64_t inner);
-/// y[outer, n, inner]; `reverse` sums from the end.
+/// y[outer, n, inner]; `reverse` starts at the end.
 using ScanFn = void (*)(const void* x, void* y, int64_t outer, int64_t n, int64_t inner, bool reverse);
+struct ScanKernel {
+  ScanFn run[kComputeCount];
+};
 
-struct ReduceKernels {
-  ReduceFn sum, max, min;
+struct PlaceKernels {
   ArgReduceFn argmax, argmin;
-  ScanFn cumsum;
   void (*index_add)(const IndexAddArgs&);
   void (*scatter_add)(const GatherArgs&);  // x (written) [outer, size, inner] += out (read) at index, in order
 };
 
+/// y[outer, n, inner] from x of that shape.
+using SoftmaxFn = void (*)(const void* x, void* y, int64_t outer, int64_t n, int64_t inner);
 /// grad from the cotangent g of the result y, all [outer, n, inner]; `grad` may be g or y.
 using SoftmaxGradFn = void (*)(const void* g, const void* y, void* grad, int64_t outer, int64_t n, int64_t inner);
 
-struct SoftmaxKernels {  // y has x's shape for the first two; [outer, inner] for logsumexp (its maximum is finite or
-                         // inf)
-  ReduceFn softmax, log_softmax, logsumexp;
+struct SoftmaxKernels {
+  SoftmaxFn softmax, log_softmax;
   SoftmaxGradFn softmax_grad;      // g * y - y * sum(g * y)
   SoftmaxGradFn log_softmax_grad;  // g - exp(y) * sum(g)
 };
@@ -232,7 +260,9 @@ struct Kernels {
   void (*take)(const TakeArgs&);
   void (*put)(const PutArgs&);
   void (*gather)(const GatherArgs&);
-  ReduceKernels reduce[kComputeCount];
+  const ReductionKernel* reductions;  // one per row of reductions.h, in its order
+  const ScanKernel* scans;            // likewise
+  PlaceKernels places[kComputeCount];
   SoftmaxKernels softmax[2];  // F32, F64
   LossKernels<float> loss_f32;
   LossKernels<double> loss_f64;

@@ -1,9 +1,7 @@
-// softmax, log_softmax and logsumexp over the middle axis of a contiguous [outer, n, inner], and the rules of the first
-// two.
+// softmax and log_softmax over the middle axis of a contiguous [outer, n, inner], and their rules.
 //
 // Each is written once, on a strip (softmax.h); the driver lays rows (inner = 1) or packs of columns under it.
-// Non-finite maxima follow scipy.special: all -inf gives softmax NaN, log_softmax NaN, logsumexp -inf; +inf gives NaN,
-// and logsumexp inf.
+// Non-finite maxima follow scipy.special: all -inf and +inf give NaN.
 #include "kernels/softmax.h"
 
 namespace adcore::ADCORE_ISA {
@@ -23,14 +21,6 @@ struct LogSoftmax {
     const Pack<T> shift = finite_or_zero(strip_max(s, x));
     const Pack<T> log_sum = log(strip_exp_sum<T>(s, x, shift, nullptr));
     strip_map(s, x, y, [=](Pack<T> v) { return (v - shift) - log_sum; });
-  }
-};
-
-struct LogSumExp {
-  template <class T>
-  static void run(const Strip& s, const T* x, T* y) {
-    const Pack<T> shift = finite_or_zero(strip_max(s, x));
-    store_lanes(shift + log(strip_exp_sum<T>(s, x, shift, nullptr)), y, s.row ? 1 : s.width);
   }
 };
 
@@ -73,14 +63,6 @@ void for_strips(int64_t outer, int64_t n, int64_t inner, Run run) {
   for_blocks(tasks, static_cast<double>(packs) * kPackNs, block);
 }
 
-/// Function::run on every strip of x [outer, n, inner] with its part of y [outer, out_n, inner].
-template <class Function, class T>
-void run_strips(const T* x, T* y, int64_t outer, int64_t n, int64_t inner, int64_t out_n) {
-  for_strips<T>(outer, n, inner, [=](const Strip& s, int64_t o, int64_t j) {
-    Function::run(s, x + o * n * inner + j, y + o * out_n * inner + j);
-  });
-}
-
 template <class Function, class T>
 void rule(const void* g, const void* y, void* grad, int64_t outer, int64_t n, int64_t inner) {
   if (n == 0) return;
@@ -92,19 +74,16 @@ void rule(const void* g, const void* y, void* grad, int64_t outer, int64_t n, in
 
 template <class Function, class T>
 void elementwise(const void* x, void* y, int64_t outer, int64_t n, int64_t inner) {
-  if (n > 0) run_strips<Function>(static_cast<const T*>(x), static_cast<T*>(y), outer, n, inner, n);
+  if (n == 0) return;
+  for_strips<T>(outer, n, inner, [=](const Strip& s, int64_t o, int64_t j) {
+    const int64_t at = o * n * inner + j;
+    Function::run(s, static_cast<const T*>(x) + at, static_cast<T*>(y) + at);
+  });
 }
 
 template <class T>
-void logsumexp(const void* x, void* y, int64_t outer, int64_t n, int64_t inner) {
-  T* out = static_cast<T*>(y);
-  if (n > 0) return run_strips<LogSumExp>(static_cast<const T*>(x), out, outer, n, inner, 1);
-  for (int64_t i = 0; i < outer * inner; ++i) out[i] = -kInf<T>;
-}
-
-template <class T>
-constexpr SoftmaxKernels kSoftmax = {elementwise<Softmax, T>, elementwise<LogSoftmax, T>, logsumexp<T>,
-                                     rule<SoftmaxGrad, T>, rule<LogSoftmaxGrad, T>};
+constexpr SoftmaxKernels kSoftmax = {elementwise<Softmax, T>, elementwise<LogSoftmax, T>, rule<SoftmaxGrad, T>,
+                                     rule<LogSoftmaxGrad, T>};
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 // The ops as C++ functions. Rules are written with these; so is a program that uses adcore from C++.
 #pragma once
 
+#include <initializer_list>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -69,13 +70,28 @@ Tensor packed(const Tensor& x);
 /// Writes v (of the shape of the region; converted) into the elements of `dst` at `s`: for memory that nobody else sees.
 void copy_into_slice(Tensor& dst, const Tensor& v, const Slice& s);
 
-// ---- reductions (reduce.cpp): no axes means all -------------------------------------------------------------------
+// ---- reductions and scans (reduce.cpp): those of the rows of reductions.h that rules use --------------------------
 
-Tensor sum(const Tensor& x, const Dims& axes = {}, bool keep = false);
-Tensor mean(const Tensor& x, const Dims& axes = {}, bool keep = false);
-Tensor prod(const Tensor& x, const Dims& axes = {}, bool keep = false);
-Tensor amax(const Tensor& x, const Dims& axes = {}, bool keep = false);
-Tensor amin(const Tensor& x, const Dims& axes = {}, bool keep = false);
+/// The axes that a reduction is over: all where nothing is said. An empty list of axes is no axis, never all.
+class Axes {
+ public:
+  Axes() : all_(true) {}
+  Axes(const Dims& axes) : axes_(axes) {}                     // NOLINT(google-explicit-constructor)
+  Axes(std::initializer_list<int64_t> axes) : axes_(axes) {}  // NOLINT(google-explicit-constructor)
+  /// Bit i: axis i. A value without axes is taken to have one of size 1, which it has not in the end.
+  uint32_t mask(const char* op, int rank) const;
+
+ private:
+  Dims axes_;
+  bool all_ = false;
+};
+
+Tensor sum(const Tensor& x, const Axes& axes = {}, bool keep = false);
+Tensor mean(const Tensor& x, const Axes& axes = {}, bool keep = false);
+Tensor prod(const Tensor& x, const Axes& axes = {}, bool keep = false);
+Tensor amax(const Tensor& x, const Axes& axes = {}, bool keep = false);
+Tensor amin(const Tensor& x, const Axes& axes = {}, bool keep = false);
+Tensor logsumexp(const Tensor& x, const Axes& axes = {}, bool keep = false);
 Tensor argmax(const Tensor& x, int64_t axis, bool keep = false);
 Tensor argmin(const Tensor& x, int64_t axis, bool keep = false);
 Tensor cumsum(const Tensor& x, int64_t axis, bool reverse = false);
@@ -86,7 +102,6 @@ Tensor softmax(const Tensor& x, int64_t axis);
 Tensor log_softmax(const Tensor& x, int64_t axis);
 /// The cotangent of x, from that of y = softmax(x).
 Tensor softmax_grad(const Tensor& g, const Tensor& y, int64_t axis);
-Tensor logsumexp(const Tensor& x, const Dims& axes, bool keep = false);
 
 enum class Reduction : int64_t { None, Mean, Sum };
 /// weight and pos_weight may be undefined tensors: 1.

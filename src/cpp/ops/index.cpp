@@ -194,7 +194,7 @@ struct Rows {
   }
   static void run_add(const MapAttr& a, Tensor& total, const Tensor& v, const Tensor& index, Compute compute) {
     const Parts p = parts_of(a);
-    kernels().reduce[static_cast<int>(compute)].index_add(
+    kernels().places[static_cast<int>(compute)].index_add(
         {total.mutable_data(), index.data_as<int64_t>(), v.data(), p.outer, p.size, index.size(), p.inner});
   }
   static void run_put(const MapAttr& a, Tensor& out, const Tensor& v, const Tensor& index) {
@@ -279,7 +279,7 @@ struct Elements {
     kernels().gather(args(a, x, index, out.data()));
   }
   static void run_add(const MapAttr& a, Tensor& total, const Tensor& v, const Tensor& index, Compute compute) {
-    kernels().reduce[static_cast<int>(compute)].scatter_add(args(a, total, index, v.data()));
+    kernels().places[static_cast<int>(compute)].scatter_add(args(a, total, index, v.data()));
   }
   static void batch_read(Batching& b) {
     bring_to_front(b, 2);

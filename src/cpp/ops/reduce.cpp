@@ -1,31 +1,26 @@
-// Reductions and scans. Every one runs on a contiguous [outer, n, inner] of a compute type; canonical() makes it.
+// The rows of reductions.h as ops, and argmax and argmin. Every one runs on a contiguous [outer, n, inner] of a compute
+// type; canonical() makes it. Start reading at reduce_run() and elements_vjp(); make_reduction() picks what a row needs.
 #include "ops/reduce.h"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "core/pullback.h"
+#include "kernels/reductions.h"
 #include "ops/functions.h"
 #include "ops/rules.h"
+#include "ops/sym.h"
 #include "ops/table.h"
 
 namespace adcore {
 namespace {
 
 struct ReduceAttr {
-  int64_t axes;  // bit mask
-  int64_t keep;
+  uint32_t mask;  // of axes
+  uint32_t keep;
+  double p;
 };
-
-uint32_t axis_mask(const char* op, const Dims& axes, int rank) {
-  if (axes.empty()) return (1u << rank) - 1;
-  uint32_t mask = 0;
-  for (int64_t a : axes) {
-    const uint32_t bit = 1u << checked_axis(op, a, rank);
-    if (mask & bit) fail(ErrorKind::Value, op, ": axis ", a, " is named twice in ", to_string(axes), ".");
-    mask |= bit;
-  }
-  return mask;
-}
 
 Dims reduced_shape(const Dims& shape, uint32_t mask, bool keep) {
   Dims out;
@@ -39,193 +34,376 @@ Dims reduced_shape(const Dims& shape, uint32_t mask, bool keep) {
   return out;
 }
 
-ReduceAttr reduce_attr(const char* op, const Tensor& x, const Dims& axes, bool keep) {
-  return {axis_mask(op, axes, x.rank()), keep};
+/// The axes of the mask stand side by side, but for axes of size 1: [first, last).
+struct Range {
+  int first, last;
+  bool together;
+};
+Range range_of(const Dims& shape, uint32_t mask) {
+  Range r{0, shape.size(), true};
+  while (r.first < shape.size() && !(mask >> r.first & 1)) ++r.first;
+  while (r.last > r.first && !(mask >> (r.last - 1) & 1)) --r.last;
+  for (int i = r.first; i < r.last; ++i) r.together &= (mask >> i & 1) || shape[i] == 1;
+  return r;
 }
+
+/// The axes of the mask behind the others.
+Dims reduced_last(int rank, uint32_t mask) {
+  Dims order;
+  for (uint32_t reduced = 0; reduced < 2; ++reduced)
+    for (int i = 0; i < rank; ++i)
+      if ((mask >> i & 1) == reduced) order.push_back(i);
+  return order;
+}
+
+/// Half precision in the computing type, so that what follows rounds once.
+Tensor widened(const Tensor& x) { return is_float(x.dtype()) ? cast(x, storage_of(compute_of(x.dtype()))) : x; }
 
 }  // namespace
 
+uint32_t Axes::mask(const char* op, int rank) const {
+  if (all_) return (1u << rank) - 1;
+  uint32_t mask = 0;
+  for (int64_t a : axes_) {
+    const uint32_t bit = 1u << checked_axis(op, a, std::max(rank, 1));
+    if (mask & bit) fail(ErrorKind::Value, op, ": axis ", a, " is named twice in ", to_string(axes_), ".");
+    mask |= bit;
+  }
+  return rank ? mask : 0;
+}
+
 Canonical canonical(const Tensor& x, uint32_t mask, Compute compute) {
   Canonical c;
-  int first = 0, last = x.rank();
-  while (first < x.rank() && !(mask >> first & 1)) ++first;
-  while (last > first && !(mask >> (last - 1) & 1)) --last;
-  bool together = true;
-  for (int i = first; i < last; ++i) together &= (mask >> i & 1) || x.shape()[i] == 1;
-  if (together) {
-    for (int i = 0; i < x.rank(); ++i) (i < first ? c.outer : i < last ? c.n : c.inner) *= x.shape()[i];
+  const Range r = range_of(x.shape(), mask);
+  if (r.together) {
+    for (int i = 0; i < x.rank(); ++i) (i < r.first ? c.outer : i < r.last ? c.n : c.inner) *= x.shape()[i];
     c.x = as_contiguous(x, storage_of(compute));
     return c;
   }
-  // Reduced axes apart from one another are moved to the end.
   Dims shape, strides;
-  for (int reduced = 0; reduced < 2; ++reduced) {
-    for (int i = 0; i < x.rank(); ++i) {
-      if ((mask >> i & 1) != static_cast<uint32_t>(reduced)) continue;
-      shape.push_back(x.shape()[i]);
-      strides.push_back(x.strides()[i]);
-      (reduced ? c.n : c.outer) *= x.shape()[i];
-    }
+  for (int64_t i : reduced_last(x.rank(), mask)) {
+    const int axis = static_cast<int>(i);
+    shape.push_back(x.shape()[axis]);
+    strides.push_back(x.strides()[axis]);
+    (mask >> axis & 1 ? c.n : c.outer) *= x.shape()[axis];
   }
   c.x = as_contiguous(Tensor(x.buffer(), x.offset(), shape, strides, x.dtype()), storage_of(compute));
   return c;
 }
 
+void sum_middle(Compute compute, const void* x, void* y, int64_t outer, int64_t n, int64_t inner) {
+  constexpr int kSum = reduction_index("sum");
+  kernels().reductions[kSum].run[static_cast<int>(compute)]({x, y, outer, n, inner, 0.0, nullptr});
+}
+
 namespace {
 
-/// Runs f into the output, through a buffer of the compute type where the output is stored otherwise.
-template <class F>
-void into(Tensor& out, Compute compute, F f) {
-  if (out.dtype() == storage_of(compute)) {
-    f(out.mutable_data());
-    return;
+// ---- rows as ops --------------------------------------------------------------------------------------------------
+
+template <int Row>
+constexpr const auto& kRow = std::get<Row>(kReductions);
+template <int Row>
+using RowOf = std::remove_cvref_t<decltype(std::get<Row>(kReductions))>;
+template <int Row>
+using PullOf = typename RowOf<Row>::PullPart;
+
+/// A row's name as template argument; an unknown name does not compile.
+struct ReductionName {
+  int row;
+  consteval ReductionName(const char* name) : row(reduction_index(name)) {  // NOLINT(google-explicit-constructor)
+    if (row < 0) throw "no such row";
   }
-  const Scratch scratch(static_cast<size_t>(out.size()) * 8);
-  f(scratch.as<void>());
-  kernels().store_block(scratch.as<void>(), compute, out.mutable_data(), out.dtype(), out.size());
+};
+
+template <class Pull>
+constexpr bool kReadsElements = requires { requires Pull::kNeeds != 0; };
+
+/// Over zero elements there is a value, be it NaN, unless the result is an extremum.
+template <int Row>
+constexpr bool has_value_of_nothing() {
+  if constexpr (RowOf<Row>::kFinishNeeds & kTotal) {
+    return RowOf<Row>::TotalFold::Combine::kOfNothing;
+  } else {
+    return RowOf<Row>::FirstFold::Combine::kOfNothing;
+  }
 }
 
-const ReduceKernels& reduce_kernels(Compute c) { return kernels().reduce[static_cast<int>(c)]; }
-
-void broadcast_back(Pullback& p, const Tensor& g) {
-  // The cotangent with the reduced axes put back as size 1, seen at the argument's shape without a copy.
-  const auto a = p.attrs<ReduceAttr>();
-  const Dims shape = p.in_shape(0);
-  p.give(0, broadcast_to(reshape(g, reduced_shape(shape, static_cast<uint32_t>(a.axes), true)), shape));
-}
-
-// ---- sum, mean ----------------------------------------------------------------------------------------------------
-
-void sum_infer(Call& call) {
-  const auto a = call.attrs.as<ReduceAttr>();
-  const DType t = call.in(0).dtype();
-  call.out->set_shape(reduced_shape(call.in(0).shape(), static_cast<uint32_t>(a.axes), a.keep),
-                      is_float(t) || t == DType::UInt64 ? t : DType::Int64);
-}
-void sum_run(Call& call) {
-  const Compute compute = compute_of(call.in(0).dtype());
-  const Canonical c = canonical(call.in(0), static_cast<uint32_t>(call.attrs.as<ReduceAttr>().axes), compute);
-  into(*call.out, compute, [&](void* out) { reduce_kernels(compute).sum(c.x.data(), out, c.outer, c.n, c.inner); });
-}
-void sum_vjp(Pullback& p) { broadcast_back(p, p.g); }
-void reduce_batch(Batching& b) {
-  const auto a = b.attrs.as<ReduceAttr>();
-  b.run(ReduceAttr{a.axes << 1, a.keep});
-}
-const Op kSum{
-    .name = "sum", .kind = OpKind::Linear, .infer = sum_infer, .run = sum_run, .vjp = sum_vjp, .batch = reduce_batch};
-
-void mean_infer(Call& call) {
-  const auto a = call.attrs.as<ReduceAttr>();
-  call.out->set_shape(reduced_shape(call.in(0).shape(), static_cast<uint32_t>(a.axes), a.keep), call.in(0).dtype());
-}
-template <class T>
-void divide_all(void* p, int64_t count, int64_t n) {
-  for (int64_t i = 0; i < count; ++i) static_cast<T*>(p)[i] /= static_cast<T>(n);
-}
-void mean_run(Call& call) {
-  // Summed and divided in the compute type: a float16 sum may exceed what float16 holds, its mean does not.
-  const Compute compute = compute_of(call.in(0).dtype());
-  const Canonical c = canonical(call.in(0), static_cast<uint32_t>(call.attrs.as<ReduceAttr>().axes), compute);
-  into(*call.out, compute, [&](void* out) {
-    reduce_kernels(compute).sum(c.x.data(), out, c.outer, c.n, c.inner);
-    compute == Compute::F32 ? divide_all<float>(out, call.out->size(), c.n)
-                            : divide_all<double>(out, call.out->size(), c.n);
-  });
-}
-void mean_vjp(Pullback& p) {
-  const Dims shape = p.in_shape(0);
-  const double n = static_cast<double>(numel(shape)) / static_cast<double>(std::max<int64_t>(1, p.g.size()));
-  broadcast_back(p, p.g / number(n, p.g));
-}
-const Op kMean{.name = "mean",
-               .kind = OpKind::Linear,
-               .infer = mean_infer,
-               .run = mean_run,
-               .vjp = mean_vjp,
-               .batch = reduce_batch};
-
-// ---- extrema ------------------------------------------------------------------------------------------------------
-
-void extremum_infer(Call& call) {
+void reduce_infer(Call& call, Result result, bool value_of_nothing) {
   const auto a = call.attrs.as<ReduceAttr>();
   const Dims& shape = call.in(0).shape();
-  const Dims out = reduced_shape(shape, static_cast<uint32_t>(a.axes), a.keep);
-  if (numel(shape) == 0 && numel(out) != 0) {
+  const Dims out = reduced_shape(shape, a.mask, a.keep);
+  if (!value_of_nothing && call.in(0).size() == 0 && numel(out) != 0) {
     fail(ErrorKind::Value, call.op.name, ": has no value over zero elements, shape ", to_string(shape), ".");
   }
-  call.out->set_shape(out, call.in(0).dtype());
+  const DType t = call.in(0).dtype();
+  const bool widens = result == Result::Wide && !is_float(t) && t != DType::UInt64;
+  call.out->set_shape(out, result == Result::Truth ? DType::Bool : widens ? DType::Int64 : t);
 }
-template <ReduceFn ReduceKernels::* Fn>
-void extremum_run(Call& call) {
+
+void reduce_run(Call& call, const ReductionKernel& kernel) {
   const Compute compute = compute_of(call.in(0).dtype());
-  const Canonical c = canonical(call.in(0), static_cast<uint32_t>(call.attrs.as<ReduceAttr>().axes), compute);
+  const auto a = call.attrs.as<ReduceAttr>();
+  const Canonical c = canonical(call.in(0), a.mask, compute);
   if (call.out->size() == 0) return;
-  into(*call.out, compute, [&](void* out) { (reduce_kernels(compute).*Fn)(c.x.data(), out, c.outer, c.n, c.inner); });
+  const ReduceFn run = kernel.run[static_cast<int>(compute)];
+  into(*call.out, compute, [&](void* out) {
+    if (!kernel.scratch) return run({c.x.data(), out, c.outer, c.n, c.inner, a.p, nullptr});
+    const Scratch scratch(static_cast<size_t>(call.out->size()) * 8);
+    run({c.x.data(), out, c.outer, c.n, c.inner, a.p, scratch.as<void>()});
+  });
 }
-/// Elements that attain the extremum share its derivative equally: 1 / their number there, else 0.
-Tensor shares(const Tensor& x, const Tensor& extremum, uint32_t mask, DType dtype) {
-  const Tensor hit = cast(map("equal", x, reshape(extremum, reduced_shape(x.shape(), mask, true))), dtype);
-  Dims axes;
-  for (int i = 0; i < x.rank(); ++i)
-    if (mask >> i & 1) axes.push_back(i);
-  return x.rank() ? cast(hit / sum(hit, axes, true), dtype) : hit;
+
+void reduce_batch(Batching& b) {
+  const auto a = b.attrs.as<ReduceAttr>();
+  b.run(ReduceAttr{a.mask << 1, a.keep, a.p});
 }
-void extremum_vjp(Pullback& p) {
-  const auto mask = static_cast<uint32_t>(p.attrs<ReduceAttr>().axes);
-  const Tensor& x = p.in(0);
-  const Tensor g = reshape(p.g, reduced_shape(x.shape(), mask, true));
-  p.give(0, cast(shares(x, p.out(), mask, p.g.dtype()) * g, p.g.dtype()));
+
+// Terms combined by ops.
+Tensor combined(Sum, const Tensor& x, const ReduceAttr& a);
+Tensor combined(Max, const Tensor& x, const ReduceAttr& a);
+Tensor combined(Min, const Tensor& x, const ReduceAttr& a);
+
+// ---- rules --------------------------------------------------------------------------------------------------------
+
+/// The cotangent with the reduced axes put back as size 1, seen at the argument's shape without a copy.
+void broadcast_back(Pullback& p, const Tensor& g) {
+  const Dims shape = p.in_shape(0);
+  p.give(0, broadcast_to(reshape(g, reduced_shape(shape, p.attrs<ReduceAttr>().mask, true)), shape));
 }
-void extremum_jvp(Pushforward& p) {
+
+void pass_vjp(Pullback& p) { broadcast_back(p, p.g); }
+
+/// Every element gets the same, and it depends on no element.
+struct GroupSize {
+  Sym n;
+};
+template <int Row>
+void same_vjp(Pullback& p) {
+  const double n = static_cast<double>(numel(p.in_shape(0))) / static_cast<double>(std::max<int64_t>(1, p.g.size()));
+  const Tensor g = widened(p.g);
+  broadcast_back(p, cast(kRow<Row>.pull.f(Sym{g}, Sym{}, GroupSize{{number(n, g)}}).t, p.g.dtype()));
+}
+
+/// What every element gets, as an op: operands g, whose reduced axes have size 1 or that of x, and x; linear in g.
+struct PullAttr {
+  int64_t row, mask;
+  double p;
+};
+Tensor symbolic(const Tensor& g, const Tensor& x, const PullAttr& a);
+Tensor pull_elements(const Tensor& g, const Tensor& x, const PullAttr& a);
+
+void pull_infer(Call& call) { call.out->set_shape(call.in(1).shape(), call.in(1).dtype()); }
+void pull_run(Call& call) {
+  const auto a = call.attrs.as<PullAttr>();
+  const Compute compute = compute_of(call.out->dtype());
+  const Canonical x = canonical(call.in(1), static_cast<uint32_t>(a.mask), compute);
+  const Tensor g = as_contiguous(call.in(0), storage_of(compute));
+  const Scratch scratch(static_cast<size_t>(3 * x.outer * x.inner) * 8);
+  into(*call.out, compute, [&](void* out) {
+    kernels().reductions[a.row].pull[static_cast<int>(compute)](
+        {g.data(), g.size() == x.x.size(), x.x.data(), out, x.outer, x.n, x.inner, a.p, scratch.as<void>()});
+  });
+}
+void pull_vjp(Pullback& p) {
+  if (p.active(0)) p.give(0, pull_elements(widened(p.g), widened(p.in(1)), p.attrs<PullAttr>()));
+  if (p.active(1)) p.expand(needs_input(1));
+}
+void pull_batch(Batching& b) {
+  const auto a = b.attrs.as<PullAttr>();
+  for (int k = 0; k < 2; ++k) b.members[static_cast<size_t>(k)].value = b.front(k);
+  for (int k = 0; k < 2; ++k) b.members[static_cast<size_t>(k)].batched = true;
+  b.run(PullAttr{a.row, a.mask << 1, a.p});
+}
+void pull_expand(std::span<const Tensor> in, Attrs attrs, Tensor* out) {
+  out[0] = symbolic(in[0], in[1], attrs.as<PullAttr>());
+}
+const Op kPull{.name = "reduction_pull",
+               .kind = OpKind::Custom,
+               .infer = pull_infer,
+               .run = pull_run,
+               .vjp = pull_vjp,
+               .needs = {needs_input(1), needs_input(0) | needs_input(1)},
+               .batch = pull_batch,
+               .expand = pull_expand};
+
+Tensor pull_elements(const Tensor& g, const Tensor& x, const PullAttr& a) {
+  if (!is_float(g.dtype()) || !is_float(x.dtype())) return symbolic(g, x, a);  // integers have no kernels
+  const auto mask = static_cast<uint32_t>(a.mask);
+  if (range_of(x.shape(), mask).together) return apply(kPull, {&g, &x}, Attrs(a));
+  const int rank = x.rank();
+  const Dims order = reduced_last(rank, mask);
+  Dims back = order;
+  for (int i = 0; i < rank; ++i) back[static_cast<int>(order[i])] = i;
+  int reduced = 0;
+  for (int i = 0; i < rank; ++i) reduced += mask >> i & 1;
+  const int64_t last = ((int64_t{1} << reduced) - 1) << (rank - reduced);
+  const Tensor gp = permute(g, order), xp = permute(x, order);
+  return permute(apply(kPull, {&gp, &xp}, Attrs(PullAttr{a.row, last, a.p})), back);
+}
+
+void elements_vjp(Pullback& p, int row) {
   const auto a = p.attrs<ReduceAttr>();
   const Tensor& x = p.in(0);
-  const Tensor part = shares(x, p.out(), static_cast<uint32_t>(a.axes), p.tangent(0).dtype()) * p.tangent(0);
-  p.give(x.rank() ? apply(kSum, {&part}, Attrs(a)) : part);
+  p.give(0, pull_elements(reshape(p.g, reduced_shape(x.shape(), a.mask, true)), x, {row, a.mask, a.p}));
 }
-const Op kMax{.name = "max",
-              .kind = OpKind::Custom,
-              .infer = extremum_infer,
-              .run = extremum_run<&ReduceKernels::max>,
-              .vjp = extremum_vjp,
-              .needs = {needs_input(0) | needs_output(0)},
-              .jvp = extremum_jvp,
-              .batch = reduce_batch};
-const Op kMin{.name = "min",
-              .kind = OpKind::Custom,
-              .infer = extremum_infer,
-              .run = extremum_run<&ReduceKernels::min>,
-              .vjp = extremum_vjp,
-              .needs = {needs_input(0) | needs_output(0)},
-              .jvp = extremum_jvp,
-              .batch = reduce_batch};
+void elements_jvp(Pushforward& p, int row) {
+  const auto a = p.attrs<ReduceAttr>();
+  const Tensor parts = pull_elements(widened(p.tangent(0)), widened(p.in(0)), {row, a.mask, a.p});
+  p.give(combined(Sum{}, parts, a));
+}
+
+// ---- the product: a tree of products ------------------------------------------------------------------------------
+
+/// Every step is an ordinary mul, so derivatives are right at every order, also where elements are zero.
+void product_expand(std::span<const Tensor> in, Attrs attrs, Tensor* out) {
+  const auto a = attrs.as<ReduceAttr>();
+  const Tensor& x = in[0];
+  const Dims kept_shape = reduced_shape(x.shape(), a.mask, false);
+  Tensor y = is_float(x.dtype()) || x.dtype() == DType::UInt64 ? x : cast(x, DType::Int64);
+  const int last = kept_shape.size();
+  Dims flat = kept_shape;
+  flat.push_back(numel(reduced_shape(x.shape(), ~a.mask, false)));
+  y = reshape(x.rank() ? permute(y, reduced_last(x.rank(), a.mask)) : y, flat);
+  if (flat[last] == 0) {
+    out[0] = full(reduced_shape(x.shape(), a.mask, a.keep), 1.0, y.dtype());
+    return;
+  }
+  while (y.shape()[last] > 1) {
+    const int64_t n = y.shape()[last], half = n / 2;
+    Slice low = whole(y.shape()), high = low, rest = low;
+    low.count.v[last] = high.count.v[last] = high.start.v[last] = half;
+    Tensor next = slice(y, low) * slice(y, high);
+    if (n % 2) {
+      rest.start.v[last] = n - 1;
+      rest.count.v[last] = 1;
+      const Tensor parts[] = {next, slice(y, rest)};
+      next = concat(parts, last);
+    }
+    y = next;
+  }
+  out[0] = reshape(y, reduced_shape(x.shape(), a.mask, a.keep));
+}
+
+template <class Combine>
+constexpr auto kExpansion = nullptr;
+template <>
+constexpr auto kExpansion<Product> = product_expand;
+
+// ---- the ops ------------------------------------------------------------------------------------------------------
+
+template <size_t N>
+struct Name {
+  char text[N] = {};
+  explicit constexpr Name(std::string_view name) { std::copy(name.begin(), name.end(), text); }
+};
+/// A row's name, ended by 0.
+template <int Row>
+constexpr Name<kRow<Row>.name().size() + 1> kName{kRow<Row>.name()};
+template <int Row>
+constexpr Name<std::get<Row>(kScans).name().size() + 1> kScanName{std::get<Row>(kScans).name()};
+
+template <int Row>
+constexpr Op make_reduction() {
+  using Pull = PullOf<Row>;
+  Op op{.name = kName<Row>.text,
+        .kind = OpKind::Custom,
+        .infer = [](Call& call) { reduce_infer(call, kRow<Row>.result, has_value_of_nothing<Row>()); },
+        .run = [](Call& call) { reduce_run(call, kernels().reductions[Row]); },
+        .batch = reduce_batch};
+  if constexpr (std::is_same_v<Pull, NoPull>) {
+    op.kind = OpKind::Constant;
+  } else if constexpr (std::is_same_v<Pull, Passes>) {
+    op.kind = OpKind::Linear;
+    op.vjp = pass_vjp;
+  } else if constexpr (std::is_same_v<Pull, ByExpansion>) {
+    op.expand = kExpansion<typename RowOf<Row>::TotalFold::Combine>;
+    op.needs[0] = needs_input(0);
+  } else if constexpr (!kReadsElements<Pull>) {
+    op.kind = OpKind::Linear;
+    op.vjp = same_vjp<Row>;
+  } else {
+    op.vjp = [](Pullback& p) { elements_vjp(p, Row); };
+    op.jvp = [](Pushforward& p) { elements_jvp(p, Row); };
+    op.needs[0] = needs_input(0);
+  }
+  return op;
+}
+
+constexpr auto kOps = []<int... Row>(std::integer_sequence<int, Row...>) {
+  return std::array{make_reduction<Row>()...};
+}(std::make_integer_sequence<int, kReductionCount>());
+
+const Op& op_of(ReductionName name) noexcept { return kOps[static_cast<size_t>(name.row)]; }
+
+// ---- the text of a pull on symbols --------------------------------------------------------------------------------
+
+Tensor combined(Sum, const Tensor& x, const ReduceAttr& a) { return apply(op_of("sum"), {&x}, Attrs(a)); }
+Tensor combined(Max, const Tensor& x, const ReduceAttr& a) { return apply(op_of("amax"), {&x}, Attrs(a)); }
+Tensor combined(Min, const Tensor& x, const ReduceAttr& a) { return apply(op_of("amin"), {&x}, Attrs(a)); }
+
+template <class F>
+Sym folded(const Sym& x, const Reduced<Sym>& r, const ReduceAttr& a) {
+  using Term = typename F::Term;
+  if constexpr (std::is_same_v<Term, Itself>) {
+    return {combined(typename F::Combine(), x.t, a)};
+  } else {
+    return {combined(typename F::Combine(), Term()(x, r).t, a)};
+  }
+}
+
+template <int Row>
+Tensor symbolic_row(const Tensor& g, const Tensor& x, const PullAttr& attr) {
+  if constexpr (!kReadsElements<PullOf<Row>>) {
+    fail(ErrorKind::Runtime, kName<Row>.text, ": the pull reads no element.");
+  } else {
+    using R = RowOf<Row>;
+    constexpr uint32_t kNeeds = PullOf<Row>::kNeeds;
+    const ReduceAttr a{static_cast<uint32_t>(attr.mask), 1, attr.p};
+    const Dims groups = reduced_shape(x.shape(), a.mask, true);
+    const auto n = static_cast<double>(x.size()) / static_cast<double>(std::max<int64_t>(1, numel(groups)));
+    Reduced<Sym> r;
+    r.n = {number(n, x)};
+    r.p = {number(a.p, x)};
+    if constexpr (R::kHasFirst && (kNeeds & (kFirst | kTotal | kValue))) {
+      Reduced<Sym> own = r;
+      own.total = folded<typename R::FirstFold>(Sym{x}, r, a);
+      if constexpr (std::is_same_v<typename R::FirstFold::Finish, Itself>) {
+        r.first = own.total;
+      } else {
+        r.first = typename R::FirstFold::Finish()(own);
+      }
+      if constexpr (R::FirstFold::kShift) r.first.t = stop_gradient(r.first.t);
+    }
+    if constexpr (kNeeds & (kTotal | kValue)) r.total = folded<typename R::TotalFold>(Sym{x}, r, a);
+    if constexpr (kNeeds & kValue) r.value = kRow<Row>.finish.f(r);
+    return kRow<Row>.pull.f(Sym{g}, Sym{x}, r).t;
+  }
+}
+
+Tensor symbolic(const Tensor& g, const Tensor& x, const PullAttr& a) {
+  static constexpr auto kSymbolic = []<int... Row>(std::integer_sequence<int, Row...>) {
+    return std::array{symbolic_row<Row>...};
+  }(std::make_integer_sequence<int, kReductionCount>());
+  return kSymbolic[static_cast<size_t>(a.row)](g, x, a);
+}
+
+// ---- argmax, argmin; extremum and index: two outputs of one pass --------------------------------------------------
 
 void arg_infer(Call& call) {
-  extremum_infer(call);
+  reduce_infer(call, Result::Same, false);
   call.out->set_shape(Dims(call.out->shape()), DType::Int64);
 }
-template <ArgReduceFn ReduceKernels::* Fn>
+template <ArgReduceFn PlaceKernels::* Fn>
 void arg_run(Call& call) {
   const Compute compute = compute_of(call.in(0).dtype());
-  const Canonical c = canonical(call.in(0), static_cast<uint32_t>(call.attrs.as<ReduceAttr>().axes), compute);
+  const Canonical c = canonical(call.in(0), call.attrs.as<ReduceAttr>().mask, compute);
   if (call.out->size() == 0) return;
-  (reduce_kernels(compute).*Fn)(c.x.data(), call.out->mutable_data_as<int64_t>(), c.outer, c.n, c.inner);
+  (kernels().places[static_cast<int>(compute)].*Fn)(c.x.data(), call.out->mutable_data_as<int64_t>(), c.outer, c.n,
+                                                    c.inner);
 }
-const Op kArgmax{.name = "argmax",
-                 .kind = OpKind::Constant,
-                 .infer = arg_infer,
-                 .run = arg_run<&ReduceKernels::argmax>,
-                 .batch = reduce_batch};
-const Op kArgmin{.name = "argmin",
-                 .kind = OpKind::Constant,
-                 .infer = arg_infer,
-                 .run = arg_run<&ReduceKernels::argmin>,
-                 .batch = reduce_batch};
-
-// ---- extremum and index: two outputs of one pass -----------------------------------------------------------------
 
 void located_infer(Call& call) {
-  extremum_infer(call);
+  reduce_infer(call, Result::Same, false);
   call.out[1].set_shape(Dims(call.out->shape()), DType::Int64);
 }
 template <class Word>
@@ -235,198 +413,234 @@ void pick(const Canonical& c, const int64_t* index, void* out) {
     for (int64_t j = 0; j < c.inner; ++j)
       static_cast<Word*>(out)[o * c.inner + j] = x[(o * c.n + index[o * c.inner + j]) * c.inner + j];
 }
-template <ArgReduceFn ReduceKernels::* Fn>
+template <ArgReduceFn PlaceKernels::* Fn>
 void located_run(Call& call) {
   const Compute compute = compute_of(call.in(0).dtype());
-  const Canonical c = canonical(call.in(0), static_cast<uint32_t>(call.attrs.as<ReduceAttr>().axes), compute);
+  const Canonical c = canonical(call.in(0), call.attrs.as<ReduceAttr>().mask, compute);
   if (call.out->size() == 0) return;
   auto* index = call.out[1].mutable_data_as<int64_t>();
-  (reduce_kernels(compute).*Fn)(c.x.data(), index, c.outer, c.n, c.inner);
+  (kernels().places[static_cast<int>(compute)].*Fn)(c.x.data(), index, c.outer, c.n, c.inner);
   into(*call.out, compute,
        [&](void* out) { compute == Compute::F32 ? pick<uint32_t>(c, index, out) : pick<uint64_t>(c, index, out); });
 }
-const Op kMaxAt{.name = "max_with_index",
-                .kind = OpKind::Custom,
-                .infer = located_infer,
-                .run = located_run<&ReduceKernels::argmax>,
-                .vjp = extremum_vjp,
-                .outputs = 2,
-                .visible = 2,
-                .constant_outputs = 1u << 1,
-                .needs = {needs_input(0) | needs_output(0)},
-                .jvp = extremum_jvp,
-                .batch = reduce_batch};
-const Op kMinAt{.name = "min_with_index",
-                .kind = OpKind::Custom,
-                .infer = located_infer,
-                .run = located_run<&ReduceKernels::argmin>,
-                .vjp = extremum_vjp,
-                .outputs = 2,
-                .visible = 2,
-                .constant_outputs = 1u << 1,
-                .needs = {needs_input(0) | needs_output(0)},
-                .jvp = extremum_jvp,
-                .batch = reduce_batch};
 
-// ---- cumsum -------------------------------------------------------------------------------------------------------
+/// The ops of an extremum's place. `Row`: the reduction that gives its value, whose rules they share.
+template <int Row, ArgReduceFn PlaceKernels::* Fn>
+struct Places {
+  static constexpr Op index(const char* name) {
+    return {.name = name, .kind = OpKind::Constant, .infer = arg_infer, .run = arg_run<Fn>, .batch = reduce_batch};
+  }
+  static constexpr Op both(const char* name) {
+    return {.name = name,
+            .kind = OpKind::Custom,
+            .infer = located_infer,
+            .run = located_run<Fn>,
+            .vjp = [](Pullback& p) { elements_vjp(p, Row); },
+            .outputs = 2,
+            .visible = 2,
+            .constant_outputs = 1u << 1,
+            .needs = {needs_input(0)},
+            .jvp = [](Pushforward& p) { elements_jvp(p, Row); },
+            .batch = reduce_batch};
+  }
+};
+using PlacesOfMax = Places<reduction_index("amax"), &PlaceKernels::argmax>;
+using PlacesOfMin = Places<reduction_index("amin"), &PlaceKernels::argmin>;
+const Op kArgmax = PlacesOfMax::index("argmax"), kArgmin = PlacesOfMin::index("argmin");
+const Op kMaxAt = PlacesOfMax::both("max_with_index"), kMinAt = PlacesOfMin::both("min_with_index");
+
+// ---- scans --------------------------------------------------------------------------------------------------------
 
 struct ScanAttr {
   int64_t axis;
   int64_t reverse;
 };
-void scan_infer(Call& call) { call.out->set_shape(call.in(0).shape(), call.in(0).dtype()); }
-void cumsum_run(Call& call) {
+void scan_infer(Call& call) {
+  const DType t = call.in(0).dtype();
+  call.out->set_shape(call.in(0).shape(), t == DType::Bool ? DType::Int64 : t);
+}
+void scan_run(Call& call, const ScanKernel& kernel) {
   const auto a = call.attrs.as<ScanAttr>();
   const Compute compute = compute_of(call.in(0).dtype());
   const Canonical c = canonical(call.in(0), 1u << a.axis, compute);
   into(*call.out, compute,
-       [&](void* out) { reduce_kernels(compute).cumsum(c.x.data(), out, c.outer, c.n, c.inner, a.reverse); });
+       [&](void* out) { kernel.run[static_cast<int>(compute)](c.x.data(), out, c.outer, c.n, c.inner, a.reverse); });
 }
-void cumsum_vjp(Pullback& p) {
+template <int Row>
+void scan_vjp(Pullback& p) {
+  constexpr uint32_t kNeeds = std::remove_cvref_t<decltype(std::get<Row>(kScans).pull)>::kNeeds;
   const auto a = p.attrs<ScanAttr>();
-  p.give(0, cumsum(p.g, a.axis, !a.reverse));
+  Sym x, y;
+  if constexpr (kNeeds & kElement) x.t = p.in(0);
+  if constexpr (kNeeds & kValue) y.t = p.out();
+  const auto suffix_sum = [&](const Sym& v) { return Sym{cumsum(v.t, a.axis, !a.reverse)}; };
+  p.give(0, std::get<Row>(kScans).pull.f(Sym{p.g}, x, y, suffix_sum).t);
 }
-void cumsum_batch(Batching& b) {
+void scan_batch(Batching& b) {
   const auto a = b.attrs.as<ScanAttr>();
   b.run(ScanAttr{a.axis + 1, a.reverse});
 }
-const Op kCumsum{.name = "cumsum",
-                 .kind = OpKind::Linear,
-                 .infer = scan_infer,
-                 .run = cumsum_run,
-                 .vjp = cumsum_vjp,
-                 .batch = cumsum_batch};
+
+template <int Row>
+constexpr Op make_scan() {
+  constexpr const auto& row = std::get<Row>(kScans);
+  constexpr uint32_t kNeeds = std::remove_cvref_t<decltype(row.pull)>::kNeeds;
+  return {.name = kScanName<Row>.text,
+          .kind = kNeeds ? OpKind::Custom : OpKind::Linear,
+          .infer = scan_infer,
+          .run = [](Call& call) { scan_run(call, kernels().scans[Row]); },
+          .vjp = scan_vjp<Row>,
+          .needs = {(kNeeds & kElement ? needs_input(0) : 0) | (kNeeds & kValue ? needs_output(0) : 0)},
+          .batch = scan_batch};
+}
+
+constexpr auto kScanOps = []<int... Row>(std::integer_sequence<int, Row...>) {
+  return std::array{make_scan<Row>()...};
+}(std::make_integer_sequence<int, kScanCount>());
+
+Tensor scan_along(int row, const Tensor& x, int64_t axis, bool reverse) {
+  const Op& op = kScanOps[static_cast<size_t>(row)];
+  return apply(op, {&x}, Attrs(ScanAttr{checked_axis(op.name, axis, x.rank()), reverse}));
+}
+
+/// `p`: the number of a row that has one.
+Tensor reduce(ReductionName name, const Tensor& x, const Axes& axes, bool keep, double p) {
+  static constexpr auto kResult = std::apply([](const auto&... row) { return std::array{row.result...}; }, kReductions);
+  const Op& op = op_of(name);
+  const ReduceAttr a{axes.mask(op.name, x.rank()), keep, p};
+  if (is_float(x.dtype()) || kResult[static_cast<size_t>(name.row)] != Result::Float) return apply(op, {&x}, Attrs(a));
+  const Tensor y = cast(x, DType::Float32);
+  return apply(op, {&y}, Attrs(a));
+}
+
+Tensor index_along(const Op& op, const Tensor& x, int64_t axis, bool keep) {
+  return apply(op, {&x}, Attrs(ReduceAttr{Axes{axis}.mask(op.name, x.rank()), keep, 0}));
+}
 
 }  // namespace
 
 // ---- functions ----------------------------------------------------------------------------------------------------
 
-Tensor sum(const Tensor& x, const Dims& axes, bool keep) {
-  return apply(kSum, {&x}, Attrs(reduce_attr("sum", x, axes, keep)));
-}
-
-Tensor mean(const Tensor& x, const Dims& axes, bool keep) {
-  const Tensor y = is_float(x.dtype()) ? x : cast(x, DType::Float32);
-  return apply(kMean, {&y}, Attrs(reduce_attr("mean", x, axes, keep)));
-}
-
-// A tree of products: every step is an ordinary mul, so derivatives are right at every order, also where elements are
-// zero.
-Tensor prod(const Tensor& x, const Dims& axes, bool keep) {
-  const uint32_t mask = axis_mask("prod", axes, x.rank());
-  Dims order, reduced;
-  for (int i = 0; i < x.rank(); ++i) (mask >> i & 1 ? reduced : order).push_back(i);
-  const Dims kept_shape = reduced_shape(x.shape(), mask, false);
-  for (int64_t i : reduced) order.push_back(i);
-  Tensor y = is_float(x.dtype()) || x.dtype() == DType::UInt64 ? x : cast(x, DType::Int64);
-  Dims flat = kept_shape;
-  flat.push_back(reduced_shape(x.shape(), ~mask, false).empty() ? 1 : numel(reduced_shape(x.shape(), ~mask, false)));
-  y = reshape(x.rank() ? permute(y, order) : y, flat);
-  const int last = kept_shape.size();
-  if (flat[last] == 0) return full(reduced_shape(x.shape(), mask, keep), 1.0, y.dtype());
-  while (y.shape()[last] > 1) {
-    const int64_t n = y.shape()[last], half = n / 2;
-    Slice a = whole(y.shape()), b = a, rest = a;
-    a.count.v[last] = b.count.v[last] = b.start.v[last] = half;
-    Tensor next = slice(y, a) * slice(y, b);
-    if (n % 2) {
-      rest.start.v[last] = n - 1;
-      rest.count.v[last] = 1;
-      const Tensor parts[] = {next, slice(y, rest)};
-      next = concat(parts, last);
-    }
-    y = next;
-  }
-  return reshape(y, reduced_shape(x.shape(), mask, keep));
-}
-
-Tensor amax(const Tensor& x, const Dims& axes, bool keep) {
-  return apply(kMax, {&x}, Attrs(reduce_attr("max", x, axes, keep)));
-}
-Tensor amin(const Tensor& x, const Dims& axes, bool keep) {
-  return apply(kMin, {&x}, Attrs(reduce_attr("min", x, axes, keep)));
-}
-Tensor argmax(const Tensor& x, int64_t axis, bool keep) {
-  return apply(kArgmax, {&x}, Attrs(reduce_attr("argmax", x, Dims{axis}, keep)));
-}
-Tensor argmin(const Tensor& x, int64_t axis, bool keep) {
-  return apply(kArgmin, {&x}, Attrs(reduce_attr("argmin", x, Dims{axis}, keep)));
-}
+Tensor sum(const Tensor& x, const Axes& axes, bool keep) { return reduce("sum", x, axes, keep, 0); }
+Tensor mean(const Tensor& x, const Axes& axes, bool keep) { return reduce("mean", x, axes, keep, 0); }
+Tensor prod(const Tensor& x, const Axes& axes, bool keep) { return reduce("prod", x, axes, keep, 0); }
+Tensor amax(const Tensor& x, const Axes& axes, bool keep) { return reduce("amax", x, axes, keep, 0); }
+Tensor amin(const Tensor& x, const Axes& axes, bool keep) { return reduce("amin", x, axes, keep, 0); }
+Tensor logsumexp(const Tensor& x, const Axes& axes, bool keep) { return reduce("logsumexp", x, axes, keep, 0); }
+Tensor argmax(const Tensor& x, int64_t axis, bool keep) { return index_along(kArgmax, x, axis, keep); }
+Tensor argmin(const Tensor& x, int64_t axis, bool keep) { return index_along(kArgmin, x, axis, keep); }
 Tensor cumsum(const Tensor& x, int64_t axis, bool reverse) {
-  return apply(kCumsum, {&x}, Attrs(ScanAttr{checked_axis("cumsum", axis, x.rank()), reverse}));
+  return scan_along(scan_index("cumsum"), x, axis, reverse);
 }
 
 namespace {
 
+// ---- rows as functions --------------------------------------------------------------------------------------------
+
+/// Which parameter of a row's signature is what; -1: there is none.
+struct Roles {
+  int axes = -1, keep = -1, dtype = -1, p = -1;
+  Kind p_kind = Kind::Float;
+};
+constexpr Roles roles_of(const Signature& s) {
+  Roles r;
+  for (int i = 1; i < s.count; ++i) {
+    const std::string_view name = s.parameters[i].name;
+    (name == "axis" || name == "dim" ? r.axes
+     : name.starts_with("keep")      ? r.keep
+     : name == "dtype"               ? r.dtype
+                                     : r.p) = i;
+  }
+  if (r.p >= 0 && s.parameters[r.p].fallback.find_first_not_of("-0123456789") == std::string_view::npos &&
+      !s.parameters[r.p].fallback.empty())
+    r.p_kind = Kind::Int;
+  return r;
+}
+
+template <class T>
+const T& given(const void* const* arguments, int i) {
+  return *static_cast<const T*>(arguments[i]);
+}
+
+using ToDType = std::optional<DType>;
+
+template <int Row>
+void call_reduction(const void* const* arguments, void* out) {
+  static constexpr Roles r = roles_of(parse_signature(kRow<Row>.signature));
+  const Tensor& x = given<Tensor>(arguments, 0);
+  const auto& axes = given<std::optional<Dims>>(arguments, r.axes);
+  const bool keep = given<bool>(arguments, r.keep);
+  double p = 0;
+  if constexpr (r.p >= 0) {
+    p = r.p_kind == Kind::Int ? static_cast<double>(given<int64_t>(arguments, r.p)) : given<double>(arguments, r.p);
+  }
+  const auto of = [&](const Tensor& t) {
+    static constexpr ReductionName kThis(kName<Row>.text);
+    return axes && !axes->empty() ? reduce(kThis, t, *axes, keep, p) : reduce(kThis, t, {}, keep, p);
+  };
+  if constexpr (r.dtype >= 0) {
+    if (const auto& dtype = given<ToDType>(arguments, r.dtype)) {
+      new (out) Tensor(cast(of(cast(x, *dtype)), *dtype));
+      return;
+    }
+  }
+  new (out) Tensor(of(x));
+}
+
+template <int Row>
+constexpr Function reduction_function() {
+  Signature s = parse_signature(kRow<Row>.signature);
+  const Roles r = roles_of(s);
+  set_kind(s.parameters[0], Kind::Tensor, false);
+  set_kind(s.parameters[r.axes], Kind::Dims, true);
+  set_kind(s.parameters[r.keep], Kind::Bool, false);
+  if (r.dtype >= 0) set_kind(s.parameters[r.dtype], Kind::DType, true);
+  if (r.p >= 0) set_kind(s.parameters[r.p], r.p_kind, false);
+  return {s,
+          kRow<Row>.summary,
+          kRow<Row>.example,
+          call_reduction<Row>,
+          1,
+          {kRow<Row>.facts.method, kRow<Row>.facts.aliases, kRow<Row>.facts.samples}};
+}
+
+template <int Row>
+constexpr Function scan_function() {
+  constexpr const auto& row = std::get<Row>(kScans);
+  return def(row.signature, row.summary, row.example,
+             [](const Tensor& x, int64_t axis, ToDType dtype) {
+               if (!dtype) return scan_along(Row, x, axis, false);
+               return cast(scan_along(Row, cast(x, *dtype), axis, false), *dtype);
+             },
+             {row.facts.method, row.facts.aliases, row.facts.samples});
+}
+
+using Axis = std::optional<int64_t>;
+
 /// Of the flattened tensor where no axis is given.
 template <Tensor (*Arg)(const Tensor&, int64_t, bool)>
-Tensor arg_extremum(const Tensor& x, std::optional<int64_t> axis, bool keep) {
+Tensor arg_extremum(const Tensor& x, Axis axis, bool keep) {
   if (axis) return Arg(x, *axis, keep);
   const Tensor index = Arg(reshape(x, Dims{x.size()}), 0, false);
   return keep ? reshape(index, Dims(x.rank(), 1)) : index;
 }
 
-std::array<Tensor, 2> extremum_and_index(const Op& located, Tensor (*extremum)(const Tensor&, const Dims&, bool),
-                                         const Tensor& x, std::optional<int64_t> axis, bool keep) {
-  if (!axis) return {extremum(x, {}, false), scalar(int64_t{0}, DType::Int64)};
-  std::vector<Tensor> both = apply_all(located, {&x, 1}, Attrs(reduce_attr(located.name, x, Dims{*axis}, keep)));
+std::array<Tensor, 2> extremum_and_index(const Op& located, ReductionName extremum, const Tensor& x, Axis axis,
+                                         bool keep) {
+  if (!axis) return {reduce(extremum, x, {}, false, 0), scalar(int64_t{0}, DType::Int64)};
+  const ReduceAttr a{Axes{*axis}.mask(located.name, x.rank()), keep, 0};
+  std::vector<Tensor> both = apply_all(located, {&x, 1}, Attrs(a));
   return {std::move(both[0]), std::move(both[1])};
 }
 
-template <bool Any>
-Tensor truth(const Tensor& x, const Dims& axes, bool keep) {
-  const Tensor hit = cast(map("not_equal", x, number(0.0, x)), DType::Int64);
-  if (x.size() == 0) {
-    return map(Any ? RowName("not_equal") : RowName("equal"), sum(hit, axes, keep), scalar(int64_t{0}, DType::Int64));
-  }
-  return cast(Any ? amax(hit, axes, keep) : amin(hit, axes, keep), DType::Bool);
-}
-
-using Axis = std::optional<int64_t>;
-using Axes = std::optional<Dims>;
-using ToDType = std::optional<DType>;
-
-const Dims kAllAxes;
-const Dims& or_all(const Axes& axes) { return axes ? *axes : kAllAxes; }
-
-constexpr Function kFunctions[] = {
-    def("sum(input, dim=None, keepdim=False, *, dtype=None)",
-        "Sum over some axes, or all. Integers and bool sum as int64; the sum of nothing is 0.",
-        {"sum(Tensor([[1.0, 2.0], [3.0, 4.0]]), 1)", "[3. 7.]"},
-        [](const Tensor& x, const Axes& axes, bool keep, ToDType dtype) {
-          return dtype ? sum(cast(x, *dtype), or_all(axes), keep) : sum(x, or_all(axes), keep);
-        },
-        {.samples = {"sum(x(3, 4))", "sum(x(3, 4) ** 2, 1)", "sum(x(2, 3, 4) ** 2, (0, -1), keepdims=True)"}}),
-    def("mean(x, axis=None, keep_dims=False)", "Mean over some axes, or all. Integers average as float32.",
-        {"mean(Tensor([[1.0, 2.0], [3.0, 4.0]]), 1)", "[1.5 3.5]"},
-        [](const Tensor& x, const Axes& axes, bool keep) { return mean(x, or_all(axes), keep); },
-        {.samples = {"mean(x(3, 4) ** 2)", "mean(x(3, 4) ** 2, -1, keepdims=True)"}}),
-    def("prod(input, axis=None, keep_dims=False, dtype=None)", "Product over some axes, or all.",
-        {"prod(Tensor([1.0, 2.0, 3.0]))", "6.0"},
-        [](const Tensor& x, const Axes& axes, bool keep, ToDType dtype) {
-          return dtype ? prod(cast(x, *dtype), or_all(axes), keep) : prod(x, or_all(axes), keep);
-        },
-        {.samples = {"prod(x(3, 4, low=0.3))", "prod(x(3, 4), 0, keepdims=True)",
-                     // one zero, and two
-                     "prod(concat((x(2), x(1, low=0.0, high=0.0))))",
-                     "prod(concat((x(2), x(2, low=0.0, high=0.0))))"}}),
-    def("amax(input, axis=None, keepdims=False)",
-        "Largest element over some axes, or all; NaN if there is one. Equal maxima share the derivative.",
-        {"amax(Tensor([[1.0, 2.0], [3.0, 4.0]]), 1)", "[2. 4.]"},
-        [](const Tensor& x, const Axes& axes, bool keep) { return amax(x, or_all(axes), keep); },
-        {.samples = {"amax(x(3, 4) ** 3, (0, 1))", "amax(x(3, 4) ** 3, 1)"}}),
-    def("amin(input, axis=None, keepdims=False)",
-        "Smallest element over some axes, or all; NaN if there is one. Equal minima share the derivative.",
-        {"amin(Tensor([[1.0, 2.0], [3.0, 4.0]]), 1)", "[1. 3.]"},
-        [](const Tensor& x, const Axes& axes, bool keep) { return amin(x, or_all(axes), keep); },
-        {.samples = {"amin(x(3, 4) ** 3, 0, keepdims=True)"}}),
+constexpr Function kPlaceFunctions[] = {
     def("max(input, axis=None, keepdims=False)", "Largest elements along an axis, and their indices.",
         {"max(Tensor([[1.0, 2.0], [4.0, 3.0]]), 1)[0]", "[2. 4.]"},
-        [](const Tensor& x, Axis axis, bool keep) { return extremum_and_index(kMaxAt, amax, x, axis, keep); },
+        [](const Tensor& x, Axis axis, bool keep) { return extremum_and_index(kMaxAt, "amax", x, axis, keep); },
         {.method = false, .samples = {"max(x(3, 4) ** 3)[0]", "max(x(3, 4) ** 3, 1, keepdims=True)[0]"}}),
     def("min(input, axis=None, keepdims=False)", "Smallest elements along an axis, and their indices.",
         {"min(Tensor([[1.0, 2.0], [4.0, 3.0]]), 1)[0]", "[1. 3.]"},
-        [](const Tensor& x, Axis axis, bool keep) { return extremum_and_index(kMinAt, amin, x, axis, keep); },
+        [](const Tensor& x, Axis axis, bool keep) { return extremum_and_index(kMinAt, "amin", x, axis, keep); },
         {.method = false, .samples = {"min(x(3, 4) ** 3, 0)[0]"}}),
     def("argmax(input, dim=None, keepdim=False)",
         "Index of the first largest element along an axis, or in the flattened tensor.",
@@ -438,21 +652,13 @@ constexpr Function kFunctions[] = {
         {"argmin(Tensor([3.0, 1.0, 2.0]))", "1"},
         [](const Tensor& x, Axis axis, bool keep) { return arg_extremum<argmin>(x, axis, keep); },
         {.samples = {"argmin(i(3, 4, n=9))", "argmin(i(3, 4, n=9), 1, keepdims=True)"}}),
-    def("any(input, axis=None, keep_dims=False)", "True where any element is nonzero.",
-        {"any(Tensor([False, True]))", "True"},
-        [](const Tensor& x, const Axes& axes, bool keep) { return truth<true>(x, or_all(axes), keep); },
-        {.samples = {"any(b(3, 4))", "any(b(3, 4), 1)"}}),
-    def("all(input, axis=None, keep_dims=False)", "True where all elements are nonzero.",
-        {"all(Tensor([False, True]))", "False"},
-        [](const Tensor& x, const Axes& axes, bool keep) { return truth<false>(x, or_all(axes), keep); },
-        {.samples = {"all(b(3, 4))", "all(b(3, 4), 1)"}}),
-    def("cumsum(x, axis, dtype=None)", "Running sum along an axis.",
-        {"cumsum(Tensor([1.0, 2.0, 3.0]), 0)", "[1. 3. 6.]"},
-        [](const Tensor& x, int64_t axis, ToDType dtype) {
-          return dtype ? cumsum(cast(x, *dtype), axis) : cumsum(x, axis);
-        },
-        {.samples = {"cumsum(x(3, 4) ** 2, 0)", "cumsum(x(2, 3, 2) ** 2, -1)"}}),
 };
+
+constexpr auto kFunctions = []<int... Row, int... ScanRow>(std::integer_sequence<int, Row...>,
+                                                           std::integer_sequence<int, ScanRow...>) {
+  return std::array{reduction_function<Row>()..., scan_function<ScanRow>()..., kPlaceFunctions[0],
+                    kPlaceFunctions[1],           kPlaceFunctions[2],          kPlaceFunctions[3]};
+}(std::make_integer_sequence<int, kReductionCount>(), std::make_integer_sequence<int, kScanCount>());
 
 }  // namespace
 

@@ -4,6 +4,7 @@
 
 #include "core/pullback.h"
 #include "ops/drive.h"
+#include "ops/reduce.h"
 #include "ops/rules.h"
 
 namespace adcore {
@@ -103,7 +104,7 @@ Tensor sum_still_axes(const Tensor& part, Dims& to, Compute compute) {
   ordered.view_of(part, shape, strides, part.offset());
   const Tensor x = as_contiguous(ordered, storage_of(compute));
   Tensor y(left, x.dtype());
-  kernels().reduce[static_cast<int>(compute)].sum(x.data(), y.mutable_data(), outer, n, inner);
+  sum_middle(compute, x.data(), y.mutable_data(), outer, n, inner);
   to = left_to;
   return y;
 }

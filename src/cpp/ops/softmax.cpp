@@ -1,4 +1,4 @@
-// softmax, log_softmax and logsumexp, each stable in one kernel.
+// softmax and log_softmax, each stable in one kernel.
 #include "core/pullback.h"
 #include "ops/functions.h"
 #include "ops/reduce.h"
@@ -14,18 +14,12 @@ struct AxisAttr {
 
 void same_infer(Call& call) { call.out->set_shape(call.in(0).shape(), call.in(0).dtype()); }
 
-template <ReduceFn SoftmaxKernels::* Fn>
+template <SoftmaxFn SoftmaxKernels::* Fn>
 void softmax_run(Call& call) {
   const Compute compute = compute_of(call.in(0).dtype());
   const Canonical c = canonical(call.in(0), call.in(0).rank() ? 1u << call.attrs.as<AxisAttr>().axis : 0, compute);
   const auto fn = kernels().softmax[static_cast<int>(compute)].*Fn;
-  if (call.out->dtype() == storage_of(compute)) {
-    fn(c.x.data(), call.out->mutable_data(), c.outer, c.n, c.inner);
-    return;
-  }
-  const Scratch scratch(static_cast<size_t>(call.out->size()) * 8);
-  fn(c.x.data(), scratch.as<void>(), c.outer, c.n, c.inner);
-  kernels().store_block(scratch.as<void>(), compute, call.out->mutable_data(), call.out->dtype(), call.out->size());
+  into(*call.out, compute, [&](void* out) { fn(c.x.data(), out, c.outer, c.n, c.inner); });
 }
 
 Tensor sum_along(const Tensor& x, int64_t axis) { return x.rank() ? sum(x, Dims{axis}, true) : x; }
@@ -38,13 +32,7 @@ void grad_run(Call& call) {
   const Canonical y = canonical(call.in(1), call.in(1).rank() ? 1u << call.attrs.as<AxisAttr>().axis : 0, compute);
   const Tensor g = as_contiguous(call.in(0), storage_of(compute));
   const auto fn = kernels().softmax[static_cast<int>(compute)].*Fn;
-  if (call.out->dtype() == storage_of(compute)) {
-    fn(g.data(), y.x.data(), call.out->mutable_data(), y.outer, y.n, y.inner);
-    return;
-  }
-  const Scratch scratch(static_cast<size_t>(call.out->size()) * 8);
-  fn(g.data(), y.x.data(), scratch.as<void>(), y.outer, y.n, y.inner);
-  kernels().store_block(scratch.as<void>(), compute, call.out->mutable_data(), call.out->dtype(), call.out->size());
+  into(*call.out, compute, [&](void* out) { fn(g.data(), y.x.data(), out, y.outer, y.n, y.inner); });
 }
 
 /// The derivative of softmax is symmetric: with respect to g the rule is the op itself.
@@ -120,24 +108,6 @@ const Op kLogSoftmax{.name = "log_softmax",
                      .jvp = log_softmax_jvp,
                      .batch = along_batch};
 
-void logsumexp_infer(Call& call) {
-  Dims shape = call.in(0).shape();
-  if (!shape.empty()) shape[static_cast<int>(call.attrs.as<AxisAttr>().axis)] = 1;
-  call.out->set_shape(shape, call.in(0).dtype());
-}
-void logsumexp_vjp(Pullback& p) { p.give(0, p.g * map("exp", p.in(0) - p.out())); }
-void logsumexp_jvp(Pushforward& p) {
-  p.give(sum_along(p.tangent(0) * map("exp", p.in(0) - p.out()), p.attrs<AxisAttr>().axis));
-}
-const Op kLogsumexp{.name = "logsumexp",
-                    .kind = OpKind::Custom,
-                    .infer = logsumexp_infer,
-                    .run = softmax_run<&SoftmaxKernels::logsumexp>,
-                    .vjp = logsumexp_vjp,
-                    .needs = {needs_input(0) | needs_output(0)},
-                    .jvp = logsumexp_jvp,
-                    .batch = along_batch};
-
 Tensor along(const Op& op, const Tensor& x, int64_t axis) {
   const Tensor y = is_float(x.dtype()) ? x : cast(x, DType::Float32);
   return apply(op, {&y}, Attrs(AxisAttr{x.rank() ? checked_axis(op.name, axis, x.rank()) : 0}));
@@ -149,22 +119,6 @@ Tensor softmax(const Tensor& x, int64_t axis) { return along(kSoftmax, x, axis);
 Tensor log_softmax(const Tensor& x, int64_t axis) { return along(kLogSoftmax, x, axis); }
 Tensor softmax_grad(const Tensor& g, const Tensor& y, int64_t axis) {
   return apply(kSoftmaxGrad, {&g, &y}, Attrs(AxisAttr{axis}));
-}
-
-Tensor logsumexp(const Tensor& x, const Dims& axes, bool keep) {
-  // Several axes: log of a sum of exponentials nests.
-  Tensor y = x;
-  Dims shape = x.shape();
-  uint32_t mask = 0;
-  for (int64_t a : axes) mask |= 1u << checked_axis("logsumexp", a, x.rank());
-  if (axes.empty()) mask = (1u << x.rank()) - 1;
-  for (int i = 0; i < x.rank(); ++i)
-    if (mask >> i & 1) y = along(kLogsumexp, y, i);
-  if (x.rank() == 0) y = along(kLogsumexp, y, 0);
-  if (keep) return y;
-  for (int i = x.rank() - 1; i >= 0; --i)
-    if (mask >> i & 1) shape.erase(i);
-  return reshape(y, shape);
 }
 
 namespace {
@@ -180,12 +134,6 @@ constexpr Function kFunctions[] = {
         {"log_softmax(Tensor([0.0, 0.0]))", "[-0.6931472 -0.6931472]"},
         [](const Tensor& x, int64_t axis) { return log_softmax(x, axis); },
         {.samples = {"log_softmax(x(3, 4), -1)", "log_softmax(x(2, 3, 2), 1)"}}),
-    def("logsumexp(input, dim=None, keepdim=False)", "Logarithm of the sum of exponentials, without overflow.",
-        {"logsumexp(Tensor([0.0, 0.0]), 0)", "0.6931472"},
-        [](const Tensor& x, const std::optional<Dims>& axes, bool keep) {
-          return logsumexp(x, axes.value_or(Dims()), keep);
-        },
-        {.samples = {"logsumexp(x(3, 4), 0)", "logsumexp(x(2, 3, low=-300.0, high=300.0), 1)"}}),
 };
 
 }  // namespace
