@@ -9,7 +9,7 @@ not. Start reading at `_with_rule`.
 import functools
 
 from adcore import _core
-from adcore._core import Tensor, tree_leaves
+from adcore._core import Tensor, derivative_dtype, tree_leaves
 from adcore.transforms.options import check_callable, computed
 from adcore.transforms.products import transposed
 from adcore.transforms.rule import attach, constants, filled, seen
@@ -55,7 +55,7 @@ def _checked(name, i, argument, gradient):
     if isinstance(gradient, (tuple, list)) and len(gradient) == 1:
         gradient = gradient[0]
     if not isinstance(gradient, Tensor):
-        gradient = Tensor(gradient, argument.dtype) if isinstance(gradient, (int, float)) else gradient
+        gradient = Tensor(gradient, derivative_dtype(argument)) if isinstance(gradient, (int, float)) else gradient
     return match(name, f"the cotangent of argument {i}", argument, gradient)[0]
 
 

@@ -1,10 +1,10 @@
 """GradOperation: MindSpore's older way to ask for derivatives."""
 
 from adcore import _ops
-from adcore._core import Tensor
+from adcore._core import Tensor, derivative_dtype, stands_for_tensor
 from adcore.transforms.options import check_callable, check_flag, checked_weights
 from adcore.transforms.products import vjp
-from adcore.transforms.trees import is_array, match, tensors_of, with_tensors
+from adcore.transforms.trees import as_outputs, map_tensors, match, tensors_of
 
 __all__ = ["GradOperation"]
 
@@ -56,7 +56,8 @@ class GradOperation:
         -------
         callable
             Takes what `fn` takes (and `sens`). Gives the derivative of the first input; with `get_all` the tuple of
-            those of all tensors among the inputs; with `get_by_list` those of the Parameters; with both the pair.
+            those of all tensors among the inputs, keyword arguments last; with `get_by_list` those of the Parameters;
+            with both the pair.
 
         Raises
         ------
@@ -90,27 +91,27 @@ def taken_sens(name, args, kwargs):
     return args[:-1], kwargs, args[-1]
 
 
-def _positions(args, get_all):
-    return [i for i, a in enumerate(args) if is_array(a) or tensors_of(a)][: None if get_all else 1]
+def _positions(values, get_all):
+    return [i for i, v in enumerate(values) if stands_for_tensor(v) or tensors_of(v)][: None if get_all else 1]
 
 
 def gradients_of(fn, args, kwargs, get_all, weights, sens):
     """Return the value and the derivatives: of the inputs, the weights, or the pair of both."""
     wants_inputs = get_all or weights is None
-    positions = _positions(args, get_all) if wants_inputs else []
+    values = [*args, *kwargs.values()]
+    positions = _positions(values, get_all) if wants_inputs else []
     if wants_inputs and not positions:
         raise ValueError("GradOperation: the call has no tensor to differentiate.")
 
     def on_inputs(*inputs):
-        filled = list(args)
+        filled = list(values)
         for position, value in zip(positions, inputs):
             filled[position] = value
-        return fn(*filled, **kwargs)
+        return fn(*filled[: len(args)], **dict(zip(kwargs, filled[len(args) :])))
 
-    out, pull = vjp(on_inputs, *(args[i] for i in positions), weights=() if weights is None else weights)
+    out, pull = vjp(on_inputs, *(values[i] for i in positions), weights=() if weights is None else weights)
     if sens is None:
-        outputs = tensors_of(out)
-        inputs, by_list = pull(with_tensors(out, [_ops.ones_like(_ops.stop_gradient(t)) for t in outputs]))
+        inputs, by_list = pull(map_tensors(_ones, as_outputs(out)))
     else:
         inputs, by_list = pull(*_sens_as_cotangents(out, sens))
     by_position = inputs if get_all else inputs[0] if inputs else None
@@ -119,7 +120,11 @@ def gradients_of(fn, args, kwargs, get_all, weights, sens):
     return out, (by_position, by_list) if wants_inputs else by_list
 
 
+def _ones(output):
+    return _ops.ones_like(_ops.stop_gradient(output), dtype=derivative_dtype(output))
+
+
 def _sens_as_cotangents(out, sens):
     if isinstance(out, Tensor) and not isinstance(sens, Tensor):
-        return (match("GradOperation", "sens", out, Tensor(sens, out.dtype))[0],)
+        return (match("GradOperation", "sens", out, Tensor(sens, derivative_dtype(out)))[0],)
     return (sens,)

@@ -5,9 +5,17 @@ the values and records nothing.
 """
 
 from adcore import _ops
-from adcore._core import Forward, Recording, Tensor, push_plain, tree_leaves
+from adcore._core import Forward, Recording, Tensor, is_array, push_plain
 from adcore.transforms.options import check_callable, check_flag, checked_weights, split_aux
-from adcore.transforms.trees import Arguments, map_tensors, match, tensors_of, with_tensors
+from adcore.transforms.trees import (
+    Arguments,
+    as_outputs,
+    map_tensors,
+    match,
+    tensors_of,
+    with_tensors,
+    zero_derivative,
+)
 
 __all__ = ["jvp", "linearize", "vjp"]
 
@@ -26,7 +34,7 @@ def record(name, fn, arguments, weights, has_aux, call):
         for weight in weights:
             recording.input(weight)
         out, aux = split_aux(name, has_aux, call(arguments.filled(leaves)))
-        for leaf in tensors_of(out):
+        for leaf in tensors_of(as_outputs(out)):
             recording.output(leaf)
         return out, aux
 
@@ -78,7 +86,7 @@ def vjp(fn, *inputs, weights=None, has_aux=False):
     arguments = Arguments("vjp", inputs, labels(len(inputs)))
     recording, out, aux = record("vjp", fn, arguments, wanted or (), has_aux, lambda args: fn(*args))
     count = len(arguments.leaves)
-    like = map_tensors(_ops.stop_gradient, out)
+    like = map_tensors(_ops.stop_gradient, as_outputs(out))
 
     def vjp_fn(*v):
         gradients = recording.pull(_cotangents("vjp", like, v))
@@ -101,18 +109,9 @@ def _cotangents(name, out, v):
         raise TypeError(f"{name}: the function has one output, but {len(v)} cotangents were given.")
     else:
         tree = v[0]
-        if isinstance(out, Tensor) and not isinstance(tree, Tensor) and not hasattr(tree, "__array_interface__"):
+        if isinstance(out, Tensor) and not isinstance(tree, Tensor) and not is_array(tree):
             raise TypeError(f"{name}: the cotangent must be a Tensor, got {tree!r} ({type(tree).__name__}).")
-    matched = iter(match(name, "the cotangent of the output", out, tree))
-    return [
-        cotangent
-        for leaf, cotangent in ((leaf, next(matched)) for leaf in tree_leaves(out) if _is_output(leaf))
-        if isinstance(leaf, Tensor)
-    ]
-
-
-def _is_output(leaf):
-    return isinstance(leaf, (Tensor, float)) or hasattr(leaf, "__array_interface__")
+    return match(name, "the cotangent of the output", out, tree)
 
 
 def as_tuple(inputs):
@@ -134,14 +133,12 @@ def values_of(frame, tree):
 
 def _taken_apart(frame, out):
     """Return the values of the outputs and their tangents."""
-    tangents = []
 
-    def value_of(t):
+    def tangent_of(t):
         value, tangent = frame.take_apart(t)
-        tangents.append(_ops.zeros_like(value) if tangent is None else tangent)
-        return value
+        return zero_derivative(value) if tangent is None else tangent
 
-    return map_tensors(value_of, out), with_tensors(out, tangents)
+    return values_of(frame, out), map_tensors(tangent_of, as_outputs(out))
 
 
 def jvp(fn, inputs, v, has_aux=False):
@@ -235,10 +232,11 @@ def linearize(fn, *primals):
     check_callable("linearize", fn)
     arguments = Arguments("linearize", primals, labels(len(primals)))
     recording, out, _ = record("linearize", fn, arguments, (), False, lambda args: fn(*args))
-    outputs = [_ops.stop_gradient(leaf) for leaf in tensors_of(out)]
+    outputs = map_tensors(_ops.stop_gradient, as_outputs(out))
 
     def jvp_fn(*tangents):
-        return with_tensors(out, transposed(recording.pull, outputs, arguments.matching(tangents, "the tangent")))
+        given = arguments.matching(tangents, "the tangent")
+        return with_tensors(outputs, transposed(recording.pull, tensors_of(outputs), given))
 
     return out, jvp_fn
 
@@ -248,7 +246,7 @@ def transposed(pull, like, cotangents):
     outer = Recording()
 
     def body():
-        seeds = [outer.input(_ops.zeros_like(leaf)) for leaf in like]
+        seeds = [outer.input(zero_derivative(leaf)) for leaf in like]
         for out in pull(seeds):
             outer.output(out)
 
