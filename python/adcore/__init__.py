@@ -12,6 +12,7 @@ from adcore._config import (
     show_config,
 )
 from adcore._core import (
+    DetachedWarning,
     Parameter,
     Tensor,
     __version__,  # noqa: F401
@@ -67,6 +68,7 @@ def __getattr__(name):
 
 
 __all__ = [
+    "DetachedWarning",
     "GradOperation",
     "detect_anomaly",
     "debug_nans",

@@ -53,14 +53,16 @@ def _asnumpy(self):
     """Return the values as a read-only NumPy array that shares memory; bfloat16 becomes float32."""
     import numpy as np
 
+    values = _f["stop_gradient"](self)
     if self.dtype is _core.bfloat16:
-        return np.asarray(self.astype(_core.float32))
-    return np.asarray(memoryview(self))
+        values = _f["cast"](values, _core.float32)
+    return np.asarray(memoryview(values))
 
 
 def _array(self, dtype=None, copy=None):
     import numpy as np
 
+    _core.warn_detached(self, "np.asarray(x)", 2)
     values = _asnumpy(self)
     converted = self.dtype is _core.bfloat16  # NumPy has no such dtype
     if dtype is not None and values.dtype != dtype:

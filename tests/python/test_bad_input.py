@@ -956,7 +956,7 @@ def test_threads_that_compute_large_things_at_once():
 def test_a_thread_that_dies_inside_a_level():
     def body():
         with pytest.raises(SystemExit):
-            grad(lambda x: sys.exit(0) if float(x) == 2.0 else x)(t32(2.0))
+            grad(lambda x: sys.exit(0) if x.item() == 2.0 else x)(t32(2.0))
 
     thread = threading.Thread(target=body)
     thread.start()

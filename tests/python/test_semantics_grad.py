@@ -14,7 +14,7 @@ import pytest
 
 import adcore
 from adcore import Parameter, ParameterTuple, Tensor, get_grad, grad, nn, ops, value_and_grad
-from helpers import Expected, bf16, boolean, check, f16, f32, f64, i32, i64, t32
+from helpers import Expected, bf16, check, f16, f32, f64, i64, t32
 
 
 def times(x, y):
@@ -149,15 +149,15 @@ def test_g19_integer_outputs_are_constants():
 # Inputs.
 
 
-def test_g20_integer_inputs_have_integer_gradients():
-    check(grad(lambda x: x * x)(Tensor([1, 2, 4])), i64([2, 4, 8]))
-    check(grad(lambda x: x * x)(Tensor(3, adcore.int32)), i32(6))
-    check(grad(lambda x: x * 2.5)(Tensor(3, adcore.int32)), i32(2))
-    check(grad(lambda x: ops.cast(x, adcore.float32) ** 2)(Tensor(3, adcore.int32)), i32(6))
+def test_g20_gradients_of_integer_inputs_are_floats():
+    check(grad(lambda x: x * x)(Tensor([1, 2, 4])), f32([2.0, 4.0, 8.0]))
+    check(grad(lambda x: x * x)(Tensor(3, adcore.int32)), f32(6.0))
+    check(grad(lambda x: x * 2.5)(Tensor(3, adcore.int32)), f32(2.5))
+    check(grad(lambda x: ops.cast(x, adcore.float32) ** 2)(Tensor(3, adcore.int32)), f32(6.0))
 
 
-def test_g21_bool_inputs_have_bool_gradients():
-    check(grad(lambda x: ops.cast(x, adcore.float32) * 2)(Tensor([True, False])), boolean([True, True]))
+def test_g21_gradients_of_bool_inputs_are_floats():
+    check(grad(lambda x: ops.cast(x, adcore.float32) * 2)(Tensor([True, False])), f32([2.0, 2.0]))
 
 
 def test_g22_a_python_float_is_differentiated():
@@ -265,7 +265,7 @@ def test_g30_the_gradient_has_the_dtype_of_the_input():
 
 def test_g31_mixed_dtypes():
     check(grad(times, (0, 1))(Tensor(3.0, adcore.float16), t32(2.0)), (f16(2.0), f32(3.0)))
-    check(grad(times, (0, 1))(t32(3.0), Tensor([1, 2])), (f32(3.0), i64([3, 3])))
+    check(grad(times, (0, 1))(t32(3.0), Tensor([1, 2])), (f32(3.0), f32([3.0, 3.0])))
     result = value_and_grad(times, (0, 1))(t32(3.0), Tensor(2.0, adcore.float64))
     check(result, (f64(6.0), (f32(2.0), f64(3.0))))
 
@@ -776,9 +776,10 @@ def test_g70_anything_callable_can_be_differentiated():
 
 
 def test_g70_what_leaves_the_library_is_a_constant():
-    check(grad(lambda x: math.sin(x))(t32(1.0)), f32(0.0))
+    with pytest.warns(adcore.DetachedWarning):
+        check(grad(lambda x: math.sin(x))(t32(1.0)), f32(0.0))
     check(grad(lambda x: Tensor(np.sin(x.asnumpy())))(t32(1.0)), f32(0.0))
-    check(grad(lambda x: x * float(x))(t32(3.0)), f32(3.0))
+    check(grad(lambda x: x * x.item())(t32(3.0)), f32(3.0))
 
 
 def test_g71_grad_as_a_decorator():

@@ -225,10 +225,8 @@ def test_t05_integer_arithmetic():
 
 
 def test_t05_with_arrays_lists_and_other_things():
-    with pytest.raises(TypeError):
-        t32(1.0) + np.ones(1, np.float32)
-    result = np.ones(1, np.float32) + t32(1.0)
-    assert type(result) is np.ndarray and result.dtype == np.float32 and result.tolist() == [2.0]
+    check(t32(1.0) + np.ones(1, np.float32), f32([2.0]))
+    check(np.ones(1, np.float32) + t32(1.0), f32([2.0]))
     check(t32(1.0, 2.0) + [1.0, 2.0], f32([2.0, 4.0]))
     for other in ("a", None, {}, object()):
         with pytest.raises(TypeError):
@@ -563,7 +561,9 @@ def test_c27_matmul_errors():
         ops.matmul(ops.ones((4, 2, 3)), ops.ones((5, 3, 2)))
     with pytest.raises(TypeError, match="(?s)(?i)float32.*float16"):
         ops.matmul(ops.ones((2, 2)), Tensor(np.ones((2, 2), np.float16)))
-    for other in (3.0, np.ones((3, 2), np.float32), None):
+    with pytest.raises(TypeError):
+        ops.matmul(a, np.ones((3, 2), np.float32))
+    for other in (3.0, None):
         with pytest.raises(TypeError):
             ops.matmul(a, other)
         with pytest.raises(TypeError):

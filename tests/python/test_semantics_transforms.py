@@ -27,7 +27,7 @@ from adcore import (
     vjp,
     vmap,
 )
-from helpers import check, f32, i64, t32
+from helpers import check, f32, t32
 
 
 def cube_plus(x, y):
@@ -185,7 +185,7 @@ def test_j19_wrong_axes():
     a = t32(1.0, 2.0)
     with pytest.raises(ValueError, match="in_axes"):
         vmap(f, in_axes=(None, None))(a, a)
-    with pytest.raises(ValueError, match="1 entries.*2 arguments"):
+    with pytest.raises(ValueError, match="1 entries.*2 positional arguments"):
         vmap(f, in_axes=(0,))(a, a)
     with pytest.raises(ValueError, match="axis 5.*argument 0"):
         vmap(f, in_axes=5)(a, a)
@@ -276,7 +276,7 @@ def test_j21_j23_j24_grad_operation():
     check(G(sens_param=True)(net)(x, y, sens=t32(10.0)), f32(150.0))
     check(G(get_all=True)(lambda x: x * x)(t32(3.0)), (f32(6.0),))
     check(G(get_all=True)(lambda x, i: x * i)(t32(3.0), 2), (f32(2.0),))
-    check(G(get_all=True)(lambda x, i: x * i)(t32(3.0), Tensor(2)), (f32(2.0), i64(3)))
+    check(G(get_all=True)(lambda x, i: x * i)(t32(3.0), Tensor(2)), (f32(2.0), f32(3.0)))
     check(G()(G()(lambda x: x**3))(t32(2.0)), f32(12.0))
 
 

@@ -65,7 +65,8 @@ def clamp(input: Tensor, min: Number | None = None, max: Number | None = None) -
     require_tensor("clamp", "input", input)
     if input.dtype.is_floating_point:
         return native._clamp(input, -math.inf if min is None else min, math.inf if max is None else max)
-    return native.minimum(input, max) if min is None else native.maximum(input, min)
+    bound, outside = (max, native.greater) if min is None else (min, native.less)
+    return native.where(outside(input, bound), bound, input)
 
 
 @op(samples=("dropout(x(3, 4), 0.3, seed=1)",))

@@ -1,9 +1,8 @@
 """vmap: a function of one member becomes one of a batch, computed at once."""
 
-from adcore import _ops
-from adcore._core import Batch, Tensor, tree_fill, tree_leaves
+from adcore._core import Batch, Tensor, is_array, tree_fill, tree_leaves
 from adcore.transforms.options import check_callable, computed
-from adcore.transforms.trees import as_tensor, describe, is_array, same_structure
+from adcore.transforms.trees import as_tensor, describe, same_structure
 
 __all__ = ["vmap"]
 
@@ -17,7 +16,8 @@ def vmap(fn, in_axes=0, out_axes=0):
         Takes and returns tensors, or containers of them, of one member.
     in_axes : int, None, or tuple or list with one entry per argument, default 0
         The axis of an argument along which its members stand; None: one value for all. An entry may be a container
-        like the argument, or any upper part of one. Keyword arguments have axis 0.
+        like the argument, or any upper part of one. Keyword arguments have none: one that holds Tensors or arrays is
+        mapped as a whole along axis 0, any other is the same for all members.
     out_axes : int, None, or container like the outputs, default 0
         Where the members stand in the outputs; None for an output that is the same for all.
 
@@ -56,7 +56,8 @@ def vmap(fn, in_axes=0, out_axes=0):
         for i, (argument, axis) in enumerate(zip(args, _per_argument(in_axes, len(args)))):
             _spread(f"argument {i}", argument, axis, leaves, axes)
         for name, argument in kwargs.items():
-            _spread(f"argument {name!r}", argument, 0, leaves, axes)
+            axis = 0 if any(map(_has_axes, tree_leaves(argument))) else None
+            _spread(f"keyword argument {name!r}", argument, axis, leaves, axes)
         batch = Batch(_size(leaves, axes))
         boxed = [
             leaf if axis is None else batch.join(_moved(as_tensor(leaf), axis, 0))
@@ -87,7 +88,10 @@ def _per_argument(in_axes, count):
     if not isinstance(in_axes, (tuple, list)):
         raise TypeError(f"vmap: in_axes must be an int, None, a tuple or a list, got {type(in_axes).__name__}.")
     if len(in_axes) != count:
-        raise ValueError(f"vmap: in_axes has {len(in_axes)} entries, but the function got {count} arguments.")
+        raise ValueError(
+            f"vmap: in_axes has {len(in_axes)} entries, but the function got {count} positional arguments; keyword "
+            "arguments have no entry."
+        )
     return in_axes
 
 
@@ -111,19 +115,29 @@ def _is_upper_part(axes, tree):
     return isinstance(tree, (tuple, list)) and len(axes) == len(tree)
 
 
+def _has_axes(leaf):
+    return isinstance(leaf, Tensor) or is_array(leaf)
+
+
 def _size(leaves, axes):
     """Return the number of members, the same for all arguments."""
     size, first = None, None
     for (leaf, label), axis in zip(leaves, axes):
         if axis is None:
             continue
-        if not is_array(leaf) or isinstance(leaf, float):
+        by_keyword = label.startswith("keyword")
+        advice = "pass it by position with in_axes None, or bind it with functools.partial" if by_keyword else ""
+        if not _has_axes(leaf):
             raise TypeError(
-                f"vmap: {label} is {leaf!r} ({type(leaf).__name__}), which has no axis {axis}; give it in_axes None."
+                f"vmap: {label} is or holds {leaf!r} ({type(leaf).__name__}), which has no axis {axis}; "
+                f"{advice or 'give it in_axes None'}."
             )
-        shape = tuple(leaf.shape)
+        shape = tuple(as_tensor(leaf).shape)
         if not -len(shape) <= axis < len(shape):
-            raise ValueError(f"vmap: axis {axis} in in_axes is out of range for {label} of shape {shape}.")
+            where = "" if by_keyword else " in in_axes"
+            raise ValueError(
+                f"vmap: axis {axis}{where} is out of range for {label} of shape {shape}{advice and '; ' + advice}."
+            )
         if size is None:
             size, first = shape[axis], label
         elif shape[axis] != size:
@@ -148,6 +162,8 @@ def _moved(tensor, source, target):
 
 
 def _joined(batch, leaf, axis):
+    if axis is not None and (isinstance(leaf, (int, float)) or is_array(leaf)):  # bool is an int
+        leaf = Tensor(leaf)
     if isinstance(leaf, Tensor):
         if axis is None:
             if batch.holds(leaf):
@@ -157,6 +173,4 @@ def _joined(batch, leaf, axis):
         if not -rank <= axis < rank:
             raise ValueError(f"vmap: axis {axis} in out_axes is out of range for an output of {rank} axes.")
         return _moved(batch.split(leaf), 0, axis)
-    if axis is not None and isinstance(leaf, (bool, int, float)):
-        return _ops.full((batch.size,), leaf)
     return leaf

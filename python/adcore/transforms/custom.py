@@ -9,7 +9,7 @@ not. Start reading at `_with_rule`.
 import functools
 
 from adcore import _core
-from adcore._core import Parameter, Tensor, tree_leaves
+from adcore._core import Parameter, Tensor, derivative_dtype, tree_leaves
 from adcore.transforms.options import check_callable, check_flag, computed
 from adcore.transforms.products import transposed
 from adcore.transforms.rule import attach, constants, filled, seen
@@ -90,7 +90,7 @@ def _checked(name, what, argument, gradient):
     if isinstance(gradient, (tuple, list)) and len(gradient) == 1:
         gradient = gradient[0]
     if not isinstance(gradient, Tensor):
-        gradient = Tensor(gradient, argument.dtype) if isinstance(gradient, (int, float)) else gradient
+        gradient = Tensor(gradient, derivative_dtype(argument)) if isinstance(gradient, (int, float)) else gradient
     return match(name, what, argument, gradient)[0]
 
 

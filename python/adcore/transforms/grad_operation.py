@@ -1,9 +1,10 @@
 """GradOperation: MindSpore's older way to ask for derivatives."""
 
 from adcore import _ops
+from adcore._core import derivative_dtype, stands_for_tensor
 from adcore.transforms.options import check_callable, check_flag, checked_weights, taken_sens
 from adcore.transforms.products import as_cotangents, vjp
-from adcore.transforms.trees import is_array, tensors_of, with_tensors
+from adcore.transforms.trees import as_outputs, map_tensors, tensors_of
 
 __all__ = ["GradOperation"]
 
@@ -84,7 +85,7 @@ def gradients_of(fn, args, kwargs, get_all, weights, sens):
     """Return the value and the derivatives: of the inputs, the weights, or the pair of both."""
     wants_inputs = get_all or weights is None
     given = [*args, *kwargs.values()]
-    positions = [i for i, a in enumerate(given) if wants_inputs and (is_array(a) or tensors_of(a))]
+    positions = [i for i, a in enumerate(given) if wants_inputs and (stands_for_tensor(a) or tensors_of(a))]
     positions = positions[: None if get_all else 1]
 
     def on_inputs(*inputs):
@@ -95,11 +96,14 @@ def gradients_of(fn, args, kwargs, get_all, weights, sens):
 
     out, pull = vjp(on_inputs, *(given[i] for i in positions), weights=() if weights is None else weights)
     if sens is None:
-        sens = with_tensors(out, [_ops.ones_like(_ops.stop_gradient(t)) for t in tensors_of(out)])
-        inputs, by_list = pull(sens)
+        inputs, by_list = pull(map_tensors(_ones, as_outputs(out)))
     else:
         inputs, by_list = pull(*as_cotangents(out, sens))
     by_position = inputs if get_all or not inputs else inputs[0]
     if weights is None:
         return out, by_position
     return out, (by_position, by_list) if wants_inputs else by_list
+
+
+def _ones(output):
+    return _ops.ones_like(_ops.stop_gradient(output), dtype=derivative_dtype(output))

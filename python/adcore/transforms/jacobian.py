@@ -1,10 +1,10 @@
 """Jacobians and Hessians: the products for all rows, or all columns, at once, as a batch."""
 
 from adcore import _ops
-from adcore._core import Batch, Forward
+from adcore._core import Batch, Forward, derivative_dtype
 from adcore.transforms.options import check_callable, check_flag, checked_positions, no_such_position, split_aux
 from adcore.transforms.products import push, record, values_of
-from adcore.transforms.trees import Arguments, map_tensors, tensors_of
+from adcore.transforms.trees import Arguments, as_outputs, map_tensors, tensors_of
 
 __all__ = ["hessian", "jacfwd", "jacrev"]
 
@@ -13,7 +13,7 @@ def _basis(leaves, count):
     """Return, for each of the leaves, its part of the `count` unit vectors of their joint space, along axis 0."""
     parts, start = [], 0
     for leaf in leaves:
-        rows = _ops.eye(count, dtype=leaf.dtype)
+        rows = _ops.eye(count, dtype=derivative_dtype(leaf))
         if len(leaves) > 1:
             rows = rows[:, start : start + leaf.size]
         parts.append(rows.reshape((count, *leaf.shape)))
@@ -110,10 +110,11 @@ def jacrev(fn, grad_position=0, has_aux=False):
 
 def _run_jacrev(fn, arguments, call, single, has_aux):
     recording, out, aux = record("jacrev", fn, arguments, (), has_aux, call)
+    out = as_outputs(out)
     outputs = [_ops.stop_gradient(leaf) for leaf in tensors_of(out)]
     count = sum(leaf.size for leaf in outputs)
     if count == 1 and len(outputs) == 1:  # one row: no batch
-        rows = recording.pull([_ops.ones_like(outputs[0])])
+        rows = recording.pull([_ops.ones_like(outputs[0], dtype=derivative_dtype(outputs[0]))])
     else:
         batch = Batch(count)
         seeds = [batch.join(part) for part in _basis(outputs, count)]
@@ -164,6 +165,7 @@ def _run_jacfwd(fn, arguments, call, single, has_aux):
     out, aux = split_aux(
         "jacfwd", has_aux, batch.run(lambda: push(frame, lambda *args: call(args), arguments, tangents))
     )
+    out = as_outputs(out)
     outputs = tensors_of(out)
     columns = []
     for leaf in outputs:
@@ -174,7 +176,7 @@ def _run_jacfwd(fn, arguments, call, single, has_aux):
     def block(k, j):
         shape = (*outputs[k].shape, *leaves[j].shape)
         if columns[k] is None:
-            return _ops.zeros(shape, outputs[k].dtype)
+            return _ops.zeros(shape, derivative_dtype(outputs[k]))
         part = columns[k] if len(leaves) == 1 else columns[k][starts[j] : starts[j + 1]]
         return part.transpose(1, 0).reshape(shape)
 

@@ -86,7 +86,7 @@ def taken_sens(name, args, kwargs):
 def computed(name, result):
     """Return a function's result; raise where it is a generator, a coroutine or another iterator: it computes later."""
     if not isinstance(result, Tensor):
-        _core.require_computed(name, result)
+        _core.require_result(name, result)
     return result
 
 

@@ -5,9 +5,26 @@ the values and records nothing.
 """
 
 from adcore import _ops
-from adcore._core import Forward, Recording, Tensor, push_plain, tree_leaves
+from adcore._core import (
+    Forward,
+    Recording,
+    Tensor,
+    derivative_dtype,
+    is_array,
+    push_plain,
+    stands_for_tensor,
+    tree_leaves,
+)
 from adcore.transforms.options import check_callable, check_flag, checked_weights, split_aux
-from adcore.transforms.trees import Arguments, map_tensors, match, tensors_of, with_tensors
+from adcore.transforms.trees import (
+    Arguments,
+    as_outputs,
+    map_tensors,
+    match,
+    tensors_of,
+    with_tensors,
+    zero_derivative,
+)
 
 __all__ = ["jvp", "linearize", "vjp"]
 
@@ -26,7 +43,7 @@ def record(name, fn, arguments, weights, has_aux, call):
         for weight in weights:
             recording.input(weight)
         out, aux = split_aux(name, has_aux, call(arguments.filled(leaves)))
-        for leaf in tensors_of(out):
+        for leaf in tensors_of(as_outputs(out)):
             recording.output(leaf)
         return out, aux
 
@@ -78,7 +95,7 @@ def vjp(fn, *inputs, weights=None, has_aux=False):
     arguments = Arguments("vjp", inputs, labels(len(inputs)))
     recording, out, aux = record("vjp", fn, arguments, wanted or (), has_aux, lambda args: fn(*args))
     count = len(arguments.leaves)
-    like = map_tensors(_ops.stop_gradient, out)
+    like = map_tensors(_ops.stop_gradient, as_outputs(out))
 
     def vjp_fn(*v):
         gradients = recording.pull(_cotangents("vjp", like, v))
@@ -101,30 +118,23 @@ def _cotangents(name, out, v):
         raise TypeError(f"{name}: the function has one output, but {len(v)} cotangents were given.")
     else:
         tree = v[0]
-        if isinstance(out, Tensor) and not isinstance(tree, Tensor) and not hasattr(tree, "__array_interface__"):
+        if isinstance(out, Tensor) and not isinstance(tree, Tensor) and not is_array(tree):
             raise TypeError(f"{name}: the cotangent must be a Tensor, got {tree!r} ({type(tree).__name__}).")
-    matched = iter(match(name, "the cotangent of the output", out, tree))
-    return [
-        cotangent
-        for leaf, cotangent in ((leaf, next(matched)) for leaf in tree_leaves(out) if _is_output(leaf))
-        if isinstance(leaf, Tensor)
-    ]
+    return match(name, "the cotangent of the output", out, tree)
 
 
 def as_cotangents(out, sens):
-    """Return what `sens` says as arguments of what vjp returned; a number stands for a tensor of the output's dtype."""
+    """Return what `sens` says as arguments of what vjp returned; a number stands for a tensor like the output."""
     if isinstance(out, Tensor) and not isinstance(sens, Tensor):
-        sens = Tensor(sens, out.dtype)
+        sens = Tensor(sens, derivative_dtype(out))
     return (sens,)
 
 
 def sens_cotangents(name, out, sens):
     """Return one cotangent per tensor of `out`."""
-    return _cotangents(name, out, as_cotangents(out, sens))
-
-
-def _is_output(leaf):
-    return isinstance(leaf, (Tensor, float)) or hasattr(leaf, "__array_interface__")
+    arrays = [leaf for leaf in tree_leaves(out) if stands_for_tensor(leaf)]
+    matched = _cotangents(name, out, as_cotangents(out, sens))
+    return [cotangent for leaf, cotangent in zip(arrays, matched) if isinstance(leaf, Tensor)]
 
 
 def as_tuple(inputs):
@@ -146,14 +156,12 @@ def values_of(frame, tree):
 
 def _taken_apart(frame, out):
     """Return the values of the outputs and their tangents."""
-    tangents = []
 
-    def value_of(t):
+    def tangent_of(t):
         value, tangent = frame.take_apart(t)
-        tangents.append(_ops.zeros_like(value) if tangent is None else tangent)
-        return value
+        return zero_derivative(value) if tangent is None else tangent
 
-    return map_tensors(value_of, out), with_tensors(out, tangents)
+    return values_of(frame, out), map_tensors(tangent_of, as_outputs(out))
 
 
 def jvp(fn, inputs, v, has_aux=False):
@@ -253,12 +261,13 @@ def linearize(fn, *inputs):
     args = as_tuple(inputs[0]) if grouped else inputs
     arguments = Arguments("linearize", args, labels(len(args)))
     recording, out, _ = record("linearize", fn, arguments, (), False, lambda args: fn(*args))
-    outputs = [_ops.stop_gradient(leaf) for leaf in tensors_of(out)]
+    outputs = map_tensors(_ops.stop_gradient, as_outputs(out))
 
     def jvp_fn(*tangents):
         if len(tangents) == 1 and (grouped or len(args) != 1):
             tangents = as_tuple(tangents[0])
-        return with_tensors(out, transposed(recording.pull, outputs, arguments.matching(tangents, "the tangent")))
+        given = arguments.matching(tangents, "the tangent")
+        return with_tensors(outputs, transposed(recording.pull, tensors_of(outputs), given))
 
     return out, jvp_fn
 
@@ -268,7 +277,7 @@ def transposed(pull, like, cotangents):
     outer = Recording()
 
     def body():
-        seeds = [outer.input(_ops.zeros_like(leaf)) for leaf in like]
+        seeds = [outer.input(zero_derivative(leaf)) for leaf in like]
         for out in pull(seeds):
             outer.output(out)
 

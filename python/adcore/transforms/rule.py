@@ -7,7 +7,7 @@ computes is differentiated again by the levels around it.
 
 from adcore import _core, _ops
 from adcore.transforms.products import transposed
-from adcore.transforms.trees import map_tensors, tensors_of
+from adcore.transforms.trees import map_tensors, tensors_of, zero_derivative
 
 
 def constants(tensors):
@@ -54,7 +54,7 @@ def _attach_forward(name, frame, inputs, outputs, pull, push):
 
     def outside():
         made = attach(name, values, outputs, pull, push)
-        given = [_ops.zeros_like(v) if t is None else t for v, t in zip(values, tangents)]
+        given = [zero_derivative(v) if t is None else t for v, t in zip(values, tangents)]
         if push is not None:
             return made, push(values, given)
         return made, transposed(lambda seeds: filled(pull(seeds, [True] * len(values)), values), outputs, given)
@@ -89,4 +89,4 @@ def _attach_batch(name, frame, inputs, outputs, pull, push):
 
 def filled(cotangents, values):
     """Return the cotangents of values with zeros for None."""
-    return [_ops.zeros_like(v) if c is None else c for c, v in zip(cotangents, values)]
+    return [zero_derivative(v) if c is None else c for c, v in zip(cotangents, values)]

@@ -1,10 +1,10 @@
 """Higher derivatives along a line or a curve: forward mode inside of forward mode."""
 
 from adcore import _ops
-from adcore._core import Tensor
+from adcore._core import Tensor, derivative_dtype
 from adcore.transforms.options import check_callable
 from adcore.transforms.products import as_tuple, jvp, labels
-from adcore.transforms.trees import Arguments, as_tensor, tensors_of, with_tensors
+from adcore.transforms.trees import Arguments, as_outputs, as_tensor, tensors_of, with_tensors
 
 __all__ = ["derivative", "jet"]
 
@@ -46,7 +46,7 @@ def derivative(fn, primals, order):
         raise ValueError(f"derivative: order must be from 1 to {_MAX_ORDER}, got {order}.")
     check_callable("derivative", fn)
     args = as_tuple(primals)
-    arguments = Arguments("derivative", args, labels(len(args)))
+    arguments = _on_reals(Arguments("derivative", args, labels(len(args))))
     out, *rest = _along(fn, arguments, [[_ops.ones_like(leaf)] for leaf in arguments.leaves], order)
     return out, rest[-1]
 
@@ -82,8 +82,8 @@ def jet(fn, primals, series):
     """
     check_callable("jet", fn)
     args, given = as_tuple(primals), as_tuple(series)
-    arguments = Arguments("jet", args, labels(len(args)))
-    curves = Arguments("jet", given, [f"series {i}" for i in range(len(given))]).leaves
+    arguments = _on_reals(Arguments("jet", args, labels(len(args))))
+    curves = _on_reals(Arguments("jet", given, [f"series {i}" for i in range(len(given))])).leaves
     if len(curves) != len(arguments.leaves):
         raise ValueError(f"jet: there are {len(arguments.leaves)} primals, but {len(curves)} series.")
     for leaf, curve in zip(arguments.leaves, curves):
@@ -101,7 +101,15 @@ def jet(fn, primals, series):
     if order > _MAX_ORDER:
         raise ValueError(f"jet: the order must be at most {_MAX_ORDER}, got {order}.")
     out, *rest = _along(fn, arguments, [[curve[k] for k in range(order)] for curve in curves], order)
-    return out, with_tensors(out, [_ops.stack(orders) for orders in zip(*(tensors_of(tree) for tree in rest))])
+    return out, with_tensors(
+        as_outputs(out), [_ops.stack(orders) for orders in zip(*(tensors_of(tree) for tree in rest))]
+    )
+
+
+def _on_reals(arguments):
+    """Return the arguments with floats for integers: along a curve they take all values between."""
+    arguments.leaves = [leaf.astype(derivative_dtype(leaf)) for leaf in arguments.leaves]
+    return arguments
 
 
 def _along(fn, arguments, curves, order):

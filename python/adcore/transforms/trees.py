@@ -1,21 +1,26 @@
 """What the transforms ask of their arguments: containers of tensors, checked leaf by leaf."""
 
-from adcore import _core
-from adcore._core import Tensor, are_alike, tree_fill, tree_leaves
-
-
-def is_array(leaf):
-    """Tell whether a leaf is a float or an array: what stands for a tensor where one is differentiated."""
-    if isinstance(leaf, (Tensor, float)):
-        return True
-    if isinstance(leaf, (int, str, bytes, bytearray)) or leaf is None:
-        return False
-    return hasattr(leaf, "__array_interface__")
+from adcore import _core, _ops
+from adcore._core import Tensor, are_alike, derivative_dtype, stands_for_tensor, tree_fill, tree_leaves
 
 
 def as_tensor(leaf):
     """Return a leaf as a tensor."""
     return leaf if isinstance(leaf, Tensor) else Tensor(leaf)
+
+
+def as_outputs(result):
+    """Return a function's result with Tensors for its numbers and arrays: they are constants."""
+    if isinstance(result, Tensor):
+        return result
+    return _core.tree_map(
+        lambda leaf: Tensor(leaf) if isinstance(leaf, (int, float)) or _core.is_array(leaf) else leaf, result
+    )
+
+
+def zero_derivative(tensor):
+    """Return the cotangent or tangent zero of a tensor."""
+    return _ops.zeros_like(tensor, dtype=derivative_dtype(tensor))
 
 
 class Arguments:
@@ -34,7 +39,7 @@ class Arguments:
                 continue
             leaves = tree_leaves(argument)
             for leaf in leaves:
-                if not is_array(leaf) and not (leaf is None and argument is not None):
+                if not stands_for_tensor(leaf) and not (leaf is None and argument is not None):
                     raise TypeError(
                         f"{name}: {label} is to be differentiated, but {leaf!r} ({type(leaf).__name__}) has no "
                         "derivative; pass a float, a Tensor, a NumPy array, or a container of these."
@@ -91,27 +96,28 @@ def same_structure(a, b):
 
 
 def match(name, what, like, tree):
-    """Return the tensors of `tree`, one for every array of `like`, of the same shape and dtype."""
+    """Return the tensors of `tree`, one for every array of `like`, of its shape and the dtype of its derivative."""
     if are_alike(like, tree):
         return [tree]
     if not same_structure(like, tree):
         raise ValueError(f"{name}: {what} must look like it, {describe(like)}, got {describe(tree)}.")
-    wanted = [leaf for leaf in tree_leaves(like) if is_array(leaf)]
-    given = [leaf for own, leaf in zip(tree_leaves(like), tree_leaves(tree)) if is_array(own)]
+    wanted = [leaf for leaf in tree_leaves(like) if stands_for_tensor(leaf)]
+    given = [leaf for own, leaf in zip(tree_leaves(like), tree_leaves(tree)) if stands_for_tensor(own)]
     if len(wanted) != len(given):
         raise ValueError(f"{name}: {what} must have {len(wanted)} tensors, got {len(given)}.")
     matched = []
     for own, leaf in zip(wanted, given):
-        if not is_array(leaf):
+        if not stands_for_tensor(leaf):
             raise TypeError(f"{name}: {what} must be a Tensor, got {leaf!r} ({type(leaf).__name__}).")
         own, leaf = as_tensor(own), as_tensor(leaf)
         if own.shape != leaf.shape:
             raise ValueError(
                 f"{name}: {what} must have its shape {tuple(own.shape)}, got a Tensor of shape {tuple(leaf.shape)}."
             )
-        if own.dtype != leaf.dtype:
+        dtype = derivative_dtype(own)
+        if own.dtype is dtype and leaf.dtype is not dtype:
             raise TypeError(f"{name}: {what} must have its dtype {own.dtype}, got {leaf.dtype}.")
-        matched.append(leaf)
+        matched.append(leaf.astype(dtype))
     return matched
 
 

@@ -77,6 +77,10 @@ constexpr bool holds(DType t, int64_t value) {
   return low <= value && value <= high;
 }
 
+/// The type of cotangents and tangents of a value: its own, or for integers and bool, which cannot hold them, the
+/// default float.
+constexpr DType derivative_dtype(DType t) { return is_float(t) ? t : DType::Float32; }
+
 /// The common type of two tensors of types a and b. Throws a TypeError where none holds both (uint64 with a signed
 /// integer).
 DType promote(DType a, DType b);

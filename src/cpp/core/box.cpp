@@ -70,6 +70,11 @@ Frame* open_frame(const Box& box) noexcept {
   return nullptr;
 }
 
+Frame* computing_frame(const Box& box) noexcept {
+  Frame* f = open_frame(box);
+  return f && f->kind == FrameKind::Forward && f->place.depth <= context().no_grad_depth ? nullptr : f;
+}
+
 namespace {
 
 [[noreturn]] void fail_escaped(const Tensor& t, const Box& box) {
@@ -77,12 +82,6 @@ namespace {
   fail(ErrorKind::Runtime, traced ? "trace" : "vmap", ": a value of shape ", to_string(t.shape()),
        " was kept from a call of ", traced ? "trace" : "vmap", " that has ended; return it from the ",
        traced ? "traced" : "mapped", " function instead.");
-}
-
-/// The open frame that computes with the box, null where it is closed or a jvp that no_grad shuts out.
-Frame* computing_frame(const Box& box) noexcept {
-  Frame* f = open_frame(box);
-  return f && f->kind == FrameKind::Forward && f->place.depth <= context().no_grad_depth ? nullptr : f;
 }
 
 /// The same; throws for a vmap or trace that has ended.

@@ -40,6 +40,8 @@ Tensor box_again(const Box& box, Tensor base, Tensor tangent);
 
 /// The frame of a boxed value if it is open in this thread, else null.
 Frame* open_frame(const Box& box) noexcept;
+/// The open frame that computes with the box, null where it is closed or a jvp that no_grad shuts out.
+Frame* computing_frame(const Box& box) noexcept;
 /// The innermost frame that computes with one of the values, null where none does. A value that a vmap or a
 /// trace let out of its function raises.
 Frame* innermost(const Tensor& t);

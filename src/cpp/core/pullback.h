@@ -51,8 +51,8 @@ class Pullback {
     const Arg& a = tape_.arg(statement_, k);
     return a.dims == kNone ? g.shape() : tape_.dims(a.dims);
   }
-  DType in_dtype(int k) const noexcept { return tape_.arg(statement_, k).dtype; }
-  DType out_dtype() const noexcept { return statement_.dtype; }
+  /// The dtype of the cotangent of an active argument.
+  DType cotangent_dtype(int k) const noexcept { return derivative_dtype(tape_.arg(statement_, k).dtype); }
   template <class A>
   A attrs() const noexcept {
     return tape_.attrs(statement_).template as<A>();

@@ -34,11 +34,27 @@ Tensor filled(const char* op, const Number& value, const Dims& shape, DType dtyp
   if (!holds(dtype, whole)) fail(ErrorKind::Overflow, op, ": ", whole, " does not fit ", name_of(dtype), ".");
   return full(shape, whole, dtype);
 }
-Tensor full_or_cast(const Dims& shape, const Number& value, std::optional<DType> dtype) {
-  if (value.is_tensor()) {
-    const Tensor& t = value.tensor();
-    return cast(broadcast_to(reshape(t, {}), shape), dtype.value_or(t.dtype()));
+/// A number that may be a tensor, as one element of a dtype.
+Tensor element(const Number& value, DType dtype) {
+  if (value.is_tensor()) return cast(reshape(value.tensor(), {}), dtype);
+  return is_float(dtype) ? scalar(value.real(), dtype) : scalar(value.integer(), dtype);
+}
+
+/// first + i * step for i in [0, n), where they may be tensors: the same roundings as without, in float64 or int64.
+Tensor progression(const Tensor& first, const Tensor& step, int64_t n) {
+  Tensor i(Dims{n}, first.dtype());
+  for (int64_t k = 0; k < n; ++k) {
+    if (is_float(first.dtype())) {
+      i.mutable_data_as<double>()[k] = static_cast<double>(k);
+    } else {
+      i.mutable_data_as<int64_t>()[k] = k;
+    }
   }
+  return first + i * step;
+}
+
+Tensor full_or_cast(const Dims& shape, const Number& value, std::optional<DType> dtype) {
+  if (value.is_tensor()) return broadcast_to(element(value, dtype.value_or(value.tensor().dtype())), shape);
   const DType own = value.is_bool() ? DType::Bool : value.is_integer() ? DType::Int64 : DType::Float32;
   return filled("full", value, shape, dtype.value_or(own));
 }
@@ -58,6 +74,11 @@ Tensor arange(const Number& first, const std::optional<Number>& second, const Nu
     const uint64_t stride = step > 0 ? static_cast<uint64_t>(step) : 0 - static_cast<uint64_t>(step);
     const uint64_t n = runs ? (distance - 1) / stride + 1 : 0;
     if (n > INT64_MAX / 8) throw std::bad_alloc();
+    if (from.is_tensor() || stride_of.is_tensor()) {
+      const Tensor t =
+          progression(element(from, DType::Int64), element(stride_of, DType::Int64), static_cast<int64_t>(n));
+      return cast(t, dtype.value_or(DType::Int64));
+    }
     Tensor t(Dims{static_cast<int64_t>(n)}, DType::Int64);
     auto* p = t.mutable_data_as<uint64_t>();
     for (uint64_t i = 0; i < n; ++i) p[i] = static_cast<uint64_t>(start) + i * static_cast<uint64_t>(step);
@@ -70,13 +91,26 @@ Tensor arange(const Number& first, const std::optional<Number>& second, const Nu
   }
   const double n = std::max(0.0, std::ceil((end - start) / step));
   if (n > 1e18) throw std::bad_alloc();
+  if (from.is_tensor() || stride_of.is_tensor()) {
+    const Tensor t =
+        progression(element(from, DType::Float64), element(stride_of, DType::Float64), static_cast<int64_t>(n));
+    return cast(t, dtype.value_or(DType::Float32));
+  }
   Tensor t(Dims{static_cast<int64_t>(n)}, DType::Float64);
   for (int64_t i = 0; i < t.size(); ++i) t.mutable_data_as<double>()[i] = start + static_cast<double>(i) * step;
   return as_contiguous(t, dtype.value_or(DType::Float32));
 }
 
-Tensor linspace(double start, double end, int64_t n, DType dtype) {
+Tensor linspace(const Number& first, const Number& last, int64_t n, DType dtype) {
   if (n < 0) fail(ErrorKind::Value, "linspace: steps must be at least 0, got ", n, ".");
+  if (first.is_tensor() || last.is_tensor()) {
+    const Tensor start = element(first, DType::Float64), end = element(last, DType::Float64);
+    const Tensor step = (end - start) / scalar(static_cast<double>(std::max<int64_t>(1, n - 1)), DType::Float64);
+    const Tensor inner = progression(start, step, n > 1 ? n - 1 : n);
+    const Tensor parts[] = {inner, expand_dims(end, 0)};
+    return cast(n > 1 ? concat(parts, 0) : inner, dtype);
+  }
+  const double start = first.real(), end = last.real();
   Tensor t(Dims{n}, DType::Float64);
   auto* p = t.mutable_data_as<double>();
   for (int64_t i = 0; i < n; ++i)
@@ -129,7 +163,9 @@ constexpr Function kFunctions[] = {
     def("full_like(input, fill_value, *, dtype=None)", "One value in the shape and dtype of a tensor.",
         {"full_like(Tensor([3.0]), 7)", "[7.]"},
         [](const Tensor& x, const Number& value, ToDType dtype) {
-          return filled("full_like", value, x.shape(), dtype.value_or(x.dtype()));
+          const DType t = dtype.value_or(x.dtype());
+          return value.is_tensor() ? broadcast_to(element(value, t), x.shape())
+                                   : filled("full_like", value, x.shape(), t);
         },
         {.method = false, .samples = {"full_like(i(2, 3), 7)"}}),
     def("arange(start=0, end=None, step=1, *, dtype=None)",
@@ -142,7 +178,7 @@ constexpr Function kFunctions[] = {
     def("linspace(start, end, steps, *, dtype=None)", "Evenly spaced numbers from start to end, both included.",
         {"linspace(0, 1, 3)", "[0.  0.5 1. ]"},
         [](const Number& start, const Number& end, int64_t steps, ToDType dtype) {
-          return linspace(start.real(), end.real(), steps, dtype.value_or(DType::Float32));
+          return linspace(start, end, steps, dtype.value_or(DType::Float32));
         },
         {.method = false, .samples = {"linspace(0, 1, 5)"}}),
     def("eye(n, m=None, dtype=None)", "Ones on the diagonal, zeros elsewhere.", {"eye(2)", "[[1. 0.]\n [0. 1.]]"},

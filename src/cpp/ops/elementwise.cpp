@@ -120,7 +120,7 @@ void elementwise_vjp(Pullback& p) {
 
 void elementwise_jvp(Pushforward& p) {
   const int row = p.op().row;
-  const DType dtype = p.out().dtype();
+  const DType dtype = derivative_dtype(p.out().dtype());
   for (int k = 0; k < p.count(); ++k) {
     if (!p.active(k)) continue;
     const Tensor* values[kMaxArity + 1];

@@ -129,6 +129,10 @@ Tensor nonzero(const Tensor& x);
 inline Tensor stop_gradient(const Tensor& x) { return without_derivative(x); }
 inline Tensor zeros(const Dims& shape, DType dtype) { return full(shape, 0.0, dtype); }
 inline Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), x.dtype()); }
+/// The cotangent or tangent zero of a value.
+inline Tensor zero_derivative(const Tensor& x) { return zeros(x.shape(), derivative_dtype(x.dtype())); }
+/// A value as a factor of cotangents or tangents: in a float type.
+inline Tensor as_factor(const Tensor& x) { return cast(x, derivative_dtype(x.dtype())); }
 inline Tensor ones_like(const Tensor& x) { return full(x.shape(), 1.0, x.dtype()); }
 
 }  // namespace adcore

@@ -193,6 +193,9 @@ Tensor folded(const Tensor& x) {
 
 Tensor product(const Tensor& a, const Tensor& b, bool a_turned, bool b_turned, int64_t member_rows = 0);
 
+/// A kept operand as a factor of the cotangent, which is a float also where the operands are integers.
+const Tensor& factor(const Tensor& x, Tensor& held) { return is_float(x.dtype()) ? x : held = as_factor(x); }
+
 /// The rule where no operand has more than two axes: with A' and B' the operands as they are read, dA' = G B'^T and
 /// dB' = A'^T G, each one product, turned where the operand is.
 void small_vjp(Pullback& p, const MatmulAttr& attr, const Dims& a_shape, const Dims& b_shape) {
@@ -206,15 +209,16 @@ void small_vjp(Pullback& p, const MatmulAttr& attr, const Dims& a_shape, const D
   }
   // G as a vector: a column where the result has its axis from A'.
   const bool vector = g.rank() == 1, column = !a_vector || ta;
+  Tensor held;
   const auto fitting = [](Tensor c, const Dims& shape) { return c.shape() == shape ? c : reshape(c, shape); };
   if (p.active(0)) {
-    const Tensor& b = p.in(1);
+    const Tensor& b = factor(p.in(1), held);
     p.give(0, fitting(ta ? product(b, g, b_vector ? !tb : tb, vector ? column : true)
                          : product(g, b, vector && column, !tb),
                       a_shape));
   }
   if (p.active(1)) {
-    const Tensor& a = p.in(0);
+    const Tensor& a = factor(p.in(0), held);
     p.give(1, fitting(tb ? product(g, a, vector ? !column : true, a_vector ? !ta : ta)
                          : product(a, g, !ta, vector && !column),
                       b_shape));
@@ -233,13 +237,13 @@ void matmul_vjp(Pullback& p) {
   if (b_shape.size() == 1) g = expand_dims(g, -1);
   if (a_shape.size() == 1) g = expand_dims(g, -2);
   if (p.active(0)) {
-    const Tensor& given = p.in(1);
+    const Tensor given = as_factor(p.in(1));
     const Tensor b = given.rank() == 1 ? expand_dims(given, -1) : given;
     const Tensor c = ta ? product(b, g, tb, true) : product(g, b, false, !tb);
     p.give(0, a_shape.size() == 1 ? reshape(sum_to(c, Dims{1, a_shape[0]}), a_shape) : c);
   }
   if (p.active(1)) {
-    const Tensor& given = p.in(0);
+    const Tensor given = as_factor(p.in(0));
     const Tensor a = given.rank() == 1 ? expand_dims(given, 0) : given;
     if (b_shape.size() == 2 && a.rank() > 2 && !ta) {
       p.give(1, tb ? product(folded(g), folded(a), true, false) : product(folded(a), folded(g), true, false));

@@ -18,9 +18,15 @@ void cast_infer(Call& call) {
   call.out->set_shape(call.in(0).shape(), static_cast<DType>(call.attrs.as<CastAttr>().dtype));
 }
 void cast_run(Call& call) { copy_to(call.in(0), call.out->mutable_data(), call.out->dtype()); }
-void cast_vjp(Pullback& p) { p.give(0, p.g); }  // give() casts back
-const Op kCast{
-    .name = "cast", .kind = OpKind::Linear, .infer = cast_infer, .run = cast_run, .vjp = cast_vjp, .batch = batch_same};
+void cast_vjp(Pullback& p) { p.give(0, p.g); }           // give() casts back
+void cast_jvp(Pushforward& p) { p.give(p.tangent(0)); }  // it is cast as the output's tangent
+const Op kCast{.name = "cast",
+               .kind = OpKind::Linear,
+               .infer = cast_infer,
+               .run = cast_run,
+               .vjp = cast_vjp,
+               .jvp = cast_jvp,
+               .batch = batch_same};
 /// A float that becomes an integer moves in steps: derivative zero.
 const Op kCastToInteger{
     .name = "cast_to_integer", .kind = OpKind::Constant, .infer = cast_infer, .run = cast_run, .batch = batch_same};

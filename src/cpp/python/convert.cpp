@@ -180,7 +180,7 @@ Tensor from_numbers(const Leaves& leaves, const DType* wanted) {
 Tensor from_tensors(const Leaves& leaves, const DType* wanted) {
   std::vector<Tensor> parts;
   for (const Owned& o : leaves.items) {
-    parts.push_back(expand_dims(tensor_from(o.get(), wanted).detached(), 0));
+    parts.push_back(expand_dims(tensor_from(o.get(), wanted), 0));
     if (!(parts.back().shape() == parts[0].shape())) Leaves::fail_ragged();
   }
   const Tensor joined = concat(parts, 0);
@@ -189,20 +189,24 @@ Tensor from_tensors(const Leaves& leaves, const DType* wanted) {
   return reshape(joined, shape);
 }
 
-bool has_array_interface(PyObject* o) { return PyObject_CheckBuffer(o) || PyObject_HasAttrString(o, "__array__"); }
-
 }  // namespace
+
+bool is_array(PyObject* o) noexcept {
+  if (is_tensor(o) || PyLong_Check(o) || PyFloat_CheckExact(o) || PyBytes_Check(o) || PyByteArray_Check(o) ||
+      PyUnicode_Check(o) || PyType_Check(o) || o == Py_None)
+    return false;
+  if (PyObject_CheckBuffer(o)) return true;
+  auto* const type = reinterpret_cast<PyObject*>(Py_TYPE(o));
+  return PyObject_HasAttrString(type, "__array__") || PyObject_HasAttrString(type, "__array_interface__") ||
+         PyObject_HasAttrString(type, "__array_struct__");
+}
 
 Tensor tensor_from(PyObject* data, const DType* dtype) {
   if (is_tensor(data)) {
+    const Tensor t = tracked_value(data);
+    if (dtype && t.dtype() != *dtype) return cast(t, *dtype);
     // Memory that somebody else may write is copied: a Tensor owns its data.
-    const Tensor t = value_of(data).detached();
-    if (t.buffer().get()->size_class == kForeign) {
-      Tensor own(t.shape(), dtype ? *dtype : t.dtype());
-      copy_to(t, own.mutable_data(), own.dtype());
-      return own;
-    }
-    return dtype ? as_contiguous(t, *dtype) : t;
+    return t.buffer().get()->size_class == kForeign ? packed(t) : t;
   }
   if (PyFloat_CheckExact(data) || PyLong_CheckExact(data) || PyBool_Check(data)) {
     Leaves leaf;
@@ -216,12 +220,13 @@ Tensor tensor_from(PyObject* data, const DType* dtype) {
     leaves.collect(held.get(), 0);
     return leaves.plain ? from_numbers(leaves, dtype) : from_tensors(leaves, dtype);
   }
-  if (PyBytes_Check(data) || PyByteArray_Check(data) || PyUnicode_Check(data) || !has_array_interface(data)) {
+  if (!is_array(data)) {
     fail(ErrorKind::Type, "Tensor: cannot make one from ", Py_TYPE(data)->tp_name,
          "; pass a number, a sequence of numbers, a NumPy array or a Tensor.");
   }
   if (PyObject_CheckBuffer(data)) return from_buffer(data, dtype);
-  const Owned array(checked(PyObject_CallMethod(data, "__array__", nullptr)));
+  const Owned numpy(checked(PyImport_ImportModule("numpy")));
+  const Owned array(checked(PyObject_CallMethod(numpy.get(), "asarray", "O", data)));
   return from_buffer(array.get(), dtype);
 }
 

@@ -56,7 +56,9 @@ py::object push_plain(const py::object& fn, const py::tuple& args, const py::tup
     if (!is_tensor(x) || !is_tensor(t)) return py::none();
     values[k] = tracked_value(x);
     directions[k] = tracked_value(t);
-    if (!(values[k].shape() == directions[k].shape()) || values[k].dtype() != directions[k].dtype()) return py::none();
+    if (!(values[k].shape() == directions[k].shape()) ||
+        derivative_dtype(values[k].dtype()) != directions[k].dtype())
+      return py::none();
   }
   const auto frame = std::make_shared<Forward>();
   py::tuple duals(args.size());
@@ -70,7 +72,7 @@ py::object push_plain(const py::object& fn, const py::tuple& args, const py::tup
   if (!is_tensor(out.ptr())) return py::make_tuple(frame, out);
   Tensor tangent;
   Tensor value = frame->take_apart(tracked_value(out.ptr()), tangent);
-  if (!tangent.defined()) tangent = zeros_like(value);
+  if (!tangent.defined()) tangent = zero_derivative(value);
   return py::make_tuple(steal(wrap(std::move(value))), steal(wrap(std::move(tangent))));
 }
 

@@ -130,7 +130,7 @@ class GradientCall {
       const Slot slot = level.input(value_of(leaf), slot_of(leaf, &level.tape()));
       return input_object(value_of(leaf), slot, level, leaf);
     }
-    if (PyFloat_Check(leaf) || (!PyLong_Check(leaf) && PyObject_CheckBuffer(leaf) && !PyBytes_Check(leaf))) {
+    if (stands_for_tensor(leaf)) {
       const Tensor value = tensor_from(leaf, nullptr);
       return input_object(value, level.input(value, 0), level, leaf);
     }
@@ -164,7 +164,7 @@ class GradientCall {
   /// `every`: constants among the outputs are named too.
   void read_outputs(PyObject* result, const Tape& tape, bool every) {
     const auto read = [&](PyObject* leaf) {
-      if (!is_tensor(leaf)) return require_computed(leaf, g_->name);
+      if (!is_tensor(leaf)) return require_result(leaf, g_->name);
       if (const Slot slot = slot_of(leaf, &tape); slot || every) recording_.output(slot, value_of(leaf));
     };
     if (is_tensor(result)) {
@@ -202,7 +202,12 @@ class GradientCall {
 
   PyObject* argument_gradient(const Gradients& gradients, const Argument& a) const {
     const auto leaf_gradient = [&](PyObject* leaf) {
-      return leaf == Py_None ? Py_NewRef(Py_None) : gradient(gradients, PyLong_AsSize_t(leaf));
+      if (leaf == Py_None) return Py_NewRef(Py_None);
+      // A dataclass whose fields change while they are read is another one now.
+      const size_t input = PyLong_CheckExact(leaf) ? PyLong_AsSize_t(leaf) : SIZE_MAX;
+      if (input >= recording_.inputs())
+        fail(ErrorKind::Value, g_->name, ": the container of argument ", a.position, " changed meanwhile.");
+      return gradient(gradients, input);
     };
     Owned of_argument(a.skeleton ? tree_map(a.skeleton.get(), leaf_gradient) : gradient(gradients, a.first_input));
     if (!g_->return_ids) return of_argument.release();

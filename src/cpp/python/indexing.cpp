@@ -51,7 +51,7 @@ Tensor index_tensor(PyObject* o) {
   if (PyFloat_Check(o) || PyUnicode_Check(o) || PyBytes_Check(o) || PyDict_Check(o)) fail_kind(o);
   Tensor t;
   try {
-    t = tensor_from(o, nullptr);
+    t = tensor_from(o, nullptr).detached();
   } catch (const Error& e) {
     if (e.kind() == ErrorKind::Type) fail_kind(o);
     throw;

@@ -167,9 +167,16 @@ Slot input_parameter(Level& level, const ParameterObject* p);
 /// The door to write a cell. For a Parameter the slot goes to the live tape.
 void assign(PyObject* cell, Tensor value);
 
+/// True where a level records the value, or a jvp carries a tangent beside it.
+bool is_differentiated(PyObject* tensor);
+/// Warns where numbers leave a value that is being differentiated: what is computed from them has no derivative. `how`
+/// is the user's expression; `frames` the place of his code on the interpreter's stack.
+void warn_detached(PyObject* tensor, const char* how, int frames = 1);
+
 // ---- conversions --------------------------------------------------------------------------------------------------
 
-/// A tensor with data of its own from a Tensor, number, NumPy array or other buffer, or nested sequences of these.
+/// A tensor with data of its own from a Tensor, number, NumPy array or other buffer, or nested sequences of these. It
+/// depends on the Tensors that it is made of.
 Tensor tensor_from(PyObject* data, const DType* dtype);
 /// A tensor on the memory of a writable C-contiguous array.
 Tensor share_array(PyObject* array);
@@ -177,6 +184,11 @@ Tensor share_array(PyObject* array);
 int visit_shared_array(const Tensor& t, visitproc visit, void* arg);
 /// True for Python and NumPy numbers (bool included).
 bool is_number(PyObject* o) noexcept;
+/// True for what is an array of numbers to NumPy, but no Tensor: whatever has a buffer or speaks NumPy's protocols. So
+/// are NumPy's scalars, but neither Python's numbers nor bytes.
+bool is_array(PyObject* o) noexcept;
+/// True for what stands for a tensor where one is differentiated: a Tensor, a float, an array.
+inline bool stands_for_tensor(PyObject* o) noexcept { return is_tensor(o) || PyFloat_Check(o) || is_array(o); }
 /// A number as scalar beside `like`: it never widens a tensor. Beside half precision it is a float32, to be used as a
 /// weak operand. What becomes of an integer that the dtype of `like` does not hold depends on `op`; without one it must
 /// fit.
@@ -228,9 +240,12 @@ PyObject* tree_map(PyObject* tree, FunctionRef<PyObject*(PyObject*)> f);
 void tree_visit(PyObject* tree, FunctionRef<void(PyObject*)> f);
 /// True for what computes when it is awaited: a coroutine, a future, an asynchronous generator.
 bool is_async(PyObject* o) noexcept;
-/// A leaf of a function's result must be a value. A generator, a coroutine or another iterator computes later, when nobody
+/// What a function returned must be computed. A generator, a coroutine or another iterator computes later, when nobody
 /// differentiates it: a TypeError. `name` says who called the function.
 void require_computed(PyObject* leaf, const char* name);
+/// The same, and for a leaf of the result of a function that is differentiated or mapped a TypeError where tensors hide
+/// in it: in a set, a deque, a view of a dict, an array of objects, an object of the user.
+void require_result(PyObject* leaf, const char* name);
 
 /// The package's Python function `name` of module `module`: imported when first used. Borrowed.
 PyObject* python_function(const char* module, const char* name);

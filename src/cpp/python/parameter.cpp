@@ -54,7 +54,7 @@ void set_name(ParameterObject* p, PyObject* name) {
 
 Tensor parameter_data(PyObject* data) {
   if (PyBool_Check(data)) fail(ErrorKind::Value, "Parameter: data must not be bool.");
-  if (!is_tensor(data) && !is_number(data) && !PyList_Check(data) && !PyObject_CheckBuffer(data)) {
+  if (!is_tensor(data) && !is_number(data) && !PyList_Check(data) && !is_array(data)) {
     fail(ErrorKind::Type, "Parameter: data must be a Tensor, int, float, numpy.ndarray or list, got ",
          Py_TYPE(data)->tp_name, ".");
   }
@@ -62,7 +62,7 @@ Tensor parameter_data(PyObject* data) {
     const DType t = DType::Int32;
     return tensor_from(data, &t);
   }
-  return tensor_from(data, nullptr);
+  return tensor_from(data, nullptr).detached();
 }
 
 PyObject* parameter_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {

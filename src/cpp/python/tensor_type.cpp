@@ -2,6 +2,7 @@
 //
 // Start reading at binary(). What is not on the path of an op (printing, pickling, tolist) is Python:
 // adcore/_tensor.py.
+#include "core/box.h"
 #include "ops/table.h"
 #include "python/cells.h"
 #include "python/function.h"
@@ -86,11 +87,42 @@ void assign(PyObject* cell, Tensor value) {
   std::swap(own_value(cell), value);
 }
 
-// ---- operators ----------------------------------------------------------------------------------------------------
+// ---- what leaves a derivative -------------------------------------------------------------------------------------
 
 namespace {
 
-bool is_array(PyObject* o) { return PyObject_CheckBuffer(o) && !PyBytes_Check(o) && !PyByteArray_Check(o); }
+PyObject* detached_warning = nullptr;
+
+bool has_derivative(const Tensor& t, const Tape* tape) {
+  if (tape && tape->slot_of(t)) return true;
+  const Box* box = box_of(t);
+  if (!box || box->kind == FrameKind::Trace) return false;
+  return (box->tangent.defined() && computing_frame(*box)) || has_derivative(box->base, tape);
+}
+
+}  // namespace
+
+bool is_differentiated(PyObject* o) {
+  const Tape* tape = context().tape;
+  return slot_of(o, tape) || has_derivative(value_of(o), tape);
+}
+
+void warn_detached(PyObject* o, const char* how, int frames) {
+  const ThreadContext& c = context();
+  if ((!c.tape && !c.frame) || !is_differentiated(o)) [[likely]]
+    return;
+  if (PyErr_WarnFormat(detached_warning, frames,
+                       "%s takes the numbers out of a value that is being differentiated: what is computed from them "
+                       "has no derivative. Use functions of adcore.ops, or say that it is meant: x.item(), x.asnumpy() "
+                       "or ops.stop_gradient(x).",
+                       how) < 0) {
+    throw PythonError{};
+  }
+}
+
+// ---- operators ----------------------------------------------------------------------------------------------------
+
+namespace {
 
 /// The other side of an operator as an operand; false where Python should try something else.
 bool operand_beside(PyObject* o, const Tensor& like, const Op& op, Tensor& converted, Operand& out) {
@@ -99,14 +131,10 @@ bool operand_beside(PyObject* o, const Tensor& like, const Op& op, Tensor& conve
     out = number_operand(converted, like);
     return true;
   }
-  if (PyList_Check(o) || PyTuple_Check(o)) {
-    converted = tensor_from(o, nullptr);
-  } else {
-    // Returning NotImplemented would let NumPy compute the result and drop the derivative.
-    if (is_array(o)) fail(ErrorKind::Type, op.name, ": a NumPy array is not a Tensor; wrap it: Tensor(array).");
-    return false;
-  }
-  out = {&converted, 0};
+  if (!PyList_Check(o) && !PyTuple_Check(o) && !is_array(o)) return false;
+  converted = tensor_from(o, nullptr);
+  const Tape* tape = context().tape;  // a list may hold tensors
+  out = {&converted, tape ? tape->slot_of(converted) : 0};
   return true;
 }
 
@@ -233,7 +261,14 @@ PyObject* matrix_multiply(PyObject* a, PyObject* b) {
   return guarded([&]() -> PyObject* {
     if (!is_tensor(a) || !is_tensor(b)) {
       PyObject* other = is_tensor(a) ? b : a;
-      fail(ErrorKind::Type, "matmul: both operands must be tensors, got ", Py_TYPE(other)->tp_name, ".");
+      if (!is_array(other) && !PyList_Check(other) && !PyTuple_Check(other)) {
+        fail(ErrorKind::Type, "matmul: both operands must be tensors or arrays, got ", Py_TYPE(other)->tp_name, ".");
+      }
+      // An array, or a list, has the dtype that NumPy gave it: here, as beside other operators, the types promote.
+      const Tensor constant = tensor_from(other, nullptr), t = tracked_value(is_tensor(a) ? a : b);
+      const DType common = promote(t.dtype(), constant.dtype());
+      const Tensor x = cast(t, common), y = cast(constant, common);
+      return wrap(is_tensor(a) ? matmul(x, y) : matmul(y, x));
     }
     return wrap(matmul(tracked_value(a), tracked_value(b)));
   });
@@ -289,20 +324,26 @@ PyObject* python_number(const Tensor& t) {
 }
 
 PyObject* as_float(PyObject* self) {
-  return guarded([&] { return checked(PyFloat_FromDouble(single(value_of(self), "float"))); });
+  return guarded([&] {
+    const double v = single(value_of(self), "float");
+    warn_detached(self, "float(x)");
+    return checked(PyFloat_FromDouble(v));
+  });
 }
 PyObject* as_int(PyObject* self) {
   return guarded([&] {
-    const Tensor& t = value_of(self);
+    const Tensor t = value_of(self);
     const double v = single(t, "int");
+    warn_detached(self, "int(x)");
     return is_float(t.dtype()) ? checked(PyLong_FromDouble(v)) : checked(PyNumber_Long(Owned(python_number(t)).get()));
   });
 }
 PyObject* as_index(PyObject* self) {
   return guarded([&] {
-    const Tensor& t = value_of(self);
+    const Tensor t = value_of(self);
     if (!is_integer(t.dtype())) fail(ErrorKind::Type, "index: a tensor of ", name_of(t.dtype()), " is not an integer.");
     single(t, "index");
+    warn_detached(self, "x.__index__()");
     return python_number(t);
   });
 }
@@ -439,8 +480,9 @@ bool packed_strides(const Tensor& t, bool fortran, Py_ssize_t* strides) {
 }
 
 int export_buffer(PyObject* self, Py_buffer* view, int flags) {
+  if (value_of(self).boxed()) require_readable(value_of(self));
+  warn_detached(self, "np.asarray(x)");
   const Tensor& t = value_of(self);
-  if (t.boxed()) require_readable(t);
   const auto asked = [flags](int all) { return (flags & all) == all; };
   Py_ssize_t c_strides[kMaxRank], fortran_strides[kMaxRank];
   const bool c_order = packed_strides(t, false, c_strides), fortran_order = packed_strides(t, true, fortran_strides);
@@ -507,8 +549,6 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
       DType t = DType::Float32;
       if (dtype != Py_None) t = dtype_from(dtype, "Tensor");
       value = tensor_from(data, dtype == Py_None ? nullptr : &t);
-      if (is_tensor(data) && dtype == Py_None && value_of(data).buffer().get()->size_class != kForeign)
-        value = tracked_value(data);
     }
     if (type == tensor_type) return wrap(std::move(value));
     PyObject* self = checked(type->tp_alloc(type, 0));
@@ -627,7 +667,21 @@ PyType_Spec kSpec{"adcore.Tensor", sizeof(TensorObject), 0,
 
 int init_tensor_type(PyObject* module) {
   tensor_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&kSpec));
-  if (!tensor_type) return -1;
+  detached_warning = PyErr_NewExceptionWithDoc(
+      "adcore.DetachedWarning",
+      "Numbers were taken out of a value that is being differentiated: what is computed from them has no "
+      "derivative.\n\n"
+      "``float(x)``, ``int(x)``, ``math.exp(x)``, ``np.asarray(x)`` and whatever else asks Python or NumPy for the\n"
+      "numbers warn, once per line. Functions of adcore.ops, and those of NumPy that are such, pass derivatives on;\n"
+      "``x.item()``, ``x.asnumpy()``, ``x.tolist()`` and ``ops.stop_gradient(x)`` say that leaving is meant.\n\n"
+      "Examples\n--------\n>>> import math, warnings\n>>> import adcore\n>>> from adcore import Tensor\n"
+      ">>> with warnings.catch_warnings(record=True) as caught:\n"
+      "...     warnings.simplefilter(\"always\")\n"
+      "...     gradient = adcore.grad(lambda x: math.exp(x) * x)(Tensor(0.0))\n"
+      ">>> float(gradient), caught[0].category.__name__\n(1.0, 'DetachedWarning')\n",
+      PyExc_UserWarning, nullptr);
+  if (!tensor_type || !detached_warning || PyModule_AddObjectRef(module, "DetachedWarning", detached_warning) < 0)
+    return -1;
   return PyModule_AddObjectRef(module, "Tensor", reinterpret_cast<PyObject*>(tensor_type));
 }
 

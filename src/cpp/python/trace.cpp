@@ -89,7 +89,7 @@ class TracedFunction {
     });
     const py::object result = call(fn, inside, py::none());
     result_ = steal(tree_map(result.ptr(), [&](PyObject* leaf) {
-      require_computed(leaf, "trace");
+      require_result(leaf, "trace");
       if (!is_tensor(leaf) || !cells.is_inside(leaf)) return Py_NewRef(leaf);
       trace->output(own_value(leaf));
       return wrap({});

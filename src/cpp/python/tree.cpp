@@ -19,7 +19,8 @@ Owned dataclass_fields(PyObject* o) {
   if (is_tensor(o) || PyType_Check(o) || PyCallable_Check(o)) return Owned();
   Owned fields(PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(o)), "__dataclass_fields__"));
   if (!fields) PyErr_Clear();
-  return fields && PyDict_Check(fields.get()) ? std::move(fields) : Owned();
+  if (!fields || !PyDict_Check(fields.get())) return Owned();
+  return Owned(checked(PyDict_Copy(fields.get())));  // reading a field may run code that changes them
 }
 
 PyObject* map_tuple(PyObject* tree, FunctionRef<PyObject*(PyObject*)> f) {
@@ -76,6 +77,46 @@ void close_unstarted(PyObject* o) {
   const Owned closed(checked(PyObject_CallMethod(o, "close", nullptr)));
 }
 
+using Held = std::vector<Owned>;
+
+/// What an object refers to, as the garbage collector sees it: no code of the user runs.
+Held referents(PyObject* o) {
+  Held found;
+  if (traverseproc traverse = Py_TYPE(o)->tp_traverse) {
+    const auto keep = [](PyObject* referent, void* into) {
+      static_cast<Held*>(into)->push_back(Owned::copy(referent));
+      return 0;
+    };
+    traverse(o, keep, &found);
+  }
+  return found;
+}
+
+bool is_container(PyObject* o) {
+  return PyTuple_Check(o) || PyList_Check(o) || PyDict_Check(o) || PyAnySet_Check(o) || PyDictViewSet_Check(o) ||
+         PyDictValues_Check(o);
+}
+
+/// True where a leaf, or a container that it holds, refers to a tensor that is being differentiated or mapped.
+bool hides_tensor(PyObject* o, int depth = 0) {
+  constexpr int kDeep = 8;
+  if (is_tensor(o)) return is_differentiated(o) || value_of(o).boxed();
+  if (depth > kDeep || (depth > 0 && !is_container(o))) return false;
+  for (const Owned& held : referents(o))
+    if (hides_tensor(held.get(), depth + 1)) return true;
+  return false;
+}
+
+/// True for an array of objects one of which is a tensor that is being differentiated or mapped.
+bool is_array_of_tensors(PyObject* o) {
+  const Owned dtype(PyObject_GetAttrString(o, "dtype"));
+  const Owned kind(dtype ? PyObject_GetAttrString(dtype.get(), "kind") : nullptr);
+  if (!kind) PyErr_Clear();
+  if (!kind || !PyUnicode_Check(kind.get()) || PyUnicode_CompareWithASCIIString(kind.get(), "O") != 0) return false;
+  const Owned list(checked(PyObject_CallMethod(o, "tolist", nullptr)));
+  return hides_tensor(list.get());
+}
+
 }  // namespace
 
 PyObject* tree_map(PyObject* tree, FunctionRef<PyObject*(PyObject*)> f) {
@@ -122,6 +163,18 @@ void require_computed(PyObject* leaf, const char* name) {
        "' object, which computes later; return Tensors, or containers of them.");
 }
 
+void require_result(PyObject* leaf, const char* name) {
+  if (is_tensor(leaf) || leaf == Py_None || is_number(leaf) || PyUnicode_Check(leaf)) return;
+  require_computed(leaf, name);
+  // What can be called is no result: a network, a function that keeps tensors for later.
+  if (PyCallable_Check(leaf) || PyModule_Check(leaf)) return;
+  if (is_array(leaf) ? is_array_of_tensors(leaf) : hides_tensor(leaf)) {
+    fail(ErrorKind::Type, name, ": the function's result is or holds a '", Py_TYPE(leaf)->tp_name,
+         "' object with Tensors in it, where no derivative is seen; return tuples, lists, dicts or dataclasses of "
+         "Tensors.");
+  }
+}
+
 void bind_tree(py::module_& m) {
   m.def(
       "tree_map",
@@ -149,19 +202,40 @@ void bind_tree(py::module_& m) {
       },
       py::arg("tree"), py::arg("leaves"));
   m.def(
-      "require_computed",
+      "require_result",
       [](const char* name, const py::object& result) {
-        tree_visit(result.ptr(), [name](PyObject* leaf) { require_computed(leaf, name); });
+        tree_visit(result.ptr(), [name](PyObject* leaf) { require_result(leaf, name); });
       },
-      "Raise where a leaf of a function's result is a generator, a coroutine or another iterator.", py::arg("name"),
-      py::arg("result"));
+      "Raise where a leaf of a function's result computes later, or hides tensors that are being differentiated.",
+      py::arg("name"), py::arg("result"));
+  m.def(
+      "stands_for_tensor", [](const py::object& leaf) { return stands_for_tensor(leaf.ptr()); },
+      "True for a Tensor, a float or an array: what stands for a tensor where one is differentiated.", py::arg("leaf"));
+  m.def(
+      "derivative_dtype",
+      [](const py::object& t) {
+        return py::reinterpret_borrow<py::object>(
+            dtype_object(derivative_dtype(value_of(tensor_object(t.ptr())).dtype())));
+      },
+      "The dtype of the cotangents and tangents of a tensor.", py::arg("tensor"));
+  m.def(
+      "is_array", [](const py::object& o) { return is_array(o.ptr()); },
+      "True for what is an array of numbers to NumPy, but no Tensor.", py::arg("o"));
+  m.def(
+      "is_number", [](const py::object& o) { return is_number(o.ptr()); },
+      "True for numbers of Python and NumPy, bool among them.", py::arg("o"));
+  m.def(
+      "warn_detached",
+      [](const py::object& t, const char* how, int frames) { warn_detached(tensor_object(t.ptr()), how, frames); },
+      "Warn where numbers leave a value that is being differentiated.", py::arg("tensor"), py::arg("how"),
+      py::arg("frames"));
   m.def(
       "are_alike",
       [](const py::object& a, const py::object& b) {
         return is_tensor(a.ptr()) && is_tensor(b.ptr()) && value_of(a.ptr()).shape() == value_of(b.ptr()).shape() &&
-               value_of(a.ptr()).dtype() == value_of(b.ptr()).dtype();
+               derivative_dtype(value_of(a.ptr()).dtype()) == value_of(b.ptr()).dtype();
       },
-      "True for two tensors of one shape and dtype.", py::arg("a"), py::arg("b"));
+      "True where b is a tensor with the shape and dtype of a cotangent of tensor a.", py::arg("a"), py::arg("b"));
 }
 
 }  // namespace adcore::python

@@ -83,7 +83,7 @@ void Backward::seed(Slot slot, Tensor cotangent) {
 
 void Backward::seed_ones(Slot slot, const Dims& shape, DType dtype) {
   if (slot < segment_.first_slot) return;
-  Tensor ones = full(shape, int64_t{1}, dtype);
+  Tensor ones = full(shape, int64_t{1}, derivative_dtype(dtype));
   const uint32_t at = slot - segment_.first_slot;
   adjoints_.index[at] == kNone ? adjoints_.put(at, std::move(ones), true) : accumulate(slot, std::move(ones));
 }
@@ -99,7 +99,7 @@ void Backward::give(const Pullback& p, int k, Tensor&& cotangent) {
   } else if (!p.is_as_given(k)) {
     if (const Dims shape = p.in_shape(k); !(cotangent.shape() == shape)) cotangent = sum_to(cotangent, shape);
   }
-  if (cotangent.dtype() != p.in_dtype(k)) cotangent = cast(cotangent, p.in_dtype(k));
+  if (cotangent.dtype() != p.cotangent_dtype(k)) cotangent = cast(cotangent, p.cotangent_dtype(k));
   accumulate(p.slot(k), std::move(cotangent));
 }
 
@@ -122,8 +122,8 @@ void Backward::accumulate(Slot slot, Tensor&& cotangent) {
 
 void Backward::give_part(const Pullback& p, int k, FunctionRef<Tensor(Tensor&&)> add) {
   const uint32_t at = p.slot(k) - segment_.first_slot;
-  Tensor before =
-      adjoints_.index[at] == kNone ? full(p.in_shape(k), 0.0, p.in_dtype(k)) : std::move(adjoints_.at_slot(at).value);
+  Tensor before = adjoints_.index[at] == kNone ? full(p.in_shape(k), 0.0, p.cotangent_dtype(k))
+                                               : std::move(adjoints_.at_slot(at).value);
   Tensor sum = add(std::move(before));
   if (adjoints_.index[at] == kNone) {
     adjoints_.put(at, std::move(sum));
@@ -241,7 +241,7 @@ const Tensor& Backward::cotangent(Slot slot) const noexcept {
 }
 
 Tensor Backward::cotangent(Slot slot, const Tensor& input) const {
-  return reached(slot) ? cotangent(slot) : zeros_like(input);
+  return reached(slot) ? cotangent(slot) : zero_derivative(input);
 }
 
 void Backward::replace(Slot slot, Tensor cotangent) noexcept {

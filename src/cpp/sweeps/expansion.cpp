@@ -40,8 +40,7 @@ void expanded_cotangents(const Pullback& p, uint32_t mask, Tensor* given) {
   for (size_t j = 0; j < p.op().outputs; ++j) {
     const Tensor& g = p.cotangent(static_cast<int>(j));
     if (!g.defined() || !outputs[j].defined()) continue;
-    const Tensor wide = g.dtype() == outputs[j].dtype() ? g : cast(g, outputs[j].dtype());
-    sweep.seed(outputs[j], wide);
+    sweep.seed(outputs[j], cast(g, derivative_dtype(outputs[j].dtype())));
   }
   sweep.run(slots.span().first(count));
   size_t next = 0;

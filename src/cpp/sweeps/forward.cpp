@@ -11,11 +11,12 @@
 namespace adcore {
 namespace {
 
-/// `t` at the output's shape and dtype.
+/// `t` at the output's shape and the dtype of its tangent.
 Tensor conform(Tensor&& t, const Tensor& out) {
-  if (t.shape() == out.shape() && t.dtype() == out.dtype()) return std::move(t);
+  const DType dtype = derivative_dtype(out.dtype());
+  if (t.shape() == out.shape() && t.dtype() == dtype) return std::move(t);
   const Tensor wide = t.shape() == out.shape() ? t : broadcast_to(t, out.shape());
-  return wide.dtype() == out.dtype() ? wide : cast(wide, out.dtype());
+  return wide.dtype() == dtype ? wide : cast(wide, dtype);
 }
 
 /// Arguments that a linear op reads to know what it does, an index for one: not among those that it is linear in.
@@ -29,7 +30,7 @@ bool is_read(const Op& op, int k) {
 void push_linear(Pushforward& p) {
   std::vector<Tensor> tangents;
   for (int k = 0; k < p.count(); ++k) {
-    tangents.push_back(p.active(k) ? p.tangent(k) : is_read(p.op(), k) ? p.in(k) : zeros_like(p.in(k)));
+    tangents.push_back(p.active(k) ? p.tangent(k) : is_read(p.op(), k) ? p.in(k) : zero_derivative(p.in(k)));
   }
   p.give(apply(p.op(), tangents, p.attrs()));
 }
@@ -37,7 +38,7 @@ void push_linear(Pushforward& p) {
 void push_bilinear(Pushforward& p) {
   for (int k = 0; k < 2; ++k) {
     if (!p.active(k)) continue;
-    const Tensor inputs[] = {k == 0 ? p.tangent(0) : p.in(0), k == 1 ? p.tangent(1) : p.in(1)};
+    const Tensor inputs[] = {k == 0 ? p.tangent(0) : as_factor(p.in(0)), k == 1 ? p.tangent(1) : as_factor(p.in(1))};
     p.give(apply(p.op(), inputs, p.attrs()));
   }
 }
@@ -45,7 +46,7 @@ void push_bilinear(Pushforward& p) {
 /// From the reverse rule: it is linear in the cotangent g, and the transpose of that map is the tangent rule.
 void push_by_transposing(Pushforward& p) {
   Level outer;
-  const Tensor g = outer.input(zeros_like(p.out()));
+  const Tensor g = outer.input(zero_derivative(p.out()));
   std::vector<Tensor> inputs, cotangents;
   {
     Level inner;
@@ -82,7 +83,8 @@ void push(Pushforward& p) {
 }  // namespace
 
 Tensor Forward::dual(const Tensor& value, const Tensor& tangent) const {
-  if (tangent.defined() && (!(tangent.shape() == value.shape()) || tangent.dtype() != value.dtype())) {
+  if (tangent.defined() &&
+      (!(tangent.shape() == value.shape()) || tangent.dtype() != derivative_dtype(value.dtype()))) {
     fail(ErrorKind::Value, "jvp: the tangent of a value of shape ", to_string(value.shape()), " and dtype ",
          name_of(value.dtype()), " has shape ", to_string(tangent.shape()), " and dtype ", name_of(tangent.dtype()),
          ".");

@@ -43,10 +43,10 @@ class Recording {
 
   struct End {
     Slot slot;
-    DType dtype;
+    DType dtype;  // of its cotangent
     Dims shape;
 
-    End(Slot s, const Tensor& value) : slot(s), dtype(value.dtype()), shape(value.shape()) {}
+    End(Slot s, const Tensor& value) : slot(s), dtype(derivative_dtype(value.dtype())), shape(value.shape()) {}
   };
   struct Ends {
     std::vector<End> inputs, outputs;
