@@ -189,9 +189,11 @@ def _renamed(name, *arguments):
 
 def _in_place(name, operator_function):
     def method(self, other):
-        return operator_function(self, other)
+        return self._assign(operator_function(self, other))
 
     method.__doc__ = f"""Give the Tensor the value of the operation with `other`, in place; it keeps shape and dtype.
+
+    Whatever holds the same Tensor sees the new value; ``t += u`` and its siblings make a new Tensor instead.
 
     Examples
     --------
