@@ -13,6 +13,7 @@ import pytest
 import adcore
 from adcore import Parameter, Tensor, grad, jvp, nn, ops, vmap
 from helpers import Expected, check, f32, f64, i32, i64
+from samples import samples
 
 # ---- the law --------------------------------------------------------------------------------------------------------
 
@@ -262,6 +263,31 @@ def test_what_index_tensors_select_is_a_copy_and_written():
     z = x[x > 1.5]
     z[0] = 8.0
     check((x, y, z), (f32([1.0, 2.0, 3.0]), f32([9.0, 3.0]), f32([8.0, 3.0])))
+
+
+ALL_SAMPLES = samples()
+
+
+@pytest.mark.parametrize("expression", ALL_SAMPLES)
+def test_what_a_function_gives_is_a_tensor_of_its_own(expression):
+    """Also where the function reads it by an index: none of its results is refused."""
+    f, arrays = ALL_SAMPLES[expression]
+    results = f(*map(Tensor, arrays))
+    for leaf in results if isinstance(results, (tuple, list)) else [results]:
+        if isinstance(leaf, Tensor):
+            leaf[...] = 1
+            assert (leaf.asnumpy() == 1).all()
+
+
+def test_what_an_index_read_takes_hooks():
+    """A hook is no write, though the cell gets a value that passes through it: 10 times 2 x."""
+
+    def f(x):
+        row = x[0]
+        row.register_hook(lambda g: g * 10)
+        return (row * row).sum()
+
+    check(grad(f)(Tensor([[1.0, 2.0], [3.0, 4.0]])), f32([[20.0, 40.0], [0.0, 0.0]]))
 
 
 def test_augmented_assignment_of_an_element_writes_to_the_tensor():

@@ -384,6 +384,7 @@ Tensor number_alone(PyObject* o) {
 }
 
 Tensor value_for_cell(PyObject* value, PyObject* cell, std::string_view op) {
+  require_writable(cell, op);
   const DType t = value_of(cell).dtype();
   Owned whole;
   if (!is_tensor(value) && is_number(value) && !is_float(t) && !is_integral(value) && !is_truth(value)) {

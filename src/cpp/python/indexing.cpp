@@ -377,7 +377,6 @@ int set_item(PyObject* self, PyObject* key, PyObject* value) {
     return -1;
   }
   return guarded_int([&] {
-    require_writable(self, "setitem");
     // All that may run Python code or let other threads run comes first; from the parsing on, the cell must not change.
     const std::vector<Item> items = items_of(key);
     const Tensor v = value_for_cell(value, self, "setitem");

@@ -161,6 +161,10 @@ PYBIND11_MODULE(_core_of_main, m, py::multiple_interpreters::not_supported()) {
   m.def("dtype_named",
         [](std::string_view name) { return py::reinterpret_borrow<py::object>(python::dtype_named(name)); });
   m.def(
+      "require_writable",
+      [](std::string_view op, const py::handle& cell) { require_writable(tensor_object(cell.ptr()), op); },
+      py::arg("op"), py::arg("cell"));
+  m.def(
       "value_for_cell",
       [](std::string_view op, const py::handle& cell, const py::handle& value) {
         return steal(wrap(value_for_cell(value.ptr(), tensor_object(cell.ptr()), op)));

@@ -404,7 +404,6 @@ PyObject* tensor_assign(PyObject* self, PyObject* value) {
   return guarded([&]() -> PyObject* {
     if (!is_tensor(value))
       fail(ErrorKind::Type, "assign: the value must be a Tensor, got ", Py_TYPE(value)->tp_name, ".");
-    require_writable(self, "assign");
     assign(self, tracked_value(value));
     return Py_NewRef(self);
   });
