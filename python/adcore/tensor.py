@@ -318,9 +318,12 @@ def _renamed(name, *arguments):
 
 def _in_place(name, operator_function):
     def method(self, other):
-        return operator_function(self, other)
+        _core.require_writable(name, self)
+        return self._assign(operator_function(self, other))
 
     method.__doc__ = f"""Give the Tensor the value of the operation with `other`, in place; it keeps shape and dtype.
+
+    Whatever holds the same Tensor sees the new value; ``t += u`` and its siblings make a new Tensor instead.
 
     Examples
     --------
@@ -339,6 +342,7 @@ def _value(self):
 
 def _assign_value(self, value):
     """Give the cell the value of another Tensor and return the cell."""
+    _core.require_writable("assign_value", self)
     return self._assign(value)
 
 

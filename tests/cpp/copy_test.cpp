@@ -105,12 +105,11 @@ uint16_t encode_small(double f, int exponent_bits, int fraction_bits) {
   return sign | (up ? high : low);
 }
 
-template <class Wide>
+template <class T>
 Int128 truncate(double f) {
   if (std::isnan(f)) return 0;
-  if (std::is_unsigned_v<Wide> && f < 0) return truncate<int64_t>(f);  // wraps where it is stored
-  if (f >= std::ldexp(1.0, std::is_signed_v<Wide> ? 63 : 64)) return std::numeric_limits<Wide>::max();
-  if (f < static_cast<double>(std::numeric_limits<Wide>::min())) return std::numeric_limits<Wide>::min();
+  if (f >= std::ldexp(1.0, std::numeric_limits<T>::digits)) return std::numeric_limits<T>::max();
+  if (f < static_cast<double>(std::numeric_limits<T>::min())) return std::numeric_limits<T>::min();
   return static_cast<Int128>(f);
 }
 
@@ -120,9 +119,9 @@ void put(Bytes& out, T x) {
   out.insert(out.end(), p, p + sizeof x);
 }
 
-template <class T, class Wide>
+template <class T>
 void put_integer(Bytes& out, Value v) {
-  put(out, static_cast<T>(static_cast<Wide>(v.integer ? v.i : truncate<Wide>(v.f))));
+  put(out, static_cast<T>(v.integer ? v.i : truncate<T>(v.f)));
 }
 
 void encode(DType t, Value v, Bytes& out) {
@@ -132,14 +131,14 @@ void encode(DType t, Value v, Bytes& out) {
   };
   switch (t) {
     case DType::Bool: return put(out, static_cast<uint8_t>(v.integer ? v.i != 0 : v.f != 0));
-    case DType::UInt8: return put_integer<uint8_t, uint64_t>(out, v);
-    case DType::Int8: return put_integer<int8_t, int64_t>(out, v);
-    case DType::UInt16: return put_integer<uint16_t, uint64_t>(out, v);
-    case DType::Int16: return put_integer<int16_t, int64_t>(out, v);
-    case DType::UInt32: return put_integer<uint32_t, uint64_t>(out, v);
-    case DType::Int32: return put_integer<int32_t, int64_t>(out, v);
-    case DType::UInt64: return put_integer<uint64_t, uint64_t>(out, v);
-    case DType::Int64: return put_integer<int64_t, int64_t>(out, v);
+    case DType::UInt8: return put_integer<uint8_t>(out, v);
+    case DType::Int8: return put_integer<int8_t>(out, v);
+    case DType::UInt16: return put_integer<uint16_t>(out, v);
+    case DType::Int16: return put_integer<int16_t>(out, v);
+    case DType::UInt32: return put_integer<uint32_t>(out, v);
+    case DType::Int32: return put_integer<int32_t>(out, v);
+    case DType::UInt64: return put_integer<uint64_t>(out, v);
+    case DType::Int64: return put_integer<int64_t>(out, v);
     case DType::Float16: return small(5, 10);
     case DType::BFloat16: return small(8, 7);
     case DType::Float32:

@@ -1034,3 +1034,65 @@ def test_importing_starts_no_thread_and_leaves_numpy_alone():
         assert not os.path.isdir(tasks) or len(os.listdir(tasks)) == 1, os.listdir(tasks)
     """
     run(program)
+
+
+# What bool has no operation for, as in NumPy.
+
+
+@pytest.mark.parametrize(
+    ("name", "f"),
+    [
+        ("neg", lambda b: -b),
+        ("neg", ops.neg),
+        ("sub", lambda b: b - b),
+        ("sub", lambda b: b - True),
+        ("sub", lambda b: True - b),
+        ("sub", lambda b: ops.sub(b, b[:1])),
+    ],
+)
+def test_bool_has_no_sign_and_no_difference(name, f):
+    b = Tensor([True, False])
+    with pytest.raises(TypeError, match=f"{name}: works on numbers, got Bool; use logical_"):
+        f(b)
+    check((b - 1, 1 - b, b + b, b * b), (i64([0, -1]), i64([0, 1]), boolean([True, False]), boolean([True, False])))
+
+
+# Objects that lie about themselves, and functions that are not public.
+
+
+class Liar:
+    """Has the operations of a number, and more axes than there are."""
+
+    ndim = 2**63
+
+    def __float__(self):
+        return 1.0
+
+    def __index__(self):
+        return 1
+
+
+def test_a_number_with_more_axes_than_fit_is_none():
+    t = Tensor([1.0, 2.0])
+    for use in (lambda: t.__setitem__(0, Liar()), lambda: t + Liar(), lambda: Tensor(Liar())):
+        with pytest.raises(TypeError):
+            use()
+    check(t, f32([1.0, 2.0]))
+
+
+def test_the_functions_of_the_core_survive_none():
+    program = """
+        from adcore import _core
+        for name in dir(_core):
+            f = getattr(_core, name)
+            for count in range(5):
+                try:
+                    f(*[None] * count)
+                except (TypeError, ValueError, RuntimeError, AttributeError, IndexError):
+                    pass
+                except Exception as e:
+                    raise AssertionError(f"{name}, {count} times None: {e!r}") from e
+        print("alive")
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True)
+    assert done.stdout == "alive\n", done.stderr

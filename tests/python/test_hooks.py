@@ -345,7 +345,7 @@ class Log:
 
     @staticmethod
     def numbers(tensors):
-        return [None if t is None else float(ops.sum(t)) for t in tensors]
+        return [None if t is None else ops.sum(t).item() for t in tensors]
 
 
 class Product(nn.Cell):
@@ -430,7 +430,7 @@ def test_the_hooks_of_a_cell_with_a_rule_of_its_own(by):
     log = Log(cell, scale_in=10.0, scale_out=3.0)
     seen = []
     cell.register_forward_pre_hook(lambda c, inputs: seen.append(len(inputs)))
-    cell.register_forward_hook(lambda c, inputs, out: (seen.append(float(out)), out * 1.0)[1])
+    cell.register_forward_hook(lambda c, inputs, out: (seen.append(out.item()), out * 1.0)[1])
     right = {0: f32(300.0), 1: f32(180.0), (0, 1): (f32(300.0), f32(180.0))}[by]
     check(grad(cell, by)(t32(3.0), t32(5.0)), right)
     assert seen == [2, 30.0]

@@ -60,7 +60,7 @@ def item(s, x):
 
 
 def captured(s, x):
-    s.c += 1
+    s.c.add_(1)
     return x * s.c
 
 
@@ -122,17 +122,17 @@ def then_written(s, run, block, x):
     y = run(lambda x: block(s, x), x)
     s.w.set_data(s.w * 10)
     s.v.set_data(s.v * 10)
-    s.c *= 10
+    s.c.mul_(10)
     s.t[0] = 100.0
     return y
 
 
 def between_writes(s, run, block, x):
     s.w.set_data(s.w + 1)
-    s.t += 1
+    s.t.add_(1)
     y = run(lambda x: block(s, x), x)
     s.w.set_data(s.w + 1)
-    s.t += 1
+    s.t.add_(1)
     return y * s.w.value() * s.t
 
 
@@ -213,7 +213,7 @@ def test_a_pull_reads_what_the_call_read():
         w, c = Parameter(t32(3.0), name="w"), t32(2.0)
         _, pull = vjp(lambda x: run(lambda x: x * x * w * c, x), t32(5.0), weights=w)
         w.set_data(t32(100.0))
-        c += 100
+        c.add_(100)
         check(pull(t32(1.0)), ((f32(60.0),), f32(50.0)))
         assert (float(w), float(c)) == (100.0, 102.0)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from adcore._core import Parameter, Tensor
-from adcore._ops import native
+from adcore._core import Parameter, Tensor, value_for_cell
 from adcore._ops.declare import Number, op, require_tensor
 
 
@@ -14,8 +13,7 @@ def _assign(op, variable, value, combine):
     shape = value.shape if isinstance(value, Tensor) else ()
     if shape != variable.shape:
         raise ValueError(f"{op}: value must have the variable's shape {variable.shape}, got {shape}.")
-    value = native.cast(value, variable.dtype) if isinstance(value, Tensor) else Tensor(value, variable.dtype)
-    variable._assign(combine(variable, value))
+    variable._assign(combine(variable, value_for_cell(op, variable, value)))
     return variable.value() if isinstance(variable, Parameter) else variable
 
 
@@ -27,7 +25,7 @@ def assign(variable: Tensor, value: Number) -> Tensor:
     ----------
     variable : Parameter or Tensor
     value : Tensor or number
-        Cast to the variable's dtype.
+        Cast to the variable's dtype, unless that is an integer's and the value has fractions.
 
     Returns
     -------

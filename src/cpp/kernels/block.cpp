@@ -47,17 +47,6 @@ Int saturate(Float x) {
   return x >= kHigh ? kMax : x < kLow ? kMin : inside;
 }
 
-/// Saturates at the 64-bit type; what is negative becomes unsigned as its int64 does, by wrapping.
-template <class To, class Float>
-To to_integer(Float x) {
-  const int64_t whole = saturate<int64_t>(x);
-  if constexpr (std::is_signed_v<To>) {
-    return static_cast<To>(whole);
-  } else {
-    return static_cast<To>(x < 0 ? static_cast<uint64_t>(whole) : saturate<uint64_t>(x));
-  }
-}
-
 /// An integer as a double that rounds to 16-bit formats as the integer itself would: 53 bits, the last one set where
 /// bits below it were lost (round to odd), so that the second rounding sees on which side of a tie it stands.
 template <class Int>
@@ -81,7 +70,7 @@ To convert(From stored) {
       return half_detail::narrow<To>(odd_double(x));
     }
   } else if constexpr (std::is_floating_point_v<X> && std::is_integral_v<To>) {
-    return to_integer<To>(x);
+    return saturate<To>(x);
   } else {
     return static_cast<To>(x);
   }

@@ -114,8 +114,9 @@ enum class LastInteger : uint8_t {
 struct Facts {
   bool wraps = false;  // a Python integer that the other operand's integer type does not hold wraps around
   LastInteger last = LastInteger::Any;
-  Words aliases = {};  // further names of the function
-  Words samples = {};  // calls that the interval does not make: see Options in ops/table.h
+  const char* for_bool = nullptr;  // what to use on bool, which this is not defined for
+  Words aliases = {};              // further names of the function
+  Words samples = {};              // calls that the interval does not make: see Options in ops/table.h
 };
 
 template <int Arity, class F, class... Partials>
@@ -177,7 +178,7 @@ inline constexpr auto kFormulas = [] {
           "sub(input, other)", "Difference of two tensors, element by element.",
           {"sub(Tensor([1.0, 2.0]), 3)", "[-2. -1.]"}, Types::Number, kReal, [](auto a, auto b) { return a - b; },
           d_one(), d_minus_one())
-          .with({.wraps = true, .aliases = {"subtract"}}),
+          .with({.wraps = true, .for_bool = "logical_xor", .aliases = {"subtract"}}),
       elementwise(
           "mul(input, other)", "Product of two tensors, element by element.", {"mul(Tensor([1.0, 2.0]), 3)", "[3. 6.]"},
           Types::Number, kReal, [](auto a, auto b) { return a * b; }, d_value<B>(), d_value<A>())
@@ -201,7 +202,7 @@ inline constexpr auto kFormulas = [] {
       elementwise(
           "neg(input)", "Negative of every element.", {"neg(Tensor([1.0, -2.0]))", "[-1.  2.]"}, Types::Number, kReal,
           [](auto a) { return -a; }, d_minus_one())
-          .with({.aliases = {"negative"}}),
+          .with({.for_bool = "logical_not", .aliases = {"negative"}}),
       // Subgradient at 0: 0.
       elementwise(
           "abs(input)", "Absolute value.", {"abs(Tensor([1.0, -2.0]))", "[1. 2.]"}, Types::Number, kReal,

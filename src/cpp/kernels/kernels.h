@@ -38,8 +38,8 @@ struct ElementwiseKernel {
 // ---- copy: strides, dtypes ----------------------------------------------------------------------------------------
 
 /// dst[index] = convert(src[index]) over an index space; strides in elements, any sign; a src stride may be 0.
-/// Conversion: as C, but defined everywhere: float to integer truncates, NaN becomes 0, out of range saturates at the
-/// 64-bit type and then wraps to the narrow one; anything to bool is != 0.
+/// Conversion: as C, but defined everywhere: float to integer truncates, NaN becomes 0, out of range becomes the least or
+/// the greatest integer of the type; integers wrap; anything to bool is != 0.
 struct CopyArgs {
   int rank;
   const int64_t* shape;

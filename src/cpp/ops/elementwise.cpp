@@ -15,6 +15,7 @@ namespace {
 // ---- rows at run time ---------------------------------------------------------------------------------------------
 
 constexpr auto kRowTypes = std::apply([](const auto&... rows) { return std::array{rows.types...}; }, kFormulas);
+constexpr auto kForBool = std::apply([](const auto&... rows) { return std::array{rows.facts.for_bool...}; }, kFormulas);
 
 DType operand_dtype(const Call& call) {
   const Types types = kRowTypes[static_cast<size_t>(call.op.row)];
@@ -27,6 +28,10 @@ DType operand_dtype(const Call& call) {
   if (types == Types::Float && !is_float(t)) return DType::Float32;
   if (types == Types::Integer && is_float(t)) {
     fail(ErrorKind::Type, call.op.name, ": works on integers and bool, got ", name_of(t), ".");
+  }
+  if (t == DType::Bool) {
+    if (const char* instead = kForBool[static_cast<size_t>(call.op.row)])
+      fail(ErrorKind::Type, call.op.name, ": works on numbers, got Bool; use ", instead, ".");
   }
   return t;
 }

@@ -395,8 +395,12 @@ const Op kDense{.name = "dense",
                 .work = dense_work};
 
 Tensor dense(const Tensor& x, const Tensor& w, const Tensor& bias) {
+  if (w.rank() == 1 && bias.defined() && bias.rank() != 0) {
+    fail(ErrorKind::Value, "dense: beside a weight of one axis the bias has none, got ", to_string(bias.shape()), ".");
+  }
+  if (w.rank() == 1) return bias.defined() ? matmul(x, w) + bias : matmul(x, w);
   if (w.rank() != 2)
-    fail(ErrorKind::Value, "dense: weight must have the shape (out, in), got ", to_string(w.shape()), ".");
+    fail(ErrorKind::Value, "dense: weight must have the shape (out, in) or (in,), got ", to_string(w.shape()), ".");
   if (!bias.defined()) return product(x, w, false, true);
   const DType t = x.dtype();
   const bool one_op = storage_of(compute_of(t)) == t && is_float(t) && w.dtype() == t && bias.dtype() == t &&
@@ -412,10 +416,12 @@ constexpr Function kFunctions[] = {
     def("bmm(input_x, mat2)", "Products of a batch of matrices; the batch shapes are equal.",
         {"bmm(ops.ones((1, 1, 2)), ops.ones((1, 2, 1)))", "[[[2.]]]"},
         [](const Tensor& a, const Tensor& b) { return bmm(a, b); }, {.samples = {"bmm(x(2, 3, 2), x(2, 2, 3))"}}),
-    def("dense(input, weight, bias=None)", "input @ weight.T + bias: a fully connected layer.",
+    def("dense(input, weight, bias=None)",
+        "input @ weight.T + bias: a fully connected layer. A weight of one axis stands for one output without an axis.",
         {"dense(Tensor([1.0, 2.0]), Tensor([[3.0, 4.0]]), Tensor([1.0]))", "[12.]"},
         [](const Tensor& x, const Tensor& w, const Tensor& bias) { return dense(x, w, bias); },
-        {.method = false, .samples = {"dense(x(3, 4), x(2, 4), x(2))", "dense(x(3, 4), x(2, 4))"}}),
+        {.method = false,
+         .samples = {"dense(x(3, 4), x(2, 4), x(2))", "dense(x(3, 4), x(2, 4))", "dense(x(3, 4), x(4), x())"}}),
 };
 
 }  // namespace

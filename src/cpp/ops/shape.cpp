@@ -235,7 +235,8 @@ Tensor flatten(const Tensor& x, int64_t start, int64_t end) {
 }
 
 constexpr Function kFunctions[] = {
-    def("cast(input, dtype)", "The elements converted to another dtype; float to integer truncates.",
+    def("cast(input, dtype)",
+        "The elements converted to another dtype; float to integer truncates and saturates, NaN becomes 0.",
         {"cast(Tensor([1.7, -1.7]), adcore.int32)", "[ 1 -1]"},
         [](const Tensor& x, DType dtype) { return cast(x, dtype); }, {.samples = {"cast(x(3, 4), float64) ** 2"}}),
     def("reshape(input, *shape)", "The same elements in another shape; one size may be -1.",

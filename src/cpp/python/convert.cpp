@@ -284,6 +284,15 @@ Tensor share_array(PyObject* array) {
   return Tensor(std::move(buffer), -low, shape, strides, dtype);
 }
 
+namespace {
+
+bool is_zero(PyObject* o) noexcept {
+  int overflow = 0;
+  return PyLong_Check(o) && PyLong_AsLongAndOverflow(o, &overflow) == 0 && !overflow;
+}
+
+}  // namespace
+
 bool is_number(PyObject* o) noexcept {
   if (PyFloat_Check(o) || PyLong_Check(o)) return true;
   if (is_tensor(o) || is_sequence(o) || PyUnicode_Check(o) || o == Py_None) return false;
@@ -294,7 +303,7 @@ bool is_number(PyObject* o) noexcept {
     PyErr_Clear();
     return true;
   }
-  return !PyObject_HasAttrString(o, "__setitem__") && PyLong_Check(axes.get()) && PyLong_AsLong(axes.get()) == 0;
+  return !PyObject_HasAttrString(o, "__setitem__") && is_zero(axes.get());
 }
 
 namespace {
@@ -377,6 +386,27 @@ Tensor number_beside(PyObject* o, const Tensor& like, const Op* op) {
 Tensor number_alone(PyObject* o) {
   if (is_truth(o)) return scalar(static_cast<int64_t>(PyObject_IsTrue(o)), DType::Bool);
   return is_integral(o) ? scalar(integer_of(o), DType::Int64) : scalar(real_of(o), DType::Float32);
+}
+
+Tensor value_for_cell(PyObject* value, PyObject* cell, std::string_view op) {
+  require_writable(cell, op);
+  const DType t = value_of(cell).dtype();
+  Owned whole;
+  if (!is_tensor(value) && is_number(value) && !is_float(t) && !is_integral(value) && !is_truth(value)) {
+    const double number = real_of(value);
+    if (!(std::trunc(number) == number && std::isfinite(number))) {
+      fail(ErrorKind::Type, op, ": the number ", number, " is none of the cell's ", name_of(t), ".");
+    }
+    value = (whole = Owned(checked(PyLong_FromDouble(number)))).get();
+  }
+  const Tensor given = is_tensor(value)   ? tracked_value(value)
+                       : is_number(value) ? number_beside(value, value_of(cell))
+                                          : tensor_from(value, nullptr);
+  if (is_float(given.dtype()) && !is_float(t)) {
+    fail(ErrorKind::Type, op, ": a value of ", name_of(given.dtype()), " would lose its fractions in a cell of ",
+         name_of(t), "; round it and cast it: value.round().astype(adcore.", info(t).python, ").");
+  }
+  return cast(given, t);
 }
 
 namespace {

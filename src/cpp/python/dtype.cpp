@@ -49,10 +49,10 @@ PyType_Slot kSlots[] = {
 PyType_Spec kSpec{"adcore._core.dtype", sizeof(DTypeObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
                   kSlots};
 
-PyObject* find(const char* name) {
+PyObject* find(std::string_view name) {
   for (int i = 0; i < kDTypeCount; ++i) {
     const std::string_view full = kDTypes[i].python;
-    if (full == name || (full == "bool_" && std::string_view(name) == "bool")) return objects[i];
+    if (full == name || (full == "bool_" && name == "bool")) return objects[i];
   }
   return nullptr;
 }
@@ -61,7 +61,7 @@ PyObject* find(const char* name) {
 
 PyObject* dtype_object(DType t) noexcept { return objects[static_cast<int>(t)]; }
 
-PyObject* dtype_named(const char* name) {
+PyObject* dtype_named(std::string_view name) {
   PyObject* o = find(name);
   if (!o) fail(ErrorKind::Type, "there is no dtype called '", name, "'.");
   return o;

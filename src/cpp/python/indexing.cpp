@@ -4,6 +4,9 @@
 // A key is parsed once into a basic part (a Slice, new axes, dropped axes) and index tensors on some axes of what the
 // basic part leaves. Reading composes ops: slice, reshape, permute, take. Writing finds the same elements. Start
 // reading at Key.
+//
+// A Tensor's value is its own, also where it is a part of another's: t[0] does not follow t, and a write to it could not
+// reach t. So that no write is lost, what a basic key reads is marked, and not written to (require_writable).
 #include <algorithm>
 
 #include "python/object.h"
@@ -19,7 +22,7 @@ struct Key {
     Tensor index;  // int64, entries wrapped
   };
   std::vector<Index> indices;  // axes ascending; broadcast to one shape
-  bool joined = true;  // the indexed axes are neighbours: the result axes take their place, else they come first
+  bool joined = true;  // the index tensors are neighbours in the key: the result axes take their place, else come first
   bool basic() const { return indices.empty(); }
 };
 
@@ -61,7 +64,7 @@ Tensor index_tensor(PyObject* o) {
 
 /// One item of a key, converted. All Python code that a key runs has run when its items exist.
 struct Item {
-  enum class Kind : uint8_t { NewAxis, Nothing, Ellipsis, Int, Slice, Index } kind;
+  enum class Kind : uint8_t { NewAxis, Ellipsis, Int, Slice, Index } kind;
   int64_t i = 0;
   Py_ssize_t start = 0, stop = 0, step = 1;
   Tensor index{};
@@ -74,8 +77,7 @@ struct Item {
 };
 
 Item item_of(PyObject* o) {
-  if (o == Py_None || o == Py_True) return {Item::Kind::NewAxis};
-  if (o == Py_False) return {Item::Kind::Nothing};
+  if (o == Py_None) return {Item::Kind::NewAxis};
   if (o == Py_Ellipsis) return {Item::Kind::Ellipsis};
   if (is_plain_int(o)) return {Item::Kind::Int, integer(o)};
   if (PySlice_Check(o)) {
@@ -84,7 +86,7 @@ Item item_of(PyObject* o) {
     return item;
   }
   Item item{Item::Kind::Index};
-  item.index = index_tensor(o);
+  item.index = PyBool_Check(o) ? scalar(int64_t{o == Py_True}, DType::Bool) : index_tensor(o);
   return item;
 }
 
@@ -106,14 +108,17 @@ class Parser {
     for (const Item& item : items) {
       used += item.axes();
       ellipses += item.kind == Item::Kind::Ellipsis;
-      has_tensor_ |= item.kind == Item::Kind::Index || item.kind == Item::Kind::Nothing;
+      has_tensor_ |= item.kind == Item::Kind::Index;
     }
     if (ellipses > 1) fail(ErrorKind::Index, "index: '...' may stand only once.");
     if (used > shape.size()) {
       fail(ErrorKind::Index, "index: ", used, " indices for a tensor of ", shape.size(), " dimensions, shape ",
            to_string(shape), ".");
     }
-    for (const Item& item : items) parse(item, shape.size() - used);
+    for (const Item& item : items) {
+      parse(item, shape.size() - used);
+      ++item_;
+    }
     while (axis_ < shape.size()) keep_axis();
     finish();
   }
@@ -126,10 +131,6 @@ class Parser {
   void parse(const Item& item, int unused_axes) {
     switch (item.kind) {
       case Item::Kind::NewAxis: key_.shape.push_back(1); break;
-      case Item::Kind::Nothing:  // a false mask without axes: a new axis of size 0
-        key_.shape.push_back(1);
-        add_index(key_.shape.size() - 1, Tensor(Dims{0}, DType::Int64));
-        break;
       case Item::Kind::Ellipsis:
         for (; unused_axes > 0; --unused_axes) keep_axis();
         break;
@@ -183,7 +184,7 @@ class Parser {
       }
     }
     const Tensor where = nonzero(mask);
-    if (mask.rank() == 0) {
+    if (mask.rank() == 0) {  // one place of a new axis, or none, broadcast with the other index tensors
       key_.shape.push_back(1);
       add_index(key_.shape.size() - 1, full(Dims{where.shape()[0]}, int64_t{0}, DType::Int64));
       return;
@@ -198,7 +199,8 @@ class Parser {
   }
 
   void add_index(int axis, Tensor index) {
-    if (!key_.indices.empty() && (key_.indices.back().axis + 1 != axis)) key_.joined = false;
+    if (!key_.indices.empty() && item_ > last_index_item_ + 1) key_.joined = false;
+    last_index_item_ = item_;
     key_.indices.push_back({axis, std::move(index)});
   }
 
@@ -213,6 +215,8 @@ class Parser {
   Key key_;
   int axis_ = 0;  // of the tensor
   bool has_tensor_ = false;
+  int item_ = 0;             // the one that is parsed
+  int last_index_item_ = 0;  // that gave an index tensor
 };
 
 /// What index tensors select, as rows: the indexed axes first, joined into one.
@@ -280,27 +284,32 @@ Dims inverse(const Dims& axes) {
 
 Tensor basic_part(const Tensor& t, const Key& key) { return reshape(slice(t, key.slice), key.shape); }
 
+/// With index tensors.
 Tensor read(const Tensor& t, const Key& key) {
-  const Tensor basic = basic_part(t, key);
-  if (key.basic()) return basic;
   const Rows rows(key);
-  const Tensor taken = take(rows.as_rows(basic), rows.index, 0);
+  const Tensor taken = take(rows.as_rows(basic_part(t, key)), rows.index, 0);
   Dims shape = rows.index_shape;
   for (int64_t d : rows.rest) shape.push_back(d);
   return permute(reshape(taken, shape), inverse(rows.index_first()));
 }
 
-/// The basic result with the elements that the index tensors select replaced.
-Tensor write_rows(const Tensor& basic, const Key& key, const Tensor& v) {
-  const Rows rows(key);
-  const Dims target = rows.result_shape();
-  if (!(broadcast("setitem", target, v.shape()) == target)) {
+/// The value in the shape of what it replaces; axes of size 1 before those of the selection fall away, as in NumPy.
+Tensor spread(const Tensor& v, const Dims& target) {
+  Dims shape = v.shape();
+  while (shape.size() > target.size() && shape[0] == 1) shape.erase(0);
+  if (!(broadcast("setitem", target, shape) == target)) {
     fail(ErrorKind::Value, "setitem: a value of shape ", to_string(v.shape()), " does not fit the selection ",
          to_string(target), ".");
   }
+  return broadcast_to(reshape(v, shape), target);
+}
+
+/// The basic result with the elements that the index tensors select replaced.
+Tensor write_rows(const Tensor& basic, const Key& key, const Tensor& v) {
+  const Rows rows(key);
   Dims flat{rows.index.size()};
   for (int64_t d : rows.rest) flat.push_back(d);
-  const Tensor values = reshape(permute(broadcast_to(v, target), rows.index_first()), flat);
+  const Tensor values = reshape(permute(spread(v, rows.result_shape()), rows.index_first()), flat);
   const Tensor x = rows.as_rows(basic);
   Dims permuted;
   for (int64_t axis : rows.order) permuted.push_back(key.shape[static_cast<int>(axis)]);
@@ -310,11 +319,7 @@ Tensor write_rows(const Tensor& basic, const Key& key, const Tensor& v) {
 Tensor write(const Tensor& t, const Key& key, const Tensor& v) {
   const Dims region = key.slice.count.dims();
   if (!key.basic()) return slice_set(t, reshape(write_rows(basic_part(t, key), key, v), region), key.slice);
-  if (!(broadcast("setitem", key.shape, v.shape()) == key.shape)) {
-    fail(ErrorKind::Value, "setitem: a value of shape ", to_string(v.shape()), " does not fit the selection ",
-         to_string(key.shape), ".");
-  }
-  return slice_set(t, reshape(broadcast_to(v, key.shape), region), key.slice);
+  return slice_set(t, reshape(spread(v, key.shape), region), key.slice);
 }
 
 /// Writes the elements in place where nobody can see the old value; false where a new one must be made.
@@ -325,8 +330,7 @@ bool overwrite(PyObject* self, const Key& key, const Tensor& v) {
   if (!key.basic() || v.boxed() || !t.exclusively_owned() || slot_of(self, tape) != 0 ||
       (tape && tape->slot_of(v) != 0))
     return false;
-  if (!(broadcast("setitem", key.shape, v.shape()) == key.shape)) return false;  // write() says why
-  copy_into_slice(t, reshape(broadcast_to(v, key.shape), key.slice.count.dims()), key.slice);
+  copy_into_slice(t, reshape(spread(v, key.shape), key.slice.count.dims()), key.slice);
   return true;
 }
 
@@ -338,6 +342,12 @@ bool plain_row(const Tensor& t, PyObject* key, int64_t& i) {
   if (i < -size || i >= size) fail(ErrorKind::Index, "index ", i, " is out of range for axis 0 of size ", size, ".");
   if (i < 0) i += size;
   return true;
+}
+
+PyObject* element(Tensor value) {
+  PyObject* o = wrap(std::move(value));
+  reinterpret_cast<TensorObject*>(o)->made |= kElement;
+  return o;
 }
 
 }  // namespace
@@ -352,11 +362,12 @@ PyObject* get_item(PyObject* self, PyObject* key) {
       s.count.v[0] = 1;
       Dims shape = t.shape();
       shape.erase(0);
-      return wrap(reshape(slice(t, s), shape));
+      return element(reshape(slice(t, s), shape));
     }
     const std::vector<Item> items = items_of(key);
     const Tensor now = tracked_value(self);  // the key may have run Python code
-    return wrap(read(now, Parser(now.shape(), items).take()));
+    const Key parsed = Parser(now.shape(), items).take();
+    return parsed.basic() ? element(basic_part(now, parsed)) : wrap(read(now, parsed));
   });
 }
 
@@ -368,12 +379,9 @@ int set_item(PyObject* self, PyObject* key, PyObject* value) {
   return guarded_int([&] {
     // All that may run Python code or let other threads run comes first; from the parsing on, the cell must not change.
     const std::vector<Item> items = items_of(key);
-    const Tensor given = is_tensor(value)   ? tracked_value(value)
-                         : is_number(value) ? number_beside(value, value_of(self))
-                                            : tensor_from(value, nullptr);
+    const Tensor v = value_for_cell(value, self, "setitem");
     const Dims shape = value_of(self).shape();
-    const DType dtype = value_of(self).dtype();
-    const Tensor v = cast(given, dtype);
+    const DType dtype = v.dtype();
     const Key parsed = Parser(shape, items).take();
     if (!(value_of(self).shape() == shape) || value_of(self).dtype() != dtype) {
       fail(ErrorKind::Runtime, "setitem: the tensor was given another shape or dtype meanwhile.");

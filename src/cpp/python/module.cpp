@@ -12,7 +12,7 @@ namespace py = pybind11;
 
 namespace adcore::python {
 
-PyObject* dtype_named(const char* name);
+PyObject* dtype_named(std::string_view name);
 
 namespace {
 
@@ -159,7 +159,18 @@ PYBIND11_MODULE(_core_of_main, m, py::multiple_interpreters::not_supported()) {
   bind_tree(m);
 
   m.attr("__version__") = ADCORE_VERSION;
-  m.def("dtype_named", [](const char* name) { return py::reinterpret_borrow<py::object>(python::dtype_named(name)); });
+  m.def("dtype_named",
+        [](std::string_view name) { return py::reinterpret_borrow<py::object>(python::dtype_named(name)); });
+  m.def(
+      "require_writable",
+      [](std::string_view op, const py::handle& cell) { require_writable(tensor_object(cell.ptr()), op); },
+      py::arg("op"), py::arg("cell"));
+  m.def(
+      "value_for_cell",
+      [](std::string_view op, const py::handle& cell, const py::handle& value) {
+        return steal(wrap(value_for_cell(value.ptr(), tensor_object(cell.ptr()), op)));
+      },
+      py::arg("op"), py::arg("cell"), py::arg("value"));
   m.def("has_default_name", [](const py::object& p) {
     return is_parameter(p.ptr()) && reinterpret_cast<ParameterObject*>(p.ptr())->has_default_name;
   });

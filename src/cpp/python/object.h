@@ -18,7 +18,7 @@ namespace adcore::python {
 struct TensorObject {
   PyObject_HEAD PyObject* weak_references;
   PyObject* hooks;  // adcore/transforms/hooks.py; null where there are none
-  uint64_t made;    // how many cells the process had made before it
+  uint64_t made;    // how many cells the process had made before it; kElement where an index read it
   Tensor value;
 };
 
@@ -127,7 +127,17 @@ inline const Tensor& value_of(PyObject* o) {
 /// How many cells the process has made: whatever is made later has that number or a higher one.
 inline uint64_t made_cells = 0;  // guarded by the interpreter's lock
 inline uint64_t cells_made() noexcept { return made_cells; }
-inline uint64_t made_at(PyObject* cell) noexcept { return reinterpret_cast<TensorObject*>(cell)->made; }
+inline constexpr uint64_t kElement = uint64_t{1} << 63;
+inline uint64_t made_at(PyObject* cell) noexcept { return reinterpret_cast<TensorObject*>(cell)->made & ~kElement; }
+/// Throws where `cell` is what ints, slices, None and '...' read from another Tensor, or iteration. Who writes to it
+/// means that Tensor, which a value does not know any more: NumPy writes through, and nothing is what would happen here.
+inline void require_writable(PyObject* cell, std::string_view op) {
+  if (reinterpret_cast<TensorObject*>(cell)->made & kElement) [[unlikely]]
+    fail(ErrorKind::Value, op,
+         ": this Tensor is elements of another one, read by an index or by iteration, and the other "
+         "one would not change. Write to that one with one index, t[0, 1] = value for t[0][1] = value, or copy first: "
+         "row = t[0].copy().");
+}
 
 /// A new Tensor object that holds no value yet.
 TensorObject* new_tensor();
@@ -198,6 +208,9 @@ Tensor number_beside(double number, const Tensor& like);
 inline Operand number_operand(const Tensor& number, const Tensor& like) noexcept {
   return {&number, 0, is_float(like.dtype()) && size_of(like.dtype()) == 2};
 }
+/// What a cell is given, cast to what it holds: a tensor, a number, or data. A TypeError where an integer or bool cell
+/// would lose fractions.
+Tensor value_for_cell(PyObject* value, PyObject* cell, std::string_view op);
 /// A number as a tensor of its own.
 Tensor number_alone(PyObject* number);
 

@@ -142,8 +142,7 @@ PyObject* set_data(PyObject* self, PyObject* args, PyObject* kwargs) {
     if (!is_tensor(data) && !PyFloat_Check(data) && !PyLong_Check(data)) {
       fail(ErrorKind::Type, "set_data: data must be a Tensor, int or float, got ", Py_TYPE(data)->tp_name, ".");
     }
-    const DType t = value_of(self).dtype();
-    assign(self, is_tensor(data) ? cast(tracked_value(data), t) : tensor_from(data, &t));
+    assign(self, value_for_cell(data, self, "set_data"));
     return Py_NewRef(self);
   });
 }

@@ -230,22 +230,22 @@ PyObject* unary(PyObject* a) {
   });
 }
 
-/// t += u: the cell gets a new value of the same shape and dtype; a Parameter gives a plain Tensor, as with +.
+/// `t op= u` gives the name t another Tensor, as `t = t op u` does; what else holds the old one keeps its value. So the
+/// result must be of t's shape and dtype: a sum that quietly grows or loses its integers is nobody's wish.
+PyObject* fitting(PyObject* a, const char* name, Owned result) {
+  if (!result || !is_tensor(result.get())) return result.release();
+  const Tensor &old = value_of(a), &fresh = value_of(result.get());
+  if (old.shape() == fresh.shape() && old.dtype() == fresh.dtype()) return result.release();
+  fail(old.dtype() == fresh.dtype() ? ErrorKind::Value : ErrorKind::Type, name,
+       ": an augmented assignment keeps shape and dtype, ", to_string(old.shape()), " ", name_of(old.dtype()),
+       ", but the result is ", to_string(fresh.shape()), " ", name_of(fresh.dtype()), ". Write t = t + u, not t += u.");
+}
+
 template <int Row>
 PyObject* in_place(PyObject* a, PyObject* b) {
-  return guarded([&]() -> PyObject* {
+  return guarded([&] {
     const Op& op = elementwise_op(Row);
-    Owned result(binary_impl(op, a, b));
-    if (result.get() == Py_NotImplemented || is_parameter(a)) return result.release();
-    const Tensor &old = value_of(a), &fresh = value_of(result.get());
-    if (!(old.shape() == fresh.shape()) || old.dtype() != fresh.dtype()) {
-      fail(old.dtype() == fresh.dtype() ? ErrorKind::Value : ErrorKind::Type, op.name, ": the result, ",
-           to_string(fresh.shape()), " ", name_of(fresh.dtype()), ", does not fit in place of ", to_string(old.shape()),
-           " ", name_of(old.dtype()), ".");
-    }
-    assign(a, fresh);
-    Py_INCREF(a);
-    return a;
+    return fitting(a, op.name, Owned(binary_impl(op, a, b)));
   });
 }
 
@@ -255,6 +255,9 @@ PyObject* power(PyObject* a, PyObject* b, PyObject* modulo) {
     return nullptr;
   }
   return guarded([&] { return power_of(a, b); });
+}
+PyObject* in_place_power(PyObject* a, PyObject* b, PyObject* modulo) {
+  return guarded([&] { return fitting(a, "pow", Owned(power(a, b, modulo))); });
 }
 
 PyObject* matrix_multiply(PyObject* a, PyObject* b) {
@@ -646,6 +649,12 @@ PyType_Slot kSlots[] = {
     {Py_nb_inplace_subtract, pointer(in_place<row("sub")>)},
     {Py_nb_inplace_multiply, pointer(in_place<row("mul")>)},
     {Py_nb_inplace_true_divide, pointer(in_place<row("div")>)},
+    {Py_nb_inplace_floor_divide, pointer(in_place<row("floor_div")>)},
+    {Py_nb_inplace_remainder, pointer(in_place<row("floor_mod")>)},
+    {Py_nb_inplace_power, pointer(in_place_power)},
+    {Py_nb_inplace_and, pointer(in_place<row("bitwise_and")>)},
+    {Py_nb_inplace_or, pointer(in_place<row("bitwise_or")>)},
+    {Py_nb_inplace_xor, pointer(in_place<row("bitwise_xor")>)},
     {Py_nb_bool, pointer(as_bool)},
     {Py_nb_float, pointer(as_float)},
     {Py_nb_int, pointer(as_int)},
