@@ -5,6 +5,7 @@ The fixture of conftest.py asks after each test whether gradients still come out
 arrays of every odd layout, a million statements on the tape, interrupted functions, forks and threads.
 """
 
+import inspect
 import operator
 import os
 import signal
@@ -18,6 +19,7 @@ import pytest
 
 import adcore
 from adcore import Parameter, Tensor, grad, nn, ops, value_and_grad
+from adcore._ops.declare import composites
 from helpers import Expected, array_of, boolean, check, f32, f64, i32, i64, t32
 
 A = Tensor([[1.0, 5.0, 2.0], [4.0, 0.0, 3.0]], adcore.float32)
@@ -1096,3 +1098,26 @@ def test_the_functions_of_the_core_survive_none():
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True)
     assert done.stdout == "alive\n", done.stderr
+
+
+@pytest.mark.parametrize("name", sorted(composites))
+@pytest.mark.parametrize("bad", ["x", None, [1.0], iter([]), Liar()], ids=lambda bad: type(bad).__name__)
+def test_a_composite_takes_tensors_where_it_says_so(name, bad):
+    parameters = inspect.signature(composites[name]).parameters.values()
+    required = [p for p in parameters if p.default is p.empty]
+    for wrong in (p for p in required if p.annotation == "Tensor"):
+        values = {p.name: Tensor(np.ones((2, 3))) if p.annotation == "Tensor" else 1 for p in required}
+        with pytest.raises((TypeError, ValueError), match=f"^{composites[name].__name__}: |Tensor"):
+            composites[name](**{**values, wrong.name: bad})
+
+
+def test_flags_of_a_cell_are_a_dict():
+    with pytest.raises(TypeError, match="Cell: flags must be a dict, got tuple"):
+        nn.Cell(flags=("a", 1))
+
+
+@pytest.mark.parametrize("axis", [2, -3, "x", None, 1.0])
+@pytest.mark.parametrize("cut", [ops.split, ops.chunk])
+def test_an_axis_to_cut_along(cut, axis):
+    with pytest.raises((TypeError, ValueError), match=f"{cut.__name__}: axis"):
+        cut(Tensor(np.ones((2, 3))), 1, axis)

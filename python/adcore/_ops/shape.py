@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import index
+
 from adcore._core import Tensor, int64
 from adcore._ops import native
 from adcore._ops.declare import Number, dims, op, require_tensor
@@ -37,9 +39,7 @@ def split(tensor: Tensor, split_size_or_sections: dims, axis: int = 0) -> tuple[
     [(2,), (1,)]
     """
     require_tensor("split", "tensor", tensor)
-    if not -tensor.ndim <= axis < tensor.ndim:
-        raise ValueError(f"split: axis {axis} is out of range for a tensor of {tensor.ndim} dimensions.")
-    axis %= tensor.ndim
+    axis = _checked_axis("split", axis, tensor)
     size = tensor.shape[axis]
     if isinstance(split_size_or_sections, int):
         step = split_size_or_sections
@@ -67,9 +67,22 @@ def chunk(input: Tensor, chunks: int, axis: int = 0) -> tuple[Tensor, ...]:
     >>> [t.shape for t in ops.chunk(Tensor([1, 2, 3]), 2)]
     [(2,), (1,)]
     """
+    require_tensor("chunk", "input", input)
+    chunks = index(chunks)
     if chunks <= 0:
         raise ValueError(f"chunk: the number of pieces must be positive, got {chunks}.")
+    axis = _checked_axis("chunk", axis, input)
     return split(input, max(1, -(-input.shape[axis] // chunks)), axis)
+
+
+def _checked_axis(op, axis, tensor):
+    """Return an axis of a tensor as it counts from the front."""
+    if not hasattr(axis, "__index__"):
+        raise TypeError(f"{op}: axis must be an int, got {type(axis).__name__}.")
+    axis = index(axis)
+    if not -tensor.ndim <= axis < tensor.ndim:
+        raise ValueError(f"{op}: axis {axis} is out of range for a tensor of {tensor.ndim} dimensions.")
+    return axis % tensor.ndim
 
 
 @op(samples=("one_hot(i(4), 3, x(), x()) ** 2",))

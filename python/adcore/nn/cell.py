@@ -67,6 +67,8 @@ class Cell(CellBase):
     """
 
     def __init__(self, auto_prefix=True, flags=None):
+        if flags is not None and not isinstance(flags, dict):
+            raise TypeError(f"{self.cls_name}: flags must be a dict, got {type(flags).__name__}.")
         state = self.__dict__
         state["_params"] = {}
         state["_cells"] = {}
