@@ -63,11 +63,30 @@ Ref erf(Ref a) { return std::erf(a.v); }
 Ref erfc(Ref a) { return std::erfc(a.v); }
 Ref sigmoid(Ref a) { return 1 / (1 + std::exp(-a.v)); }
 Ref softplus(Ref a) { return std::log1p(std::exp(a.v)); }
+Ref logsigmoid(Ref a) { return -softplus(-a); }
+Ref tanhshrink(Ref a) { return a - tanh(a); }
+Ref sigmoid_slope(Ref a) { return sigmoid(a) * sigmoid(-a); }
+Ref tanh_slope(Ref a) { return 1 - tanh(a) * tanh(a); }
+Ref gauss(Ref a) { return exp(-(a * a)); }
+Ref silu(Ref a) { return a * sigmoid(a); }
+Ref silu_slope(Ref a) { return sigmoid(a) + a * sigmoid_slope(a); }
+Ref mish(Ref a) { return a * tanh(softplus(a)); }
+Ref mish_slope(Ref a) { return tanh(softplus(a)) + a * sigmoid(a) * tanh_slope(softplus(a)); }
+Ref gelu(Ref a) { return 0.5 * a * erfc(-a * std::sqrt(0.5L)); }
+Ref gelu_slope(Ref a) {
+  return 0.5 * erfc(-a * std::sqrt(0.5L)) + a * exp(-0.5 * a * a) / std::sqrt(2 * std::acos(-1.0L));
+}
+const Ref kGeluTanh = std::sqrt(8 / std::acos(-1.0L));
+Ref gelu_tanh(Ref a) { return a * sigmoid(kGeluTanh * (a + 0.044715L * a * a * a)); }
+Ref gelu_tanh_slope(Ref a) {
+  const Ref u = kGeluTanh * (a + 0.044715L * a * a * a);
+  return sigmoid(u) + a * sigmoid_slope(u) * kGeluTanh * (1 + 3 * 0.044715L * a * a);
+}
 
 long double number_of(Ref a) { return a.v; }
 long double number_of(RefMask m) { return m.b; }
 Ref times(Ref g, Ref partial) { return g * partial; }
-Ref times(Ref g, Gate<RefMask> partial) { return partial.mask.b ? g : Ref(0); }
+Ref times(Ref g, Gate<RefMask> partial) { return partial.mask.b ? g * partial.slope : Ref(0); }
 
 /// f of the values that the bits of Needs name.
 template <uint32_t Needs, class F, class... Ready>

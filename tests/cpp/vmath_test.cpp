@@ -143,6 +143,11 @@ std::vector<T> arguments() {
   return v;
 }
 
+long double logistic(long double x) { return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x)); }
+
+/// What vanishes at -inf has vanished here, in every type; at -inf the oracle would be inf * 0.
+long double bounded(long double x) { return std::max(x, -1e4L); }
+
 using Oracle = long double (*)(long double);
 struct Function {
   const char* name;
@@ -154,7 +159,21 @@ const Function kFunctions[] = {
     {"log", std::log},
     {"log1p", std::log1p},
     {"tanh", std::tanh},
-    {"sigmoid", [](long double x) { return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x)); }},
+    {"sigmoid", logistic},
+    {"logsigmoid", [](long double x) { return x < 0 ? x - std::log1p(std::exp(x)) : -std::log1p(std::exp(-x)); }},
+    {"silu", [](long double x) { return bounded(x) * logistic(x); }},
+    {"mish",
+     [](long double x) {
+       const long double e = std::exp(-std::fabs(x));
+       return bounded(x) * (x < 0 ? e * (e + 2) / (e * (e + 2) + 2) : (1 + 2 * e) / (1 + 2 * e + 2 * e * e));
+     }},
+    {"_gelu", [](long double x) { return 0.5L * bounded(x) * std::erfc(-x * std::sqrt(0.5L)); }},
+    {"_gelu_tanh",
+     [](long double x) {
+       const long double m = std::min(std::fabs(x), 1e3L);
+       const long double u = std::sqrt(8 / std::acos(-1.0L)) * (m + 0.044715L * m * m * m);
+       return bounded(x) * logistic(std::copysign(u, x));
+     }},
     {"erf", std::erf},
     {"erfc", std::erfc},
     {"sin", std::sin},

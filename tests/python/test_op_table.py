@@ -32,18 +32,26 @@ def points(name, *shapes, dtype=np.float64):
 
 
 def smooth_points(name, count):
-    """Points where the function has no kink within reach of a finite difference: its one-sided slopes agree."""
+    """Points where the function has no kink within reach of a finite difference.
+
+    There, its second differences at two steps have the ratio that a parabola has, whatever its curvature.
+    """
     row, op = ROWS[name], _core.functions[name]
     rng = np.random.default_rng(99)
     arrays = points(name, *[(count,)] * row["arity"])
     reach = 4 * STEP
+
+    def second_difference(k, step):
+        ahead, here, behind = (
+            array_of(op(*(Tensor(a + d * (i == k)) for i, a in enumerate(arrays)))) for d in (step, 0.0, -step)
+        )
+        return ahead - 2 * here + behind, here
+
     for _ in range(100):
         kink = np.zeros(count, bool)
         for k in range(len(arrays)):
-            ahead, here, behind = (
-                array_of(op(*(Tensor(a + d * (i == k)) for i, a in enumerate(arrays)))) for d in (reach, 0.0, -reach)
-            )
-            kink |= np.abs(ahead - 2 * here + behind) > 0.05 * reach * (1 + np.abs(here))
+            (wide, here), (near, _) = second_difference(k, reach), second_difference(k, reach / 2)
+            kink |= np.abs(wide - 4 * near) > 0.01 * reach * (1 + np.abs(here))
         if not kink.any():
             return arrays
         arrays = [np.where(kink, rng.uniform(row["low"], row["high"], count), a) for a in arrays]

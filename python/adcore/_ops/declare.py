@@ -4,8 +4,8 @@
     def clamp(input: Tensor, min: Number | None = None, max: Number | None = None) -> Tensor:
 
 This makes `clamp` and `clip` functions of `adcore.ops` and methods of Tensor, writes their lines of the type stub, and
-walks them through the laws of derivatives. A composite with ``cell="Mish"`` is also the class `adcore.nn.Mish`, whose
-options are the parameters that have a default.
+walks them through the laws of derivatives. A composite with ``cell="MSELoss"`` is also the class `adcore.nn.MSELoss`,
+whose options are the parameters that have a default.
 
 The annotations are the words for kinds of arguments that the table of ops has, too, and two of this module. They say
 what a type checker lets pass and what a cell checks when it is made; the composite itself checks what it is given.

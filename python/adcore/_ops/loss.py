@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
-from adcore._core import Tensor, int64
+from adcore._core import Tensor, bfloat16, float16, float32, float64, int64
 from adcore._ops import native
 from adcore._ops.declare import REDUCTIONS, Fraction, Reduction, op, require_tensor
+
+_HALVES = (float16, bfloat16)
+
+# A quarter of the last place of 1: what numbers that round to 1 miss of it, about.
+_GAP_TO_ONE = {bfloat16: 2.0**-9, float16: 2.0**-12, float32: 2.0**-25, float64: 2.0**-54}
+
+
+def _wide(tensor):
+    """Return a tensor of half precision in float32: a loss computes wide and rounds once, and so do its derivatives."""
+    return native.cast(tensor, float32) if tensor.dtype in _HALVES else tensor
+
+
+def _rounded(loss, *operands):
+    """Return a loss in the dtype of its operands where all of these have one of half precision."""
+    dtype = operands[0].dtype
+    if dtype in _HALVES and all(operand is None or operand.dtype == dtype for operand in operands):
+        return native.cast(loss, dtype)
+    return loss
 
 
 def _reduced(op, loss, reduction):
@@ -40,7 +58,8 @@ def mse_loss(input: Tensor, target: Tensor, reduction: Reduction = "mean") -> Te
     """
     require_tensor("mse_loss", "input", input)
     require_tensor("mse_loss", "target", target)
-    return _reduced("mse_loss", native.square(native.sub(input, target)), reduction)
+    loss = native.square(native.sub(_wide(input), _wide(target)))
+    return _rounded(_reduced("mse_loss", loss, reduction), input, target)
 
 
 @op(
@@ -61,7 +80,8 @@ def l1_loss(input: Tensor, target: Tensor, reduction: Reduction = "mean") -> Ten
     """
     require_tensor("l1_loss", "input", input)
     require_tensor("l1_loss", "target", target)
-    return _reduced("l1_loss", native.abs(native.sub(input, target)), reduction)
+    loss = native.abs(native.sub(_wide(input), _wide(target)))
+    return _rounded(_reduced("l1_loss", loss, reduction), input, target)
 
 
 @op(
@@ -79,7 +99,9 @@ def binary_cross_entropy(
     Parameters
     ----------
     logits : Tensor
-        Probabilities in [0, 1]. Their logarithms are cut off at log(1e-12), so that 0 and 1 give finite losses.
+        Probabilities in [0, 1]; others give NaN. Logarithms are cut off at -100, so that 0 and 1 give finite losses.
+        Slopes are finite there, too, and right as far as the probability tells them: the loss of ``sigmoid(z)`` has
+        the derivative ``sigmoid(z) - label`` down to probabilities of 1e-38, and up to the last number below 1.
     labels : Tensor
         Of the same shape.
     weight : Tensor, optional
@@ -103,10 +125,11 @@ def binary_cross_entropy(
         raise ValueError(
             f"binary_cross_entropy: logits and labels must have one shape, got {logits.shape} and {labels.shape}."
         )
-    likely = native.log(native.maximum(logits, 1e-12))
-    unlikely = native.log(native.maximum(native.sub(1.0, logits), 1e-12))
-    loss = -(labels * likely + (1.0 - labels) * unlikely)
-    return _reduced("binary_cross_entropy", loss if weight is None else loss * weight, reduction)
+    loss = native._binary_cross_entropy(_wide(logits), _wide(labels), _GAP_TO_ONE.get(logits.dtype, 2.0**-25))
+    if weight is not None:
+        loss = loss * (_wide(weight) if isinstance(weight, Tensor) else weight)
+    loss = _reduced("binary_cross_entropy", loss, reduction)
+    return _rounded(loss, logits, labels, weight if isinstance(weight, Tensor) else None)
 
 
 def _classes_last(input):
@@ -174,7 +197,7 @@ def cross_entropy(
         raise ValueError(f"cross_entropy: label_smoothing must be in [0, 1], got {label_smoothing}.")
     if reduction not in REDUCTIONS:
         raise ValueError(f"cross_entropy: reduction must be 'none', 'mean' or 'sum', got {reduction!r}.")
-    rows, sample_shape = _classes_last(input)
+    rows, sample_shape = _classes_last(_wide(input))
     classes = rows.shape[1]
     if weight is not None:
         require_tensor("cross_entropy", "weight", weight)
@@ -183,7 +206,8 @@ def cross_entropy(
                 f"cross_entropy: weight must have one entry for each of {classes} classes, got {weight.shape}."
             )
     if target.dtype.is_floating_point:
-        return _probability_targets(input, target, weight, reduction, label_smoothing, rows, sample_shape)
+        loss = _probability_targets(input, target, weight, reduction, label_smoothing, rows, sample_shape)
+        return _rounded(loss, input, target, weight)
     if target.shape != sample_shape:
         raise ValueError(f"cross_entropy: a target of shape {target.shape} does not fit input {input.shape}.")
     flat = native.reshape(native.cast(target, int64), (-1,))
@@ -197,21 +221,25 @@ def cross_entropy(
     loss = native._softmax_cross_entropy(rows, flat, scale, ignore_index)
     if label_smoothing:
         spread = native.log_softmax(rows, 1)
-        spread = -native.mean(spread if weight is None else spread * weight, 1) * counted
+        spread = -native.mean(spread if weight is None else spread * _wide(weight), 1) * counted
         loss = loss * (1 - label_smoothing) + spread * label_smoothing
     if reduction == "none":
-        return native.reshape(loss, sample_shape)
-    return native.sum(loss) if reduction == "sum" else native.sum(loss) / native.sum(scale)
+        loss = native.reshape(loss, sample_shape)
+    elif reduction == "sum":
+        loss = native.sum(loss)
+    else:
+        loss = native.sum(loss) / native.sum(scale)
+    return _rounded(loss, input)
 
 
 def _probability_targets(input, target, weight, reduction, label_smoothing, rows, sample_shape):
     if target.shape != input.shape:
         raise ValueError(f"cross_entropy: probabilities of shape {target.shape} do not fit input {input.shape}.")
-    wanted, _ = _classes_last(target)
+    wanted, _ = _classes_last(_wide(target))
     if label_smoothing:
         wanted = wanted * (1 - label_smoothing) + label_smoothing / rows.shape[1]
     terms = native.log_softmax(rows, 1) * wanted
-    loss = -native.sum(terms if weight is None else terms * weight, 1)
+    loss = -native.sum(terms if weight is None else terms * _wide(weight), 1)
     if reduction == "none":
         return native.reshape(loss, sample_shape)
     return native.sum(loss) if reduction == "sum" else native.sum(loss) / rows.shape[0]

@@ -1,16 +1,16 @@
 """Layers: Dense, Flatten, Dropout, Identity and the activations. Each calls one op of `adcore.ops`.
 
-An activation that differs from its op by nothing is a line, or stands in the declaration of its op (`op_cell`);
+An activation that differs from its op by nothing is a line (`op_cell`);
 `get_activation` finds all of them by the names that Dense accepts.
 """
 
 import math
 
-from .. import _ops, ops
+from .. import ops
 from .._core import Parameter, Tensor, float32
 from ..common.initializer import HeUniform, Uniform, initializer
 from .cell import Cell
-from .op_cell import OpCell, cells_of
+from .op_cell import OpCell
 
 
 class Dense(Cell):
@@ -265,7 +265,19 @@ class ELU(_Activation, op=ops.elu): ...
 class Softplus(_Activation, op=ops.softplus): ...
 
 
-globals().update(cells_of(_ops.activation, _Activation))
+class LogSigmoid(_Activation, op=ops.logsigmoid): ...
+
+
+class HSigmoid(_Activation, op=ops.hardsigmoid): ...
+
+
+class HSwish(_Activation, op=ops.hardswish): ...
+
+
+class Mish(_Activation, op=ops.mish): ...
+
+
+class Tanhshrink(_Activation, op=ops.tanhshrink): ...
 
 
 class GELU(_Activation):

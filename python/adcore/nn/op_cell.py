@@ -2,7 +2,7 @@
 
     class ReLU(_Activation, op=ops.relu): ...
 
-is all there is to write, and of a composite not even that: it says ``cell="Mish"`` in its declaration (`cells_of`).
+is all there is to write, and of a composite not even that: it says ``cell="MSELoss"`` in its declaration (`cells_of`).
 From the signature of the op come ``__init__``, which checks each option by its kind and keeps it under its name, and
 ``construct``; from its docstring comes that of the class, example included, unless the class has one of its own.
 """

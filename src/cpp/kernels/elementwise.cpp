@@ -101,7 +101,7 @@ template <class T>
 }
 template <class T>
 [[gnu::always_inline]] inline Pack<T> times(Pack<T> g, Gate<Mask<T>> partial) {
-  return select(partial.mask, g, Pack<T>(0.0));
+  return select(partial.mask, g * partial.slope, Pack<T>(0.0));
 }
 
 /// Collects the sources that Needs names, lowest bit first, then runs the loop. operands: a, b, c, y.

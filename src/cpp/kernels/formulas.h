@@ -12,7 +12,8 @@
 // partials    one per operand: d<what it needs>(function of exactly that), needs in the order A, B, C, Y (the result).
 //             What is not needed is not kept for the backward sweep. It returns a value, or One, MinusOne, Zero,
 //             d_value<B>() says that it is an operand or the result as it stands,
-//             or gate(mask): the cotangent where the mask holds and 0 elsewhere, even if the cotangent is inf or NaN.
+//             or gate(mask, slope): the cotangent times a constant, 1 by default, where the mask holds, and 0 elsewhere,
+//             even if the cotangent is inf or NaN.
 //             A row without partials is piecewise constant: its derivative is 0 and it is never recorded.
 // facts       what else is true of the row; most rows have none. See Facts.
 // Subgradients at kinks: see each row; ties of maximum and minimum share the cotangent.
@@ -43,10 +44,11 @@ struct MinusOne {};
 template <class Mask>
 struct Gate {
   Mask mask;
+  double slope;
 };
 template <class Mask>
-constexpr Gate<Mask> gate(Mask mask) {
-  return {mask};
+constexpr Gate<Mask> gate(Mask mask, double slope = 1.0) {
+  return {mask, slope};
 }
 
 /// What a partial needs: operands and the result.
@@ -156,10 +158,11 @@ constexpr Formula<Arity, F> constant(const char* signature, const char* summary,
 namespace formula_constants {
 inline constexpr double kLn2 = 0.693147180559945309417232121458;
 inline constexpr double kLn10 = 2.302585092994045684017991454684;
-inline constexpr double kSqrtHalf = 0.707106781186547524400844362105;
 inline constexpr double kTwoOverSqrtPi = 1.128379167095512573896158903122;
-inline constexpr double kInvSqrtTwoPi = 0.398942280401432677939946059934;
-inline constexpr double kSqrtTwoOverPi = 0.797884560802865355879892119869;
+// binary_cross_entropy cuts logarithms off at -100, and the slopes of log(p) at 1 / kSmallProbability.
+inline constexpr double kLeastLog = -100.0;
+inline constexpr double kLeastLogged = 3.7200759760208361e-44;  // e^-100
+inline constexpr double kSmallProbability = 0x1p-126;
 // Klambauer et al. 2017, "Self-Normalizing Neural Networks": alpha and lambda.
 inline constexpr double kSeluAlpha = 1.6732632423543772848170429916717;
 inline constexpr double kSeluScale = 1.0507009873554804934193349852946;
@@ -216,15 +219,21 @@ inline constexpr auto kFormulas = [] {
           [](auto a) { return a * a; }, d<A>([](auto a) { return 2.0 * a; })),
       elementwise(
           "reciprocal(input)", "1 / input.", {"reciprocal(Tensor([2.0, -4.0]))", "[ 0.5  -0.25]"}, Types::Float,
-          kPositive, [](auto a) { return 1.0 / a; }, d<Y>([](auto y) { return -y * y; })),
-      // x**0 is 1 everywhere, so its derivative is 0 also at 0; likewise 0**b for b >= 0 with respect to b. The inner selects
-      // keep infinite factors out of the higher derivatives.
+          kPositive, [](auto a) { return 1.0 / a; }, d<A>([](auto a) {
+            auto y = 1.0 / a;
+            return -(y * y);
+          })),
+      // x**0 is 1 everywhere, so its derivative is 0 also at 0; likewise 0**b for b >= 0 and inf**b for b < 0 with respect
+      // to b. The inner selects keep infinite factors out of the higher derivatives.
       elementwise(
           "pow(input, exponent)", "Power, element by element. Integers to negative integer powers raise ValueError.",
           {"pow(Tensor([2.0, 3.0]), 3)", "[ 8. 27.]"}, Types::Number, kPositive,
           [](auto a, auto b) { return pow(a, b); },
           d<A | B>([](auto a, auto b) { return select(b == 0.0, 0.0, b * pow(a, select(b == 0.0, 1.0, b - 1.0))); }),
-          d<A | B | Y>([](auto a, auto b, auto y) { return y * log(select((a == 0.0) & (b >= 0.0), 1.0, a)); }))
+          d<A | B | Y>([](auto a, auto b, auto y) {
+            auto flat = ((a == 0.0) & (b >= 0.0)) | ((1.0 / a == 0.0) & (b < 0.0));
+            return y * log(select(flat, 1.0, a));
+          }))
           .with({.last = LastInteger::NonNegative,
                  .samples = {"pow(x(3, 4), 3)", "pow(1.7, x(3, 4))", "pow(x(3, 4, low=0.3), -2)"}}),
       elementwise(
@@ -269,7 +278,7 @@ inline constexpr auto kFormulas = [] {
           Types::Float, kReal, [](auto a) { return exp(a); }, d_value<Y>()),
       elementwise(
           "expm1(input)", "exp(input) - 1, accurate near 0.", {"expm1(Tensor([0.0, 0.5]))", "[0.        0.6487213]"},
-          Types::Float, kReal, [](auto a) { return expm1(a); }, d<Y>([](auto y) { return y + 1.0; })),
+          Types::Float, kReal, [](auto a) { return expm1(a); }, d<A>([](auto a) { return exp(a); })),
       elementwise(
           "log(input)", "Natural logarithm.", {"log(Tensor([1.0, 2.0]))", "[0.        0.6931472]"}, Types::Float,
           kPositive, [](auto a) { return log(a); }, d<A>([](auto a) { return 1.0 / a; })),
@@ -281,7 +290,7 @@ inline constexpr auto kFormulas = [] {
           [](auto a) { return sqrt(a); }, d<Y>([](auto y) { return 0.5 / y; })),
       elementwise(
           "rsqrt(input)", "1 / sqrt(input).", {"rsqrt(Tensor([4.0, 16.0]))", "[0.5  0.25]"}, Types::Float, kPositive,
-          [](auto a) { return 1.0 / sqrt(a); }, d<Y>([](auto y) { return -0.5 * y * y * y; })),
+          [](auto a) { return 1.0 / sqrt(a); }, d<A | Y>([](auto a, auto y) { return -0.5 * y / a; })),
       elementwise(
           "sin(input)", "Sine of an angle in radians.", {"sin(Tensor([0.0, 1.5707964]))", "[0. 1.]"}, Types::Float,
           kReal, [](auto a) { return sin(a); }, d<A>([](auto a) { return cos(a); })),
@@ -290,21 +299,28 @@ inline constexpr auto kFormulas = [] {
           kReal, [](auto a) { return cos(a); }, d<A>([](auto a) { return -sin(a); })),
       elementwise(
           "tan(input)", "Tangent of an angle in radians.", {"tan(Tensor([0.0, 0.7853982]))", "[0. 1.]"}, Types::Float,
-          {-1.2, 1.2}, [](auto a) { return tan(a); }, d<Y>([](auto y) { return 1.0 + y * y; })),
+          {-1.2, 1.2}, [](auto a) { return tan(a); }, d<A>([](auto a) {
+            auto y = tan(a);
+            return 1.0 + y * y;
+          })),
       elementwise(
           "tanh(input)", "Hyperbolic tangent.", {"tanh(Tensor([0.0, 1.0]))", "[0.        0.7615942]"}, Types::Float,
-          kReal, [](auto a) { return tanh(a); }, d<Y>([](auto y) { return (1.0 - y) * (1.0 + y); })),
+          kReal, [](auto a) { return tanh(a); }, d<A>([](auto a) { return tanh_slope(a); })),
       elementwise(
           "erf(input)", "Error function.", {"erf(Tensor([0.0, 1.0]))", "[0.        0.8427008]"}, Types::Float, kReal,
-          [](auto a) { return erf(a); }, d<A>([](auto a) { return kTwoOverSqrtPi * exp(-(a * a)); })),
+          [](auto a) { return erf(a); }, d<A>([](auto a) { return kTwoOverSqrtPi * gauss(a); })),
       elementwise(
           "erfc(input)", "Complementary error function, 1 - erf(input).", {"erfc(Tensor([0.0]))", "[1.]"}, Types::Float,
-          kReal, [](auto a) { return erfc(a); }, d<A>([](auto a) { return -kTwoOverSqrtPi * exp(-(a * a)); })),
+          kReal, [](auto a) { return erfc(a); }, d<A>([](auto a) { return -kTwoOverSqrtPi * gauss(a); })),
       // ---- activations ----
       elementwise(
           "sigmoid(input)", "Logistic function, 1 / (1 + exp(-input)).",
           {"sigmoid(Tensor([0.0, 1.0]))", "[0.5       0.7310586]"}, Types::Float, kReal,
-          [](auto a) { return sigmoid(a); }, d<Y>([](auto y) { return y * (1.0 - y); })),
+          [](auto a) { return sigmoid(a); }, d<A>([](auto a) { return sigmoid_slope(a); })),
+      elementwise(
+          "logsigmoid(input)", "Logarithm of the sigmoid, -log(1 + exp(-input)).",
+          {"logsigmoid(Tensor([0.0, -200.0]))", "[  -0.6931472 -200.       ]"}, Types::Float, kReal,
+          [](auto a) { return logsigmoid(a); }, d<A>([](auto a) { return sigmoid(-a); })),
       // Subgradient at 0: 0.
       elementwise(
           "relu(input)", "max(input, 0).", {"relu(Tensor([-1.0, 2.0]))", "[0. 2.]"}, Types::Number, kReal,
@@ -323,52 +339,95 @@ inline constexpr auto kFormulas = [] {
           }),
           d<A>([](auto a) { return select(a < 0.0, a, 0.0); }))
           .with({.samples = {"leaky_relu(x(3, 4), 0.05)"}}),
+      // Derivatives at 0: those from the left.
       elementwise(
           "elu(input_x, alpha=1.0)", "input where positive, alpha * (exp(input) - 1) elsewhere.",
           {"elu(Tensor([-1.0, 2.0]))", "[-0.63212055  2.        ]"}, Types::Float, kReal,
           [](auto a, auto alpha) { return select(a > 0.0, a, alpha * expm1(min(a, 0.0))); },
-          d<A | B>([](auto a, auto alpha) { return select(a > 0.0, 1.0, alpha * exp(min(a, 0.0))); }),
-          d<A>([](auto a) { return select(a > 0.0, 0.0, expm1(min(a, 0.0))); }))
+          d<A | B>([](auto a, auto alpha) { return select(a > 0.0, 1.0, alpha * exp(select(a > 0.0, 0.0, a))); }),
+          d<A>([](auto a) { return select(a > 0.0, 0.0, expm1(select(a > 0.0, 0.0, a))); }))
           .with({.samples = {"elu(x(3, 4), 1.7)"}}),
       elementwise(
           "selu(input_x)", "Scaled ELU with the constants of Klambauer et al. (2017), self-normalizing networks.",
           {"selu(Tensor([0.0, 1.0]))", "[0.       1.050701]"}, Types::Float, kReal,
           [](auto a) { return kSeluScale * select(a > 0.0, a, kSeluAlpha * expm1(min(a, 0.0))); },
-          d<A>([](auto a) { return kSeluScale * select(a > 0.0, 1.0, kSeluAlpha * exp(min(a, 0.0))); })),
+          d<A>([](auto a) { return kSeluScale * select(a > 0.0, 1.0, kSeluAlpha * exp(select(a > 0.0, 0.0, a))); })),
       elementwise(
           "_gelu(input)", "Gaussian error linear unit, input * Phi(input), exact.",
-          {"_gelu(Tensor([0.0, 1.0]))", "[0.        0.8413447]"}, Types::Float, kReal,
-          [](auto a) { return 0.5 * a * erfc(-kSqrtHalf * a); },
-          d<A>([](auto a) { return 0.5 * erfc(-kSqrtHalf * a) + kInvSqrtTwoPi * a * exp(-0.5 * (a * a)); })),
+          {"_gelu(Tensor([0.0, 1.0]))", "[0.        0.8413447]"}, Types::Float, kReal, [](auto a) { return gelu(a); },
+          d<A>([](auto a) { return gelu_slope(a); })),
       elementwise(
           "_gelu_tanh(input)", "Gaussian error linear unit, approximated with tanh (Hendrycks and Gimpel, 2016).",
           {"_gelu_tanh(Tensor([0.0, 1.0]))", "[0.        0.841192]"}, Types::Float, kReal,
-          [](auto a) { return a * sigmoid(2.0 * kSqrtTwoOverPi * (a + 0.044715 * (a * a * a))); }, d<A>([](auto a) {
-            auto s = sigmoid(2.0 * kSqrtTwoOverPi * (a + 0.044715 * (a * a * a)));
-            return s + a * s * (1.0 - s) * (2.0 * kSqrtTwoOverPi * (1.0 + 0.134145 * (a * a)));
-          })),
+          [](auto a) { return gelu_tanh(a); }, d<A>([](auto a) { return gelu_tanh_slope(a); })),
       elementwise(
           "silu(input)", "input * sigmoid(input), also called swish.",
-          {"silu(Tensor([0.0, 1.0]))", "[0.        0.7310586]"}, Types::Float, kReal,
-          [](auto a) { return a * sigmoid(a); }, d<A>([](auto a) {
-            auto s = sigmoid(a);
-            return s * (1.0 + a * (1.0 - s));
+          {"silu(Tensor([0.0, 1.0]))", "[0.        0.7310586]"}, Types::Float, kReal, [](auto a) { return silu(a); },
+          d<A>([](auto a) { return silu_slope(a); })),
+      elementwise(
+          "mish(input)", "input * tanh(log(1 + exp(input))) (Misra, 2019).", {"mish(Tensor([0.0, 30.0]))", "[ 0. 30.]"},
+          Types::Float, kReal, [](auto a) { return mish(a); }, d<A>([](auto a) { return mish_slope(a); })),
+      // Subgradient at -3 and 3: 0.
+      elementwise(
+          "hardsigmoid(input)", "min(max(input + 3, 0), 6) / 6.",
+          {"hardsigmoid(Tensor([-4.0, 0.0, 1.5]))", "[0.   0.5  0.75]"}, Types::Float, {-6, 6},
+          [](auto a) { return select(a < -3.0, 0.0, min(a + 3.0, 6.0) / 6.0); },
+          d<A>([](auto a) { return gate((a > -3.0) & (a < 3.0), 1.0 / 6.0); })),
+      // Subgradient at -3: 0, at 3: 1.
+      elementwise(
+          "hardswish(input)", "input * min(max(input + 3, 0), 6) / 6.",
+          {"hardswish(Tensor([-4.0, 1.5]))", "[0.    1.125]"}, Types::Float, {-6, 6},
+          [](auto a) { return select(a <= -3.0, 0.0, a * (min(a + 3.0, 6.0) / 6.0)); },
+          d<A>([](auto a) { return select(a <= -3.0, 0.0, select(a >= 3.0, 1.0, (2.0 * a + 3.0) / 6.0)); })),
+      elementwise(
+          "tanhshrink(input)", "input - tanh(input).", {"tanhshrink(Tensor([0.0, 20.0]))", "[ 0. 19.]"}, Types::Float,
+          kReal, [](auto a) { return tanhshrink(a); }, d<A>([](auto a) {
+            auto t = tanh(a);
+            return t * t;
           })),
       elementwise(
           "softsign(input)", "input / (1 + |input|).", {"softsign(Tensor([-1.0, 1.0]))", "[-0.5  0.5]"}, Types::Float,
-          kReal, [](auto a) { return a / (1.0 + abs(a)); }, d<A>([](auto a) {
-            auto s = 1.0 + abs(a);
-            return 1.0 / (s * s);
+          kReal, [](auto a) { return select(abs(a) > 1e30, sign(a), a / (1.0 + abs(a))); }, d<A>([](auto a) {
+            auto r = 1.0 / (1.0 + abs(a));
+            return r * r;
           })),
       elementwise(
           "softplus(input, beta=1, threshold=20)",
           "log(1 + exp(beta * input)) / beta; input itself where beta * input > threshold.",
           {"softplus(Tensor([0.0, 30.0]))", "[ 0.6931472 30.       ]"}, Types::Float, kPositive,
           [](auto a, auto beta, auto threshold) { return select(beta * a > threshold, a, softplus(beta * a) / beta); },
-          d<A | B | C>(
-              [](auto a, auto beta, auto threshold) { return select(beta * a > threshold, 1.0, sigmoid(beta * a)); }),
-          d<A | B | C | Y>([](auto a, auto beta, auto threshold, auto y) {
-            return select(beta * a > threshold, 0.0, (a * sigmoid(beta * a) - y) / beta);
+          // Bounded, so that no derivative is 0 * inf at an infinity.
+          d<A | B | C>([](auto a, auto beta, auto threshold) {
+            return select(beta * a > threshold, 1.0, sigmoid(beta * min(max(a, -1e30), 1e30)));
+          }),
+          // z sigmoid(z) - softplus(z), without its cancellation
+          d<A | B | C>([](auto a, auto beta, auto threshold) {
+            auto z = min(abs(beta * min(max(a, -1e30), 1e30)), 1000.0);
+            return select(beta * a > threshold, 0.0, (logsigmoid(z) - z * sigmoid(-z)) / (beta * beta));
+          }),
+          d_zero()),
+      // ---- losses ----
+      // Logarithms are cut off at -100, as PyTorch has it. Slopes are the true ones as far as p tells them: down to
+      // kSmallProbability, and up to 1 - gap, beyond which numbers round to 1. So at 0 and 1 they are finite, and the loss of
+      // a sigmoid has the derivative p - y far into its tails.
+      elementwise(
+          "_binary_cross_entropy(p, y, gap)", "-(y log(p) + (1 - y) log(1 - p)), NaN for p outside of [0, 1].",
+          {"_binary_cross_entropy(Tensor([0.5, 0.0]), 1, 1e-8)", "[  0.6931472 100.       ]"}, Types::Float,
+          {0.15, 0.45},
+          [](auto p, auto y, auto) { return -(y * max(log(p), kLeastLog) + (1.0 - y) * max(log1p(-p), kLeastLog)); },
+          d<A | B | C>([](auto p, auto y, auto gap) {
+            auto small = p < kSmallProbability;
+            auto rest = 1.0 - p;
+            return (1.0 - y) / select(rest < gap, gap, rest) -
+                   select(small, y / kSmallProbability, y / select(small, 1.0, p));
+          }),
+          d<A>([](auto p) {
+            // cut off so that the derivatives of what is not taken stay finite
+            auto cut = [](auto v, auto w, auto logarithm) {
+              auto small = v < kLeastLogged;
+              return select(small, kLeastLog, logarithm(select(small, 0.5, w)));
+            };
+            return cut(1.0 - p, -p, [](auto v) { return log1p(v); }) - cut(p, p, [](auto v) { return log(v); });
           }),
           d_zero()),
       // ---- comparison ----

@@ -1,4 +1,4 @@
-// erf and erfc.
+// erf, erfc and exp(-x^2).
 //
 // Near 0: erf(x) = x + x P(x^2). Elsewhere, x > 0, erfc(x) = exp(-x^2) E(x) with E(a) = G(t) / (a + K), t = (a - K) /
 // (a + K) and G a polynomial. Some roundings would spoil it, so they are taken out: x^2 is taken with its error; a is
@@ -33,12 +33,16 @@ template <Real T>
   return fma(x, p, x);
 }
 
-/// erfc(x) for x >= 0.79 (error of G: 2^-27.8, 2^-59.9). K is a short number at which G(0) happens to need few bits.
+/// Beyond this, erfc has underflowed to 0.
 template <Real T>
-[[gnu::always_inline]] inline Pack<T> erfc_positive(Pack<T> x) {
-  const Pack<T> bounded = limit(x, Pack<T>(0.0), Pack<T>(pick<T>(11, 28)));  // where the result has underflowed to 0
-  const Pack<T> coarse = pick<T>(0x1.8p11, 0x1.8p26);                        // rounds to multiples of 2^-12, 2^-26
-  const Pack<T> a = (bounded + coarse) - coarse;
+inline constexpr T kErfcEnd = static_cast<T>(sizeof(T) == 4 ? 11 : 28);
+
+/// erfc(x) exp(x^2) for 0.79 <= x <= kErfcEnd (error of G: 2^-27.8, 2^-59.9); a number, if a wrong one, for x below. K is a
+/// short number at which G(0) happens to need few bits.
+template <Real T>
+[[gnu::always_inline]] inline Double<T> scaled_erfc(Pack<T> x) {
+  const Pack<T> coarse = pick<T>(0x1.8p11, 0x1.8p26);  // rounds to multiples of 2^-12, 2^-26
+  const Pack<T> a = (x + coarse) - coarse;
   const T k = pick<T>(3.22265625, 3.078125);
   const Pack<T> t = (a - k) / (a + k);
   Pack<T> g;
@@ -54,8 +58,21 @@ template <Real T>
                    -1.6182377510969717e-08);
   }
   const Pack<T> e = g / (a + k), slope = fma(2.0 * a, e, Pack<T>(-1.12837916709551257390));
-  const Double<T> square = two_product(bounded, bounded);
-  return exp_sum<T>({-square.high, -square.low}, {e, (bounded - a) * slope});
+  return {e, (x - a) * slope};
+}
+
+/// factor * exp(-x^2); x bounded so that it may be squared, for the factor see exp_sum.
+template <Real T>
+[[gnu::always_inline]] inline Pack<T> times_gauss(Double<T> factor, Pack<T> x) {
+  const Double<T> square = two_product(x, x);
+  return exp_sum<T>({-square.high, -square.low}, factor);
+}
+
+/// erfc(x) for x >= 0.79.
+template <Real T>
+[[gnu::always_inline]] inline Pack<T> erfc_positive(Pack<T> x) {
+  const Pack<T> bounded = limit(x, Pack<T>(0.0), Pack<T>(kErfcEnd<T>));
+  return times_gauss(scaled_erfc(bounded), bounded);
 }
 
 }  // namespace vmath
@@ -70,6 +87,13 @@ template <Real T>
 [[gnu::always_inline]] inline Pack<T> erfc(Pack<T> x) {
   const Pack<T> a = abs(x), tail = vmath::erfc_positive(a);
   return select(a < vmath::kNear, 1.0 - vmath::erf_near_zero(x), select(x < 0.0, 2.0 - tail, tail));
+}
+
+/// exp(-x^2). The rounding of x^2 alone would cost x^2 ULP.
+template <Real T>
+[[gnu::always_inline]] inline Pack<T> gauss(Pack<T> x) {
+  const T end = vmath::kErfcEnd<T>;
+  return vmath::times_gauss<T>({1.0, 0.0}, limit(x, Pack<T>(-end), Pack<T>(end)));
 }
 
 }  // namespace adcore::ADCORE_ISA

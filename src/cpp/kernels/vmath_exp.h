@@ -1,4 +1,4 @@
-// exp, expm1, log, log1p and what is made of them: tanh, sigmoid, softplus.
+// exp, expm1, log, log1p and what is made of them: tanh, sigmoid, softplus, logsigmoid; slopes of tanh and sigmoid.
 //
 // exp: x = n ln 2 + r, |r| <= ln 2 / 2, and e^x = 2^n (1 + em1(r)).
 // log: x = 2^k m, sqrt(1/2) <= m < sqrt(2), f = m - 1, s = f / (2 + f), and log(m) = 2 atanh(s); evaluated as
@@ -152,6 +152,28 @@ template <Real T>
 template <Real T>
 [[gnu::always_inline]] inline Pack<T> softplus(Pack<T> x) {
   return select(x > 0.0, x, 0.0) + vmath::log1p_core(exp(-abs(x)));
+}
+
+/// -softplus(-x).
+template <Real T>
+[[gnu::always_inline]] inline Pack<T> logsigmoid(Pack<T> x) {
+  return select(x < 0.0, x, 0.0) - vmath::log1p_core(exp(-abs(x)));
+}
+
+// From the result y, the slopes y (1 - y) and 1 - y^2 would lose all that 1 - y loses where y is near 1.
+
+/// e / (1 + e)^2 with e = exp(-|x|).
+template <Real T>
+[[gnu::always_inline]] inline Pack<T> sigmoid_slope(Pack<T> x) {
+  const Pack<T> e = exp(-abs(x)), s = 1.0 + e;
+  return e / (s * s);
+}
+
+/// 1 - tanh(x)^2 = 4 e / (1 + e)^2 with e = exp(-2 |x|).
+template <Real T>
+[[gnu::always_inline]] inline Pack<T> tanh_slope(Pack<T> x) {
+  const Pack<T> e = exp(-2.0 * abs(x)), s = 1.0 + e;
+  return 4.0 * e / (s * s);
 }
 
 }  // namespace adcore::ADCORE_ISA

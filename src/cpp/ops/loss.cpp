@@ -136,13 +136,12 @@ void bce_vjp(Pullback& p) {
   if (others) p.expand(rest);
 }
 
-/// With a = 1 - y and b = pos_weight * y: a softplus(z) + b softplus(-z), whose slope has no cancellation.
+/// With a = 1 - y and b = pos_weight * y: -(a logsigmoid(-z) + b logsigmoid(z)), whose slope has no cancellation.
 void bce_expand(std::span<const Tensor> in, Attrs attrs, Tensor* out) {
   const auto a = attrs.as<BceAttr>();
   const Tensor &z = in[0], &y = in[1], one = number(1.0, z);
   const Tensor negatives = one - y, positives = a.has_pos_weight ? in[static_cast<size_t>(a.pos_weight())] * y : y;
-  const auto softplus = [&](const Tensor& x) { return map("softplus", x, one, number(40.0, z)); };
-  Tensor each = negatives * softplus(z) + positives * softplus(-z);
+  Tensor each = -(negatives * map("logsigmoid", -z) + positives * map("logsigmoid", z));
   Tensor slope = negatives * map("sigmoid", z) - positives * map("sigmoid", -z);
   if (a.has_weight) {
     each = in[static_cast<size_t>(a.weight())] * each;

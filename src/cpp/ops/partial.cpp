@@ -20,7 +20,9 @@ namespace {
 Tensor times(const Tensor& g, One) { return g; }
 Tensor times(const Tensor& g, MinusOne) { return -g; }
 Tensor times(const Tensor& g, const Sym& partial) { return g * partial.t; }
-Tensor times(const Tensor& g, const Gate<SymMask>& partial) { return map("where", partial.mask.t, g, number(0.0, g)); }
+Tensor times(const Tensor& g, const Gate<SymMask>& partial) {
+  return map("where", partial.mask.t, partial.slope == 1.0 ? g : g * partial.slope, number(0.0, g));
+}
 
 template <int Row, int Input>
 Tensor symbolic(const Tensor& g, const Tensor* const* values) {

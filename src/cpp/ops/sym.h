@@ -130,5 +130,33 @@ inline Sym sin(const Sym& a) { return {map("sin", a.t)}; }
 inline Sym cos(const Sym& a) { return {map("cos", a.t)}; }
 inline Sym sigmoid(const Sym& a) { return {map("sigmoid", a.t)}; }
 inline Sym erfc(const Sym& a) { return {map("erfc", a.t)}; }
+inline Sym logsigmoid(const Sym& a) { return {map("logsigmoid", a.t)}; }
+
+// The slopes of vmath.h. Where a slope has reached its limit, `within` holds the operand: its powers stay finite there, and
+// the derivatives of the slope are 0.
+inline Sym within(const Sym& a, double bound) { return {map("_clamp", a.t, number(-bound, a.t), number(bound, a.t))}; }
+inline Sym sigmoid_slope(const Sym& a) { return sigmoid(a) * sigmoid(-a); }
+inline Sym tanh_slope(const Sym& a) { return 4.0 * sigmoid_slope(2.0 * a); }
+inline Sym gauss(const Sym& a) {
+  const Sym b = within(a, 40);
+  return exp(-(b * b));
+}
+inline Sym silu_slope(const Sym& a) {
+  const Sym b = within(a, 1000), s = sigmoid(b);
+  return s + b * (s * sigmoid(-b));
+}
+inline Sym mish_slope(const Sym& a) {
+  const Sym b = within(a, 1000), u = -logsigmoid(-b);
+  return tanh(u) + b * (sigmoid(b) * tanh_slope(u));
+}
+inline Sym gelu_slope(const Sym& a) {
+  const Sym b = within(a, 60), r = 0.707106781186547524 * b;
+  return 0.5 * erfc(-r) + 0.398942280401432678 * b * gauss(r);
+}
+inline Sym gelu_tanh_slope(const Sym& a) {
+  const Sym b = within(a, 60), square = b * b;
+  const Sym u = b * (1.5957691216057308 + 0.07135481627260025 * square), s = sigmoid(u);
+  return s + b * (s * sigmoid(-u)) * (1.5957691216057308 + 0.21406444881780073 * square);
+}
 
 }  // namespace adcore

@@ -1,0 +1,317 @@
+"""Values and derivatives of every elementwise row at the edges of its domain, and its precision all over it.
+
+The right values are those of edges.py, none of them computed here. A new row fails until it has edges or a closed form.
+"""
+
+import zlib
+
+import mpmath as mp
+import numpy as np
+import pytest
+
+import adcore
+from adcore import Tensor, _core, ops
+from edges import EDGES, INF, SLOPE_ZEROS, SMOOTH
+from helpers import array_of
+
+ROWS = {row["name"]: row for row in _core.op_table()}
+DIFFERENTIABLE = [name for name, row in ROWS.items() if row["differentiable"]]
+FLOATS = {np.float32: adcore.float32, np.float64: adcore.float64}
+TINY = {np.float32: 2.0**-149, np.float64: 2.0**-1074}
+UNARY = [name for name in DIFFERENTIABLE if ROWS[name]["arity"] == 1]
+
+
+def test_every_differentiable_row_has_edges():
+    assert set(EDGES) == set(DIFFERENTIABLE)
+
+
+def test_every_smooth_row_has_a_closed_form():
+    """What is no polynomial in pieces, whose rounding the other laws see."""
+    exact = {"neg", "abs", "relu", "relu6"}
+    assert set(UNARY) - set(SMOOTH) == exact
+
+
+# ---- edges --------------------------------------------------------------------------------------------------------
+
+
+def edges():
+    for name, points in EDGES.items():
+        for point, (value, slopes, curvatures) in points.items():
+            wrap = (lambda v: v) if isinstance(point, tuple) else (lambda v: None if v is None else (v,))
+            at = tuple(map(float, wrap(point)))
+            yield pytest.param(name, at, value, wrap(slopes), wrap(curvatures), id=f"{name}{at}")
+
+
+def assert_is(got, expected, dtype, what):
+    if expected is None:
+        return
+    with np.errstate(over="ignore"):
+        expected = dtype(expected)
+    rtol = 8 * np.finfo(dtype).eps
+    np.testing.assert_allclose(got, expected, rtol=rtol, atol=rtol * 1e-3 * (expected == 0), err_msg=what)
+
+
+def one_slope(f, k, args):
+    """The partial derivative of f in operand k by reverse and forward mode, alone and under vmap: all by name."""
+    one = Tensor(np.ones((), args[k].asnumpy().dtype))
+
+    def along(f=f, k=k):
+        rest = lambda x: f(*args[:k], x, *args[k + 1 :])
+        return rest
+
+    g = along()
+    results = {
+        "grad": adcore.grad(g)(args[k]),
+        "jvp": adcore.jvp(g, args[k], one)[1],
+        "vmap of grad": adcore.vmap(adcore.grad(g))(ops.stack([args[k], args[k]]))[1],
+        "vmap of jvp": adcore.vmap(lambda x: adcore.jvp(g, x, one)[1])(ops.stack([args[k], args[k]]))[0],
+    }
+    return {how: array_of(tensor) for how, tensor in results.items()}
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name, point, value, slopes, curvatures", list(edges()))
+def test_edges(name, point, value, slopes, curvatures, dtype):
+    op, args = _core.functions[name], [Tensor(dtype(v)) for v in point]
+    assert_is(array_of(op(*args)), value, dtype, "value")
+    for k in range(len(args)):
+        if slopes is not None:
+            for how, got in one_slope(op, k, args).items():
+                assert_is(got, slopes[k], dtype, f"slope in operand {k} by {how}")
+        if curvatures is not None and curvatures[k] is not None:
+
+            def slope(*operands, k=k):
+                return adcore.grad(op, k)(*operands)
+
+            for how, got in one_slope(slope, k, args).items():
+                assert_is(got, curvatures[k], dtype, f"second derivative in operand {k} by {how} of grad")
+
+
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_forward_and_reverse_mode_agree_at_edges(name):
+    """Bit for bit, for any seed: 0 times an infinite slope is the same in both."""
+    op = _core.functions[name]
+    for point in EDGES[name]:
+        args = [Tensor(np.float64(v)) for v in (point if isinstance(point, tuple) else (point,))]
+        for k in range(len(args)):
+            g = lambda x, k=k, args=args: op(*args[:k], x, *args[k + 1 :])
+            for seed in (0.0, -1.0, 3.0, INF):
+                pulled = adcore.vjp(g, args[k])[1](Tensor(seed, adcore.float64))
+                pulled = pulled[0] if isinstance(pulled, tuple) else pulled
+                pushed = adcore.jvp(g, args[k], Tensor(seed, adcore.float64))[1]
+                np.testing.assert_array_equal(array_of(pulled), array_of(pushed), err_msg=f"{point} {k} {seed}")
+
+
+# ---- precision ----------------------------------------------------------------------------------------------------
+
+
+def arguments(name, dtype):
+    """Bit patterns all over the type, where functions are steep, and tails up to underflow."""
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    bits = rng.integers(0, 2**32 if dtype is np.float32 else 2**64, 200, np.uint64)
+    anywhere = bits.astype(np.uint32).view(np.float32) if dtype is np.float32 else bits.view(np.float64)
+    ranges = [
+        rng.uniform(-r, r, 60).astype(dtype) for r in (0.01, 1, 4, 12, 30, 105, 105 if dtype is np.float32 else 745)
+    ]
+    x = np.concatenate([anywhere[np.isfinite(anywhere)], *ranges])
+    if name in ("log", "sqrt", "rsqrt"):
+        x = np.abs(x)
+    if name == "log1p":
+        x = x[x > -1]
+    # Of an angle beyond 1e15, the oracle would need more bits than it is given here.
+    return x[np.abs(x) < 1e15] if name in ("sin", "cos", "tan") else x
+
+
+def in_ulps(got, exact, dtype):
+    """|got - exact| in units of the last place of `exact`; beyond the largest number, inf is the next power of two."""
+    top = mp.mpf(2) ** (128 if dtype is np.float32 else 1024)
+    clip = lambda v: max(min(v, top), -top)
+    digits = 24 if dtype is np.float32 else 53
+    exact = clip(exact)
+    unit = max(mp.ldexp(1, mp.frexp(exact)[1] - digits), mp.mpf(TINY[dtype])) if exact else mp.mpf(TINY[dtype])
+    if np.isnan(got):
+        return float("inf")
+    return float(abs(clip(mp.mpf(float(got))) - exact) / unit)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", SMOOTH)
+def test_precision(name, dtype):
+    """Values are right within 4 ULP, slopes within 8 where they are well-conditioned."""
+    value, slope = SMOOTH[name]
+    x = arguments(name, dtype)
+    t = Tensor(x)
+    values, slopes = array_of(_core.functions[name](t)), array_of(adcore.grad(_core.functions[name])(t))
+    worst = {"value": (0, None), "slope": (0, None)}
+    with mp.workprec(400):
+        for i, v in enumerate(x.tolist()):
+            errors = {"value": in_ulps(values[i], value(mp.mpf(v)), dtype)}
+            if not any(abs(v - zero) < 0.2 for zero in SLOPE_ZEROS.get(name, ())):
+                errors["slope"] = in_ulps(slopes[i], slope(mp.mpf(v)), dtype)
+            for what, error in errors.items():
+                worst[what] = max(worst[what], (error, v), key=lambda pair: pair[0])
+    assert worst["value"][0] <= 4 and worst["slope"][0] <= 8, worst
+
+
+# ---- half precision -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [adcore.float16, adcore.bfloat16])
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_half_precision_computes_wide_and_rounds_once(name, dtype):
+    """As float64 of the same operands does; a slope that is made of the rounded result has that rounding, too."""
+    row, op = ROWS[name], _core.functions[name]
+    rng = np.random.default_rng(3)
+    low, high = (2 * row["low"], 2 * row["high"]) if row["low"] == -3 else (row["low"], row["high"])
+    halves = [Tensor(rng.uniform(low, high, 200), dtype) for _ in range(row["arity"])]
+    wide = [h.astype(adcore.float64) for h in halves]
+    positions = tuple(range(row["arity"]))
+
+    def every(*args):
+        return op(*args).astype(adcore.float64).sum()
+
+    assert rounding(op(*halves), op(*wide), dtype) <= 0.51
+    for got, exact in zip(
+        as_tuple(adcore.grad(every, positions)(*halves)), as_tuple(adcore.grad(every, positions)(*wide))
+    ):
+        assert rounding(got, exact, dtype) <= 1.5
+
+
+def as_tuple(value):
+    return value if isinstance(value, tuple) else (value,)
+
+
+def rounding(got, exact, dtype):
+    """The largest error of a tensor of half precision, in units of the last place of the exact numbers."""
+    assert got.dtype == dtype
+    exact = array_of(exact)
+    digits, least = (11, 2.0**-24) if dtype == adcore.float16 else (8, 2.0**-133)
+    unit = np.maximum(np.ldexp(1.0, np.frexp(exact)[1] - digits), least)
+    return np.max(np.abs(array_of(got).astype(np.float64) - exact) / unit)
+
+
+# ---- losses -------------------------------------------------------------------------------------------------------
+
+
+LOGIT_LOSSES = {
+    "mse_loss(x, y)": (lambda x, y: (x - y) ** 2, lambda x, y: 2 * (x - y), lambda x, y: 2),
+    "l1_loss(x, y)": (lambda x, y: abs(x - y), lambda x, y: mp.sign(x - y), lambda x, y: 0),
+    "binary_cross_entropy_with_logits(x, y)": (
+        lambda x, y: softplus(x) - x * y,
+        lambda x, y: logistic(x) - y,
+        lambda x, y: logistic(x) * logistic(-x),
+    ),
+    "binary_cross_entropy_with_logits(x, y, None, Tensor(3.0, x.dtype))": (
+        lambda x, y: 3 * y * softplus(-x) + (1 - y) * softplus(x),
+        lambda x, y: (1 - y) * logistic(x) - 3 * y * logistic(-x),
+        lambda x, y: (1 + 2 * y) * logistic(x) * logistic(-x),
+    ),
+    "binary_cross_entropy(sigmoid(x), y)": (
+        lambda x, y: softplus(x) - x * y,
+        lambda x, y: logistic(x) - y,
+        lambda x, y: logistic(x) * logistic(-x),
+    ),
+    "cross_entropy(stack([0 * x, x], 1), stack([1 - y, y], 1))": (
+        lambda x, y: softplus(x) - x * y,
+        lambda x, y: logistic(x) - y,
+        lambda x, y: logistic(x) * logistic(-x),
+    ),
+    "cross_entropy(stack([0 * x, x], 1), y.astype(int64))": (
+        lambda x, y: softplus(x) - x * mp.floor(y),
+        lambda x, y: logistic(x) - mp.floor(y),
+        lambda x, y: logistic(x) * logistic(-x),
+    ),
+}
+LOSSES = {name for name in ops.__all__ if "loss" in name or "cross_entropy" in name}
+
+
+def softplus(x):
+    return mp.log1p(mp.exp(x)) if x < 0 else x + mp.log1p(mp.exp(-x))
+
+
+def logistic(x):
+    return 1 / (1 + mp.exp(-x))
+
+
+def test_every_loss_has_edges():
+    assert LOSSES == {expression.partition("(")[0] for expression in LOGIT_LOSSES}
+
+
+def loss_of(expression):
+    names = {**vars(ops), "Tensor": Tensor, "int64": adcore.int64}
+    code = compile(expression[:-1] + ", reduction='sum')", expression, "eval")
+    return lambda x, y: eval(code, {**names, "x": x, "y": y})
+
+
+@pytest.mark.parametrize("logit", [0.0, 5.0, -20.0, 39.0, -39.0, -45.0, 60.0, -80.0, 80.0])
+@pytest.mark.parametrize("label", [0.0, 1.0, 0.25])
+@pytest.mark.parametrize("expression", LOGIT_LOSSES)
+def test_losses_at_far_logits(expression, label, logit):
+    """Value and slope in full relative precision; what a chain by way of the probability loses is told."""
+    f, (x, y) = loss_of(expression), (Tensor([logit], adcore.float64), Tensor([label], adcore.float64))
+    with mp.workprec(200):
+        right = [float(exact(mp.mpf(logit), mp.mpf(label))) for exact in LOGIT_LOSSES[expression]]
+    value, slope, curvature = right
+
+    def of_x(x):
+        return f(x, y)
+
+    kwargs = {"rtol": 2e-14}
+    if "sigmoid" in expression:
+        if logit > 36:  # where the probability is 1, no more is known of the tail
+            assert (0 <= array_of(adcore.grad(of_x)(x)) < 2).all() or label == 1
+            return
+        kwargs = {"rtol": 1e-12, "atol": 1e-13}  # 1 - p, rounded, and the second derivative as a difference
+    elif "stack" in expression:
+        kwargs["atol"] = 1e-15 * max(1, abs(logit))  # a difference of logarithms
+    np.testing.assert_allclose(array_of(f(x, y)), value, **kwargs)
+    one = Tensor([1.0], adcore.float64)
+    for got in (adcore.grad(of_x)(x), adcore.jvp(of_x, x, one)[1]):
+        np.testing.assert_allclose(array_of(got).reshape(()), slope, **kwargs)
+    for got in (adcore.grad(adcore.grad(of_x))(x), adcore.jvp(adcore.grad(of_x), x, one)[1]):
+        np.testing.assert_allclose(array_of(got).reshape(()), curvature, **kwargs)
+
+
+@pytest.mark.parametrize("dtype", [adcore.float16, adcore.bfloat16])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("expression", [e for e in LOGIT_LOSSES if "sigmoid" not in e and "stack" not in e])
+def test_losses_of_half_precision_round_once(expression, reduction, dtype):
+    code = expression[:-1] + ", reduction=reduction)"
+    rng = np.random.default_rng(5)
+    x, y = Tensor(rng.uniform(-4, 4, 50), dtype), Tensor(rng.uniform(0, 1, 50), dtype)
+    names = {**vars(ops), "Tensor": Tensor, "reduction": reduction}
+    f = lambda x, y: eval(code, {**names, "x": x, "y": y})
+    wide = [t.astype(adcore.float64) for t in (x, y)]
+    assert rounding(f(x, y), f(*wide), dtype) <= 0.51
+    for got, exact in zip(adcore.grad(f, (0, 1))(x, y), adcore.grad(f, (0, 1))(*wide), strict=True):
+        assert rounding(got, exact, dtype) <= 0.51
+
+
+@pytest.mark.parametrize("dtype", [adcore.float16, adcore.bfloat16])
+@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.3}, {"reduction": "none"}, {"weight": True}])
+@pytest.mark.parametrize("indices", [True, False])
+def test_cross_entropy_of_half_precision_rounds_once(indices, options, dtype):
+    rng = np.random.default_rng(6)
+    x = Tensor(rng.uniform(-4, 4, (9, 5)), dtype)
+    weight = Tensor(rng.uniform(0.2, 2, 5), dtype) if "weight" in options else None
+    target = Tensor(rng.integers(0, 5, 9)) if indices else Tensor(rng.dirichlet(np.ones(5), 9), dtype)
+    widened = lambda t: t.astype(adcore.float64) if t is not None and t.dtype == dtype else t
+    options = {name: value for name, value in options.items() if name != "weight"}
+    f = lambda x, target, weight: ops.cross_entropy(x, target, weight, **options)
+    wide = [widened(t) for t in (x, target, weight)]
+    assert rounding(f(x, target, weight), f(*wide), dtype) <= 0.51
+    got, exact = (adcore.grad(f)(*args) for args in ((x, target, weight), wide))
+    assert rounding(got, exact, dtype) <= 0.51
+
+
+@pytest.mark.parametrize("dtype", FLOATS.values())
+def test_binary_cross_entropy_at_its_ends(dtype):
+    """The logarithms are cut off at -100, as PyTorch's are; what is not taken leaves nothing behind."""
+    gap = 2.0**-25 if dtype == adcore.float32 else 2.0**-54
+    p, y = Tensor([1.0, 0.0, 0.0, 1.0], dtype), Tensor([1.0, 0.0, 1.0, 0.0], dtype)
+    f = lambda p: ops.binary_cross_entropy(p, y, reduction="sum")
+    np.testing.assert_array_equal(array_of(ops.binary_cross_entropy(p, y, reduction="none")), [0, 0, 100, 100])
+    np.testing.assert_allclose(array_of(adcore.grad(f)(p)), [-1, 1, -(2.0**126), 1 / gap], rtol=1e-6)
+    assert np.isfinite(
+        array_of(adcore.grad(lambda z: f(ops.sigmoid(z)))(Tensor([800.0, -800.0, -800.0, 800.0], dtype)))
+    ).all()
