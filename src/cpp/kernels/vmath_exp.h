@@ -157,7 +157,8 @@ template <Real T>
 /// -softplus(-x).
 template <Real T>
 [[gnu::always_inline]] inline Pack<T> logsigmoid(Pack<T> x) {
-  return select(x < 0.0, x, 0.0) - vmath::log1p_core(exp(-abs(x)));
+  // -0 less 0 is -0, to which the result underflows.
+  return select(x < 0.0, x, -0.0) - vmath::log1p_core(exp(-abs(x)));
 }
 
 // From the result y, the slopes y (1 - y) and 1 - y^2 would lose all that 1 - y loses where y is near 1.
