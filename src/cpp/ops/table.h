@@ -309,7 +309,7 @@ inline constexpr auto kLastInteger =
 /// All functions: the rows of formulas.h, in their order, then those of the files of this folder.
 std::span<const Function* const> function_table();
 
-extern const std::span<const Function> kShapeFunctions, kMoveFunctions, kReduceFunctions, kSoftmaxFunctions, kLossFunctions,
-    kMatmulFunctions, kIndexFunctions, kCreateFunctions;
+extern const std::span<const Function> kShapeFunctions, kMoveFunctions, kReduceFunctions, kSoftmaxFunctions,
+    kLossFunctions, kMatmulFunctions, kIndexFunctions, kCreateFunctions;
 
 }  // namespace adcore

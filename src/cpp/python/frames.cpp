@@ -56,8 +56,7 @@ py::object push_plain(const py::object& fn, const py::tuple& args, const py::tup
     if (!is_tensor(x) || !is_tensor(t)) return py::none();
     values[k] = tracked_value(x);
     directions[k] = tracked_value(t);
-    if (!(values[k].shape() == directions[k].shape()) ||
-        derivative_dtype(values[k].dtype()) != directions[k].dtype())
+    if (!(values[k].shape() == directions[k].shape()) || derivative_dtype(values[k].dtype()) != directions[k].dtype())
       return py::none();
   }
   const auto frame = std::make_shared<Forward>();
