@@ -8,6 +8,13 @@
 namespace adcore {
 namespace {
 
+/// The elements of a value for all members, without its boxes.
+Tensor bottom(const Tensor& t) {
+  Tensor b = t;
+  while (const Box* box = box_of(b)) b = Tensor(box->base);
+  return b.detached();
+}
+
 using namespace testing;
 
 /// A rule with settings, and values for its operands.

@@ -322,6 +322,39 @@ def test_values_are_not_known(f):
     assert _core.live_levels() == 0
 
 
+@pytest.mark.parametrize(
+    ("f", "good", "bad", "error"),
+    [
+        (lambda x, y: x // y, [2, 3], [2, 0], ZeroDivisionError),
+        (lambda x, y: x % y, [2, 3], [0, 3], ZeroDivisionError),
+        (lambda x, y: x**y, [2, 3], [2, -1], ValueError),
+    ],
+    ids="div mod pow".split(),
+)
+def test_an_integer_divisor_or_exponent_is_checked_when_the_program_runs(f, good, bad, error):
+    x, y = Tensor([7, 9]), Tensor(good)
+    program = _core.trace(f, x, y)
+    for given in (y, Tensor([1, 5])):
+        assert np.array_equal(program.run(x, given).asnumpy(), f(x.asnumpy(), given.asnumpy()))
+    for run in (program.run, f, vmap(f), lambda x, y: jvp(lambda y: f(x, y), (y,), (Tensor([1.0, 1.0]),))):
+        with pytest.raises(error):
+            run(x, Tensor(bad))
+
+
+def test_nothing_is_divided_by_zero_where_there_is_nothing():
+    nothing = Tensor(np.zeros((0, 2), np.int64))
+    for f in (lambda x, y: x // y, lambda x, y: x % y, lambda x, y: x**-y):
+        assert f(nothing, Tensor([0, 1])).shape == (0, 2)
+
+
+def test_the_derivative_by_an_integer_exponent():
+    x, y = Tensor([2, 3]), Tensor([3, 2])
+    right = [8 * np.log(2), 9 * np.log(3)]
+    np.testing.assert_allclose(grad(lambda y: (x**y).sum())(y).asnumpy(), right, rtol=1e-6)
+    tangent = jvp(lambda y: x**y, (y,), (Tensor([1.0, 1.0]),))[1]
+    np.testing.assert_allclose(tangent.asnumpy(), right, rtol=1e-6)
+
+
 def test_a_value_that_leaves_its_trace_says_so():
     kept = []
     _core.trace(lambda x: kept.append(x * x), Tensor([1.0, 2.0]))

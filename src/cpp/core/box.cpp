@@ -126,16 +126,6 @@ Tensor without_derivative(const Tensor& t) {
   return make_batch(*f, without_derivative(box->base));
 }
 
-Tensor bottom(const Tensor& t) {
-  Tensor b = t;
-  while (const Box* box = box_of(b)) {
-    if (box->kind == FrameKind::Trace) break;
-    const Tensor base = box->base;
-    b = base;
-  }
-  return b.detached();
-}
-
 void require_readable(const Tensor& t) {
   for (const Box* box = box_of(t); box; box = box_of(box->base)) {
     if (box->kind == FrameKind::Forward) continue;

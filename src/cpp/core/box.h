@@ -53,9 +53,6 @@ Tensor settled(const Tensor& t);
 /// The value without derivatives: no place on a tape, no tangent.
 Tensor without_derivative(const Tensor& t);
 
-/// The elements of the value for all members, without any box but that of a trace: what a check of all elements looks at.
-Tensor bottom(const Tensor& t);
-
 void apply_boxed(Call& call);
 /// Throws where the elements differ between the members of a vmap or are not known in a trace.
 void require_readable(const Tensor& t);

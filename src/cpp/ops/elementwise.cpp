@@ -2,6 +2,7 @@
 // products with its partials are in partial.cpp. Start reading at elementwise_run() and elementwise_vjp().
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "core/pullback.h"
 #include "ops/drive.h"
@@ -183,7 +184,46 @@ struct Ops {
 
 const Ops kOps;
 
+// ---- an integer divisor or exponent, checked; an op, so that it works on whatever stands for it ------------------
+
+struct LastAttr {
+  int64_t may_be;
+  char who[24];  // the op that the user called, for the error
+};
+void last_infer(Call& call) { call.out->set_shape(call.in(0).shape(), call.in(0).dtype()); }
+void last_run(Call& call) {
+  const auto a = call.attrs.as<LastAttr>();
+  const bool divisor = a.may_be == static_cast<int64_t>(LastInteger::NonZero);
+  if (divisor || call.in(0).dtype() != DType::UInt64) {
+    const Tensor given = as_contiguous(call.in(0), DType::Int64);
+    const auto* p = given.data_as<int64_t>();
+    if (std::any_of(p, p + given.size(), [=](int64_t v) { return divisor ? v == 0 : v < 0; })) {
+      if (divisor) fail(ErrorKind::ZeroDivision, a.who, ": integer division by zero.");
+      fail(ErrorKind::Value, a.who,
+           ": Integers to negative integer powers are not allowed. Make the base or the exponent a float.");
+    }
+  }
+  const Tensor& x = call.in(0);
+  call.out->view_of(x, x.shape(), x.strides(), x.offset());
+}
+void last_vjp(Pullback& p) { p.give(0, p.g); }
+void last_jvp(Pushforward& p) { p.give(p.tangent(0)); }
+const Op kCheckLast{.name = "check_last",
+                    .kind = OpKind::Custom,
+                    .infer = last_infer,
+                    .run = last_run,
+                    .vjp = last_vjp,
+                    .view = true,
+                    .jvp = last_jvp,
+                    .batch = batch_same};
+
 }  // namespace
+
+Tensor checked_last(const char* op, LastInteger may_be, const Tensor& last) {
+  LastAttr a{static_cast<int64_t>(may_be), {}};
+  std::strncpy(a.who, op, sizeof a.who - 1);
+  return apply(kCheckLast, {&last}, Attrs(a));
+}
 
 const Op& elementwise_op(int row) noexcept { return kOps.op[row]; }
 

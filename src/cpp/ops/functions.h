@@ -17,6 +17,9 @@ namespace adcore {
 /// The op of a row of formulas.h.
 const Op& elementwise_op(int row) noexcept;
 
+/// The last of a row's operands as it is, where all are integers; raises for an element that the row does not take.
+Tensor checked_last(const char* op, LastInteger may_be, const Tensor& last);
+
 /// A row's name as template argument; an unknown name does not compile.
 struct RowName {
   int row;
@@ -112,7 +115,7 @@ Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& target, const T
 
 Tensor matmul(const Tensor& a, const Tensor& b);
 
-// ---- indexing (index.cpp, coordinates.cpp): indices are integers, negative ones count from the end ---------------------------------
+// ---- indexing (index.cpp, coordinates.cpp): indices are integers, negative ones count from the end ---------------
 
 /// The index as int64, every entry wrapped into [0, size). An IndexError of `op` names an entry outside.
 Tensor checked_index(const char* op, const Tensor& index, int64_t size);

@@ -140,18 +140,6 @@ bool operand_beside(PyObject* o, const Tensor& like, const Op& op, Tensor& conve
 
 constexpr int row(const char* name) { return formula_index(name); }
 
-void check_last(const Op& op, LastInteger may_be, const Tensor& first, const Tensor& last) {
-  if (is_float(first.dtype()) || is_float(last.dtype())) return;
-  const Tensor values = bottom(last), zero = scalar(int64_t{0}, values.dtype());
-  const auto any = [](const Tensor& condition) { return condition.size() && item(amax(condition)) != 0; };
-  if (may_be == LastInteger::NonZero) {
-    if (any(map("equal", values, zero))) fail(ErrorKind::ZeroDivision, op.name, ": integer division by zero.");
-  } else if (bottom(first).size() && any(map("less", values, zero))) {
-    fail(ErrorKind::Value, op.name,
-         ": Integers to negative integer powers are not allowed. Make the base or the exponent a float.");
-  }
-}
-
 PyObject* apply_new(const Op& op, const Operand* operands, int count) {
   Owned result(reinterpret_cast<PyObject*>(new_tensor()));
   Call call{op, operands, count, &own_value(result.get()), {}};
@@ -161,9 +149,13 @@ PyObject* apply_new(const Op& op, const Operand* operands, int count) {
 
 [[gnu::noinline]] PyObject* apply_checked(const Op& op, LastInteger may_be, const Operand* operands) {
   // Checked and computed with on one copy: another thread may change the cell between.
-  const Tensor first = *operands[0].value, last = *operands[1].value;
-  check_last(op, may_be, first, last);
-  const Operand held[] = {{&first, operands[0].slot, operands[0].weak}, {&last, operands[1].slot, operands[1].weak}};
+  const Tensor first = *operands[0].value;
+  Tensor last = *operands[1].value;
+  const Tape* tape = context().tape;
+  last.set_ref({operands[1].slot ? tape->id() : 0, operands[1].slot});
+  if (!is_float(first.dtype()) && !is_float(last.dtype()) && first.size()) last = checked_last(op.name, may_be, last);
+  const Operand held[] = {{&first, operands[0].slot, operands[0].weak},
+                          {&last, tape ? tape->slot_of(last) : 0, operands[1].weak}};
   return apply_new(op, held, 2);
 }
 
