@@ -147,10 +147,10 @@ PYBIND11_MODULE(_core_of_main, m, py::multiple_interpreters::not_supported()) {
   check(init_functions(m.ptr()));
   check(init_gradient(m.ptr()));
   check(init_recording(m.ptr()));
+  check(init_frames(m.ptr()));
   check(init_cell(m.ptr()));
   check(init_optimizers(m.ptr()));
   bind_dlpack(m);
-  bind_frames(m);
   bind_hooks(m);
   bind_recompute(m);
   bind_rules(m);

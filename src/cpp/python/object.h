@@ -41,6 +41,7 @@ int init_parameter_type(PyObject* module);
 int init_functions(PyObject* module);
 int init_gradient(PyObject* module);
 int init_recording(PyObject* module);
+int init_frames(PyObject* module);
 int init_cell(PyObject* module);
 int init_optimizers(PyObject* module);
 
