@@ -264,7 +264,7 @@ PyObject* power_of(PyObject* base, PyObject* exponent) {
   static const int kPow = formula_index("pow");
   if (is_tensor(base) && is_number(exponent) && !PyBool_Check(exponent)) {
     const double e = PyFloat_AsDouble(exponent);
-    if (e == -1.0 && PyErr_Occurred()) PyErr_Clear();
+    if (e == -1.0 && PyErr_Occurred()) clear_answer();
     const Operand operand = operand_of(base, tape);
     const bool whole = !PyFloat_Check(exponent);
     if (e == 2 && operand.value->dtype() != DType::Bool && (whole || is_float(operand.value->dtype()))) {
