@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <mutex>
 
 #include "base/context.h"
@@ -229,6 +230,9 @@ thread_local ThreadContext* current_context = nullptr;
 #endif
 
 ThreadContext& make_context() {
+  // The C++ library makes what it keeps of a thread's exceptions at the first of them; where that one says that there is no
+  // memory, the system would end the process. Volatile, or the compiler would drop the call.
+  [[maybe_unused]] const volatile int made_early = std::uncaught_exceptions();
   context_owner.context = new ThreadContext;
   current_context = context_owner.context;
   return *current_context;

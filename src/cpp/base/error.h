@@ -26,6 +26,7 @@ class Error : public std::exception {
 template <class... Parts>
 std::string text(const Parts&... parts) {
   std::ostringstream out;
+  out.exceptions(std::ios::badbit);  // else a text without memory for its end would be cut short
   out << std::boolalpha;
   (out << ... << parts);
   return out.str();

@@ -8,7 +8,6 @@
 namespace adcore::python {
 
 void bind_dlpack(pybind11::module_& m);
-void bind_frames(pybind11::module_& m);
 void bind_hooks(pybind11::module_& m);
 void bind_recompute(pybind11::module_& m);
 void bind_rules(pybind11::module_& m);

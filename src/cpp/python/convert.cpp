@@ -54,7 +54,7 @@ class BufferView {
     if (PyObject_GetBuffer(o, &view, flags) == 0) return;
     // NumPy says so of dtypes without a format, dates for one.
     if (!PyErr_ExceptionMatches(PyExc_ValueError)) throw PythonError{};
-    PyErr_Clear();
+    clear_answer();
     fail(ErrorKind::Type, "Tensor: a ", Py_TYPE(o)->tp_name, " of this dtype is no array of numbers.");
   }
   ~BufferView() { PyBuffer_Release(&view); }
@@ -165,7 +165,7 @@ Tensor from_numbers(const Leaves& leaves, const DType* wanted) {
     int64_t v = PyLong_AsLongLong(o.get());
     if (v == -1 && PyErr_Occurred()) {
       if (!as_unsigned) throw PythonError{};
-      PyErr_Clear();
+      clear_answer();
       v = static_cast<int64_t>(PyLong_AsUnsignedLongLong(o.get()));
       if (PyErr_Occurred()) throw PythonError{};
     } else if (wanted && !holds(*wanted, v)) {
@@ -254,7 +254,7 @@ Tensor share_array(PyObject* array) {
   auto* view = new Py_buffer;
   std::unique_ptr<Py_buffer> guard(view);
   if (PyObject_GetBuffer(array, view, PyBUF_FORMAT | PyBUF_STRIDES | PyBUF_WRITABLE) < 0) {
-    PyErr_Clear();
+    clear_answer();
     fail(ErrorKind::Value,
          "from_numpy: the array is read-only, so a Tensor cannot share it; use Tensor(array), which copies.");
   }
@@ -293,17 +293,14 @@ bool is_zero(PyObject* o) noexcept {
 
 }  // namespace
 
-bool is_number(PyObject* o) noexcept {
+bool is_number(PyObject* o) {
   if (PyFloat_Check(o) || PyLong_Check(o)) return true;
   if (is_tensor(o) || is_sequence(o) || PyUnicode_Check(o) || o == Py_None) return false;
   if (!PyNumber_Check(o) || PyComplex_Check(o)) return false;
   // NumPy's scalars are numbers, its arrays (also those without axes) are not.
-  const Owned axes(PyObject_GetAttrString(o, "ndim"));
-  if (!axes) {
-    PyErr_Clear();
-    return true;
-  }
-  return !PyObject_HasAttrString(o, "__setitem__") && is_zero(axes.get());
+  const Owned axes = attribute_of(o, "ndim");
+  if (!axes) return true;
+  return !attribute_of(o, "__setitem__") && is_zero(axes.get());
 }
 
 namespace {
@@ -321,7 +318,7 @@ int64_t integer_of(PyObject* o) {
   const Owned index(checked(PyNumber_Index(o)));
   const int64_t v = PyLong_AsLongLong(index.get());
   if (v == -1 && PyErr_Occurred()) {
-    PyErr_Clear();
+    clear_answer();
     const uint64_t u = PyLong_AsUnsignedLongLong(index.get());
     if (PyErr_Occurred()) throw PythonError{};
     return static_cast<int64_t>(u);
@@ -369,14 +366,14 @@ Tensor number_beside(PyObject* o, const Tensor& like, const Op* op) {
   if (overflow > 0 && t == DType::UInt64) {
     v = static_cast<int64_t>(PyLong_AsUnsignedLongLong(index.get()));
     fits = !PyErr_Occurred();
-    PyErr_Clear();
+    if (!fits) clear_answer();
   }
   const Fit fit = fits ? Fit::Exact : fit_of(op);
   if (!fits && !overflow && fit == Fit::Widen && t != DType::UInt64) return scalar(v, DType::Int64);
   if (!fits && (overflow || fit != Fit::Wrap)) {
     const Owned shown(PyObject_Repr(index.get()));
     const char* digits = shown ? PyUnicode_AsUTF8(shown.get()) : nullptr;
-    if (!digits) PyErr_Clear();
+    if (!digits) clear_answer();
     fail(ErrorKind::Overflow, "the number ", digits ? digits : "(too long to show)", " does not fit the tensor's ",
          name_of(t), ".");
   }
@@ -423,7 +420,7 @@ List list_from(PyObject* o, std::string_view op, std::string_view parameter) {
     const Owned index(checked(PyNumber_Index(item)));
     const int64_t v = PyLong_AsLongLong(index.get());
     if (v == -1 && PyErr_Occurred()) {
-      PyErr_Clear();
+      clear_answer();
       fail(ErrorKind::Memory, op, ": a size of ", parameter, " does not fit 64 bits.");
     }
     list.push_back(v);

@@ -57,15 +57,28 @@ PyObject* find(std::string_view name) {
   return nullptr;
 }
 
+/// Pickles of a dtype lead here.
+PyObject* dtype_named(PyObject*, PyObject* name) {
+  return guarded([&] {
+    if (!PyUnicode_Check(name))
+      fail(ErrorKind::Type, "the name of a dtype is a str, not a ", Py_TYPE(name)->tp_name, ".");
+    Py_ssize_t length;
+    const char* const utf8 = PyUnicode_AsUTF8AndSize(name, &length);
+    if (!utf8) throw PythonError{};
+    const std::string_view text(utf8, static_cast<size_t>(length));
+    PyObject* const o = find(text);
+    if (!o) fail(ErrorKind::Type, "there is no dtype called '", text, "'.");
+    return Py_NewRef(o);
+  });
+}
+PyMethodDef kFunctions[] = {
+    {"dtype_named", dtype_named, METH_O,
+     "dtype_named($module, name: str, /)\n--\n\nThe dtype of that name.\n\nReturns\n-------\ndtype"},
+    {nullptr, nullptr, 0, nullptr}};
+
 }  // namespace
 
 PyObject* dtype_object(DType t) noexcept { return objects[static_cast<int>(t)]; }
-
-PyObject* dtype_named(std::string_view name) {
-  PyObject* o = find(name);
-  if (!o) fail(ErrorKind::Type, "there is no dtype called '", name, "'.");
-  return o;
-}
 
 DType dtype_from(PyObject* o, std::string_view op) {
   if (Py_TYPE(o) == dtype_type) return dtype_of(o);
@@ -75,9 +88,9 @@ DType dtype_from(PyObject* o, std::string_view op) {
   // NumPy's dtypes and scalar classes, and plain names.
   Owned name =
       PyUnicode_Check(o) ? Owned::copy(o) : Owned(PyObject_GetAttrString(o, PyType_Check(o) ? "__name__" : "name"));
-  if (!name) PyErr_Clear();
+  if (!name) clear_answer();
   const char* utf8 = name && PyUnicode_Check(name.get()) ? PyUnicode_AsUTF8(name.get()) : nullptr;
-  if (!utf8) PyErr_Clear();
+  if (!utf8) clear_answer();
   if (PyObject* found = utf8 ? find(utf8) : nullptr) return dtype_of(found);
   const Owned repr(checked(PyObject_Repr(o)));
   const char* shown = PyUnicode_AsUTF8(repr.get());
@@ -94,7 +107,7 @@ int init_dtype(PyObject* module) {
     objects[i] = reinterpret_cast<PyObject*>(o);
     if (PyModule_AddObjectRef(module, kDTypes[i].python, objects[i]) < 0) return -1;
   }
-  return 0;
+  return PyModule_AddFunctions(module, kFunctions);
 }
 
 }  // namespace adcore::python

@@ -33,7 +33,8 @@ void set_python_error() noexcept {
   } catch (const std::bad_alloc&) {
     PyErr_SetString(PyExc_MemoryError, "not enough memory for the result.");
   } catch (const std::exception& e) {
-    PyErr_SetString(PyExc_RuntimeError, e.what());
+    // pybind11 speaks of a tuple or list where the interpreter had no memory for one, and has said so.
+    if (!PyErr_Occurred()) PyErr_SetString(PyExc_RuntimeError, e.what());
   }
 }
 

@@ -5,10 +5,14 @@
 #include <vector>
 
 #include "core/box.h"
+#include "python/object.h"
 
 namespace adcore::python {
 
 using Frames = std::vector<std::shared_ptr<Frame>>;
+
+/// The frame of a Python object, a Forward or a Batch.
+Frame& frame_of(PyObject* o);
 
 /// Those of this thread, the innermost first.
 Frames open_frames();

@@ -172,10 +172,10 @@ std::string signature_text(const Signature& s, bool annotated) {
 }
 
 PyObject* get_text_signature(PyObject* self, void*) {
-  return string(signature_text(as_function(self)->function->signature, false));
+  return guarded([&] { return string(signature_text(as_function(self)->function->signature, false)); });
 }
 PyObject* get_annotated_signature(PyObject* self, void*) {
-  return string(signature_text(as_function(self)->function->signature, true));
+  return guarded([&] { return string(signature_text(as_function(self)->function->signature, true)); });
 }
 PyObject* get_samples(PyObject* self, void*) {
   return guarded([&] {
@@ -187,8 +187,7 @@ PyObject* get_samples(PyObject* self, void*) {
   });
 }
 
-PyObject* get_doc(PyObject* self, void*) {
-  const Function& f = *as_function(self)->function;
+std::string doc_text(const Function& f) {
   std::string doc = f.summary;
   doc += "\n\nParameters\n----------\n";
   for (const Parameter& p : f.signature.all()) {
@@ -204,11 +203,14 @@ PyObject* get_doc(PyObject* self, void*) {
   doc += "\nRaises\n------\nTypeError, ValueError\n    For arguments of the wrong kind, or shapes that do not fit.\n";
   doc += text("\nExamples\n--------\n>>> import adcore\n>>> from adcore import Tensor, ops\n>>> print(ops.",
               f.example.code, ")\n", f.example.output, "\n");
-  return string(doc);
+  return doc;
+}
+PyObject* get_doc(PyObject* self, void*) {
+  return guarded([&] { return string(doc_text(*as_function(self)->function)); });
 }
 
 PyObject* function_repr(PyObject* self) {
-  return string(text("<function adcore.ops.", as_function(self)->function->name(), ">"));
+  return guarded([&] { return string(text("<function adcore.ops.", as_function(self)->function->name(), ">")); });
 }
 PyObject* function_reduce(PyObject* self, PyObject*) { return get_name(self, nullptr); }
 
@@ -262,7 +264,7 @@ PyObject* power_of(PyObject* base, PyObject* exponent) {
   static const int kPow = formula_index("pow");
   if (is_tensor(base) && is_number(exponent) && !PyBool_Check(exponent)) {
     const double e = PyFloat_AsDouble(exponent);
-    if (e == -1.0 && PyErr_Occurred()) PyErr_Clear();
+    if (e == -1.0 && PyErr_Occurred()) clear_answer();
     const Operand operand = operand_of(base, tape);
     const bool whole = !PyFloat_Check(exponent);
     if (e == 2 && operand.value->dtype() != DType::Bool && (whole || is_float(operand.value->dtype()))) {

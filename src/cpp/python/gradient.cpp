@@ -41,7 +41,7 @@ struct Lists {
 
 [[noreturn]] void fail_leaf(const char* name, Py_ssize_t position, PyObject* leaf) {
   const Owned shown(PyObject_Repr(leaf));
-  if (!shown) PyErr_Clear();
+  if (!shown) clear_answer();
   const char* text_of_leaf = shown ? PyUnicode_AsUTF8(shown.get()) : nullptr;
   fail(ErrorKind::Type, name, ": argument ", position, " is to be differentiated, but ",
        text_of_leaf ? text_of_leaf : "an element", " (", Py_TYPE(leaf)->tp_name,
@@ -293,7 +293,7 @@ PyObject* grad_new(PyTypeObject* type, PyObject* args, PyObject*) {
     for (Py_ssize_t i = 0; valid && positions != Py_None && i < PyTuple_GET_SIZE(positions); ++i) {
       valid = PyLong_Check(PyTuple_GET_ITEM(positions, i)) && PyLong_AsSsize_t(PyTuple_GET_ITEM(positions, i)) >= 0;
       if (PyErr_Occurred()) {
-        PyErr_Clear();
+        clear_answer();
         fail(ErrorKind::Runtime, "grad: no call has as many arguments as grad_position asks for.");
       }
     }

@@ -36,7 +36,7 @@ int64_t integer(PyObject* o) {
   const Owned index(checked(PyNumber_Index(o)));
   const int64_t v = PyLong_AsLongLong(index.get());
   if (v == -1 && PyErr_Occurred()) {
-    PyErr_Clear();
+    clear_answer();
     fail(ErrorKind::Index, "index: the index does not fit 64 bits.");
   }
   return v;

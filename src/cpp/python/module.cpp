@@ -12,8 +12,6 @@ namespace py = pybind11;
 
 namespace adcore::python {
 
-PyObject* dtype_named(std::string_view name);
-
 namespace {
 
 Dims dims_of(const py::handle& o, const char* op) { return dims_from(o.ptr(), op, "shape"); }
@@ -135,9 +133,11 @@ PYBIND11_MODULE(_core_of_main, m, py::multiple_interpreters::not_supported()) {
     if (!e) return;
     try {
       std::rethrow_exception(e);
-    } catch (const Error&) {
+    } catch (const py::builtin_exception&) {
+      // pybind11 knows its kind; but it speaks of an argument where the interpreter had no memory for one, and has said so.
+      if (!PyErr_Occurred()) throw;
+    } catch (...) {
       set_python_error();
-    } catch (const PythonError&) {
     }
   });
   connect_interpreter();
@@ -147,10 +147,10 @@ PYBIND11_MODULE(_core_of_main, m, py::multiple_interpreters::not_supported()) {
   check(init_functions(m.ptr()));
   check(init_gradient(m.ptr()));
   check(init_recording(m.ptr()));
+  check(init_frames(m.ptr()));
   check(init_cell(m.ptr()));
   check(init_optimizers(m.ptr()));
   bind_dlpack(m);
-  bind_frames(m);
   bind_hooks(m);
   bind_recompute(m);
   bind_rules(m);
@@ -159,8 +159,6 @@ PYBIND11_MODULE(_core_of_main, m, py::multiple_interpreters::not_supported()) {
   bind_tree(m);
 
   m.attr("__version__") = ADCORE_VERSION;
-  m.def("dtype_named",
-        [](std::string_view name) { return py::reinterpret_borrow<py::object>(python::dtype_named(name)); });
   m.def(
       "require_writable",
       [](std::string_view op, const py::handle& cell) { require_writable(tensor_object(cell.ptr()), op); },

@@ -41,6 +41,7 @@ int init_parameter_type(PyObject* module);
 int init_functions(PyObject* module);
 int init_gradient(PyObject* module);
 int init_recording(PyObject* module);
+int init_frames(PyObject* module);
 int init_cell(PyObject* module);
 int init_optimizers(PyObject* module);
 
@@ -78,6 +79,12 @@ inline PyObject* checked(PyObject* o) {
   return o;
 }
 
+/// Clears an error that answers a question with no. A lack of memory answers none: it is thrown.
+inline void clear_answer() {
+  if (PyErr_ExceptionMatches(PyExc_MemoryError)) throw PythonError{};
+  PyErr_Clear();
+}
+
 /// Owns one reference.
 class Owned {
  public:
@@ -100,6 +107,13 @@ class Owned {
  private:
   PyObject* o_;
 };
+
+/// The attribute, or an empty reference where there is none.
+inline Owned attribute_of(PyObject* o, const char* name) {
+  Owned a(PyObject_GetAttrString(o, name));
+  if (!a) clear_answer();
+  return a;
+}
 
 // ---- tensors ------------------------------------------------------------------------------------------------------
 
@@ -193,7 +207,7 @@ Tensor share_array(PyObject* array);
 /// Shows the collector the array whose memory a cell has to itself.
 int visit_shared_array(const Tensor& t, visitproc visit, void* arg);
 /// True for Python and NumPy numbers (bool included).
-bool is_number(PyObject* o) noexcept;
+bool is_number(PyObject* o);
 /// True for what is an array of numbers to NumPy, but no Tensor: whatever has a buffer or speaks NumPy's protocols. So
 /// are NumPy's scalars, but neither Python's numbers nor bytes.
 bool is_array(PyObject* o) noexcept;

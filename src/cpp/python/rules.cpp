@@ -42,7 +42,7 @@ bool is_tracked(const py::list& leaves, const py::object& frame) {
   const Tape* tape = context().tape;
   if (!tape) return false;
   if (!frame.is_none()) {
-    const auto& f = py::cast<const Frame&>(frame);
+    const Frame& f = frame_of(frame.ptr());
     if (tape == f.place.tape && tape->open_levels <= f.place.open_levels) return false;
   }
   for (const py::handle o : leaves)

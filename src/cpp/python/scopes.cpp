@@ -16,7 +16,7 @@ namespace {
 template <class T>
 class WithScope {
  public:
-  explicit WithScope(const char* name) : name_(name) {}
+  WithScope() = default;
   WithScope(const WithScope&) = delete;
   WithScope& operator=(const WithScope&) = delete;
   ~WithScope() {
@@ -34,14 +34,14 @@ class WithScope {
     const auto own = [](const Entry& e) { return e.thread == &context(); };
     const auto last = std::find_if(entries_.rbegin(), entries_.rend(), own);
     if (last == entries_.rend()) {
-      fail(ErrorKind::Runtime, name_, ": left ",
+      fail(ErrorKind::Runtime, kName, ": left ",
            entries_.empty() ? "without being entered." : "in another thread than entered.");
     }
     const bool in_order = last->scope->is_innermost();
     entries_.erase(std::next(last).base());  // closes it, wherever it stands
     if (!in_order) {
       fail(
-          ErrorKind::Runtime, name_,
+          ErrorKind::Runtime, kName,
           ": left in another order than entered, or after the function that entered it returned; a with block must end "
           "where it began.");
     }
@@ -53,8 +53,61 @@ class WithScope {
     std::unique_ptr<T> scope;
   };
 
-  const char* const name_;
+  static constexpr const char* kName = std::is_same_v<T, Watch> ? "debug_nans" : "no_grad";  // for errors
+
   std::vector<Entry> entries_;
+};
+
+/// The Python type of a WithScope. Hand-written: pybind11 lets an exception out of a constructor where
+/// memory is short.
+template <class T>
+struct ScopeType {
+  struct Object {
+    PyObject_HEAD T* scope;
+  };
+  static T& scope_of(PyObject* self) noexcept { return *reinterpret_cast<Object*>(self)->scope; }
+
+  static PyObject* make(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
+    static const char* names[] = {nullptr};
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "", const_cast<char**>(names))) return nullptr;
+    return guarded([&] {
+      auto scope = std::make_unique<T>();
+      PyObject* self = checked(type->tp_alloc(type, 0));
+      reinterpret_cast<Object*>(self)->scope = scope.release();
+      return self;
+    });
+  }
+  static void dealloc(PyObject* self) {
+    delete reinterpret_cast<Object*>(self)->scope;
+    PyTypeObject* type = Py_TYPE(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+  }
+  static PyObject* enter(PyObject* self, PyObject*) {
+    return guarded([&] {
+      scope_of(self).enter();
+      return Py_NewRef(Py_None);
+    });
+  }
+  static PyObject* exit(PyObject* self, PyObject*) {
+    return guarded([&] {
+      scope_of(self).exit();
+      return Py_NewRef(Py_None);
+    });
+  }
+
+  static void add(py::module_& m, const char* name, const char* full_name) {
+    static PyMethodDef methods[] = {
+        {"enter", enter, METH_NOARGS, "enter($self, /)\n--\n\nOpens it.\n\nReturns\n-------\nNone"},
+        {"exit", exit, METH_NOARGS, "exit($self, /)\n--\n\nCloses it.\n\nReturns\n-------\nNone"},
+        {nullptr, nullptr, 0, nullptr}};
+    PyType_Slot slots[] = {{Py_tp_new, reinterpret_cast<void*>(make)},
+                           {Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
+                           {Py_tp_methods, methods},
+                           {0, nullptr}};
+    PyType_Spec spec{full_name, sizeof(Object), 0, Py_TPFLAGS_DEFAULT, slots};
+    m.attr(name) = steal(PyType_FromSpec(&spec));
+  }
 };
 
 py::object run_no_grad(const py::object& fn, const py::tuple& args, const py::object& kwargs) {
@@ -66,14 +119,8 @@ py::object run_no_grad(const py::object& fn, const py::tuple& args, const py::ob
 
 void bind_scopes(py::module_& m) {
   m.def("run_no_grad", run_no_grad, py::arg("fn"), py::arg("args"), py::arg("kwargs"));
-  py::class_<WithScope<Watch>>(m, "WatchScope")
-      .def(py::init([] { return std::make_unique<WithScope<Watch>>("debug_nans"); }))
-      .def("enter", &WithScope<Watch>::enter)
-      .def("exit", &WithScope<Watch>::exit);
-  py::class_<WithScope<NoGrad>>(m, "NoGradScope")
-      .def(py::init([] { return std::make_unique<WithScope<NoGrad>>("no_grad"); }))
-      .def("enter", &WithScope<NoGrad>::enter)
-      .def("exit", &WithScope<NoGrad>::exit);
+  ScopeType<WithScope<Watch>>::add(m, "WatchScope", "adcore._core.WatchScope");
+  ScopeType<WithScope<NoGrad>>::add(m, "NoGradScope", "adcore._core.NoGradScope");
   m.def("may_differentiate_rules", may_differentiate_rules);
   m.def("live_levels", open_scopes);
 }

@@ -17,8 +17,7 @@ class Depth {
 /// The fields of a dataclass instance, or an empty reference.
 Owned dataclass_fields(PyObject* o) {
   if (is_tensor(o) || PyType_Check(o) || PyCallable_Check(o)) return Owned();
-  Owned fields(PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(o)), "__dataclass_fields__"));
-  if (!fields) PyErr_Clear();
+  const Owned fields = attribute_of(reinterpret_cast<PyObject*>(Py_TYPE(o)), "__dataclass_fields__");
   if (!fields || !PyDict_Check(fields.get())) return Owned();
   return Owned(checked(PyDict_Copy(fields.get())));  // reading a field may run code that changes them
 }
@@ -29,7 +28,7 @@ PyObject* map_tuple(PyObject* tree, FunctionRef<PyObject*(PyObject*)> f) {
   for (Py_ssize_t i = 0; i < n; ++i) PyTuple_SET_ITEM(out.get(), i, checked(tree_map(PyTuple_GET_ITEM(tree, i), f)));
   if (PyTuple_CheckExact(tree)) return out.release();
   PyObject* type = reinterpret_cast<PyObject*>(Py_TYPE(tree));
-  if (PyObject_HasAttrString(type, "_fields")) return checked(PyObject_CallObject(type, out.get()));
+  if (attribute_of(type, "_fields")) return checked(PyObject_CallObject(type, out.get()));
   return out.release();  // another subclass of tuple, such as ParameterTuple: its elements may not fit it any more
 }
 
