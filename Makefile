@@ -3,6 +3,7 @@
 # make bench   measures beside PyTorch and JAX, which it installs into an environment of their own (.venv-bench)
 # make lint    formatters, linter, type checker: reports, changes nothing
 # make format  rewrites the sources as the formatters want them
+# make docs    the site, with the pages of reference, into build/docs
 # make stubs   rewrites python/adcore/_core.pyi from the compiled module
 # make clean   removes what the above have made, .venv included
 #
@@ -29,7 +30,7 @@ CPP_TESTS := $(filter tests/cpp/% examples/cpp/%,$(CPP_FILES)) tests/cpp/CMakeLi
 PACKAGE := $(shell find python/adcore -name '*.py' -o -name '*.pyi' -o -name py.typed) $(filter src/cpp/%,$(CPP_FILES)) \
   CMakeLists.txt $(wildcard cmake/*) README.md
 
-.PHONY: demo test test-cpp test-python bench bench-instructions lint format stubs clean
+.PHONY: demo test test-cpp test-python bench bench-instructions lint format docs stubs clean
 .DELETE_ON_ERROR:
 
 demo: $(STAMPS)/demo
@@ -62,6 +63,10 @@ format: $(STAMPS)/lint
 	$(BIN)/ruff format
 	$(BIN)/clang-format -i $(CPP_FILES)
 
+docs: $(STAMPS)/docs
+	$(BIN)/python tools/reference.py docs/reference
+	$(BIN)/python -m sphinx -q -W --keep-going -d build/docs.cache -b html docs build/docs
+
 stubs: $(STAMPS)/demo
 	$(BIN)/python tools/stubs.py
 
@@ -91,6 +96,10 @@ $(STAMPS)/demo: $(PACKAGE) $(STAMPS)/build
 $(STAMPS)/test: $(PACKAGE) $(CPP_TESTS) $(STAMPS)/build
 	$(INSTALL) --config-settings cmake.define.ADCORE_TESTS=ON --config-settings cmake.define.ADCORE_EXAMPLES=ON '.[test]'
 	touch $@ $(STAMPS)/demo
+
+$(STAMPS)/docs: $(STAMPS)/demo
+	$(BIN)/python tools/requirements.py docs | xargs $(PIP) install -q
+	touch $@
 
 # The wheel is built where everything else is; only its installation has a place of its own.
 $(BENCH_VENV)/installed: $(PACKAGE) $(STAMPS)/build

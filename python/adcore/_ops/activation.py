@@ -6,6 +6,8 @@ from adcore._core import Tensor
 from adcore._ops import native
 from adcore._ops.declare import op
 
+PAGE = "Elementwise"
+
 
 @op(samples=("gelu(x(3, 4))", "gelu(x(3, 4), 'tanh')"))
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:

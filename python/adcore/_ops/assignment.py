@@ -5,6 +5,8 @@ from __future__ import annotations
 from adcore._core import Parameter, Tensor, value_for_cell
 from adcore._ops.declare import Number, op, require_tensor
 
+PAGE = "Assignment"
+
 
 def _assign(op, variable, value, combine):
     require_tensor(op, "variable", variable)

@@ -7,6 +7,8 @@ This makes `clamp` and `clip` functions of `adcore.ops` and methods of Tensor, w
 walks them through the laws of derivatives. A composite with ``cell="MSELoss"`` is also the class `adcore.nn.MSELoss`,
 whose options are the parameters that have a default.
 
+A module of composites names the page of reference on which they stand: `PAGE`.
+
 The annotations are the words for kinds of arguments that the table of ops has, too, and two of this module. They say
 what a type checker lets pass and what a cell checks when it is made; the composite itself checks what it is given.
 """

@@ -6,6 +6,8 @@ from adcore._core import Tensor, bfloat16, float16, float32, float64, int64
 from adcore._ops import native
 from adcore._ops.declare import REDUCTIONS, Fraction, Reduction, op, require_tensor
 
+PAGE = "Losses"
+
 _HALVES = (float16, bfloat16)
 
 # A quarter of the last place of 1: what numbers that round to 1 miss of it, about.

@@ -9,6 +9,8 @@ from adcore._core import Tensor, dtype, float32
 from adcore._ops import native
 from adcore._ops.declare import Fraction, Number, dims, op, require_tensor
 
+PAGE = "Elementwise"
+
 
 @op(samples=())  # finite differences see what it hides
 def stop_gradient(value):

@@ -8,6 +8,8 @@ from adcore._core import Tensor, int64
 from adcore._ops import native
 from adcore._ops.declare import Number, dims, op, require_tensor
 
+PAGE = "Shape"
+
 
 @op(
     samples=("tuple(part**2 for part in split(x(3, 4), 3, 1))", "split(x(3, 4), [1, 3], 1)[1] ** 2"),

@@ -1,5 +1,7 @@
 #include "jit/trace.h"
 
+#include <algorithm>
+
 #include "base/few.h"
 
 namespace adcore {
@@ -40,9 +42,23 @@ void Trace::apply(Call& call) {
   }
 }
 
+// ---- reading ------------------------------------------------------------------------------------------------------
+
+Tensor Program::constant(uint32_t value) const {
+  const auto found = std::ranges::find(constants_, value, &Constant::value);
+  return found == constants_.end() ? Tensor() : found->tensor;
+}
+
 // ---- running ------------------------------------------------------------------------------------------------------
 
 std::vector<Tensor> Program::run(std::span<const Tensor> inputs) const {
+  const std::vector<Tensor> all = values(inputs);
+  std::vector<Tensor> outputs;
+  for (uint32_t value : outputs_) outputs.push_back(all[value]);
+  return outputs;
+}
+
+std::vector<Tensor> Program::values(std::span<const Tensor> inputs) const {
   if (inputs.size() != inputs_.size()) {
     fail(ErrorKind::Value, "trace: the program has ", inputs_.size(), " inputs, got ", inputs.size(), ".");
   }
@@ -65,13 +81,10 @@ std::vector<Tensor> Program::run(std::span<const Tensor> inputs) const {
       const Tensor& value = values[use.value];
       operands[k] = {&value, tape ? tape->slot_of(value) : 0, use.weak};
     }
-    Call call{*s.op,        operands.data(), s.use_count, &values[s.out], {words_.data() + s.words, s.word_count},
-              s.all_outputs};
+    Call call{*s.op, operands.data(), s.use_count, &values[s.out], attrs_of(s), s.all_outputs};
     adcore::apply(call);
   }
-  std::vector<Tensor> outputs;
-  for (uint32_t value : outputs_) outputs.push_back(values[value]);
-  return outputs;
+  return values;
 }
 
 }  // namespace adcore

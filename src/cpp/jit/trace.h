@@ -18,12 +18,8 @@ class Program {
   /// The outputs that the calls give for these inputs, which have the shapes and dtypes of those that were traced. The
   /// calls go through apply(): what is open in the thread sees them.
   std::vector<Tensor> run(std::span<const Tensor> inputs) const;
-
-  size_t input_count() const noexcept { return inputs_.size(); }
-  size_t statement_count() const noexcept { return statements_.size(); }
-
- private:
-  friend class Trace;
+  /// All values, by their numbers; undefined are outputs that no call asked for.
+  std::vector<Tensor> values(std::span<const Tensor> inputs) const;
 
   struct Use {
     uint32_t value;
@@ -38,6 +34,19 @@ class Program {
     uint16_t use_count;
     bool all_outputs;
   };
+
+  size_t input_count() const noexcept { return inputs_.size(); }
+  std::span<const Statement> statements() const noexcept { return statements_; }
+  std::span<const Use> uses_of(const Statement& s) const noexcept { return {uses_.data() + s.uses, s.use_count}; }
+  Attrs attrs_of(const Statement& s) const noexcept { return {words_.data() + s.words, s.word_count}; }
+  uint32_t input(size_t k) const noexcept { return inputs_[k].value; }
+  std::span<const uint32_t> outputs() const noexcept { return outputs_; }
+  /// Undefined where the value is no constant.
+  Tensor constant(uint32_t value) const;
+
+ private:
+  friend class Trace;
+
   struct Input {
     uint32_t value;
     Dims shape;

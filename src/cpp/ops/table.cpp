@@ -51,16 +51,16 @@ int64_t Number::integer() const {
 
 double Number::real() const { return is_tensor() ? item(tensor_) : real_; }
 
-std::span<const Function* const> function_table() {
-  static const std::vector<const Function*> all = [] {
-    std::vector<const Function*> found;
-    for (std::span<const Function> part :
-         {std::span<const Function>(kRowFunctions), kShapeFunctions, kMoveFunctions, kReduceFunctions,
-          kSoftmaxFunctions, kLossFunctions, kMatmulFunctions, kIndexFunctions, kCreateFunctions}) {
-      for (const Function& f : part) found.push_back(&f);
-    }
-    return found;
-  }();
+std::span<const Family> families() {
+  static const Family all[] = {{"Elementwise", kRowFunctions},
+                               {"Shape", kShapeFunctions},
+                               {"Moving elements", kMoveFunctions},
+                               {"Reductions and scans", kReduceFunctions},
+                               {"Softmax", kSoftmaxFunctions},
+                               {"Losses", kLossFunctions},
+                               {"Products", kMatmulFunctions},
+                               {"Indexing", kIndexFunctions},
+                               {"Creation and random numbers", kCreateFunctions}};
   return all;
 }
 

@@ -306,8 +306,13 @@ inline constexpr auto kLastInteger =
 
 // ---- the table ----------------------------------------------------------------------------------------------------
 
+/// The functions of one table or file, under the title of their page of reference.
+struct Family {
+  const char* title;
+  std::span<const Function> functions;
+};
 /// All functions: the rows of formulas.h, in their order, then those of the files of this folder.
-std::span<const Function* const> function_table();
+std::span<const Family> families();
 
 extern const std::span<const Function> kShapeFunctions, kMoveFunctions, kReduceFunctions, kSoftmaxFunctions,
     kLossFunctions, kMatmulFunctions, kIndexFunctions, kCreateFunctions;

@@ -16,6 +16,7 @@ namespace {
 struct FunctionObject {
   PyObject_HEAD vectorcallfunc call;
   const Function* function;
+  const Family* family;
   const Parameters* parameters;
   int row;    // -1 where it is none of formulas.h
   int count;  // of parameters
@@ -177,6 +178,7 @@ PyObject* get_text_signature(PyObject* self, void*) {
 PyObject* get_annotated_signature(PyObject* self, void*) {
   return guarded([&] { return string(signature_text(as_function(self)->function->signature, true)); });
 }
+PyObject* get_family(PyObject* self, void*) { return string(as_function(self)->family->title); }
 PyObject* get_samples(PyObject* self, void*) {
   return guarded([&] {
     const Words& samples = as_function(self)->function->options.samples;
@@ -221,6 +223,7 @@ PyGetSetDef kGetSet[] = {{"__name__", get_name, nullptr, nullptr, nullptr},
                          {"__doc__", get_doc, nullptr, nullptr, nullptr},
                          {"__text_signature__", get_text_signature, nullptr, nullptr, nullptr},
                          {"_annotated_signature", get_annotated_signature, nullptr, nullptr, nullptr},
+                         {"_family", get_family, nullptr, nullptr, nullptr},
                          {"_samples", get_samples, nullptr, nullptr, nullptr},
                          {nullptr, nullptr, nullptr, nullptr, nullptr}};
 PyMemberDef kMembers[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(FunctionObject, call), READONLY, nullptr},
@@ -238,11 +241,12 @@ PyType_Spec kSpec{
     kSlots};
 
 /// Adds a function to the module's table of ops, and to Tensor, by each of its names. Lives as long as the process.
-void add_function(PyObject* table, const Function& function) {
+void add_function(PyObject* table, const Function& function, const Family& family) {
   auto* f = PyObject_New(FunctionObject, function_type);
   const Owned owner(checked(reinterpret_cast<PyObject*>(f)));
   f->call = function_call;
   f->function = &function;
+  f->family = &family;
   f->parameters = new Parameters(function.signature);
   f->row = function.row;
   f->count = function.signature.count;
@@ -292,7 +296,8 @@ int init_functions(PyObject* module) {
   const Owned table(PyDict_New());
   if (!table || PyModule_AddObjectRef(module, "functions", table.get()) < 0) return -1;
   return guarded_int([&] {
-    for (const Function* f : function_table()) add_function(table.get(), *f);
+    for (const Family& family : families())
+      for (const Function& f : family.functions) add_function(table.get(), f, family);
     return 0;
   });
 }

@@ -113,20 +113,22 @@ class TracedFunction {
 
   py::object run(const py::args& args) const {
     std::vector<Owned> arguments;
-    map_arguments(args, [&](PyObject* leaf) {
-      arguments.push_back(Owned::copy(leaf));
-      return Py_NewRef(leaf);
-    });
-    std::vector<Tensor> inputs;
-    for (const Owned& o : arguments) inputs.push_back(tracked_value(o.get()));
-    for (const Owned& cell : reads_) inputs.push_back(tracked_value(cell.get()));
-    std::vector<Tensor> outputs = program_.run(inputs);
+    std::vector<Tensor> outputs = program_.run(inputs(args, arguments));
     auto next = outputs.begin();
     py::object result = steal(tree_map(
         result_.ptr(), [&](PyObject* leaf) { return is_place(leaf) ? wrap(std::move(*next++)) : Py_NewRef(leaf); }));
     for (size_t k : written_arguments_) assign(arguments[k].get(), std::move(*next++));
     for (const Owned& cell : writes_) assign(cell.get(), std::move(*next++));
     return result;
+  }
+
+  /// Every value of the program, by its number, None for those that no call asked for.
+  py::list values(const py::args& args) const {
+    std::vector<Owned> arguments;
+    py::list all;
+    for (Tensor& t : program_.values(inputs(args, arguments)))
+      all.append(t.defined() ? steal(wrap(std::move(t))) : py::none());
+    return all;
   }
 
   int traverse(visitproc visit, void* arg) const {
@@ -141,10 +143,21 @@ class TracedFunction {
     const std::vector<Owned> reads = std::exchange(reads_, {}), writes = std::exchange(writes_, {});
   }
 
-  size_t statement_count() const noexcept { return program_.statement_count(); }
-  size_t input_count() const noexcept { return program_.input_count(); }
+  const Program& program() const noexcept { return program_; }
 
  private:
+  /// The program's inputs: the Tensors among the arguments, which are listed, and the cells.
+  std::vector<Tensor> inputs(const py::args& args, std::vector<Owned>& arguments) const {
+    map_arguments(args, [&](PyObject* leaf) {
+      arguments.push_back(Owned::copy(leaf));
+      return Py_NewRef(leaf);
+    });
+    std::vector<Tensor> values;
+    for (const Owned& o : arguments) values.push_back(tracked_value(o.get()));
+    for (const Owned& cell : reads_) values.push_back(tracked_value(cell.get()));
+    return values;
+  }
+
   /// Where an output stands in result_: a Tensor without a value.
   static bool is_place(PyObject* leaf) noexcept { return is_tensor(leaf) && !own_value(leaf).defined(); }
 
@@ -153,6 +166,40 @@ class TracedFunction {
   std::vector<size_t> written_arguments_;
   std::vector<Owned> reads_, writes_;
 };
+
+// ---- reading a program: for the pages of reference, which show rules as formulas ------------------------------------
+
+/// Each call: name of the op, numbers of its operands and of its first output, attributes, whether it has an expansion.
+py::list calls_of(const TracedFunction& f) {
+  py::list calls;
+  for (const Program::Statement& s : f.program().statements()) {
+    py::list operands;
+    for (const Program::Use& use : f.program().uses_of(s)) operands.append(use.value);
+    py::list words;
+    const Attrs attrs = f.program().attrs_of(s);
+    for (int i = 0; i < attrs.count(); ++i) words.append(attrs.words()[i]);
+    calls.append(py::make_tuple(s.op->name, py::tuple(operands), s.out, py::tuple(words), s.op->expand != nullptr));
+  }
+  return calls;
+}
+
+/// What call k is written with: the outputs of its op's expansion.
+py::tuple expanded_call(const TracedFunction& f, size_t k, const py::args& args) {
+  const auto statements = f.program().statements();
+  if (k >= statements.size() || !statements[k].op->expand || args.size() != statements[k].use_count)
+    fail(ErrorKind::Value, "expanded: no call of that number and so many operands has an expansion.");
+  std::vector<Tensor> operands;
+  for (const py::handle& o : args) {
+    if (!is_tensor(o.ptr())) fail(ErrorKind::Type, "expanded: the operands must be Tensors.");
+    operands.push_back(tracked_value(o.ptr()));
+  }
+  std::vector<Tensor> outputs(statements[k].op->outputs);
+  statements[k].op->expand(operands, f.program().attrs_of(statements[k]), outputs.data());
+  py::list result;
+  for (Tensor& t : outputs)
+    if (t.defined()) result.append(steal(wrap(std::move(t))));
+  return py::tuple(result);
+}
 
 TracedFunction& traced_function(PyObject* self) { return py::cast<TracedFunction&>(py::handle(self)); }
 
@@ -175,8 +222,27 @@ void collect_cycles(PyHeapTypeObject* heap_type) {
 void bind_trace(py::module_& m) {
   py::class_<TracedFunction>(m, "Program", py::custom_type_setup(collect_cycles))
       .def("run", &TracedFunction::run)
-      .def_property_readonly("statements", &TracedFunction::statement_count)
-      .def_property_readonly("inputs", &TracedFunction::input_count);
+      .def_property_readonly("statements", [](const TracedFunction& f) { return f.program().statements().size(); })
+      .def_property_readonly("inputs", [](const TracedFunction& f) { return f.program().input_count(); })
+      .def_property_readonly("calls", calls_of)
+      .def("expanded", expanded_call)
+      .def("values", &TracedFunction::values)
+      .def("input",
+           [](const TracedFunction& f, size_t k) {
+             if (k >= f.program().input_count())
+               fail(ErrorKind::Value, "input: the program has no input of that number.");
+             return f.program().input(k);
+           })
+      .def("constant",
+           [](const TracedFunction& f, uint32_t value) -> py::object {
+             Tensor t = f.program().constant(value);
+             return t.defined() ? steal(wrap(std::move(t))) : py::none();
+           })
+      .def_property_readonly("outputs", [](const TracedFunction& f) {
+        py::list outputs;
+        for (uint32_t value : f.program().outputs()) outputs.append(value);
+        return outputs;
+      });
   m.def(
       "trace", [](const py::object& fn, const py::args& args) { return std::make_unique<TracedFunction>(fn, args); },
       py::arg("fn"));
