@@ -5,7 +5,7 @@
 An entry is the docstring and the rule: the cotangent of each input as a formula. A rule is read off the program that
 the reverse sweep makes. The function is called on the sample by which the laws try it, its vjp is traced, and the calls
 that the cotangent of an input is made of are put together from the end. A call that no function of adcore.ops makes
-(the product with a row's partial, a gradient kernel) is shown as what its op is written with. Reading starts at `rules`.
+(the product with a row's partial, a gradient kernel) is shown as what it is written with. Reading starts at `rules`.
 """
 
 import argparse
