@@ -1,6 +1,7 @@
 # make demo    train on real data: the first thing to run
 # make test    the C++ and the Python tests
 # make bench   measures beside PyTorch and JAX, which it installs into an environment of their own (.venv-bench)
+# make opinfo  walks the samples of PyTorch's op table through our functions of the same names, in .venv-bench
 # make lint    formatters, linter, type checker: reports, changes nothing
 # make format  rewrites the sources as the formatters want them
 # make docs    the site, with the pages of reference, into build/docs
@@ -30,7 +31,7 @@ CPP_TESTS := $(filter tests/cpp/% examples/cpp/%,$(CPP_FILES)) tests/cpp/CMakeLi
 PACKAGE := $(shell find python/adcore -name '*.py' -o -name '*.pyi' -o -name py.typed) $(filter src/cpp/%,$(CPP_FILES)) \
   CMakeLists.txt $(wildcard cmake/*) README.md
 
-.PHONY: demo test test-cpp test-python bench bench-instructions lint format docs stubs clean
+.PHONY: demo test test-cpp test-python bench bench-instructions opinfo lint format docs stubs clean
 .DELETE_ON_ERROR:
 
 demo: $(STAMPS)/demo
@@ -47,6 +48,9 @@ test-python: $(STAMPS)/test test-cpp
 
 bench: $(BENCH_VENV)/installed
 	$(abspath $(BENCH_VENV))/bin/python benchmarks/peers.py --markdown --picture build/benchmark.png --json build/benchmark.json
+
+opinfo: $(BENCH_VENV)/installed
+	$(abspath $(BENCH_VENV))/bin/python tests/opinfo/walk.py
 
 # Counts instructions, reads no clock. Needs valgrind.
 bench-instructions: $(STAMPS)/demo

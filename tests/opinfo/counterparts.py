@@ -1,0 +1,210 @@
+"""Which of adcore's functions stands for a name of PyTorch's op table, and why some have none."""
+
+import adcore
+from adcore import Tensor, ops
+
+
+class Skip(Exception):
+    """A sample that uses what is not adcore's: complex numbers, sparse tensors, options of devices."""
+
+
+_COMPLEX = "complex numbers are not a goal"
+_FFT = "Fourier transforms give complex numbers, which are not a goal"
+_SPARSE = "sparse and quantised tensors are not a goal"
+_STORAGE = "strides and storage are not part of a Tensor's meaning here"
+_PRIVATE = "private to PyTorch: the public function has its counterpart"
+_SPECIAL = "a special function that neither MindSpore nor NumPy has"
+_MASKED = "PyTorch's prototype of masked tensors"
+
+OUT_OF_SCOPE = {
+    **dict.fromkeys(
+        "H angle cdouble cfloat chalf complex conj conj_physical imag isreal mH polar real resolve_conj resolve_neg "
+        "sgn view_as_complex view_as_real view_copy linalg.eig linalg.eigvals stft istft".split(),
+        _COMPLEX,
+    ),
+    **dict.fromkeys(
+        "fft.fft fft.fft2 fft.fftn fft.fftshift fft.hfft fft.hfft2 fft.hfftn fft.ifft fft.ifft2 fft.ifftn "
+        "fft.ifftshift fft.ihfft fft.ihfft2 fft.ihfftn fft.irfft fft.irfft2 fft.irfftn fft.rfft fft.rfft2 "
+        "fft.rfftn".split(),
+        _FFT,
+    ),
+    **dict.fromkeys("sparse.mm sparse.sampled_addmm to_sparse torch._scaled_mm torch._scaled_mm_v2".split(), _SPARSE),
+    **dict.fromkeys(
+        "as_strided as_strided_copy as_strided_scatter empty_strided empty_permuted new_empty_strided resize_ "
+        "resize_as_ alias_copy expand_copy permute_copy squeeze_copy t_copy transpose_copy unbind_copy unfold_copy "
+        "narrow_copy diagonal_copy split_with_sizes_copy unsqueeze_copy".split(),
+        _STORAGE,
+    ),
+    **dict.fromkeys(
+        "_batch_norm_with_update _chunk_cat _native_batch_norm_legit _segment_reduce _softmax_backward_data "
+        "_unsafe_masked_index _unsafe_masked_index_put_accumulate _upsample_bilinear2d_aa native_batch_norm "
+        "native_dropout_backward native_group_norm native_layer_norm max_pool2d_with_indices_backward unsafe_chunk "
+        "unsafe_split hash_tensor nonzero_static jiterator_2inputs_2outputs jiterator_4inputs_with_extra_args "
+        "jiterator_binary jiterator_binary_return_by_ref jiterator_unary grid_sampler_2d grid_sampler_3d "
+        "torch.ops.aten._efficient_attention_forward torch.ops.aten._flash_attention_forward "
+        "torch.ops.aten._safe_softmax.default nn.functional.linear_cross_entropy geqrf ormqr "
+        "linalg.householder_product linalg.cholesky_ex linalg.inv_ex linalg.solve_ex linalg.lu_factor_ex "
+        "linalg.ldl_factor linalg.ldl_factor_ex linalg.ldl_solve pca_lowrank svd_lowrank sum_to_size "
+        "scalar_tensor".split(),
+        _PRIVATE,
+    ),
+    **dict.fromkeys(
+        [
+            *"bessel_j0 bessel_j1 bessel_y0 bessel_y1 airy_ai erfcx log_ndtr ndtr ndtri zeta entr "
+            "modified_bessel_i0 modified_bessel_i1 modified_bessel_k0 modified_bessel_k1 scaled_modified_bessel_k0 "
+            "scaled_modified_bessel_k1 spherical_bessel_j0".split(),
+            *(f"{shifted}chebyshev_polynomial_{k}" for shifted in ("", "shifted_") for k in "tuvw"),
+            *"hermite_polynomial_h hermite_polynomial_he laguerre_polynomial_l legendre_polynomial_p".split(),
+        ],
+        _SPECIAL,
+    ),
+}
+OUT_OF_SCOPE = {(f"special.{name}" if reason is _SPECIAL else name): reason for name, reason in OUT_OF_SCOPE.items()}
+OUT_OF_SCOPE |= dict.fromkeys(["igamma", "igammac"], _SPECIAL)
+_OF_MASKED = "amax amin argmax argmin cumprod cumsum log_softmax logaddexp logsumexp mean median norm normalize prod"
+OUT_OF_SCOPE |= {f"masked.{name}": _MASKED for name in [*_OF_MASKED.split(), *"softmax softmin std sum var".split()]}
+
+# Samples whose values are drawn: shapes alone are compared.
+RANDOM = set(
+    "bernoulli cauchy exponential geometric log_normal multinomial normal rand_like randint randint_like randn "
+    "randn_like uniform empty empty_like new_empty nn.functional.dropout nn.functional.dropout2d "
+    "nn.functional.dropout3d nn.functional.alpha_dropout nn.functional.feature_alpha_dropout nn.functional.rrelu "
+    "nn.functional.fractional_max_pool2d nn.functional.fractional_max_pool3d".split()
+)
+
+# NumPy's or MindSpore's behaviour is kept: name -> what differs and why.
+DIFFERS = {}
+
+
+def method(name):
+    return lambda x, *args, **kwargs: getattr(x, name)(*args, **kwargs)
+
+
+def named(f, *names, **renamed):
+    """PyTorch's positional arguments behind the first, by our keywords; `renamed`: PyTorch's keyword -> ours."""
+
+    def call(x, *args, **kwargs):
+        given = dict(zip(names, args)) | {renamed.get(k, k): v for k, v in kwargs.items()}
+        return f(x, **given)
+
+    return call
+
+
+def reduced(both, alone):
+    """max, min: one number of all, values and indices along an axis, or elementwise with another tensor."""
+
+    def call(x, *args, **kwargs):
+        other = args[0] if args else kwargs.get("other")
+        if isinstance(other, Tensor):
+            return alone(x, other)
+        if not args and not kwargs:
+            return both(x)[0]
+        return both(x, *args, **kwargs)
+
+    return call
+
+
+def gather(x, dim, index, sparse_grad=False):
+    return ops.gather_elements(x, dim, index)
+
+
+def leaky_relu(x, negative_slope=0.01, inplace=False):
+    return ops.leaky_relu(x, negative_slope)
+
+
+def variance(f):
+    """PyTorch's own defaults: of a sample, not of a population; `unbiased` is a correction of 1."""
+
+    def call(x, *args, **kwargs):
+        args = list(args)
+        if args and isinstance(args[0], bool):
+            kwargs = {"unbiased": args.pop(0), **kwargs}
+        if len(args) > 1:
+            kwargs = {"unbiased": args.pop(1), **kwargs}
+        correction = kwargs.pop("correction", None)
+        unbiased = kwargs.pop("unbiased", None)
+        ddof = (1 if unbiased is None else int(unbiased)) if correction is None else correction
+        if "keepdim" in kwargs:
+            kwargs["keepdims"] = kwargs.pop("keepdim")
+        axis = args[0] if args else kwargs.pop("dim", None)
+        return f(x, axis, ddof, **{k: v for k, v in kwargs.items() if k != "dim"})
+
+    return call
+
+
+def flatten(x, start_dim=0, end_dim=-1):
+    return ops.flatten(x, start_dim=start_dim, end_dim=end_dim)
+
+
+def where(condition, *args):
+    """OpInfo hands the first operand over as the input."""
+    x = condition
+    return ops.where(args[0], x, args[1])
+
+
+def cat(tensors, dim=0, axis=None):
+    return ops.concat(tensors, dim if axis is None else axis)
+
+
+def to_dtype(dtype):
+    return lambda x, **kwargs: x.astype(dtype)
+
+
+def log_softmax(x, dim=None, dtype=None, _stacklevel=3):
+    return ops.log_softmax(x if dtype is None else x.astype(dtype), dim)
+
+
+def softmax(x, dim=None, dtype=None, _stacklevel=3):
+    return ops.softmax(x, dim, dtype=dtype)
+
+
+# Where the argument order or the form of the result differs: PyTorch's call as one of ours.
+ADAPTED = {
+    "__getitem__": lambda x, index: x[index],
+    "__radd__": lambda x, y: y + x,
+    "__rand__": lambda x, y: y & x,
+    "__rdiv__": lambda x, y: y / x,
+    "__rmatmul__": lambda x, y: y @ x,
+    "__rmod__": lambda x, y: y % x,
+    "__rmul__": lambda x, y: y * x,
+    "__ror__": lambda x, y: y | x,
+    "__rpow__": lambda x, y: y**x,
+    "__rsub__": lambda x, y: y - x,
+    "__rxor__": lambda x, y: y ^ x,
+    "T": lambda x: x.T,
+    "mT": lambda x: x.mT,
+    "bfloat16": to_dtype(adcore.bfloat16),
+    "bool": to_dtype(adcore.bool_),
+    "byte": to_dtype(adcore.uint8),
+    "cat": cat,
+    "char": to_dtype(adcore.int8),
+    "double": to_dtype(adcore.float64),
+    "flatten": flatten,
+    "float": to_dtype(adcore.float32),
+    "gather": gather,
+    "half": to_dtype(adcore.float16),
+    "int": to_dtype(adcore.int32),
+    "log_softmax": log_softmax,
+    "long": to_dtype(adcore.int64),
+    "max": reduced(ops.max, ops.maximum),
+    "min": reduced(ops.min, ops.minimum),
+    "nn.functional.leaky_relu": leaky_relu,
+    "nn.functional.linear": lambda x, w, b=None: ops.dense(x, w, b),
+    "short": to_dtype(adcore.int16),
+    "softmax": softmax,
+    "std": variance(ops.std),
+    "var": variance(ops.var),
+    "where": where,
+}
+
+
+def counterpart(op):
+    """The function that takes PyTorch's arguments; None where there is none."""
+    if op.name in ADAPTED:
+        return ADAPTED[op.name]
+    name = op.name
+    for prefix in ("nn.functional.", "linalg.", "special."):
+        name = name.removeprefix(prefix)
+    if name in ops.__all__:
+        return getattr(ops, name)
+    return method(name) if hasattr(Tensor, name) else getattr(adcore, name, None)
