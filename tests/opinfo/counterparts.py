@@ -1,5 +1,7 @@
 """Which of adcore's functions stands for a name of PyTorch's op table, and why some have none."""
 
+import torch
+
 import adcore
 from adcore import Tensor, ops
 
@@ -72,8 +74,54 @@ RANDOM = set(
     "nn.functional.fractional_max_pool2d nn.functional.fractional_max_pool3d".split()
 )
 
-# NumPy's or MindSpore's behaviour is kept: name -> what differs and why.
-DIFFERS = {}
+# What differs on purpose, NumPy's or MindSpore's behaviour being kept: a reason, and of which samples it tells. A failure that one of these explains is counted by itself.
+_AXIS = "a tensor without axes has no axis 0, as in NumPy"
+_NUMBERS = "a number stands for a tensor, as in NumPy"
+_NO_AXES = "axis=() means all axes, as in MindSpore"
+_DDOF = "ddof is an integer, as in MindSpore"
+_RANGE = "an empty range is an empty tensor, as in NumPy"
+
+
+def _options(sample):
+    return [a for a in [*sample.args, *sample.kwargs.values()] if not is_tensor(a)]
+
+
+def _without_axes(name, sample):
+    tensors = [sample.input, *sample.args]
+    return any(isinstance(t, torch.Tensor) and t.dim() == 0 for t in tensors) and (
+        any(a in (0, -1, (0,), (-1,)) for a in _options(sample))
+    )
+
+
+def _of_numbers(name, sample):
+    return name in _BINARY and not all(is_tensor(v) for v in [sample.input, *sample.args[:1]])
+
+
+def is_tensor(value):
+    return isinstance(value, torch.Tensor)
+
+
+_BINARY = {
+    *"add sub mul div pow remainder fmod eq ne ge gt le lt maximum minimum fmax fmin max min".split(),
+    *"logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor atan2 hypot copysign floor_divide true_divide gcd lcm".split(),
+    *"heaviside nextafter ldexp xlogy float_power logaddexp logaddexp2 bitwise_left_shift bitwise_right_shift".split(),
+    *"__radd__ __rdiv__ __rmul__ __rmod__ __rpow__ __rsub__ __rand__ __ror__ __rxor__ special.xlog1py rsub".split(),
+}
+DIFFERS = [
+    (_AXIS, _without_axes),
+    (_NUMBERS, _of_numbers),
+    (
+        _NO_AXES,
+        lambda name, sample: any(a in ((), []) for a in [*sample.args, *sample.kwargs.values()] if not is_tensor(a)),
+    ),
+    (_DDOF, lambda name, sample: isinstance(sample.kwargs.get("correction"), float)),
+    (_RANGE, lambda name, sample: name == "arange"),
+]
+
+
+def reason_to_differ(name, sample):
+    """Why a failure on a sample is none; None where it is one."""
+    return next((reason for reason, of in DIFFERS if of(name, sample)), None)
 
 
 def method(name):
@@ -132,6 +180,10 @@ def variance(f):
     return call
 
 
+def scaled_by_alpha(f):
+    return lambda x, other, alpha=1: f(x, other if alpha == 1 else other * alpha)
+
+
 def flatten(x, start_dim=0, end_dim=-1):
     return ops.flatten(x, start_dim=start_dim, end_dim=end_dim)
 
@@ -171,8 +223,12 @@ ADAPTED = {
     "__rpow__": lambda x, y: y**x,
     "__rsub__": lambda x, y: y - x,
     "__rxor__": lambda x, y: y ^ x,
+    "equal": lambda x, y: x.shape == y.shape and (x == y).all(),
     "T": lambda x: x.T,
     "mT": lambda x: x.mT,
+    "add": scaled_by_alpha(ops.add),
+    "sub": scaled_by_alpha(ops.sub),
+    "transpose": lambda x, dim0, dim1: ops.swapaxes(x, dim0, dim1),
     "bfloat16": to_dtype(adcore.bfloat16),
     "bool": to_dtype(adcore.bool_),
     "byte": to_dtype(adcore.uint8),

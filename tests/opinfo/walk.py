@@ -17,7 +17,7 @@ import warnings
 
 import numpy as np
 import torch
-from counterparts import DIFFERS, OUT_OF_SCOPE, RANDOM, Skip, counterpart
+from counterparts import OUT_OF_SCOPE, RANDOM, Skip, counterpart, reason_to_differ
 from torch.testing._internal.common_methods_invocations import op_db
 
 import adcore
@@ -257,8 +257,9 @@ def torch_can(case):
 
 
 def walk(op, f, limit):
-    """Return, for each kind, how many samples were checked, and the failures."""
+    """Return, for each kind, how many samples were checked, and the failures; and how many differ for which reason."""
     counts, failures = collections.Counter(), collections.defaultdict(list)
+    differing = collections.Counter()
     for number, sample in enumerate(op.sample_inputs("cpu", torch.float64, requires_grad=False)):
         if limit and number >= limit:
             break
@@ -285,6 +286,10 @@ def walk(op, f, limit):
             result = attempt(check)
             if result is False:
                 continue
+            reason = result and reason_to_differ(op.name, sample)
+            if reason:
+                differing[reason] += 1
+                break
             counts[kind] += 1
             if result is not None:
                 failures[kind].append((describe(sample), result))
@@ -292,13 +297,17 @@ def walk(op, f, limit):
                     break
     if op.error_inputs_func is not None:
         for wrong in op.error_inputs("cpu"):
-            counts["wrong"] += 1
             result = attempt_wrong(f, wrong.sample_input)
             if result is False:
-                counts["wrong"] -= 1
-            elif result is not None:
+                continue
+            reason = result == "no error" and reason_to_differ(op.name, wrong.sample_input)
+            if reason:
+                differing[reason] += 1
+                continue
+            counts["wrong"] += 1
+            if result is not None:
                 failures["wrong"].append((describe(wrong.sample_input), result))
-    return counts, failures
+    return counts, failures, differing
 
 
 def compare_shapes(case):
@@ -347,7 +356,7 @@ def main():
     torch.manual_seed(0)
     names = sorted({op.name for op in op_db})
     classes = collections.defaultdict(list)
-    total, failed = collections.Counter(), collections.Counter()
+    total, failed, on_purpose = collections.Counter(), collections.Counter(), collections.Counter()
     for op in op_db:
         if options.only is not None and op.name not in options.only:
             continue
@@ -363,19 +372,19 @@ def main():
             continue
         adcore.set_seed(0)
         try:
-            counts, failures = walk(op, f, options.limit)
+            counts, failures, differing = walk(op, f, options.limit)
         except Exception as error:
             print(f"{op.name}: PyTorch's samples cannot be made: {type(error).__name__}: {error}"[:200])
             continue
         total.update(counts)
+        on_purpose.update(differing)
         failed.update({kind: len(found) for kind, found in failures.items()})
         if failures:
             variant = f".{op.variant_test_name}" if op.variant_test_name else ""
-            note = f"  [differs on purpose: {DIFFERS[op.name]}]" if op.name in DIFFERS else ""
             told = ", ".join(
                 f"{kind} {counts[kind] - len(failures[kind])}/{counts[kind]}" for kind in KINDS if failures[kind]
             )
-            print(f"{op.name}{variant}: {told}{note}")
+            print(f"{op.name}{variant}: {told}")
             for kind in KINDS:
                 for sample, result in failures[kind] if options.v else failures[kind][:1]:
                     print(f"    {kind}: {sample}\n        {result}")
@@ -389,6 +398,8 @@ def main():
         if total[kind]:
             held = total[kind] - failed[kind]
             print(f"{kind}: {held} of {total[kind]} samples ({100 * held / total[kind]:.2f} %)")
+    for reason, count in on_purpose.items():
+        print(f"differs on purpose: {count} samples: {reason}")
 
 
 if __name__ == "__main__":
