@@ -74,7 +74,8 @@ RANDOM = set(
     "nn.functional.fractional_max_pool2d nn.functional.fractional_max_pool3d".split()
 )
 
-# What differs on purpose, NumPy's or MindSpore's behaviour being kept: a reason, and of which samples it tells. A failure that one of these explains is counted by itself.
+# What differs on purpose, NumPy's or MindSpore's behaviour being kept: a reason, and of which samples it tells. A
+# failure that one of these explains is counted by itself.
 _AXIS = "a tensor without axes has no axis 0, as in NumPy"
 _NUMBERS = "a number stands for a tensor, as in NumPy"
 _NO_AXES = "axis=() means all axes, as in MindSpore"
@@ -103,7 +104,8 @@ def is_tensor(value):
 
 _BINARY = {
     *"add sub mul div pow remainder fmod eq ne ge gt le lt maximum minimum fmax fmin max min".split(),
-    *"logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor atan2 hypot copysign floor_divide true_divide gcd lcm".split(),
+    *"logical_and logical_or logical_xor".split(),
+    *"bitwise_and bitwise_or bitwise_xor atan2 hypot copysign floor_divide true_divide gcd lcm".split(),
     *"heaviside nextafter ldexp xlogy float_power logaddexp logaddexp2 bitwise_left_shift bitwise_right_shift".split(),
     *"__radd__ __rdiv__ __rmul__ __rmod__ __rpow__ __rsub__ __rand__ __ror__ __rxor__ special.xlog1py rsub".split(),
 }
