@@ -130,6 +130,14 @@ EDGES = {
     "add": {(0.0, -0.0): (0, (1, 1), (0, 0)), (INF, -INF): (NAN, (1, 1), (0, 0)), (1e38, 1.0): (1e38, (1, 1), (0, 0))},
     "sub": {(0.0, 0.0): (0, (1, -1), (0, 0)), (INF, INF): (NAN, (1, -1), (0, 0))},
     "mul": {(0.0, 3.0): (0, (3, 0), (0, 0)), (0.0, INF): (NAN, (INF, 0), (0, 0)), (INF, 2.0): (INF, (2, INF), (0, 0))},
+    "_weighted": {
+        (2.0, 3.0): (6, (3, 2), (0, 0)),
+        (0.0, INF): (0, (INF, 0), (0, 0)),
+        (0.0, -INF): (0, (-INF, 0), (0, 0)),
+        (0.0, NAN): (0, (NAN, 0), (0, 0)),
+        (2.0, INF): (INF, (INF, 2), (0, 0)),
+        (INF, 0.0): (NAN, (0, INF), (0, 0)),
+    },
     "div": {
         (1.0, 0.0): (INF, (INF, -INF), (None, INF)),
         (0.0, 2.0): (0, (0.5, 0), (0, 0)),
@@ -284,4 +292,19 @@ EDGES = {
         (-0.5, 1.0, 0.125): (NAN, None, None),
         (NAN, 1.0, 0.125): (NAN, (NAN, NAN, 0), None),
     },
+}
+
+# Binary cross-entropy with logits at infinite ones: (logit, label, weight, pos_weight), the value, the slopes and the
+# second derivatives. All are limits as the logit goes there.
+LOGIT_EDGES = {
+    (INF, 1.0, 1.0, 1.0): (0, (0, -INF, 0, 0), (0, 0, 0, 0)),
+    (-INF, 0.0, 1.0, 1.0): (0, (0, INF, 0, 0), (0, 0, 0, 0)),
+    (INF, 0.0, 1.0, 1.0): (INF, (1, -INF, INF, 0), (0, 0, 0, 0)),
+    (-INF, 1.0, 1.0, 1.0): (INF, (-1, INF, INF, INF), (0, 0, 0, 0)),
+    (INF, 0.25, 2.0, 3.0): (INF, (1.5, -INF, INF, 0), (0, 0, 0, 0)),
+    (-INF, 0.25, 2.0, 3.0): (INF, (-1.5, INF, INF, INF), (0, 0, 0, 0)),
+    (INF, 1.0, 2.0, 3.0): (0, (0, -INF, 0, 0), (0, 0, 0, 0)),
+    (INF, 0.0, 0.0, 1.0): (0, (0, None, INF, 0), (0, None, 0, 0)),
+    (-INF, 1.0, 1.0, 0.0): (0, (0, None, 0, INF), (0, None, 0, 0)),
+    (NAN, 1.0, 1.0, 1.0): (NAN, (NAN, NAN, NAN, NAN), (NAN, None, None, None)),
 }

@@ -11,7 +11,7 @@ import pytest
 
 import adcore
 from adcore import Tensor, _core, ops
-from edges import EDGES, INF, SLOPE_ZEROS, SMOOTH
+from edges import EDGES, INF, LOGIT_EDGES, SLOPE_ZEROS, SMOOTH
 from helpers import array_of
 
 ROWS = {row["name"]: row for row in _core.op_table()}
@@ -53,7 +53,7 @@ def assert_is(got, expected, dtype, what):
 
 def one_slope(f, k, args):
     """The partial derivative of f in operand k by reverse and forward mode, alone and under vmap: all by name."""
-    one = Tensor(np.ones((), args[k].asnumpy().dtype))
+    one = ops.ones_like(args[k])
 
     def along(f=f, k=k):
         rest = lambda x: f(*args[:k], x, *args[k + 1 :])
@@ -270,6 +270,49 @@ def test_losses_at_far_logits(expression, label, logit):
         np.testing.assert_allclose(array_of(got).reshape(()), slope, **kwargs)
     for got in (adcore.grad(adcore.grad(of_x))(x), adcore.jvp(adcore.grad(of_x), x, one)[1]):
         np.testing.assert_allclose(array_of(got).reshape(()), curvature, **kwargs)
+
+
+@pytest.mark.parametrize("dtype", [adcore.float16, adcore.bfloat16, adcore.float32, adcore.float64])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("point", LOGIT_EDGES, ids=str)
+def test_binary_cross_entropy_at_infinite_logits(point, reduction, dtype):
+    value, slopes, curvatures = LOGIT_EDGES[point]
+    args = [Tensor(v, dtype) for v in point]
+
+    def loss(*operands, given=4):
+        return ops.binary_cross_entropy_with_logits(*operands[:given], reduction=reduction)
+
+    plain = point[2:] == (1.0, 1.0)
+    for given in (2, 4) if plain else (4,):  # without weights, which has a kernel of its own
+        f = lambda *operands, given=given: loss(*operands, given=given)
+        assert_is(array_of(f(*args)), value, np.float64, "value")
+        for k in range(given):
+            if slopes[k] is not None:
+                for how, got in one_slope(f, k, args).items():
+                    assert_is(got, slopes[k], np.float64, f"slope in operand {k} by {how}")
+            if curvatures[k] is not None:
+                for how, got in one_slope(adcore.grad(f, k), k, args).items():
+                    assert_is(got, curvatures[k], np.float64, f"second derivative in operand {k} by {how} of grad")
+
+
+@pytest.mark.parametrize("dtype", FLOATS.values())
+@pytest.mark.parametrize("weight", [None, [1.0, 2.0, 3.0]])
+def test_a_class_that_is_ruled_out_costs_nothing_where_nobody_wants_it(weight, dtype):
+    """A logit of -inf with probability 0: the loss and its derivatives are those of the other classes alone."""
+    logits, wanted = [0.3, -0.7, -INF], [0.25, 0.75, 0.0]
+    weigh = lambda n: weight and Tensor(weight[:n], dtype)
+    f = lambda x, n: ops.cross_entropy(x, Tensor([wanted[:n]], dtype), weigh(n))
+    whole, alone = Tensor([logits], dtype), Tensor([logits[:2]], dtype)
+    value, slope = adcore.value_and_grad(f)(whole, 3)
+    right_value, right_slope = adcore.value_and_grad(f)(alone, 2)
+    np.testing.assert_allclose(array_of(value), array_of(right_value), rtol=1e-6)
+    np.testing.assert_allclose(array_of(slope)[0], [*array_of(right_slope)[0], 0.0], rtol=1e-6)
+    pushed = adcore.jvp(lambda x: f(x, 3), whole, ops.ones_like(whole))[1]
+    np.testing.assert_allclose(array_of(pushed), array_of(right_slope).sum(), atol=1e-6)
+    curvature = adcore.hessian(lambda x: f(x, 3))(whole)
+    right_curvature = adcore.hessian(lambda x: f(x, 2))(alone)
+    np.testing.assert_allclose(array_of(curvature)[0, :2, 0, :2], array_of(right_curvature)[0, :, 0], rtol=1e-5)
+    assert not array_of(curvature)[0, 2].any() and not array_of(curvature)[0, :, 0, 2].any()
 
 
 @pytest.mark.parametrize("dtype", [adcore.float16, adcore.bfloat16])

@@ -240,7 +240,7 @@ def _probability_targets(input, target, weight, reduction, label_smoothing, rows
     wanted, _ = _classes_last(_wide(target))
     if label_smoothing:
         wanted = wanted * (1 - label_smoothing) + label_smoothing / rows.shape[1]
-    terms = native.log_softmax(rows, 1) * wanted
+    terms = native._weighted(wanted, native.log_softmax(rows, 1))
     loss = -native.sum(terms if weight is None else terms * _wide(weight), 1)
     if reduction == "none":
         return native.reshape(loss, sample_shape)

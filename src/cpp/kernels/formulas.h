@@ -187,6 +187,10 @@ inline constexpr auto kFormulas = [] {
           Types::Number, kReal, [](auto a, auto b) { return a * b; }, d_value<B>(), d_value<A>())
           .with({.wraps = true, .aliases = {"multiply"}}),
       elementwise(
+          "_weighted(weight, value)", "weight * value, and 0 where the weight is 0, whatever the value is.",
+          {"_weighted(Tensor([0.0, 2.0]), Tensor([float('inf'), 3.0]))", "[0. 6.]"}, Types::Float, kReal,
+          [](auto a, auto b) { return select(a == 0.0, 0.0, a * b); }, d_value<B>(), d_value<A>()),
+      elementwise(
           "div(input, other)", "Quotient of two tensors; integers divide as float32.",
           {"div(Tensor([1.0, 2.0]), 4)", "[0.25 0.5 ]"}, Types::Float, kPositive, [](auto a, auto b) { return a / b; },
           d<B>([](auto b) { return 1.0 / b; }), d<B | Y>([](auto b, auto y) { return -y / b; }))

@@ -137,7 +137,7 @@ struct SoftmaxKernels {
 
 // ---- losses -------------------------------------------------------------------------------------------------------
 
-/// Binary cross-entropy with logits, stable for every finite z:
+/// Binary cross-entropy with logits, stable for every z:
 ///   loss = w * ((1 - y) * z + (1 + (p - 1) * y) * (log1p(exp(-|z|)) + max(-z, 0)))
 ///   slope = d loss / d z = w * ((1 - y) - (1 + (p - 1) * y) * (1 - sigmoid(z))), written without cancellation.
 template <class T>

@@ -1,8 +1,10 @@
 // Fused losses: binary cross-entropy with logits, and cross-entropy of class indices with its rule.
 //
-// Both losses are written without cancellation. With a = 1 - y and b = p * y, the formula at BceArgs is, for every sign of z,
-//   loss  = w * (|z| * (z >= 0 ? a : b) + (a + b) * log1p(exp(-|z|)))
-//   slope = w * (a * sigmoid(z) - b * sigmoid(-z)).
+// Both losses are written without cancellation. With a = w * (1 - y) and b = w * p * y, the formula at BceArgs is, for
+// every sign of z,
+//   loss  = |z| * (z >= 0 ? a : b) + (a + b) * log1p(exp(-|z|))
+//   slope = a * sigmoid(z) - b * sigmoid(-z).
+// An infinite logit costs nothing where its factor is 0: the limit.
 #include "kernels/softmax.h"
 
 namespace adcore::ADCORE_ISA {
@@ -57,16 +59,17 @@ T bce_sum(const BceArgs<T>& args) {
   const P scale(args.scale);
   const auto step = [&](int64_t i, int lanes) {
     const P z = load_lanes(args.z + i, lanes), y = load_lanes(args.y + i, lanes), size = abs(z);
-    const P a = P(1) - y, b = kPlain ? y : positive.load(i, lanes) * y;
-    const auto [near, far, tail] = bce_parts(size);
-    const Mask<T> up = z >= P(0);
-    P loss = size * select(up, a, b) + (a + b) * tail;
-    P slope = a * select(up, near, far) - b * select(up, far, near);
+    P a = P(1) - y, b = y;
     if constexpr (!kPlain) {
       const P w = weight.load(i, lanes);
-      loss = w * loss;
-      slope = w * slope;
+      a = w * a;
+      b = w * (positive.load(i, lanes) * b);
     }
+    const auto [near, far, tail] = bce_parts(size);
+    const Mask<T> up = z >= P(0);
+    const P factor = select(up, a, b);
+    const P loss = select(factor == P(0), P(0), size * factor) + (a + b) * tail;
+    const P slope = a * select(up, near, far) - b * select(up, far, near);
     if (args.loss) store_lanes(loss, args.loss + i, lanes);
     if (args.slope) store_lanes(slope * scale, args.slope + i, lanes);
     return loss;

@@ -136,15 +136,18 @@ void bce_vjp(Pullback& p) {
   if (others) p.expand(rest);
 }
 
-/// With a = 1 - y and b = pos_weight * y: -(a logsigmoid(-z) + b logsigmoid(z)), whose slope has no cancellation.
+/// With a = 1 - y and b = pos_weight * y: -(a logsigmoid(-z) + b logsigmoid(z)), whose slope has no cancellation. Products
+/// with what is infinite at an infinite logit are `_weighted`.
 void bce_expand(std::span<const Tensor> in, Attrs attrs, Tensor* out) {
   const auto a = attrs.as<BceAttr>();
   const Tensor &z = in[0], &y = in[1], one = number(1.0, z);
   const Tensor negatives = one - y, positives = a.has_pos_weight ? in[static_cast<size_t>(a.pos_weight())] * y : y;
-  Tensor each = -(negatives * map("logsigmoid", -z) + positives * map("logsigmoid", z));
+  Tensor likely = map("_weighted", y, map("logsigmoid", z));
+  if (a.has_pos_weight) likely = map("_weighted", in[static_cast<size_t>(a.pos_weight())], likely);
+  Tensor each = -(map("_weighted", negatives, map("logsigmoid", -z)) + likely);
   Tensor slope = negatives * map("sigmoid", z) - positives * map("sigmoid", -z);
   if (a.has_weight) {
-    each = in[static_cast<size_t>(a.weight())] * each;
+    each = map("_weighted", in[static_cast<size_t>(a.weight())], each);
     slope = in[static_cast<size_t>(a.weight())] * slope;
   }
   out[0] = each;
