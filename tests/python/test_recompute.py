@@ -502,8 +502,32 @@ def test_a_block_that_gives_something_else_when_it_runs_again(again):
         runs.append(1)
         return x * 2 if len(runs) == 1 else again(x)
 
-    with pytest.raises(RuntimeError, match="another result when it ran again"):
+    with pytest.raises(ValueError, match="the two runs of the block differ: the second gave another"):
         grad(lambda x: adcore.recompute(block, x).sum())(t32(1.0, 2.0))
+
+
+def test_a_block_that_reads_or_assigns_otherwise_when_it_runs_again():
+    cell, runs = Parameter(t32(1.0), name="cell"), []
+
+    def assigns(x):
+        runs.append(1)
+        if len(runs) == 1:
+            cell.set_data(x * 3)
+        return x * 2
+
+    def reads(x, y):
+        runs.append(1)
+        return x * 2 if len(runs) == 1 else x * y
+
+    def function(x):
+        y = x * 5
+        return adcore.recompute(lambda x: reads(x, y), x)
+
+    with pytest.raises(ValueError, match="the two runs of the block differ: a tensor that it assigned to"):
+        grad(lambda x: adcore.recompute(assigns, x) * cell)(t32(2.0))
+    runs.clear()
+    with pytest.raises(ValueError, match="the two runs of the block differ: the second read a tensor"):
+        grad(function)(t32(2.0))
 
 
 def test_a_block_of_constants_that_differentiates_inside():

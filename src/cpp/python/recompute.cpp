@@ -153,17 +153,18 @@ class Recompute : public Rule {
     for (const CellLog& log : cells_) {
       if (!log.written) continue;
       if (!cells.wrote(log.cell.get())) {
-        fail(ErrorKind::Runtime,
-             "recompute: a tensor that the block assigned to was not assigned to when it ran again; a recomputed block "
-             "must do the same in both runs.");
+        fail(
+            ErrorKind::Value,
+            "recompute: the two runs of the block differ: a tensor that it assigned to was not assigned to when it ran "
+            "again; a recomputed block must do the same in both runs.");
       }
       map_parts(placed(log.cell.get(), tape), read);
     }
     if (!(layouts == outputs_)) {
-      fail(ErrorKind::Runtime,
-           "recompute: the block gave another result when it ran again: another number of tensors, another shape or "
-           "dtype, "
-           "or tensors that depend on others; a recomputed block must give the same result for the same inputs.");
+      fail(ErrorKind::Value,
+           "recompute: the two runs of the block differ: the second gave another number of tensors, another shape or "
+           "dtype, or tensors that depend on others; a recomputed block must give the same result for the same "
+           "inputs.");
     }
     return slots;
   }
@@ -191,9 +192,10 @@ class Recompute : public Rule {
       for (int k = 0; k < s.arg_count; ++k) {
         const Slot slot = segment.tape->arg(s, k).slot;
         if (slot == 0 || slot >= first_ || std::find(inputs_.begin(), inputs_.end(), slot) != inputs_.end()) continue;
-        fail(ErrorKind::Runtime,
-             "recompute: when the block ran again it read a tensor that it had not read before, so the derivative with "
-             "respect to that one would be lost; a recomputed block must do the same in both runs.");
+        fail(
+            ErrorKind::Value,
+            "recompute: the two runs of the block differ: the second read a tensor that the first had not read, so the "
+            "derivative with respect to that one would be lost; a recomputed block must do the same in both runs.");
       }
     }
   }
