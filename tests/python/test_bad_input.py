@@ -408,7 +408,18 @@ def test_broadcasts_that_no_memory_holds():
     with pytest.raises(MemoryError):
         ops.one_hot(ops.zeros((2**20,), adcore.int64), 2**45)
     with pytest.raises(MemoryError):
+        ops.one_hot(Tensor([0]), 2**70)
+    with pytest.raises(MemoryError):
         ops.repeat_interleave(ops.ones(4), 2**61) if hasattr(ops, "repeat_interleave") else ops.zeros((2**61, 4))
+
+
+def test_a_one_hot_that_no_memory_holds_raises_before_any_work():
+    """Of 2**28 and more classes the places alone are gigabytes: none of them is made."""
+    before = adcore.memory_stats()["peak_bytes_reserved"]
+    for depth in (2**28, 2**29):
+        with pytest.raises(MemoryError):
+            ops.one_hot(ops.zeros((2**20,), adcore.int64), depth)
+    assert adcore.memory_stats()["peak_bytes_reserved"] - before < 2**26
 
 
 def test_sizes_that_do_not_fit_an_int64():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from operator import index
 
-from adcore._core import Tensor, int64
+from adcore._core import Tensor, int64, require_memory
 from adcore._ops import native
 from adcore._ops.declare import Number, dims, op, require_tensor
 
@@ -105,6 +105,8 @@ def one_hot(indices: Tensor, depth: int, on_value: Number = 1, off_value: Number
     ------
     TypeError, ValueError
         For indices that are no integers, or a negative depth.
+    MemoryError
+        At once, where there is no memory for the result.
 
     Examples
     --------
@@ -120,6 +122,8 @@ def one_hot(indices: Tensor, depth: int, on_value: Number = 1, off_value: Number
         raise ValueError(f"one_hot: depth must not be negative, got {depth}.")
     if axis < 0:
         axis += indices.ndim + 1
+    each = native.where(True, on_value, off_value).dtype.itemsize
+    require_memory(indices.size * depth * (each + 1) + depth * 8)  # the result, where it is on, and the places
     places = native.reshape(native.arange(depth), (depth,) + (1,) * (indices.ndim - axis))
     return native.where(
         native.equal(native.expand_dims(native.cast(indices, int64), axis), places), on_value, off_value

@@ -178,6 +178,13 @@ PYBIND11_MODULE(_core_of_main, m, py::multiple_interpreters::not_supported()) {
   m.def("set_num_threads", &adcore::set_num_threads, py::arg("n"));
   m.def("get_num_threads", &adcore::num_threads);
   m.def("empty_cache", &adcore::empty_cache, py::call_guard<py::gil_scoped_release>());
+  m.def(
+      "require_memory",
+      [](double bytes) {
+        if (!(bytes < 0x1p62)) throw std::bad_alloc();
+        const BufferRef room(allocate(static_cast<size_t>(bytes)));
+      },
+      "Raise MemoryError where there is no room for so much; nothing is written to.", py::arg("bytes"));
   m.def("memory_stats", [] {
     const MemoryStats s = adcore::memory_stats();
     return py::dict(py::arg("bytes_in_use") = s.reserved - s.cached, py::arg("bytes_cached") = s.cached,
