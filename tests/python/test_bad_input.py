@@ -422,6 +422,39 @@ def test_a_one_hot_that_no_memory_holds_raises_before_any_work():
     assert adcore.memory_stats()["peak_bytes_reserved"] - before < 2**26
 
 
+class Lookup(type):
+    """The class of classes that raise where NumPy's protocols are asked for."""
+
+    def __getattr__(cls, name):
+        if name.startswith("__array"):
+            raise cls.error
+        raise AttributeError(name)
+
+
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt, RuntimeError])
+def test_only_an_attribute_error_says_that_there_is_no_attribute(error):
+    odd = Lookup("Odd", (), {"error": error})()
+    with pytest.raises(error):
+        Tensor(odd)
+    with pytest.raises(error):
+        t32(1.0) + odd
+    with pytest.raises(error):
+        grad(lambda x: (x * x, odd))(t32(1.0))
+
+    class Array:
+        def __array__(self, dtype=None, copy=None):
+            return np.zeros(2)
+
+        @property
+        def dtype(self):
+            raise error
+
+    with pytest.raises(error):
+        grad(lambda x: (x * x, Array()))(t32(1.0))
+    with pytest.raises(TypeError):
+        Tensor(Lookup("Plain", (), {"error": AttributeError})())
+
+
 def test_sizes_that_do_not_fit_an_int64():
     for make in (lambda: ops.zeros(2**63), lambda: ops.zeros((2**64, 0)), lambda: ops.reshape(A, (2**70,))):
         with pytest.raises((OverflowError, ValueError, MemoryError, TypeError)):

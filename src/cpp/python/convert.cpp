@@ -191,14 +191,14 @@ Tensor from_tensors(const Leaves& leaves, const DType* wanted) {
 
 }  // namespace
 
-bool is_array(PyObject* o) noexcept {
+bool is_array(PyObject* o) {
   if (is_tensor(o) || PyLong_Check(o) || PyFloat_CheckExact(o) || PyBytes_Check(o) || PyByteArray_Check(o) ||
       PyUnicode_Check(o) || PyType_Check(o) || o == Py_None)
     return false;
   if (PyObject_CheckBuffer(o)) return true;
   auto* const type = reinterpret_cast<PyObject*>(Py_TYPE(o));
-  return PyObject_HasAttrString(type, "__array__") || PyObject_HasAttrString(type, "__array_interface__") ||
-         PyObject_HasAttrString(type, "__array_struct__");
+  return attribute_of(type, "__array__") || attribute_of(type, "__array_interface__") ||
+         attribute_of(type, "__array_struct__");
 }
 
 Tensor tensor_from(PyObject* data, const DType* dtype) {

@@ -108,10 +108,12 @@ class Owned {
   PyObject* o_;
 };
 
-/// The attribute, or an empty reference where there is none.
+/// The attribute, or an empty reference where there is none: an AttributeError. Any other error is no answer.
 inline Owned attribute_of(PyObject* o, const char* name) {
   Owned a(PyObject_GetAttrString(o, name));
-  if (!a) clear_answer();
+  if (a) return a;
+  if (!PyErr_ExceptionMatches(PyExc_AttributeError)) throw PythonError{};
+  PyErr_Clear();
   return a;
 }
 
@@ -210,9 +212,9 @@ int visit_shared_array(const Tensor& t, visitproc visit, void* arg);
 bool is_number(PyObject* o);
 /// True for what is an array of numbers to NumPy, but no Tensor: whatever has a buffer or speaks NumPy's protocols. So
 /// are NumPy's scalars, but neither Python's numbers nor bytes.
-bool is_array(PyObject* o) noexcept;
+bool is_array(PyObject* o);
 /// True for what stands for a tensor where one is differentiated: a Tensor, a float, an array.
-inline bool stands_for_tensor(PyObject* o) noexcept { return is_tensor(o) || PyFloat_Check(o) || is_array(o); }
+inline bool stands_for_tensor(PyObject* o) { return is_tensor(o) || PyFloat_Check(o) || is_array(o); }
 /// A number as scalar beside `like`: it never widens a tensor. Beside half precision it is a float32, to be used as a
 /// weak operand. What becomes of an integer that the dtype of `like` does not hold depends on `op`; without one it must
 /// fit.

@@ -108,9 +108,8 @@ bool hides_tensor(PyObject* o, int depth = 0) {
 
 /// True for an array of objects one of which is a tensor that is being differentiated or mapped.
 bool is_array_of_tensors(PyObject* o) {
-  const Owned dtype(PyObject_GetAttrString(o, "dtype"));
-  const Owned kind(dtype ? PyObject_GetAttrString(dtype.get(), "kind") : nullptr);
-  if (!kind) PyErr_Clear();
+  const Owned dtype = attribute_of(o, "dtype");
+  const Owned kind = dtype ? attribute_of(dtype.get(), "kind") : Owned();
   if (!kind || !PyUnicode_Check(kind.get()) || PyUnicode_CompareWithASCIIString(kind.get(), "O") != 0) return false;
   const Owned list(checked(PyObject_CallMethod(o, "tolist", nullptr)));
   return hides_tensor(list.get());
