@@ -1,5 +1,6 @@
 """The methods of Tensor that need no speed: printing, NumPy, pickling, and those that only rename a function of ops."""
 
+import math
 import operator
 
 from adcore import _core
@@ -367,6 +368,15 @@ def _round(self, digits=None):
     return _f["round"](self)
 
 
+def _whole(function):
+    """Return math's rounding to an int. It loses no derivative, which is 0, so nothing warns."""
+
+    def method(self):
+        return function(self.item())
+
+    return method
+
+
 _DOCUMENTED = {
     "value": _value,
     "assign_value": _assign_value,
@@ -374,6 +384,9 @@ _DOCUMENTED = {
     "numel": _numel,
     "flatten": _flatten,
     "__round__": _round,
+    "__floor__": _whole(math.floor),
+    "__ceil__": _whole(math.ceil),
+    "__trunc__": _whole(math.trunc),
     "add_": _in_place("add_", operator.iadd),
     "sub_": _in_place("sub_", operator.isub),
     "mul_": _in_place("mul_", operator.imul),

@@ -107,6 +107,7 @@ ON_PURPOSE = {
     "no_grad": lambda x: no_grad_float(x),
     "printing": lambda x: (repr(x), str(x), f"{x:.3f}"),
     "bool": lambda x: bool(x > 1) and bool(x),
+    "math's roundings": lambda x: (math.floor(x), math.ceil(x), math.trunc(x), round(x)),
     "comparison": lambda x: x > 1,
     "a constant": lambda x: float(ops.sign(x)) + float(Tensor(2.0)),
 }
@@ -166,6 +167,18 @@ def test_leaving_on_purpose_does_not_warn(how, transform):
         return x * x
 
     assert not warned(lambda: DIFFERENTIATED[transform](f))
+
+
+def test_the_roundings_of_math_are_ints_whose_derivative_is_0():
+    for v in (1.5, -1.5, 2.0, 3):
+        for function in (math.floor, math.ceil, math.trunc):
+            got = function(Tensor(v))
+            assert type(got) is int and got == function(v)
+            close(adcore.grad(lambda x, function=function: x * function(x))(Tensor(float(v))), function(v))
+    with pytest.raises(OverflowError):
+        math.floor(Tensor(float("inf")))
+    with pytest.raises(ValueError):
+        math.ceil(Tensor([1.0, 2.0]))
 
 
 def test_an_index_warns_too():

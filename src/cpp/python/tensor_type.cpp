@@ -111,11 +111,12 @@ void warn_detached(PyObject* o, const char* how, int frames) {
   const ThreadContext& c = context();
   if ((!c.tape && !c.frame) || !is_differentiated(o)) [[likely]]
     return;
-  if (PyErr_WarnFormat(detached_warning, frames,
-                       "%s takes the numbers out of a value that is being differentiated: what is computed from them "
-                       "has no derivative. Use functions of adcore.ops, or say that it is meant: x.item(), x.asnumpy() "
-                       "or ops.stop_gradient(x).",
-                       how) < 0) {
+  if (PyErr_WarnFormat(
+          detached_warning, frames,
+          "%s takes the numbers out of a value that is being differentiated: what is computed from them "
+          "has no derivative. Use functions of adcore.ops, Tensor([x, y]) for np.array([x, y]), or say that "
+          "it is meant: x.item(), x.asnumpy() or ops.stop_gradient(x).",
+          how) < 0) {
     throw PythonError{};
   }
 }
