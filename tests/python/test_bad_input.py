@@ -451,6 +451,14 @@ def test_only_an_attribute_error_says_that_there_is_no_attribute(error):
 
     with pytest.raises(error):
         grad(lambda x: (x * x, Array()))(t32(1.0))
+
+    class Named:
+        @property
+        def name(self):
+            raise error
+
+    with pytest.raises(error):
+        ops.zeros((2,), Named())
     with pytest.raises(TypeError):
         Tensor(Lookup("Plain", (), {"error": AttributeError})())
 

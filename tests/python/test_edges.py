@@ -315,6 +315,28 @@ def test_a_class_that_is_ruled_out_costs_nothing_where_nobody_wants_it(weight, d
     assert not array_of(curvature)[0, 2].any() and not array_of(curvature)[0, :, 0, 2].any()
 
 
+@pytest.mark.parametrize("target", [[1, 0], [1, -100]], ids=["weight 0", "ignored"])
+@pytest.mark.parametrize("smoothing", [0.0, 0.25])
+def test_a_row_that_does_not_count_may_hold_anything(target, smoothing):
+    """Its loss is 0, and the derivatives are those of the other row alone."""
+    weight = Tensor([0.0, 2.0])
+    rows = Tensor([[0.5, -0.5], [-INF, 1.0] if target[1] == 0 else [INF, np.nan]])
+
+    def f(rows, weight):
+        n = rows.shape[0]
+        return ops.cross_entropy(rows, Tensor(target[:n]), weight, reduction="sum", label_smoothing=smoothing)
+
+    if target[1] == 0 and smoothing:  # the other class of the row counts: its logarithm is 0
+        rows = Tensor([[0.5, -0.5], [-INF, 50.0]])
+    for argument in (0, 1):
+        got, alone = (adcore.value_and_grad(f, argument)(x, weight) for x in (rows, rows[:1]))
+        np.testing.assert_allclose(array_of(got[0]), array_of(alone[0]), rtol=1e-6)
+        if argument == 0:
+            np.testing.assert_allclose(array_of(got[1]), [array_of(alone[1])[0], [0, 0]], rtol=1e-6, atol=1e-20)
+        pushed = adcore.jvp(lambda x: f(x, weight), rows, ops.ones_like(rows))[1]
+        assert np.isfinite(array_of(pushed))
+
+
 @pytest.mark.parametrize("dtype", [adcore.float16, adcore.bfloat16])
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 @pytest.mark.parametrize("expression", [e for e in LOGIT_LOSSES if "sigmoid" not in e and "stack" not in e])

@@ -222,8 +222,10 @@ def cross_entropy(
         )
     loss = native._softmax_cross_entropy(rows, flat, scale, ignore_index)
     if label_smoothing:
-        spread = native.log_softmax(rows, 1)
-        spread = -native.mean(spread if weight is None else spread * _wide(weight), 1) * counted
+        # Chosen, not multiplied by 0: an ignored row may hold inf or NaN.
+        counted_rows = native.where(native.expand_dims(counted, 1), rows, 0.0)
+        spread = native.log_softmax(counted_rows, 1)
+        spread = -native.mean(spread if weight is None else native._weighted(_wide(weight), spread), 1) * counted
         loss = loss * (1 - label_smoothing) + spread * label_smoothing
     if reduction == "none":
         loss = native.reshape(loss, sample_shape)
@@ -241,7 +243,7 @@ def _probability_targets(input, target, weight, reduction, label_smoothing, rows
     if label_smoothing:
         wanted = wanted * (1 - label_smoothing) + label_smoothing / rows.shape[1]
     terms = native._weighted(wanted, native.log_softmax(rows, 1))
-    loss = -native.sum(terms if weight is None else terms * _wide(weight), 1)
+    loss = -native.sum(terms if weight is None else native._weighted(_wide(weight), terms), 1)
     if reduction == "none":
         return native.reshape(loss, sample_shape)
     return native.sum(loss) if reduction == "sum" else native.sum(loss) / rows.shape[0]

@@ -153,7 +153,7 @@ template <class T>
 using BceFn = T (*)(const BceArgs<T>&);  // returns the blocked sum of the losses, unscaled
 
 /// loss[i] = scale[i] * (logsumexp(x[i, :]) - x[i, target[i]]); prob[i, :] = softmax(x[i, :]).
-/// A target outside [0, classes) marks an ignored row: loss 0 (prob is still written).
+/// A target outside [0, classes), or a scale of 0, marks an ignored row: loss 0 (prob is still written).
 template <class T>
 struct CrossEntropyArgs {
   const T* x;             // [rows, classes]

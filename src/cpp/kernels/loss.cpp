@@ -104,7 +104,7 @@ T cross_entropy_row(const T* x, int64_t classes, int64_t target, T scale, T* pro
     const Pack<T> factor = select(shift == top, Pack<T>(1) / total, std::numeric_limits<T>::quiet_NaN());
     strip_map(s, prob, prob, [=](Pack<T> e) { return e * factor; });
   }
-  const bool ignored = target < 0 || target >= classes;
+  const bool ignored = target < 0 || target >= classes || scale == 0;
   return ignored ? 0 : scale * ((shift[0] - x[target]) + log(total)[0]);
 }
 

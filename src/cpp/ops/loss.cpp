@@ -307,7 +307,7 @@ void rows_batch(Batching& b) {
 }
 void ce_expand(std::span<const Tensor> in, Attrs, Tensor* out) {
   const Tensor hot = one_hot_rows(in[1], in[0]), likely = log_softmax(in[0], 1);
-  out[0] = -sum(map("where", hot, likely * expand_dims(in[2], 1), number(0.0, likely)), Dims{1});
+  out[0] = -sum(map("where", hot, map("_weighted", expand_dims(in[2], 1), likely), number(0.0, likely)), Dims{1});
   out[1] = softmax(in[0], 1);
 }
 const Op kCrossEntropy{.name = "cross_entropy",

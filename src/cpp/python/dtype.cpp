@@ -86,9 +86,7 @@ DType dtype_from(PyObject* o, std::string_view op) {
   if (o == reinterpret_cast<PyObject*>(&PyLong_Type)) return DType::Int64;
   if (o == reinterpret_cast<PyObject*>(&PyBool_Type)) return DType::Bool;
   // NumPy's dtypes and scalar classes, and plain names.
-  Owned name =
-      PyUnicode_Check(o) ? Owned::copy(o) : Owned(PyObject_GetAttrString(o, PyType_Check(o) ? "__name__" : "name"));
-  if (!name) clear_answer();
+  const Owned name = PyUnicode_Check(o) ? Owned::copy(o) : attribute_of(o, PyType_Check(o) ? "__name__" : "name");
   const char* utf8 = name && PyUnicode_Check(name.get()) ? PyUnicode_AsUTF8(name.get()) : nullptr;
   if (!utf8) clear_answer();
   if (PyObject* found = utf8 ? find(utf8) : nullptr) return dtype_of(found);
