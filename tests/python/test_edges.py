@@ -102,6 +102,29 @@ def test_forward_and_reverse_mode_agree_at_edges(name):
                 np.testing.assert_array_equal(array_of(pulled), array_of(pushed), err_msg=f"{point} {k} {seed}")
 
 
+INDETERMINATE = {  # with their derivatives at 0, which a chain of slopes cannot know
+    "sqrt(x)**2, 1": lambda x: ops.sqrt(x) ** 2,
+    "cos(sqrt(x)), -1/2": lambda x: ops.cos(ops.sqrt(x)),
+    "exp(log(x)), 1": lambda x: ops.exp(ops.log(x)),
+    "1 / (1 / x), 1": lambda x: 1 / (1 / x),
+}
+
+
+@pytest.mark.parametrize("f", INDETERMINATE.values(), ids=INDETERMINATE)
+def test_zero_times_an_infinite_slope_is_no_number_that_is_wrong(f):
+    for how, got in one_slope(f, 0, [Tensor(0.0)]).items():
+        assert np.isnan(got).all(), how
+
+
+@pytest.mark.parametrize("row", [ops.sqrt, ops.log, ops.rsqrt, ops.reciprocal])
+@pytest.mark.parametrize("x", [0.0, -1.0])
+def test_a_mask_on_the_operand_keeps_infinite_slopes_out(row, x):
+    f = lambda x: ops.where(x > 0, row(ops.where(x > 0, x, 1.0)), 0.0)
+    for function in (f, adcore.grad(f)):
+        for how, got in one_slope(function, 0, [Tensor(x)]).items():
+            np.testing.assert_array_equal(got, 0, err_msg=how)
+
+
 # ---- precision ----------------------------------------------------------------------------------------------------
 
 
