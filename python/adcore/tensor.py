@@ -344,7 +344,7 @@ def _value(self):
 def _assign_value(self, value):
     """Give the cell the value of another Tensor and return the cell."""
     _core.require_writable("assign_value", self)
-    return self._assign(value)
+    return self._assign(_core.seen(value))
 
 
 def _dim(self):

@@ -10,7 +10,7 @@ from _thread import get_ident
 from adcore import _core
 from adcore._core import Parameter, Tensor
 from adcore.transforms.options import check_callable
-from adcore.transforms.rule import attach, constants, filled
+from adcore.transforms.rule import attach, constants, filled, hook_value
 from adcore.transforms.trees import as_tensor, describe, match, tensors_of, with_tensors
 
 __all__ = ["HookBackward", "InsertGradientOf", "RemovableHandle"]
@@ -120,7 +120,9 @@ def _register_hook(self, hook):
     if hooks is None or hooks.ref != _core.tape_ref(self):
         hooks = _Hooks(_core.tape_ref(self))
         inside = _core.is_tracked([self]) or _core.innermost([self]) is not None
-        if inside and not isinstance(self, Parameter):
+        if inside and _core.holds_alone(self):
+            hook_value(self, lambda cotangent: hooked(hooks, cotangent))
+        elif inside and not isinstance(self, Parameter):
             self._assign(_behind([self], lambda cotangents: [hooked(hooks, *cotangents)])[0])
             hooks.ref = _core.tape_ref(self)
         _core.set_hooks(self, hooks)

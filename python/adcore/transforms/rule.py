@@ -10,6 +10,17 @@ from adcore.transforms.products import transposed
 from adcore.transforms.trees import map_tensors, tensors_of, zero_derivative
 
 
+def hook_value(tensor, hook):
+    """Call a function of one cotangent with that of a value, in every sweep that has the whole of it; see `attach`."""
+    frame = _core.innermost([tensor])
+    if isinstance(frame, _core.Forward):
+        frame.outside(hook_value, frame.take_apart(tensor)[0], hook)
+    elif frame is not None:
+        frame.outside(hook_value, frame.split(tensor), lambda g: frame.split(frame.run(lambda: hook(frame.join(g)))))
+    if _core.is_tracked([tensor], frame):
+        _core.hook_value(tensor, lambda cotangents, _: [hook(*cotangents)])
+
+
 def constants(tensors):
     """Return the tensors without what they depend on."""
     return [_ops.stop_gradient(t) for t in tensors]

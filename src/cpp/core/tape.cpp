@@ -113,12 +113,18 @@ void Tape::fail_not_kept(const Statement& s, uint32_t bit) {
 
 std::vector<Tensor> Tape::drop_statements(uint32_t i, Slot first) {
   if (first < next_slot_) dropped_.emplace_back(first, next_slot_);
-  if (i >= statements_.size()) return {};
-  const Statement s = statements_[i];
-  std::vector<Tensor> kept = kept_.take(s.kept_begin);
-  args_.resize(s.args);
-  words_.resize(s.words);
-  statements_.resize(i);
+  std::vector<Tensor> kept;
+  if (i < statements_.size()) {
+    const Statement s = statements_[i];
+    kept = kept_.take(s.kept_begin);
+    args_.resize(s.args);
+    words_.resize(s.words);
+    statements_.resize(i);
+  }
+  std::erase_if(hooks_, [&](const SlotHook& h) {
+    if (h.slot >= first) kept.push_back(h.rule);
+    return h.slot >= first;
+  });
   return kept;
 }
 
@@ -168,6 +174,7 @@ void Tape::clear() {
   for (uint32_t number : parameters_set_) parameters_[number].slot = 0;
   forget(parameters_set_);
   forget(dropped_);
+  forget(hooks_);
   forget(statements_);
   forget(args_);
   kept_.clear();

@@ -45,6 +45,12 @@ struct Statement {
   }
 };
 
+/// A function of the whole cotangent of one value, which what it returns replaces; `rule` holds it.
+struct SlotHook {
+  Slot slot;
+  Tensor rule;
+};
+
 /// The kept values: a stack in blocks, so that a reference to one stays good while a sweep is recorded above it.
 class KeptStack {
  public:
@@ -112,6 +118,10 @@ class Tape {
   Slot append(const Op& op, std::span<const Arg> inputs, int outputs, const Tensor& rule);
   /// True where such a statement was appended since clear().
   bool has_rules() const noexcept { return has_rules_; }
+  /// Puts a hook on a value: the sweeps of all levels that made it call it before they pull the statement of the slot.
+  void hook(Slot slot, const Tensor& rule) { hooks_.push_back({slot, rule}); }
+  /// In the order of registration.
+  const std::vector<SlotHook>& hooks() const noexcept { return hooks_; }
   Arg new_arg(Slot slot, const Tensor& value) { return {slot, put_dims(value.shape()), value.dtype()}; }
 
   // ---- parameters: their slots live here, indexed by their process-wide number ----
@@ -147,8 +157,8 @@ class Tape {
   }
   /// Drops the kept values of statement i and all later ones.
   void release_from(uint32_t i);
-  /// Drops the statements from `i` on, whose outputs stand at the slots from `first` on. These are not given out again;
-  /// a value that still stands at one of them may not be recorded from. Returns what they kept: letting go of it may run
+  /// Drops the statements from `i` on, whose outputs stand at the slots from `first` on, and the hooks on these. They are
+  /// not given out again; a value that still stands at one may not be recorded from. Returns what they kept: letting go of it may run
   /// code of the user, which should find everything in order.
   [[nodiscard]] std::vector<Tensor> drop_statements(uint32_t i, Slot first);
   bool is_dropped(Slot slot) const noexcept;
@@ -188,6 +198,7 @@ class Tape {
   std::vector<uint64_t> bases_;
   Slot next_slot_ = 1;
   bool has_rules_ = false;
+  std::vector<SlotHook> hooks_;
   std::vector<Statement> statements_;
   std::vector<Arg> args_;
   KeptStack kept_;

@@ -210,6 +210,16 @@ Dims squeezed(const Tensor& x, const Dims& axes) {
   return shape;
 }
 
+/// What Python gets from functions that may return their argument: a recorded value is one of its own, for hooks.
+Tensor apart(const Tensor& y, const Tensor& x) {
+  if (y.ref().slot != x.ref().slot || y.buffer().get() != x.buffer().get()) return y;
+  const Tape* const tape = context().tape;
+  if (!y.boxed() && !(tape && tape->slot_of(y))) return y;
+  Dims order;
+  for (int i = 0; i < y.rank(); ++i) order.push_back(i);
+  return permute(y, order);
+}
+
 Tensor transpose(const Tensor& x, const Dims& axes) {
   if (axes.empty()) {
     Dims order;
@@ -238,14 +248,14 @@ constexpr Function kFunctions[] = {
     def("cast(input, dtype)",
         "The elements converted to another dtype; float to integer truncates and saturates, NaN becomes 0.",
         {"cast(Tensor([1.7, -1.7]), adcore.int32)", "[ 1 -1]"},
-        [](const Tensor& x, DType dtype) { return cast(x, dtype); }, {.samples = {"cast(x(3, 4), float64) ** 2"}}),
+        [](const Tensor& x, DType dtype) { return apart(cast(x, dtype), x); }, {.samples = {"cast(x(3, 4), float64) ** 2"}}),
     def("reshape(input, *shape)", "The same elements in another shape; one size may be -1.",
         {"reshape(Tensor([1, 2, 3, 4]), (2, -1))", "[[1 2]\n [3 4]]"},
-        [](const Tensor& x, const Dims& shape) { return reshape(x, shape); },
+        [](const Tensor& x, const Dims& shape) { return apart(reshape(x, shape), x); },
         {.samples = {"reshape(x(3, 4), (2, 6)) ** 2"}}),
     def("broadcast_to(input, *shape)", "The tensor repeated, without a copy, to a larger shape; -1 keeps a size.",
         {"broadcast_to(Tensor([1, 2]), (2, 2))", "[[1 2]\n [1 2]]"},
-        [](const Tensor& x, const Dims& shape) { return broadcast_to(x, shape); },
+        [](const Tensor& x, const Dims& shape) { return apart(broadcast_to(x, shape), x); },
         {.samples = {"broadcast_to(x(3, 1), (2, 3, 4)) ** 2"}}),
     def("permute(input, *axis)", "The axes in another order: axis[i] becomes axis i.",
         {"permute(Tensor([[1, 2], [3, 4]]), (1, 0))", "[[1 3]\n [2 4]]"},
@@ -265,11 +275,11 @@ constexpr Function kFunctions[] = {
         {.aliases = {"unsqueeze"}, .samples = {"expand_dims(x(3, 4), 1) * x(3, 4)"}}),
     def("squeeze(input, axis=None)", "The axes of size 1 removed, or those of `axis` that have size 1.",
         {"squeeze(Tensor([[1, 2]]))", "[1 2]"},
-        [](const Tensor& x, const std::optional<Dims>& axes) { return reshape(x, squeezed(x, axes.value_or(Dims()))); },
+        [](const Tensor& x, const std::optional<Dims>& axes) { return apart(reshape(x, squeezed(x, axes.value_or(Dims()))), x); },
         {.samples = {"squeeze(x(3, 1, 2)) ** 2"}}),
     def("flatten(input, start_dim=1, end_dim=-1)", "Neighbouring axes joined into one.",
         {"flatten(Tensor([[[1, 2], [3, 4]]]))", "[[1 2 3 4]]"},
-        [](const Tensor& x, int64_t start, int64_t end) { return flatten(x, start, end); },
+        [](const Tensor& x, int64_t start, int64_t end) { return apart(flatten(x, start, end), x); },
         {.method = false, .samples = {"flatten(x(2, 3, 2)) ** 2"}}),
     def("stop_gradient(input)", "The same values as a constant: no derivative passes.",
         {"stop_gradient(Tensor([1.0, 2.0]))", "[1. 2.]"}, [](const Tensor& x) { return stop_gradient(x); },

@@ -18,13 +18,15 @@ namespace adcore {
 /// What context().cells leads to.
 class CellView {
  public:
-  CellView() { context().cells = this; }
+  CellView() : first_inside_(python::cells_made()) { context().cells = this; }
   virtual ~CellView() { opened_.close(); }
   CellView(const CellView&) = delete;
   CellView& operator=(const CellView&) = delete;
 
   virtual const Tensor& read(PyObject* cell) = 0;
   virtual void write(PyObject* cell, Tensor value) = 0;
+  /// True for a cell that was made since it opened.
+  bool is_inside(PyObject* cell) const noexcept { return python::made_at(cell) >= first_inside_; }
   /// Throws where a no_grad that was entered inside was not left.
   void check_records() const { opened_.check_nothing_shut_out(); }
 
@@ -34,6 +36,7 @@ class CellView {
 
  private:
   Opened opened_;
+  const uint64_t first_inside_;
 };
 
 }  // namespace adcore
@@ -55,7 +58,6 @@ using CellLogs = std::vector<CellLog>;
 /// Reads and writes go on to the cells; those of cells from before it opened are noted.
 class LoggedCells final : public CellView {
  public:
-  LoggedCells() : first_inside_(cells_made()) {}
   const Tensor& read(PyObject* cell) override;
   void write(PyObject* cell, Tensor value) override;
   CellLogs take() noexcept { return std::move(logs_); }
@@ -66,10 +68,8 @@ class LoggedCells final : public CellView {
     uint32_t reads = 0;
     Tensor last;  // as read or written here
   };
-  bool is_inside(PyObject* cell) const noexcept { return made_at(cell) >= first_inside_; }
   Entry& entry(PyObject* cell);
 
-  const uint64_t first_inside_;
   std::unordered_map<PyObject*, Entry> entries_;
   CellLogs logs_;
 };

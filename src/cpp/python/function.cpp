@@ -60,7 +60,7 @@ PyObject* call_elementwise(const FunctionObject* f, PyObject* const* values) {
 PyObject* tuple_of(std::span<Tensor> tensors) {
   Owned out(checked(PyTuple_New(static_cast<Py_ssize_t>(tensors.size()))));
   for (size_t i = 0; i < tensors.size(); ++i)
-    PyTuple_SET_ITEM(out.get(), static_cast<Py_ssize_t>(i), wrap(std::move(tensors[i])));
+    PyTuple_SET_ITEM(out.get(), static_cast<Py_ssize_t>(i), wrap_fresh(std::move(tensors[i])));
   return out.release();
 }
 

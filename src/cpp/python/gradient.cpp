@@ -121,7 +121,9 @@ class GradientCall {
       // A Parameter is a variable: reads of it anywhere in the function mean this input too.
       if (is_parameter(leaf)) {
         const Slot slot = input_parameter(level, reinterpret_cast<ParameterObject*>(leaf));
-        return input_object(value_of(leaf), slot, level, leaf);
+        PyObject* const fresh = input_object(value_of(leaf), slot, level, leaf);
+        set_shared(fresh, true);
+        return fresh;
       }
       if (value_of(leaf).boxed()) {
         const Tensor fresh = level.input(tracked_value(leaf));

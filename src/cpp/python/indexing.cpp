@@ -345,7 +345,7 @@ bool plain_row(const Tensor& t, PyObject* key, int64_t& i) {
 }
 
 PyObject* element(Tensor value) {
-  PyObject* o = wrap(std::move(value));
+  PyObject* o = wrap_fresh(std::move(value));
   reinterpret_cast<TensorObject*>(o)->made |= kElement;
   return o;
 }
@@ -367,7 +367,7 @@ PyObject* get_item(PyObject* self, PyObject* key) {
     const std::vector<Item> items = items_of(key);
     const Tensor now = tracked_value(self);  // the key may have run Python code
     const Key parsed = Parser(now.shape(), items).take();
-    return parsed.basic() ? element(basic_part(now, parsed)) : wrap(read(now, parsed));
+    return parsed.basic() ? element(basic_part(now, parsed)) : wrap_fresh(read(now, parsed));
   });
 }
 
@@ -386,7 +386,9 @@ int set_item(PyObject* self, PyObject* key, PyObject* value) {
     if (!(value_of(self).shape() == shape) || value_of(self).dtype() != dtype) {
       fail(ErrorKind::Runtime, "setitem: the tensor was given another shape or dtype meanwhile.");
     }
-    if (!overwrite(self, parsed, v)) assign(self, write(tracked_value(self), parsed, v));
+    if (overwrite(self, parsed, v)) return 0;
+    assign(self, write(tracked_value(self), parsed, v));
+    set_shared(self, false);
     return 0;
   });
 }

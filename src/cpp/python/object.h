@@ -18,7 +18,7 @@ namespace adcore::python {
 struct TensorObject {
   PyObject_HEAD PyObject* weak_references;
   PyObject* hooks;  // adcore/transforms/hooks.py; null where there are none
-  uint64_t made;    // how many cells the process had made before it; kElement where an index read it
+  uint64_t made;    // how many cells the process had made before it; kElement where an index read it; kShared
   Tensor value;
 };
 
@@ -144,7 +144,17 @@ inline const Tensor& value_of(PyObject* o) {
 inline uint64_t made_cells = 0;  // guarded by the interpreter's lock
 inline uint64_t cells_made() noexcept { return made_cells; }
 inline constexpr uint64_t kElement = uint64_t{1} << 63;
-inline uint64_t made_at(PyObject* cell) noexcept { return reinterpret_cast<TensorObject*>(cell)->made & ~kElement; }
+/// Set where another cell may hold the same value, at the same slot: a hook on this one does not see what comes from that.
+inline constexpr uint64_t kShared = uint64_t{1} << 62;
+inline uint64_t made_at(PyObject* cell) noexcept {
+  return reinterpret_cast<TensorObject*>(cell)->made & ~(kElement | kShared);
+}
+inline bool is_shared(PyObject* cell) noexcept { return reinterpret_cast<TensorObject*>(cell)->made & kShared; }
+/// For whoever wrote to the cell.
+inline void set_shared(PyObject* cell, bool shared) noexcept {
+  uint64_t& made = reinterpret_cast<TensorObject*>(cell)->made;
+  made = shared ? made | kShared : made & ~kShared;
+}
 /// Throws where `cell` is what ints, slices, None and '...' read from another Tensor, or iteration. Who writes to it
 /// means that Tensor, which a value does not know any more: NumPy writes through, and nothing is what would happen here.
 inline void require_writable(PyObject* cell, std::string_view op) {
@@ -157,10 +167,16 @@ inline void require_writable(PyObject* cell, std::string_view op) {
 
 /// A new Tensor object that holds no value yet.
 TensorObject* new_tensor();
-inline PyObject* wrap(Tensor value) {
+/// A cell of what an op has just computed, or what stands at a new slot: no other one holds that.
+inline PyObject* wrap_fresh(Tensor value) {
   TensorObject* o = new_tensor();
   o->value = std::move(value);
   return reinterpret_cast<PyObject*>(o);
+}
+inline PyObject* wrap(Tensor value) {
+  PyObject* o = wrap_fresh(std::move(value));
+  set_shared(o, true);
+  return o;
 }
 
 /// The slot of a tensor object on the live tape.
@@ -190,7 +206,8 @@ inline Tensor tracked_value(PyObject* o) {
 /// twice, or at a position too.
 Slot input_parameter(Level& level, const ParameterObject* p);
 
-/// The door to write a cell. For a Parameter the slot goes to the live tape.
+/// The door to write a cell. For a Parameter the slot goes to the live tape; whether a Tensor shares its value afterwards
+/// says whoever writes.
 void assign(PyObject* cell, Tensor value);
 
 /// True where a level records the value, or a jvp carries a tangent beside it.

@@ -180,7 +180,7 @@ class Recompute : public Rule {
     Backward sweep(segment);
     for (size_t k = 0; k < outputs.size(); ++k)
       if (outputs[k] >= segment.first_slot && cotangents[k].defined()) sweep.seed(outputs[k], cotangents[k]);
-    sweep.run(inputs_);
+    sweep.run(inputs_, level.first_slot());
     std::vector<Tensor> gradients;
     for (Slot s : inputs_) gradients.push_back(sweep.reached(s) ? sweep.cotangent(s) : Tensor());
     return gradients;

@@ -61,7 +61,7 @@ PyObject* input(PyObject* self, PyObject* tensor) {
     }
     c.recording.input(fresh.ref().slot, fresh);
     c.given.push_back(Owned::copy(t));
-    return wrap(std::move(fresh));
+    return is_parameter(t) ? wrap(std::move(fresh)) : wrap_fresh(std::move(fresh));
   });
 }
 

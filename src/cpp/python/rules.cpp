@@ -1,5 +1,6 @@
 // Rules given as Python functions, as statements on the tape.
 #include "python/bindings.h"
+#include "python/cells.h"
 #include "python/frames.h"
 #include "sweeps/rule.h"
 
@@ -65,8 +66,24 @@ py::list record_rule(const py::list& inputs, const py::list& outputs, const py::
   for (Tensor& v : values) recorded.push_back(&v);
   record(*tape, std::make_unique<PythonRule>(pull, inputs.size()), args, recorded);
   py::list made;
-  for (Tensor& v : values) made.append(steal(wrap(std::move(v))));
+  for (Tensor& v : values) made.append(steal(wrap_fresh(std::move(v))));
   return made;
+}
+
+/// Puts a hook on the value of a tensor that is tracked: a rule of one input and one output.
+void hook_value(const py::object& tensor, const py::object& pull) {
+  PyObject* const t = tensor_object(tensor);
+  Tape* const tape = context().tape;
+  const Slot slot = slot_of(t, tape);
+  if (!slot) fail(ErrorKind::Runtime, "hook_value: the tensor is not tracked.");
+  hook(*tape, slot, std::make_unique<PythonRule>(pull, 1));
+}
+
+/// True where no other cell holds the tensor's value, as far as is known, and no view shows it for another one.
+bool holds_alone(const py::object& tensor) {
+  PyObject* const t = tensor_object(tensor);
+  const CellView* const view = context().cells;
+  return !is_parameter(t) && !is_shared(t) && (!view || view->is_inside(t));
 }
 
 /// What a tensor holds, in a cell of its own.
@@ -76,6 +93,8 @@ py::object seen(const py::object& tensor) { return steal(wrap(tensor_of(tensor))
 
 void bind_rules(py::module_& m) {
   m.def("is_tracked", is_tracked, py::arg("leaves"), py::arg("frame") = py::none());
+  m.def("hook_value", hook_value, py::arg("tensor"), py::arg("pull"));
+  m.def("holds_alone", holds_alone, py::arg("tensor"));
   m.def("seen", seen, py::arg("tensor"));
   m.def("record_rule", record_rule, py::arg("inputs"), py::arg("outputs"), py::arg("pull"));
 }

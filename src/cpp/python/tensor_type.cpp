@@ -264,9 +264,9 @@ PyObject* matrix_multiply(PyObject* a, PyObject* b) {
       const Tensor constant = tensor_from(other, nullptr), t = tracked_value(is_tensor(a) ? a : b);
       const DType common = promote(t.dtype(), constant.dtype());
       const Tensor x = cast(t, common), y = cast(constant, common);
-      return wrap(is_tensor(a) ? matmul(x, y) : matmul(y, x));
+      return wrap_fresh(is_tensor(a) ? matmul(x, y) : matmul(y, x));
     }
-    return wrap(matmul(tracked_value(a), tracked_value(b)));
+    return wrap_fresh(matmul(tracked_value(a), tracked_value(b)));
   });
 }
 
@@ -415,11 +415,11 @@ PyObject* get_transposed(PyObject* self, void*) {
     const Tensor t = tracked_value(self);
     Dims order;
     for (int i = t.rank() - 1; i >= 0; --i) order.push_back(i);
-    return wrap(permute(t, order));
+    return wrap_fresh(permute(t, order));
   });
 }
 PyObject* get_matrix_transposed(PyObject* self, void*) {
-  return guarded([&] { return wrap(swap_axes(tracked_value(self), -1, -2)); });
+  return guarded([&] { return wrap_fresh(swap_axes(tracked_value(self), -1, -2)); });
 }
 
 PyObject* is_contiguous(PyObject* self, PyObject*) {
@@ -439,6 +439,7 @@ PyObject* tensor_assign(PyObject* self, PyObject* value) {
     if (!is_tensor(value))
       fail(ErrorKind::Type, "assign: the value must be a Tensor, got ", Py_TYPE(value)->tp_name, ".");
     assign(self, tracked_value(value));
+    set_shared(self, is_parameter(value) || is_shared(value));
     return Py_NewRef(self);
   });
 }
@@ -550,6 +551,7 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
     PyObject* self = checked(type->tp_alloc(type, 0));
     new (&own_value(self)) Tensor(std::move(value));
     reinterpret_cast<TensorObject*>(self)->made = made_cells++;
+    set_shared(self, true);
     return self;
   });
 }
@@ -574,7 +576,7 @@ PyMethodDef kMethods[] = {
     {"clone", tensor_copy, METH_NOARGS, "clone($self, /)\n--\n\nA Tensor of its own with the same values."},
     {"__copy__", tensor_copy, METH_NOARGS, nullptr},
     {"_assign", tensor_assign, METH_O,
-     "_assign($self, value, /)\n--\n\nPuts the value of another Tensor into the cell."},
+     "_assign($self, value, /)\n--\n\nPuts the value of another Tensor, which is held no longer, into the cell."},
     {"from_numpy", from_numpy, METH_O | METH_STATIC,
      "from_numpy(array, /)\n--\n\nA Tensor that shares the memory of a writable array: changes of the array show."},
     {nullptr, nullptr, 0, nullptr}};

@@ -24,9 +24,7 @@ struct TracedCell {
 /// Shows the function each cell from outside as an input of the program, and keeps its assignments from the cells.
 class TracedCells final : public CellView {
  public:
-  explicit TracedCells(Trace& trace) : trace_(trace), first_inside_(cells_made()) {}
-
-  bool is_inside(PyObject* cell) const noexcept { return made_at(cell) >= first_inside_; }
+  explicit TracedCells(Trace& trace) : trace_(trace) {}
 
   const Tensor& read(PyObject* cell) override {
     if (is_inside(cell)) return outer_read(cell);
@@ -58,7 +56,6 @@ class TracedCells final : public CellView {
   }
 
   Trace& trace_;
-  const uint64_t first_inside_;
   std::unordered_map<PyObject*, TracedCell> cells_;
   std::vector<TracedCell*> inputs_, outputs_;
 };
@@ -117,8 +114,12 @@ class TracedFunction {
     auto next = outputs.begin();
     py::object result = steal(tree_map(
         result_.ptr(), [&](PyObject* leaf) { return is_place(leaf) ? wrap(std::move(*next++)) : Py_NewRef(leaf); }));
-    for (size_t k : written_arguments_) assign(arguments[k].get(), std::move(*next++));
-    for (const Owned& cell : writes_) assign(cell.get(), std::move(*next++));
+    const auto put = [&](PyObject* cell) {
+      assign(cell, std::move(*next++));
+      set_shared(cell, true);
+    };
+    for (size_t k : written_arguments_) put(arguments[k].get());
+    for (const Owned& cell : writes_) put(cell.get());
     return result;
   }
 

@@ -2,6 +2,7 @@
 // Each adjoint is read once, by the statement that wrote its slot, and freed there. Start reading at run().
 #include "sweeps/backward.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "base/few.h"
@@ -11,6 +12,7 @@
 #include "ops/functions.h"
 #include "sweeps/blocked.h"
 #include "sweeps/expansion.h"
+#include "sweeps/rule.h"
 
 namespace adcore {
 
@@ -161,9 +163,9 @@ void Backward::mark_active(std::span<const Slot> inputs) {
   }
 }
 
-uint32_t Backward::run_blocked(uint32_t last) {
+uint32_t Backward::run_blocked(uint32_t first, uint32_t last) {
   const auto at = [this](Slot slot) { return slot - segment_.first_slot; };
-  return sweep_blocked(*segment_.tape, segment_.begin, last,
+  return sweep_blocked(*segment_.tape, first, last,
                        {[&](Slot slot) -> const Tensor* {
                           const uint32_t place = adjoints_.index[at(slot)];
                           return place == kNone ? nullptr : &adjoints_.entry(place).value;
@@ -206,11 +208,40 @@ void Backward::pull(const Statement& s) {
   run_rule(s, cotangents.data(), ones);
 }
 
-void Backward::run(std::span<const Slot> inputs) {
+void Backward::run(std::span<const Slot> inputs, Slot hooks_from) {
   if (!segment_.alone) mark_active(inputs);
+  if (!segment_.tape->hooks().empty()) [[unlikely]]
+    return sweep_to_hooks(hooks_from);
+  sweep(segment_.begin, segment_.end);
+}
+
+void Backward::sweep_to_hooks(Slot hooks_from) {
+  const Tape& tape = *segment_.tape;
+  const Slot first = std::max(segment_.first_slot, hooks_from), last = tape.slot_count();
+  std::vector<SlotHook> hooks;  // a hook may put others on the tape
+  for (const SlotHook& h : tape.hooks())
+    if (h.slot >= first && h.slot < last) hooks.push_back(h);
+  std::stable_sort(hooks.begin(), hooks.end(), [](const auto& a, const auto& b) { return a.slot > b.slot; });
+  uint32_t end = segment_.end;
+  for (const SlotHook& h : hooks) {
+    uint32_t above = segment_.begin;  // the first statement whose outputs are all made later
+    for (uint32_t n = end - above; n > 0;) {
+      const uint32_t half = n / 2;
+      const bool later = tape.statement(above + half).out > h.slot;
+      if (!later) above += half + 1;
+      n = later ? half : n - half - 1;
+    }
+    sweep(above, end);
+    end = above;
+    if (reached(h.slot) && is_active(h.slot)) replace(h.slot, hooked(h, tape, cotangent(h.slot)));
+  }
+  sweep(segment_.begin, end);
+}
+
+void Backward::sweep(uint32_t first, uint32_t end) {
   Tape& tape = *segment_.tape;
   const bool plain = segment_.once && !segment_.observed;
-  for (uint32_t i = segment_.end; i-- > segment_.begin;) {
+  for (uint32_t i = end; i-- > first;) {
     const Statement s = tape.statement(i);
     const uint32_t at = s.out - segment_.first_slot;
     if (!segment_.alone && adjoints_.active[at] == kInput) continue;  // its alias belongs to the outer levels
@@ -218,7 +249,7 @@ void Backward::run(std::span<const Slot> inputs) {
     for (uint32_t j = 1; j < s.outputs; ++j) reached |= adjoints_.index[at + j] != kNone;
     if (reached && plain && segment_.alone && s.op->row >= 0 &&
         adjoints_.at_slot(at).value.size() >= kBlockedSweepSize) {
-      const uint32_t swept = run_blocked(i);
+      const uint32_t swept = run_blocked(first, i);
       if (swept <= i) {
         i = swept;
         tape.release_from(i);

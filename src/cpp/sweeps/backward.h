@@ -24,8 +24,9 @@ class Backward final : private Sweep {
   /// The same with ones: the gradient is that of the sum of all elements.
   void seed_ones(Slot output, const Dims& shape, DType dtype);
 
-  /// Sweeps. `inputs` are the slots whose cotangents will be asked for. Called once.
-  void run(std::span<const Slot> inputs);
+  /// Sweeps. `inputs` are the slots whose cotangents will be asked for. Called once. Hooks on slots below `hooks_from` are
+  /// those of another sweep, which brings together what this one and others find.
+  void run(std::span<const Slot> inputs, Slot hooks_from = 0);
 
   bool reached(Slot slot) const noexcept;
   /// The cotangent at the slot of an input that something reached.
@@ -46,8 +47,12 @@ class Backward final : private Sweep {
   void run_rule(const Statement& s, Tensor* cotangents, bool ones);
   /// Runs the rule of a statement that something reached.
   void pull(const Statement& s);
-  /// sweep_blocked() from statement `last` down.
-  uint32_t run_blocked(uint32_t last);
+  /// Sweeps the statements [first, end).
+  void sweep(uint32_t first, uint32_t end);
+  /// Sweeps all statements; before one that made a hooked value, whose cotangent is whole then, the hook.
+  void sweep_to_hooks(Slot hooks_from);
+  /// sweep_blocked() from statement `last` down to `first`.
+  uint32_t run_blocked(uint32_t first, uint32_t last);
   void mark_active(std::span<const Slot> inputs);
 
   const Segment segment_;

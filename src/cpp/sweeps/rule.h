@@ -1,4 +1,4 @@
-// Statements whose reverse rule is given from outside: custom rules, hooks, recomputation.
+// Statements whose reverse rule is given from outside: custom rules, hooks, recomputation. Hooks on values.
 #pragma once
 
 #include <memory>
@@ -20,6 +20,11 @@ class Rule {
 
 /// Records a rule; the outputs get their slots.
 void record(Tape& tape, std::unique_ptr<Rule> rule, std::span<const Arg> inputs, std::span<Tensor* const> outputs);
+
+/// Puts a rule of one input and one output on a value of the tape: its whole cotangent passes through it.
+void hook(Tape& tape, Slot slot, std::unique_ptr<Rule> rule);
+/// What a hook makes of the cotangent.
+Tensor hooked(const SlotHook& hook, const Tape& tape, const Tensor& cotangent);
 
 /// Calls `visit` on every rule of the tape.
 void visit_rules(const Tape& tape, FunctionRef<void(const Rule&)> visit);
