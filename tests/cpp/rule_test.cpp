@@ -4,7 +4,9 @@
 #include <functional>
 
 #include "kernel_cases.h"
+#include "ops/functions.h"
 #include "sweeps/backward.h"
+#include "sweeps/blocked.h"
 #include "tensor_cases.h"
 
 namespace adcore {
@@ -70,6 +72,39 @@ TEST_CASE("dropped statements are gone; their slots are not given out again and 
   const Slot inputs[] = {x.ref().slot};
   sweep.run(inputs);
   CHECK(to_vector(sweep.cotangent(inputs[0], x)) == std::vector<double>{12});
+}
+
+TEST_CASE("a hook sees the whole cotangent of its value, whichever statements were swept around it") {
+  const int64_t n = kBlockedSweepSize;  // a run of elementwise statements, which a sweep takes in one go
+  Level level;
+  Tape& tape = level.tape();
+  const Tensor x = level.input(full(Dims{n}, 1.0, DType::Float32));
+  const Tensor y = x * x, earlier = y * y, z = y + earlier;
+  std::vector<double> seen;
+  const auto on = [&](Slot slot, double factor) {
+    hook(tape, slot, std::make_unique<Recorded>([&seen, factor](std::span<const Tensor> g) -> std::vector<Tensor> {
+           seen.push_back(to_vector(g[0])[0]);
+           return {g[0] * full(Dims{}, factor, DType::Float32)};
+         }));
+  };
+  on(y.ref().slot, 10);
+  on(x.ref().slot, 3);
+  on(z.ref().slot, 2);
+  on(y.ref().slot, 0.5);
+  const uint32_t mark = tape.statement_count();
+  const Slot first = tape.slot_count();
+  on((y * y).ref().slot, 7);
+  int rules = 0;
+  visit_rules(tape, [&](const Rule&) { ++rules; });
+  CHECK(rules == 5);
+  CHECK(tape.drop_statements(mark, first).size() > 0);
+  CHECK(tape.hooks().size() == 4);
+  Backward sweep(level);
+  sweep.seed(z, full(Dims{n}, 1.0, DType::Float32));
+  const Slot inputs[] = {x.ref().slot};
+  sweep.run(inputs);
+  CHECK(seen == std::vector<double>{1, 6, 60, 60});  // of z, twice of y: 2 + 2 * 2 y, then of x: 30 * 2 x
+  CHECK(to_vector(sweep.cotangent(inputs[0], x))[static_cast<size_t>(n) - 1] == 180);
 }
 
 }  // namespace

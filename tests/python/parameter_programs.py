@@ -32,7 +32,7 @@ RULES = ["Function", "custom_vjp", "custom_jvp", "bprop", "identity"]
 
 def execute(m, statements, env):
     """Run statements on a machine; `env` holds the values by name. An operand is a name, or a Parameter's number."""
-    for kind, *rest in statements:
+    for kind, *rest in m.order(statements):
         if kind == "op":
             name, op, a, b = rest
             env[name] = m.op(op, m.get(env, a), m.get(env, b))
@@ -62,6 +62,33 @@ def execute(m, statements, env):
             env[name] = m.gradient(body, result, env, m.get(env, at), by)
 
 
+def made_alone(kind, rest):
+    """Tell whether no other cell holds the value that a statement gives to a name."""
+    return kind != "gradient" and (kind, rest[-1]) != ("write", 0)
+
+
+def hooks_first(statements):
+    """Return the statements with each hook moved to where its value was made: it sees earlier uses, too.
+
+    A hook on a value that other cells may hold stays where it is, as it sees what comes after it.
+    """
+    placed = []
+    for kind, *rest in statements:
+        at = len(placed)
+        if kind == "hook":
+            while placed[at - 1][0] in ("assign", "step", "hook") or placed[at - 1][1] != rest[0]:
+                at -= 1
+            if not made_alone(*_parts(placed[at - 1])):
+                at = len(placed)
+        placed.insert(at, (kind, *rest))
+    return placed
+
+
+def _parts(statement):
+    kind, *rest = statement
+    return kind, rest
+
+
 class Library:
     """Runs programs on tensors."""
 
@@ -75,6 +102,10 @@ class Library:
             if factor is not None:
                 p.register_hook(lambda g, factor=factor: g * factor)
             p.requires_grad = not frozen
+
+    @staticmethod
+    def order(statements):
+        return statements
 
     def left(self):
         return [p.asnumpy().copy() for p in self.parameters]
@@ -221,6 +252,8 @@ class Oracle(Functions):
         self.parameters = [_Box(Dual.of(v)) for v in program.start]
         self.depth = 0
 
+    order = staticmethod(hooks_first)
+
     def left(self):
         return [p.dual.c[:, 0] for p in self.parameters]
 
@@ -364,7 +397,7 @@ class Program:
 
     def _statements(self, count, names, depth):
         """Statements that may use values of these names, and one more that ends them; its name is `last`."""
-        rng, names, own = self.rng, list(names), []
+        rng, names, own, alone = self.rng, list(names), [], set()
         statements = []
 
         def operand():
@@ -376,7 +409,7 @@ class Program:
             kind = rng.choice(["op"] * 4 + ["assign", "step", "write", "write", "hook", "rule", "rule", "no_grad"])
             if depth < DEPTH and rng.random() < 0.25:
                 kind = rng.choice(["recompute", "gradient"])
-            unhooked = [name for name in own if name not in self.hooked]
+            unhooked = [name for name in own if name in alone or name not in self.hooked]
             if k == count - 1 or (kind == "write" and not own) or (kind == "hook" and not unhooked):
                 kind = "op"
             name = self._name()
@@ -389,7 +422,7 @@ class Program:
             elif kind == "write":
                 statements.append((kind, rng.choice(own), operand(), rng.randrange(3)))
             elif kind == "hook":
-                # Once a value: a second hook sees what the first one does, also uses from before its registration.
+                # Where other cells may hold the value, once: a second hook sees all that the first one does.
                 hooked = rng.choice(unhooked)
                 self.hooked.add(hooked)
                 statements.append((kind, hooked, rng.choice([2.0, -0.5])))
@@ -406,6 +439,9 @@ class Program:
             if kind not in ("assign", "step", "write", "hook"):
                 names.append(name)
                 own.append(name)
+            if kind not in ("assign", "step", "hook"):
+                made = statements[-1][1]
+                (alone.add if made_alone(*_parts(statements[-1])) else alone.discard)(made)
         self.last = name
         return statements
 

@@ -1,7 +1,8 @@
 """Hooks on cotangents: of Tensors, Parameters, Cells, and at a place in a program.
 
-A hook stands behind an identity with a rule of its own: what was computed from the tensor after the hook was registered
-passes its cotangent through the hook.
+A hook on a Tensor of a differentiated function is put on its value, whose whole cotangent passes through it. Where
+other Tensors may hold that value, and at a place in a program, a hook stands behind an identity with a rule of its own:
+what is computed from the tensor afterwards passes its cotangent through the hook.
 """
 
 import itertools
@@ -98,8 +99,11 @@ def _register_hook(self, hook):
 
     Notes
     -----
-    On a Tensor that a differentiated function made, the hook sees what comes from uses after the registration. On a
-    Parameter, and on a Tensor that is passed to a transform, it sees the whole derivative with respect to it as an
+    On a Tensor that a differentiated function made, the hook sees the whole derivative with respect to the value that
+    it has now, from uses before the registration and after it. Where another Tensor may hold the same value, as for a
+    copy or a gradient, it sees what comes from this one after the registration.
+
+    On a Parameter, and on a Tensor that is passed to a transform, it sees the whole derivative with respect to it as an
     input, when that has been computed: once for each derivative, however often the input is passed or read. Derivatives
     of derivatives with respect to a Parameter are as many derivatives, and each of them is what the hook returned: with
     ``lambda g: 5 * g`` the second one is 25 times as large, in two calls. Where nothing depends on the input there is
