@@ -212,9 +212,9 @@ Dims squeezed(const Tensor& x, const Dims& axes) {
 
 /// What Python gets from functions that may return their argument: a recorded value is one of its own, for hooks.
 Tensor apart(const Tensor& y, const Tensor& x) {
-  if (y.ref().slot != x.ref().slot || y.buffer().get() != x.buffer().get()) return y;
   const Tape* const tape = context().tape;
-  if (!y.boxed() && !(tape && tape->slot_of(y))) return y;
+  if (!tape || y.ref().slot != x.ref().slot || y.buffer().get() != x.buffer().get()) return y;
+  if (!y.boxed() && !tape->slot_of(y)) return y;
   Dims order;
   for (int i = 0; i < y.rank(); ++i) order.push_back(i);
   return permute(y, order);
@@ -248,7 +248,8 @@ constexpr Function kFunctions[] = {
     def("cast(input, dtype)",
         "The elements converted to another dtype; float to integer truncates and saturates, NaN becomes 0.",
         {"cast(Tensor([1.7, -1.7]), adcore.int32)", "[ 1 -1]"},
-        [](const Tensor& x, DType dtype) { return apart(cast(x, dtype), x); }, {.samples = {"cast(x(3, 4), float64) ** 2"}}),
+        [](const Tensor& x, DType dtype) { return apart(cast(x, dtype), x); },
+        {.samples = {"cast(x(3, 4), float64) ** 2"}}),
     def("reshape(input, *shape)", "The same elements in another shape; one size may be -1.",
         {"reshape(Tensor([1, 2, 3, 4]), (2, -1))", "[[1 2]\n [3 4]]"},
         [](const Tensor& x, const Dims& shape) { return apart(reshape(x, shape), x); },
@@ -275,7 +276,9 @@ constexpr Function kFunctions[] = {
         {.aliases = {"unsqueeze"}, .samples = {"expand_dims(x(3, 4), 1) * x(3, 4)"}}),
     def("squeeze(input, axis=None)", "The axes of size 1 removed, or those of `axis` that have size 1.",
         {"squeeze(Tensor([[1, 2]]))", "[1 2]"},
-        [](const Tensor& x, const std::optional<Dims>& axes) { return apart(reshape(x, squeezed(x, axes.value_or(Dims()))), x); },
+        [](const Tensor& x, const std::optional<Dims>& axes) {
+          return apart(reshape(x, squeezed(x, axes.value_or(Dims()))), x);
+        },
         {.samples = {"squeeze(x(3, 1, 2)) ** 2"}}),
     def("flatten(input, start_dim=1, end_dim=-1)", "Neighbouring axes joined into one.",
         {"flatten(Tensor([[[1, 2], [3, 4]]]))", "[[1 2 3 4]]"},
