@@ -10,6 +10,7 @@ import pytest
 
 import adcore
 from adcore import Tensor, grad, jvp, ops, vmap
+from helpers import array_of
 
 
 def t64(values):
@@ -268,3 +269,13 @@ def test_a_million_tenths():
     np.testing.assert_allclose(float(ops.sum(Tensor(x))), exact[-1], 2**-20)
     columns = Tensor(np.stack([x, x], 1))
     np.testing.assert_allclose(numbers(ops.cumsum(columns, 0))[-1], exact[-1], 2**-23)
+
+
+@pytest.mark.parametrize("p", [2, 3])
+def test_a_norm_has_a_hessian_where_an_element_alone_is_zero(p):
+    x = np.array([3.0, 0.0, -4.0])
+    size, ratio = (np.abs(x) ** p).sum() ** (1 / p), lambda x, n: np.sign(x) * (np.abs(x) / n) ** (p - 1)
+    exact = (p - 1) / size * (np.diag((np.abs(x) / size) ** (p - 2)) - np.outer(ratio(x, size), ratio(x, size)))
+    f = lambda x: ops.norm(x, p, 0)
+    for hessian in (adcore.jacrev(adcore.grad(f)), adcore.jacfwd(adcore.grad(f)), adcore.jacfwd(adcore.jacfwd(f))):
+        np.testing.assert_allclose(array_of(hessian(Tensor(x))), exact, rtol=1e-14, atol=1e-15)

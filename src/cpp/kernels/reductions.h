@@ -191,8 +191,11 @@ inline constexpr auto squared_deviations = fold(Sum{}, [](auto a, auto r) {
   return deviation * deviation;
 });
 inline constexpr auto freedom = [](auto r) { return select(r.n > r.p, r.n - r.p, kNaN); };
-// The subgradient 0 where all is 0. A kink has no second derivative: that of this text is NaN, in every mode.
-inline constexpr auto kinked = [](auto g, auto zero) { return g * sqrt(abs(zero)); };
+// The subgradient 0 where all is 0, and so the value. A kink has no second derivative: that of this text is NaN, in
+// every mode. An element that is 0 among others has one, which must not see that NaN.
+inline constexpr auto kinked = [](auto g, auto zero, auto value) {
+  return g * sqrt(abs(select(value == 0.0, zero, 1.0)));
+};
 // Elements that attain an extremum share its derivative equally.
 inline constexpr auto extremum = finish<kFirst>([](auto r) { return r.first; });
 inline constexpr auto ties = fold(Sum{}, [](auto a, auto r) { return select(a == r.first, 1.0, 0.0); });
@@ -268,21 +271,22 @@ inline constexpr auto kReductions = [] {
                 finish<kFirst | kTotal>([](auto r) { return sqrt(r.total / freedom(r)); }),
                 pull<kElement | kFirst | kValue>([](auto g, auto a, auto r) {
                   const auto deviation = a - r.first;
-                  return select(r.value == 0.0, kinked(g, deviation), g * (deviation / r.value) / freedom(r));
+                  return select(r.value == 0.0, kinked(g, deviation, r.value), g * (deviation / r.value) / freedom(r));
                 }))
           .with({.samples = {"std(x(3, 4))", "std(x(3, 4), 0, ddof=1)"}}),
       reduction("_norm2(input, axis=None, keepdims=False)", "Square root of the sum of squares.",
                 {"_norm2(Tensor([3.0, 4.0]))", "5.0"}, Result::Float, none,
                 fold(Sum{}, [](auto a, auto) { return a * a; }), finish<kTotal>([](auto r) { return sqrt(r.total); }),
-                pull<kElement | kValue>(
-                    [](auto g, auto a, auto r) { return select(r.value == 0.0, kinked(g, a), g * (a / r.value)); })),
+                pull<kElement | kValue>([](auto g, auto a, auto r) {
+                  return select(r.value == 0.0, kinked(g, a, r.value), g * (a / r.value));
+                })),
       reduction("_norm(input, p, axis=None, keepdims=False)", "(sum |x|^p)^(1/p).",
                 {"_norm(Tensor([3.0, 4.0]), 2.0)", "5.0"}, Result::Float, none,
                 fold(Sum{}, [](auto a, auto r) { return pow(abs(a), r.p); }),
                 finish<kTotal>([](auto r) { return pow(r.total, 1.0 / r.p); }),
                 pull<kElement | kValue>([](auto g, auto a, auto r) {
                   const auto slope = sign(a) * pow(abs(a) / r.value, r.p - 1.0);
-                  return select(r.value == 0.0, kinked(g, a), g * slope);
+                  return select(r.value == 0.0, kinked(g, a, r.value), g * slope);
                 })));
 }();
 
