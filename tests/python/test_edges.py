@@ -245,7 +245,75 @@ LOGIT_LOSSES = {
         lambda x, y: logistic(x) * logistic(-x),
     ),
 }
-LOSSES = {name for name in ops.__all__ if "loss" in name or "cross_entropy" in name}
+_PULL = "stack([0 * x + 1, x], 1), stack([0 * x + 1, 0 * x], 1)"  # an angle whose tangent is x
+LOGIT_LOSSES |= {
+    "nll_loss(log_softmax(stack([0 * x, x], 1), 1), y.astype(int64))": LOGIT_LOSSES[
+        "cross_entropy(stack([0 * x, x], 1), y.astype(int64))"
+    ],
+    "ctc_loss(log_softmax(stack([0 * x, x], 1), 1), Tensor([1]), 1, 1)": (
+        lambda x, y: softplus(-x),
+        lambda x, y: -logistic(-x),
+        lambda x, y: logistic(x) * logistic(-x),
+    ),
+    "multilabel_soft_margin_loss(x, y)": LOGIT_LOSSES["binary_cross_entropy_with_logits(x, y)"],
+    "multi_margin_loss(stack([0 * x, x], 1), y.astype(int64))": (
+        lambda x, y: max(0, 1 + (1 - 2 * mp.floor(y)) * x) / 2,
+        lambda x, y: (1 + (1 - 2 * mp.floor(y)) * x > 0) * (1 - 2 * mp.floor(y)) / 2,
+        lambda x, y: 0,
+    ),
+    "multilabel_margin_loss(stack([0 * x, x], 1), stack([y.astype(int64), Tensor([-1])], 1))": (
+        lambda x, y: max(0, 1 + (1 - 2 * mp.floor(y)) * x) / 2,
+        lambda x, y: (1 + (1 - 2 * mp.floor(y)) * x > 0) * (1 - 2 * mp.floor(y)) / 2,
+        lambda x, y: 0,
+    ),
+    "smooth_l1_loss(x, y, 0.5)": (
+        lambda x, y: (x - y) ** 2 if abs(x - y) < 0.5 else abs(x - y) - mp.mpf(0.25),
+        lambda x, y: 2 * (x - y) if abs(x - y) < 0.5 else mp.sign(x - y),
+        lambda x, y: 2 if abs(x - y) < 0.5 else 0,
+    ),
+    "huber_loss(x, y, delta=10.0)": (
+        lambda x, y: (x - y) ** 2 / 2 if abs(x - y) < 10 else 10 * abs(x - y) - 50,
+        lambda x, y: x - y if abs(x - y) < 10 else 10 * mp.sign(x - y),
+        lambda x, y: 1 if abs(x - y) < 10 else 0,
+    ),
+    "soft_margin_loss(x, y)": (
+        lambda x, y: softplus(-x * y),
+        lambda x, y: -y * logistic(-x * y),
+        lambda x, y: y**2 * logistic(-x * y) * logistic(x * y),
+    ),
+    "kl_div(x, y)": (lambda x, y: y * (mp.log(y) - x) if y else 0, lambda x, y: -y, lambda x, y: 0),
+    "poisson_nll_loss(x, y)": (
+        lambda x, y: mp.exp(x) - y * x,
+        lambda x, y: mp.exp(x) - y,
+        lambda x, y: mp.exp(x),
+    ),
+    "gaussian_nll_loss(x, y, 0 * x + 2)": (
+        lambda x, y: mp.log(2) / 2 + (x - y) ** 2 / 4,
+        lambda x, y: (x - y) / 2,
+        lambda x, y: 0.5,
+    ),
+    "margin_ranking_loss(x, 0 * x, y, 0.25)": (
+        lambda x, y: max(0, 0.25 - x * y),
+        lambda x, y: -y * (0.25 > x * y),
+        lambda x, y: 0,
+    ),
+    "hinge_embedding_loss(x, where(y == 0, -1, y))": (
+        lambda x, y: x if y == 1 else (y == 0) * max(0, 1 - x),
+        lambda x, y: 1 if y == 1 else -(y == 0) * (x < 1),
+        lambda x, y: 0,
+    ),
+    f"cosine_embedding_loss({_PULL}, y)": (
+        lambda x, y: (y == 1) * (1 - 1 / mp.sqrt(1 + x * x)),
+        lambda x, y: (y == 1) * x / mp.sqrt(1 + x * x) ** 3,
+        lambda x, y: (y == 1) * (1 - 2 * x * x) / mp.sqrt(1 + x * x) ** 5,
+    ),
+    "triplet_margin_loss(stack([x], 1), stack([0 * x], 1), stack([y], 1), eps=0.0)": (
+        lambda x, y: 1 + abs(x) - abs(x - y),
+        lambda x, y: (1 + abs(x) > abs(x - y)) * (mp.sign(x) - mp.sign(x - y)),
+        lambda x, y: mp.nan if x in (0, y) else 0,  # the kink of a distance
+    ),
+}
+LOSSES = {name for name in ops.__all__ if "loss" in name or "cross_entropy" in name or name == "kl_div"}
 
 
 def softplus(x):

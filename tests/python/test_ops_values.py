@@ -7,6 +7,7 @@ their own further down.
 """
 
 import inspect
+import itertools
 import math
 from dataclasses import dataclass, field
 
@@ -70,6 +71,159 @@ def split(x, cuts, axis=0):
 
 LABELS = np.array([1, 3, 0])
 SELU = (1.0507009873554805, 1.6732632423543772)
+
+SIGNS = np.where(B, 1.0, -1.0)
+COUNTS = np.floor(4 * P)
+
+
+def hinges(x, wanted):
+    """How far scores come nearer than 1 to those of the classes that a row has, summed over its other classes."""
+    return [sum(max(0, 1 - row[j] + row[i]) for j in js for i in range(4) if i not in js) for row, js in zip(x, wanted)]
+
+
+def twice(row):
+    """The same for a row that has the classes 1, 1 and 2."""
+    return sum(max(0, 1 - row[j] + row[i]) for j in (1, 1, 2) for i in (0, 3))
+
+
+def cosine(x, y):
+    return (x * y).sum(-1) / np.linalg.norm(x, axis=-1) / np.linalg.norm(y, axis=-1)
+
+
+def distance(x, y, p=2):
+    return np.linalg.norm(x - y + 1e-6, p, axis=-1)
+
+
+def alignments(log_probs, labels):
+    """Minus the logarithm of the probability of labels over all paths, each of which is looked at. 0 is blank."""
+    time, classes = log_probs.shape
+    total = 0.0
+    for path in itertools.product(range(classes), repeat=time):
+        if [k for k, _ in itertools.groupby(path) if k] == list(labels):
+            total += np.exp(sum(log_probs[t, k] for t, k in enumerate(path)))
+    return -np.log(total)
+
+
+LOG_P = special.log_softmax(rows(5, 2, 3), axis=-1)
+
+LOSS_ROWS = [
+    Row("nll_loss", (X, LABELS), lambda x, t: -x[range(3), t].mean()),
+    Row(
+        "nll_loss",
+        (X, np.array([1, -7, 0]), P[0], -7),
+        lambda x, t, w, i: -(w[1] * x[0, 1] + w[0] * x[2, 0]) / (w[0] + w[1]),
+        label="weight, ignored",
+        slack=4,
+    ),
+    Row(
+        "nll_loss",
+        (X, LABELS, P[0], -100, "none", 0.25),
+        lambda x, t, w, i, r, s: -0.75 * w[t] * x[range(3), t] - 0.25 * (w * x).mean(1),
+        label="smoothed",
+        slack=4,
+    ),
+    Row(
+        "nll_loss",
+        (CUBE, np.array([[0, 2, 1, 1], [2, 0, 0, 1]])),
+        lambda x, t: -np.take_along_axis(x, t[:, None], 1)[:, 0],
+        {"reduction": "none"},
+        label="axes",
+    ),
+    Row("kl_div", (X, P), lambda x, y: (y * (np.log(y) - x)).mean(), slack=4),
+    Row("kl_div", (X, Y, "batchmean", True), lambda x, y, r, t: (np.exp(y) * (y - x)).sum() / 3, label="log", slack=8),
+    Row("kl_div", (X, V, "none", True), lambda x, y, r, t: np.exp(y) * (y - x), label="broadcast", slack=4),
+    Row("smooth_l1_loss", (X, Y), lambda x, y: np.where(abs(x - y) < 1, (x - y) ** 2 / 2, abs(x - y) - 0.5), slack=4),
+    Row("smooth_l1_loss", (X, V, 0, "sum"), lambda x, y, b, r: abs(x - y).sum(), label="beta 0", slack=4),
+    Row("huber_loss", (X, Y, "sum", 0.5), lambda x, y, r, d: special.huber(d, x - y).sum(), slack=4),
+    Row("soft_margin_loss", (20 * X, SIGNS), lambda x, y: np.logaddexp(0, -x * y).mean(), slack=4),
+    Row("multilabel_soft_margin_loss", (X, B * 1.0), lambda x, y: bce(x, y).mean(), slack=4),
+    Row(
+        "multilabel_soft_margin_loss",
+        (X, B * 1.0, P[0], "none"),
+        lambda x, y, w, r: bce(x, y, w).mean(1),
+        label="weight",
+        slack=4,
+    ),
+    Row(
+        "multilabel_margin_loss",
+        (X, np.array([[3, 0, -1, 1], [-1, 2, 2, 2], [1, 1, 2, -3]]), "none"),
+        lambda x, t, r: np.array([hinges(x[:1], [{3, 0}])[0], 0, twice(x[2])]) / 4,
+        label="none",
+        slack=4,
+    ),
+    Row("multi_margin_loss", (X, LABELS), lambda x, t: np.mean(hinges(x, [{k} for k in t])) / 4, slack=4),
+    Row(
+        "multi_margin_loss",
+        (X[0], np.array(2), 2, 0.5, P[0], "none"),
+        lambda x, t, p, m, w, r: w[2] * (np.maximum(0, m - x[2] + np.delete(x, 2)) ** 2).sum() / 4,
+        label="squares",
+        slack=4,
+    ),
+    Row("cosine_similarity", (X, Y), cosine, slack=4),
+    Row("cosine_similarity", (CUBE, V, -1), lambda x, y, d: cosine(x, y), label="broadcast", slack=4),
+    Row("pairwise_distance", (X, Y), distance, slack=4),
+    Row("pairwise_distance", (X, V, np.inf), distance, label="inf", slack=4),
+    Row(
+        "cosine_embedding_loss",
+        (X, Y, np.array([1, -1, -1]), -0.5, "none"),
+        lambda x, y, t, m, r: np.where(t == 1, 1 - cosine(x, y), np.maximum(0, cosine(x, y) - m)),
+        slack=16,
+    ),
+    Row(
+        "triplet_margin_loss",
+        (X, Y, P),
+        lambda a, p, n: np.maximum(0, 1 + distance(a, p) - distance(a, n)).mean(),
+        slack=8,
+    ),
+    Row(
+        "triplet_margin_loss",
+        (X, Y, P, 2.0, 1, 1e-6, True, "none"),
+        lambda a, p, n, m, *o: np.maximum(0, m + distance(a, p, 1) - np.minimum(distance(a, n, 1), distance(p, n, 1))),
+        label="swap",
+        slack=8,
+    ),
+    Row("margin_ranking_loss", (X, Y, SIGNS, 0.5), lambda x, y, t, m: np.maximum(0, m - t * (x - y)).mean(), slack=8),
+    Row(
+        "hinge_embedding_loss",
+        (X, INTS % 3 - 1, 0.5, "none"),
+        lambda x, t, m, r: np.select([t == 1, t == -1], [x, np.maximum(0, m - x)], 0.0),
+        slack=4,
+    ),
+    Row("gaussian_nll_loss", (X, Y, P), lambda x, y, v: ((np.log(v) + (x - y) ** 2 / v) / 2).mean(), slack=8),
+    Row(
+        "gaussian_nll_loss",
+        (X, Y, P[:, 0], True, 1.0, "none"),
+        lambda x, y, v, f, e, r: ((np.log(2 * np.pi * np.maximum(v, e)) + ((x - y).T ** 2 / np.maximum(v, e))) / 2).T,
+        label="full",
+        slack=8,
+    ),
+    Row("poisson_nll_loss", (X, COUNTS), lambda x, k: (np.exp(x) - k * x).mean(), slack=8),
+    Row(
+        "poisson_nll_loss",
+        (P, COUNTS, False, True, 0.5, "none"),
+        lambda x, k, g, f, e, r: (
+            x
+            - k * np.log(x + e)
+            + np.where(k > 1, k * np.log(k + (k < 2)) - k + 0.5 * np.log(2 * np.pi * (k + (k < 2))), 0)
+        ),
+        label="rates",
+        slack=16,
+    ),
+    Row(
+        "ctc_loss",
+        (LOG_P, np.array([[1, 2], [1, 0]]), [5, 4], [2, 1]),
+        lambda p, *_: (alignments(p[:, 0], [1, 2]) / 2 + alignments(p[:4, 1], [1])) / 2,
+        slack=16,
+    ),
+    Row(
+        "ctc_loss",
+        (LOG_P, np.array([2, 2]), np.array([5, 0]), np.array([2, 0])),
+        lambda p, *_: np.array([alignments(p[:, 0], [2, 2]), 0.0]),
+        {"reduction": "none"},
+        label="one after the other",
+        slack=16,
+    ),
+]
 
 # Elementwise functions of one argument: name, NumPy's function, arguments.
 UNARY = {
@@ -339,6 +493,7 @@ ROWS = [
     Row("mse_loss", (X, V, "none"), lambda x, y, r: (x - y) ** 2, label="none", slack=4),
     Row("l1_loss", (X, Y), lambda x, y: np.abs(x - y).mean(), slack=4),
     Row("l1_loss", (X, Y, "sum"), lambda x, y, r: np.abs(x - y).sum(), label="sum", slack=4),
+    *LOSS_ROWS,
     # structure
     Row("reshape", (X, (2, 6)), np.reshape),
     Row("reshape", (X, (-1, 2)), np.reshape, label="inferred"),
@@ -434,7 +589,7 @@ ELSEWHERE = {
 
 
 # Functions by which NumPy means something else, or takes other keywords.
-OTHERWISE_IN_NUMPY = {"max", "min", "nonzero", "norm", "pad", "split"}
+OTHERWISE_IN_NUMPY = {"kl_div", "max", "min", "nonzero", "norm", "pad", "split"}
 LIBRARIES = (np, special, np.linalg)
 ORACLES = {name: next((f for f in (getattr(m, name, None) for m in LIBRARIES) if f), None) for name in ops.__all__}
 ORACLES = {name: f for name, f in ORACLES.items() if callable(f) and name not in OTHERWISE_IN_NUMPY}

@@ -19,7 +19,9 @@ from adcore._core import Tensor
 
 Number = Tensor | float
 dims = int | Sequence[int]
+Lengths = Tensor | Sequence[int] | int
 Reduction = str  # one of REDUCTIONS
+BatchReduction = str  # one of REDUCTIONS, or "batchmean"
 Fraction = float  # in [0, 1]
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -57,3 +59,15 @@ def require_tensor(op, name, value):
     """Raise a TypeError where an argument is no Tensor."""
     if not isinstance(value, Tensor):
         raise TypeError(f"{op}: {name} must be a Tensor, got {type(value).__name__}.")
+
+
+def broadcast_shape(op, *shapes):
+    """Return the shape to which shapes broadcast."""
+    rank = max(map(len, shapes))
+    result = []
+    for sizes in zip(*((1,) * (rank - len(shape)) + tuple(shape) for shape in shapes)):
+        others = set(sizes) - {1}
+        if len(others) > 1:
+            raise ValueError(f"{op}: shapes {' and '.join(map(str, map(tuple, shapes)))} do not broadcast.")
+        result.append(others.pop() if others else 1)
+    return tuple(result)

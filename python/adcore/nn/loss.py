@@ -11,6 +11,22 @@ class _Loss(OpCell):
 globals().update(cells_of(_ops.loss, _Loss))
 
 
+class MultiMarginLoss(
+    _Loss,
+    op=ops.multi_margin_loss,
+    options={"p": "float", "margin": "float", "reduction": "Reduction", "weight": "Tensor | None"},
+):
+    pass
+
+
+class TripletMarginLoss(
+    _Loss,
+    op=ops.triplet_margin_loss,
+    options={"p": "float", "swap": "bool", "eps": "float", "reduction": "Reduction", "margin": "float"},
+):
+    _inputs = ("anchor", "positive", "negative")
+
+
 class BCEWithLogitsLoss(
     _Loss,
     op=ops.binary_cross_entropy_with_logits,

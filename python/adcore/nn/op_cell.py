@@ -56,11 +56,17 @@ class OpCell(Cell):
 
 def cells_of(module, base):
     """Return the cells that the composites of a module declare, as subclasses of `base`, by name."""
-    return {
-        op._cell: type(op._cell, (base,), {"__module__": base.__module__}, op=op)
-        for op in dict.fromkeys(composites.values())  # aliases repeat
-        if op._cell and op.__module__ == module.__name__
-    }
+    found = {}
+    for op in dict.fromkeys(composites.values()):  # aliases repeat
+        if op._cell and op.__module__ == module.__name__:
+            found[op._cell] = type(op._cell, (base,), {"__module__": base.__module__, **_inputs_of(op, base)}, op=op)
+    return found
+
+
+def _inputs_of(op, base):
+    """Return, as attributes of a class, what the inputs are called where there are others than those of the base."""
+    names = tuple(option.name for option in _parameters(op) if option.default is None)
+    return {} if len(names) == len(base._inputs) else {"_inputs": names}
 
 
 def _parameters(op):
@@ -110,10 +116,21 @@ def _fraction(cell, name, value):
     return value
 
 
-def _reduction(cell, name, value):
-    if value not in REDUCTIONS:
-        raise ValueError(f"{cell}: {name} must be 'mean', 'sum' or 'none', but got {value!r}.")
+def _flag(cell, name, value):
+    if not isinstance(value, bool):
+        raise TypeError(f"{cell}: {name} must be a bool, but got {type(value).__name__}.")
     return value
+
+
+def _one_of(*words):
+    *first, last = map(repr, words)
+
+    def check(cell, name, value):
+        if value not in words:
+            raise ValueError(f"{cell}: {name} must be {', '.join(first)} or {last}, but got {value!r}.")
+        return value
+
+    return check
 
 
 # What a signature and a docstring call it; what returns the value or raises.
@@ -123,8 +140,11 @@ _KINDS = {
     "Tensor | None": _Kind("Tensor | None", "Tensor, optional", _tensor_or_none),
     "int": _Kind("int", "int", _of_type(int, "an int")),
     "Number": _Kind("float", "float", _of_type((int, float), "a number")),
+    "float": _Kind("float", "float", _of_type((int, float), "a number")),
+    "bool": _Kind("bool", "bool", _flag),
     "Fraction": _Kind("float", "float in [0, 1]", _fraction),
-    "Reduction": _Kind("str", "{'mean', 'sum', 'none'}", _reduction),
+    "Reduction": _Kind("str", "{'mean', 'sum', 'none'}", _one_of(*REDUCTIONS)),
+    "BatchReduction": _Kind("str", "{'mean', 'sum', 'none', 'batchmean'}", _one_of(*REDUCTIONS, "batchmean")),
 }
 
 
@@ -149,9 +169,26 @@ class _Doc:
             lines += ["", "Raises", "------", "TypeError, ValueError", "    For an option of another kind."]
         lines += ["", "Examples", "--------"]
         for line in sections["Examples"]:
-            line = line.replace(f"ops.{op.__name__}(", f"nn.{cls.__name__}()(")
-            lines.append(line.replace("import Tensor, ops", "import Tensor, nn"))
+            lines.append(_as_cell(line, cls).replace("import Tensor, ops", "import Tensor, nn"))
         return "\n".join([*lines, ""])
+
+
+def _as_cell(line, cls):
+    """A line of an example with the call of the op as that of a cell: what is no input goes to the constructor."""
+    head, call, rest = line.partition(f"ops.{cls._op.__name__}(")
+    if not call:
+        return line
+    inputs, depth, cuts = len(cls._inputs), 0, []
+    for place, letter in enumerate(rest):
+        depth += (letter in "([{") - (letter in ")]}")
+        if depth < 0 or (depth == 0 and letter == ","):
+            cuts.append(place)
+        if depth < 0:
+            break
+    arguments = [rest[begin:end].strip(" ,") for begin, end in zip([0, *cuts], cuts)]
+    names = [parameter.name for parameter in _parameters(cls._op)]
+    options = [text if "=" in text else f"{name}={text}" for name, text in zip(names, arguments)][inputs:]
+    return f"{head}nn.{cls.__name__}({', '.join(options)})({', '.join(arguments[:inputs])}{rest[cuts[-1] :]}"
 
 
 def _sections(doc):
