@@ -31,6 +31,15 @@ from adcore._core import (
     uint32,
     uint64,
 )
+from adcore._ops.generator import (
+    Generator,
+    default_generator,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+)
 from adcore.parameter import ParameterTuple
 from adcore.tensor import from_dlpack, from_numpy, tensor
 from adcore.transforms import (
@@ -100,6 +109,13 @@ __all__ = [
     "from_numpy",
     "get_grad",
     "get_num_threads",
+    "Generator",
+    "default_generator",
+    "get_rng_state",
+    "initial_seed",
+    "manual_seed",
+    "seed",
+    "set_rng_state",
     "get_seed",
     "grad",
     "int16",

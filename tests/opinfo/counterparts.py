@@ -204,6 +204,11 @@ def to_dtype(dtype):
     return lambda x, **kwargs: x.astype(dtype)
 
 
+def drawn(f):
+    """A method of PyTorch that fills a tensor: the draw of its shape and dtype."""
+    return lambda x, *args, **kwargs: f(x.shape, *args, dtype=x.dtype)
+
+
 def log_softmax(x, dim=None, dtype=None, _stacklevel=3):
     return ops.log_softmax(x if dtype is None else x.astype(dtype), dim)
 
@@ -249,6 +254,10 @@ ADAPTED = {
     "nn.functional.leaky_relu": leaky_relu,
     "nn.functional.linear": lambda x, w, b=None: ops.dense(x, w, b),
     "short": to_dtype(adcore.int16),
+    "bernoulli": lambda x, p=None, **kwargs: ops.bernoulli(x, x if p is None else p),
+    **{name: drawn(getattr(ops, name)) for name in "cauchy exponential geometric log_normal normal uniform".split()},
+    "multinomial": lambda x, n, replacement=False, **kwargs: ops.multinomial(x, n, replacement),
+    "nn.functional.smooth_l1_loss": lambda x, y, reduction="mean", beta=1.0: ops.smooth_l1_loss(x, y, beta, reduction),
     "softmax": softmax,
     "std": variance(ops.std),
     "var": variance(ops.var),

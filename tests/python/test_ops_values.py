@@ -583,13 +583,17 @@ OPTIONAL_ROWS = [
 ELSEWHERE = {
     *"ones zeros full arange linspace eye ones_like zeros_like full_like".split(),
     *"randn rand randint randn_like rand_like randint_like".split(),
+    # test_random.py
+    *"normal standard_normal uniform laplace standard_laplace gumbel cauchy log_normal truncated_normal".split(),
+    *"exponential standard_gamma gamma random_gamma chi2 beta dirichlet poisson random_poisson geometric".split(),
+    *"bernoulli multinomial random_categorical randperm shuffle gumbel_softmax".split(),
     *"cast assign assign_add assign_sub".split(),
     *"grad value_and_grad get_grad derivative jacfwd jacrev jet jvp linearize vjp vmap".split(),
 }
 
 
 # Functions by which NumPy means something else, or takes other keywords.
-OTHERWISE_IN_NUMPY = {"kl_div", "max", "min", "nonzero", "norm", "pad", "split"}
+OTHERWISE_IN_NUMPY = {"bernoulli", "beta", "gamma", "kl_div", "max", "min", "nonzero", "norm", "pad", "split"}
 LIBRARIES = (np, special, np.linalg)
 ORACLES = {name: next((f for f in (getattr(m, name, None) for m in LIBRARIES) if f), None) for name in ops.__all__}
 ORACLES = {name: f for name, f in ORACLES.items() if callable(f) and name not in OTHERWISE_IN_NUMPY}

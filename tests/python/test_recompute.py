@@ -344,13 +344,16 @@ def test_a_seed_that_is_set_between_call_and_sweep_stays():
     assert adcore.get_seed() == 11 and draw() == first
 
 
-def test_members_of_a_batch_draw_as_without_recomputation():
+@pytest.mark.parametrize("randomness", ["same", "different"])
+def test_members_of_a_batch_draw_as_without_recomputation(randomness):
     results = []
     for run in (plain, adcore.recompute):
         adcore.set_seed(3)
         f = lambda x: run(lambda x: x * ops.rand(3), x).sum()
-        results.append(array_of(vmap(grad(f))(ops.ones((4, 3)))))
-    np.testing.assert_array_equal(*results)
+        results.append(array_of(vmap(grad(f), randomness=randomness)(ops.ones((4, 3)))))
+        results.append(array_of(grad(lambda x: vmap(f, randomness=randomness)(x).sum())(ops.ones((4, 3)))))
+        assert (len(np.unique(results[-1])) == 12) == (randomness == "different")
+    np.testing.assert_array_equal(results[:2], results[2:])
 
 
 # ---- what leaves a block --------------------------------------------------------------------------------------------

@@ -7,7 +7,10 @@ from adcore.transforms.trees import as_tensor, describe, same_structure
 __all__ = ["vmap"]
 
 
-def vmap(fn, in_axes=0, out_axes=0):
+_DRAWS = ("same", "different", "error")  # their numbers are those of the core
+
+
+def vmap(fn, in_axes=0, out_axes=0, *, randomness="error"):
     """Return a function that maps `fn` over axes of its arguments, for all members at once.
 
     Parameters
@@ -20,6 +23,9 @@ def vmap(fn, in_axes=0, out_axes=0):
         mapped as a whole along axis 0, any other is the same for all members.
     out_axes : int, None, or container like the outputs, default 0
         Where the members stand in the outputs; None for an output that is the same for all.
+    randomness : {"error", "different", "same"}, default "error"
+        What a draw of random numbers in `fn` gives: an error, numbers of each member's own, or the same numbers for all
+        members. A draw with a seed of its own is the same for all in any case.
 
     Returns
     -------
@@ -32,10 +38,13 @@ def vmap(fn, in_axes=0, out_axes=0):
     TypeError, ValueError
         For axes that do not fit the arguments, and batches of different sizes. Inside of `fn`, for Python code that
         asks for the elements of a value that differs between members (``if``, ``float``, ``asnumpy``).
+    RuntimeError
+        Where `fn` draws random numbers, and `randomness` does not say whose.
 
     Notes
     -----
-    Random numbers that `fn` draws are the same for all members.
+    With "different", a draw of n numbers takes n for each member, the first member's first: the sequence goes on as
+    after a loop over the members.
 
     Examples
     --------
@@ -46,6 +55,8 @@ def vmap(fn, in_axes=0, out_axes=0):
     [210. 430.]
     """
     check_callable("vmap", fn)
+    if randomness not in _DRAWS:
+        raise ValueError(f"vmap: randomness must be 'error', 'different' or 'same', got {randomness!r}.")
     _check_axes("in_axes", in_axes)
     _check_axes("out_axes", out_axes)
     if in_axes is None or (isinstance(in_axes, (tuple, list)) and all(axis is None for axis in tree_leaves(in_axes))):
@@ -58,7 +69,7 @@ def vmap(fn, in_axes=0, out_axes=0):
         for name, argument in kwargs.items():
             axis = 0 if any(map(_has_axes, tree_leaves(argument))) else None
             _spread(f"keyword argument {name!r}", argument, axis, leaves, axes)
-        batch = Batch(_size(leaves, axes))
+        batch = Batch(_size(leaves, axes), _DRAWS.index(randomness))
         boxed = [
             leaf if axis is None else batch.join(_moved(as_tensor(leaf), axis, 0))
             for (leaf, _), axis in zip(leaves, axes)

@@ -125,6 +125,9 @@ class Level {
 
 enum class FrameKind : uint8_t { Forward, Batch, Trace };
 
+/// What the members of a batch get where they draw random numbers: the same, numbers of their own, or an error.
+enum class Draws : uint8_t { Same, Different, Refused };
+
 /// An open jvp, vmap or trace: an interpreter of the calls on the values that are boxed in it (core/box.h). It may be opened again
 /// after it closed, so that a rule kept from inside can run.
 class Frame : public std::enable_shared_from_this<Frame> {
@@ -140,6 +143,7 @@ class Frame : public std::enable_shared_from_this<Frame> {
   const FrameKind kind;
   const uint64_t id;
   const int64_t size;  // Batch: how many members
+  Draws draws = Draws::Same;
 
   /// Where it stands while it is open.
   struct Place {

@@ -31,7 +31,7 @@ struct PhiloxBlock {
 }
 
 /// What the third counter word says: streams of 32-bit and of 64-bit words do not share blocks.
-enum class PhiloxStream : uint32_t { Words32 = 0, Words64 = 1 };
+enum class PhiloxStream : uint32_t { Words32 = 0, Words64 = 1, OfElement = 2 };
 
 /// Block number `index` of the stream that `seed` chooses.
 [[gnu::always_inline]] constexpr PhiloxBlock philox_block(uint64_t seed, PhiloxStream stream, uint64_t index) {
@@ -39,5 +39,24 @@ enum class PhiloxStream : uint32_t { Words32 = 0, Words64 = 1 };
       {{static_cast<uint32_t>(index), static_cast<uint32_t>(index >> 32), static_cast<uint32_t>(stream), 0}},
       static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32));
 }
+
+/// The 64-bit words that one element has for itself, as many as it likes: for draws that are tried until one is taken.
+class ElementWords {
+ public:
+  ElementWords(uint64_t seed, uint64_t element) noexcept : seed_(seed), element_(element) {}
+
+  uint64_t next() noexcept {
+    if (++used_ % 2 == 0) return second_;
+    const PhiloxBlock b = philox4x32_10({{static_cast<uint32_t>(element_), static_cast<uint32_t>(element_ >> 32),
+                                          static_cast<uint32_t>(PhiloxStream::OfElement), used_ / 2}},
+                                        static_cast<uint32_t>(seed_), static_cast<uint32_t>(seed_ >> 32));
+    second_ = b.word[2] | static_cast<uint64_t>(b.word[3]) << 32;
+    return b.word[0] | static_cast<uint64_t>(b.word[1]) << 32;
+  }
+
+ private:
+  uint64_t seed_, element_, second_ = 0;
+  uint32_t used_ = 0;
+};
 
 }  // namespace adcore

@@ -104,10 +104,15 @@ PyObject* forward_new(PyTypeObject*, PyObject* args, PyObject* kwargs) {
   return guarded([] { return frame_object(std::make_shared<Forward>()); });
 }
 PyObject* batch_new(PyTypeObject*, PyObject* args, PyObject* kwargs) {
-  static const char* names[] = {"size", nullptr};
+  static const char* names[] = {"size", "draws", nullptr};
   long long size;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "L:Batch", const_cast<char**>(names), &size)) return nullptr;
-  return guarded([&] { return frame_object(std::make_shared<Batch>(size)); });
+  int draws = 0;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "L|i:Batch", const_cast<char**>(names), &size, &draws)) return nullptr;
+  return guarded([&] {
+    const auto batch = std::make_shared<Batch>(size);
+    batch->draws = static_cast<Draws>(draws);
+    return frame_object(batch);
+  });
 }
 void frame_dealloc(PyObject* self) {
   reinterpret_cast<FrameObject*>(self)->frame.~shared_ptr();
@@ -153,11 +158,15 @@ PyType_Slot kForwardSlots[] = {{Py_tp_doc, const_cast<char*>("Forward()\n--\n\nA
                                {Py_tp_new, reinterpret_cast<void*>(forward_new)},
                                {Py_tp_methods, kForwardMethods},
                                {0, nullptr}};
-PyType_Slot kBatchSlots[] = {{Py_tp_doc, const_cast<char*>("Batch(size: int)\n--\n\nA vmap over so many members.")},
-                             {Py_tp_new, reinterpret_cast<void*>(batch_new)},
-                             {Py_tp_methods, kBatchMethods},
-                             {Py_tp_getset, kBatchGetSet},
-                             {0, nullptr}};
+PyType_Slot kBatchSlots[] = {
+    {Py_tp_doc,
+     const_cast<char*>(
+         "Batch(size: int, draws: int = 0)\n--\n\nA vmap over so many members, which draw the same random numbers (0), "
+         "numbers of their own (1), or none (2).")},
+    {Py_tp_new, reinterpret_cast<void*>(batch_new)},
+    {Py_tp_methods, kBatchMethods},
+    {Py_tp_getset, kBatchGetSet},
+    {0, nullptr}};
 PyType_Spec kFrameSpec{"adcore._core.Frame", sizeof(FrameObject), 0,
                        Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION, kFrameSlots};
 PyType_Spec kForwardSpec{"adcore._core.Forward", sizeof(FrameObject), 0, Py_TPFLAGS_DEFAULT, kForwardSlots};

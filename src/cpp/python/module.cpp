@@ -92,15 +92,27 @@ void connect_interpreter() {
 /// The process's generator is a cell, which a transform sees like any other.
 PyObject* generator_cell = nullptr;
 
+Tensor exchange(PyObject* cell, FunctionRef<Tensor(const Tensor&)> next) {
+  Tensor now = value_of(cell);
+  assign(cell, next(now));
+  return now;
+}
+
 void connect_generator(py::module_& m) {
   generator_cell = wrap(generator_state(0));
   m.attr("_generator") = py::reinterpret_borrow<py::object>(generator_cell);
-  process_generator = {[]() -> Tensor { return value_of(generator_cell); },
-                       [](FunctionRef<Tensor(const Tensor&)> next) -> Tensor {
-                         Tensor now = value_of(generator_cell);
-                         assign(generator_cell, next(now));
-                         return now;
-                       }};
+  process_generator = {
+      []() -> Tensor { return value_of(generator_cell); },
+      [](FunctionRef<Tensor(const Tensor&)> next) -> Tensor { return exchange(generator_cell, next); }};
+  m.def("generator_state", [](uint64_t seed) { return steal(wrap(generator_state(seed))); }, py::arg("seed"));
+  m.def(
+      "take_numbers",
+      [](const py::object& cell, int64_t n) {
+        PyObject* const held = tensor_object(cell.ptr());
+        const auto with = [held](FunctionRef<Tensor(const Tensor&)> next) { return exchange(held, next); };
+        return steal(wrap(take(with, n)));
+      },
+      py::arg("cell"), py::arg("n"));
 }
 
 /// The types, the free objects and the op table are one for the process. In another interpreter than the main one

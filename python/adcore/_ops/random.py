@@ -1,0 +1,977 @@
+"""Random numbers: distributions, made of draws from the state of a generator (`generator`).
+
+Where a distribution has a location and a scale, the result is computed from them and standard numbers, so derivatives
+by them follow. Start reading at `_Draw`.
+"""
+
+from __future__ import annotations
+
+import math
+
+from adcore._core import Tensor, dtype, float32, float64, int64
+from adcore._ops import native
+from adcore._ops.declare import Number, broadcast_shape, dims, op, require_tensor
+from adcore._ops.generator import Generator, taken
+from adcore._ops.shape import one_hot
+
+PAGE = "Random numbers"
+
+# ---- arguments ----------------------------------------------------------------------------------------------------
+
+
+def _sizes(op, shape):
+    shape = (shape,) if isinstance(shape, int) else shape
+    if not isinstance(shape, (tuple, list)) or not all(isinstance(n, int) and not isinstance(n, bool) for n in shape):
+        raise TypeError(f"{op}: shape must be an int or a sequence of ints, got {shape!r}.")
+    if any(n < 0 for n in shape):
+        raise ValueError(f"{op}: a shape has no negative sizes, got {tuple(shape)}.")
+    return tuple(shape)
+
+
+def _checked_dtype(op, value, default=None):
+    if value is None:
+        return default
+    if not isinstance(value, dtype):
+        raise TypeError(f"{op}: dtype must be one of adcore's, such as adcore.float32, got {value!r}.")
+    return value
+
+
+class _Draw:
+    """What the draws of distributions share: their parameters, the shape and dtype of the result.
+
+    The shape is that to which `shape` and the parameters broadcast. The dtype is that of the parameters, float32 where
+    they are numbers. All is computed in `wide`, which is at least float32.
+    """
+
+    def __init__(self, op, shape, seed, generator, dtype, **parameters):
+        self.op, self.seed, self.generator = op, seed, generator
+        for name, value in parameters.items():
+            if isinstance(value, bool) or not isinstance(value, (int, float, Tensor)):
+                raise TypeError(f"{op}: {name} must be a Tensor or a number, got {type(value).__name__}.")
+        tensors = [value for value in parameters.values() if isinstance(value, Tensor)]
+        floats = {t.dtype for t in tensors if t.dtype.is_floating_point}
+        own = next(iter(floats)) if len(floats) == 1 else float64 if float64 in floats else float32
+        dtype = _checked_dtype(op, dtype, own)
+        if not dtype.is_floating_point:
+            raise TypeError(f"{op}: random real numbers need a float dtype, got {dtype}.")
+        self.dtype, self.wide = dtype, float64 if dtype == float64 else float32
+        self.shape = broadcast_shape(op, _sizes(op, shape), *(t.shape for t in tensors))
+        self.parameters = [
+            native.cast(value, self.wide) if isinstance(value, Tensor) else value for value in parameters.values()
+        ]
+
+    def state(self, copies=1):
+        return taken(self.op, copies * math.prod(self.shape), self.seed, self.generator)
+
+    def uniform(self):
+        """Numbers in [0, 1) of 53 bits, as float64."""
+        return native._random_uniform(self.state(), self.shape, float64)
+
+    def exponential(self, *leading):
+        """Exponential numbers of rate 1: never 0, never infinite."""
+        shape = (*leading, *self.shape)
+        u = native._random_uniform(self.state(math.prod(leading)), shape, float64)
+        return native.cast(native.maximum(-native.log(1 - u), 2.0**-54), self.wide)
+
+    def result(self, value):
+        return value if self.dtype == self.wide else native.cast(value, self.dtype)
+
+    def spread(self, standard, location, scale):
+        return self.result(native.add(native.mul(standard, scale), location))
+
+    def full(self, parameter):
+        """A parameter as a Tensor of the result's shape."""
+        if not isinstance(parameter, Tensor):
+            return native.full(self.shape, parameter, dtype=self.wide)
+        return parameter if parameter.shape == self.shape else native.broadcast_to(parameter, self.shape)
+
+
+def _check_numbers(op, least, above, **parameters):
+    """Check those parameters that are numbers; one that is not fails for every element of a Tensor by NaN."""
+    for name, value in parameters.items():
+        if not isinstance(value, Tensor) and not (value > least if above else value >= least):
+            words = f"greater than {least}" if above else f"at least {least}"
+            raise ValueError(f"{op}: {name} must be {words}, got {value}.")
+
+
+# ---- the base draws -----------------------------------------------------------------------------------------------
+
+
+@op(samples=("rand(2, 3)",))
+def rand(*size: int, dtype: dtype | None = None, seed: int | None = None, generator: Generator | None = None) -> Tensor:
+    """Random numbers, uniform in [0, 1).
+
+    Parameters
+    ----------
+    *size : int, or a sequence of int
+    dtype : dtype, default float32
+    seed : int, optional
+        Makes the numbers depend on it alone.
+    generator : Generator, optional
+        Is drawn from instead of the process's.
+
+    Examples
+    --------
+    >>> from adcore import ops
+    >>> ops.rand(2, 3).shape
+    (2, 3)
+    """
+    if generator is None:
+        return native.rand(*size, dtype=dtype, seed=seed)
+    return _base("rand", native._random_uniform, _unpacked(size), dtype, float32, seed, generator)
+
+
+@op(samples=("randn(2, 3)",))
+def randn(
+    *size: int, dtype: dtype | None = None, seed: int | None = None, generator: Generator | None = None
+) -> Tensor:
+    """Random numbers from the standard normal distribution; parameters as :func:`rand`.
+
+    Examples
+    --------
+    >>> from adcore import ops
+    >>> ops.randn(2, 3).shape
+    (2, 3)
+    """
+    if generator is None:
+        return native.randn(*size, dtype=dtype, seed=seed)
+    return _base("randn", native._random_normal, _unpacked(size), dtype, float32, seed, generator)
+
+
+@op(samples=("rand_like(zeros((2, 3)))",))
+def rand_like(
+    input: Tensor, seed: int | None = None, *, dtype: dtype | None = None, generator: Generator | None = None
+) -> Tensor:
+    """Uniform random numbers in the shape of a tensor, and in its dtype unless one is named.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> ops.rand_like(Tensor([1.0, 2.0])).shape
+    (2,)
+    """
+    if generator is None:
+        return native.rand_like(input, seed, dtype=dtype)
+    require_tensor("rand_like", "input", input)
+    return _base("rand_like", native._random_uniform, input.shape, dtype, input.dtype, seed, generator)
+
+
+@op(samples=("randn_like(zeros((2, 3)))",))
+def randn_like(
+    input: Tensor, seed: int | None = None, *, dtype: dtype | None = None, generator: Generator | None = None
+) -> Tensor:
+    """Standard normal numbers in the shape of a tensor, and in its dtype unless one is named.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> ops.randn_like(Tensor([1.0, 2.0])).shape
+    (2,)
+    """
+    if generator is None:
+        return native.randn_like(input, seed, dtype=dtype)
+    require_tensor("randn_like", "input", input)
+    return _base("randn_like", native._random_normal, input.shape, dtype, input.dtype, seed, generator)
+
+
+@op(samples=("randint(0, 5, (2, 3))",))
+def randint(
+    low: int,
+    high: int,
+    size: dims,
+    seed: int | None = None,
+    *,
+    dtype: dtype | None = None,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Random integers in [low, high); int64 unless a dtype is named.
+
+    Examples
+    --------
+    >>> from adcore import ops
+    >>> ops.randint(0, 5, (2, 3)).shape
+    (2, 3)
+    """
+    if generator is None:
+        return native.randint(low, high, size, seed, dtype=dtype)
+    return _integers("randint", low, high, _sizes("randint", size), dtype, int64, seed, generator)
+
+
+@op(samples=("randint_like(zeros((2, 3)), 0, 5)",))
+def randint_like(
+    input: Tensor,
+    low: int,
+    high: int,
+    seed: int | None = None,
+    *,
+    dtype: dtype | None = None,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Random integers in [low, high) in the shape of a tensor, and in its dtype unless one is named.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> ops.randint_like(Tensor([1, 2]), 0, 5).shape
+    (2,)
+    """
+    require_tensor("randint_like", "input", input)
+    return _integers("randint_like", low, high, input.shape, dtype, input.dtype, seed, generator)
+
+
+def _unpacked(size):
+    return _sizes("rand", size[0] if len(size) == 1 and not isinstance(size[0], int) else size)
+
+
+def _base(op, draw, shape, dtype, default, seed, generator):
+    dtype = _checked_dtype(op, dtype, default)
+    if not dtype.is_floating_point:
+        raise TypeError(f"{op}: random real numbers need a float dtype, got {dtype}.")
+    return draw(taken(op, math.prod(shape), seed, generator), shape, dtype)
+
+
+def _integers(op, low, high, shape, dtype, default, seed, generator):
+    dtype = _checked_dtype(op, dtype, default)
+    for name, value in (("low", low), ("high", high)):
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError(f"{op}: {name} must be an int, got {type(value).__name__}.")
+    if low >= high:
+        raise ValueError(f"{op}: low must be less than high, got {low} and {high}.")
+    return native._random_integers(taken(op, math.prod(shape), seed, generator), low, high, shape, dtype)
+
+
+# ---- of locations and scales --------------------------------------------------------------------------------------
+
+
+@op(samples=("normal((3, 4), x(3, 4), x(4, low=0.2), seed=1, dtype=float64) ** 2",))
+def normal(
+    shape: dims,
+    mean: Number = 0.0,
+    stddev: Number = 1.0,
+    seed: int | None = None,
+    *,
+    dtype: dtype | None = None,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Normal numbers, differentiable by mean and standard deviation.
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+        Broadcasts with the parameters to the shape of the result.
+    mean, stddev : Tensor or number
+    seed : int, optional
+        Makes the numbers depend on it alone.
+    dtype : dtype, optional
+        That of the parameters by default, float32 where they are numbers.
+    generator : Generator, optional
+        Is drawn from instead of the process's.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arguments of other kinds, shapes that do not broadcast, a stddev that is a negative number.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> ops.normal((2, 3), Tensor([0.0, 10.0, 20.0]), 1.0).shape
+    (2, 3)
+    """
+    draw = _Draw("normal", shape, seed, generator, dtype, mean=mean, stddev=stddev)
+    _check_numbers("normal", 0, False, stddev=stddev)
+    return draw.spread(native._random_normal(draw.state(), draw.shape, draw.wide), *draw.parameters)
+
+
+@op(samples=("standard_normal((2, 3))",))
+def standard_normal(
+    shape: dims, seed: int | None = None, *, dtype: dtype | None = None, generator: Generator | None = None
+) -> Tensor:
+    """Standard normal numbers; parameters as :func:`normal`.
+
+    Examples
+    --------
+    >>> from adcore import ops
+    >>> ops.standard_normal((2, 3)).shape
+    (2, 3)
+    """
+    return normal(shape, 0.0, 1.0, seed, dtype=dtype, generator=generator)
+
+
+@op(samples=("uniform((3, 4), x(3, 4, low=-2.0, high=-1.0), x(4, low=0.2), 1, float64) ** 2",))
+def uniform(
+    shape: dims,
+    minval: Number = 0.0,
+    maxval: Number = 1.0,
+    seed: int | None = None,
+    dtype: dtype | None = None,
+    *,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Uniform numbers in [minval, maxval), differentiable by both; parameters as :func:`normal`.
+
+    An integer dtype gives integers; the bounds are ints then.
+
+    Examples
+    --------
+    >>> from adcore import ops
+    >>> ops.uniform((2, 3), -1.0, 1.0).shape
+    (2, 3)
+    """
+    if _checked_dtype("uniform", dtype, float32).is_integer:
+        return _integers("uniform", minval, maxval, _sizes("uniform", shape), dtype, int64, seed, generator)
+    draw = _Draw("uniform", shape, seed, generator, dtype, minval=minval, maxval=maxval)
+    low, high = draw.parameters
+    if not isinstance(minval, Tensor) and not isinstance(maxval, Tensor) and not minval < maxval:
+        raise ValueError(f"uniform: minval must be less than maxval, got {minval} and {maxval}.")
+    u = native._random_uniform(draw.state(), draw.shape, draw.wide)
+    value = draw.result(
+        native.add(native.mul(u, native.sub(high, low) if isinstance(high, Tensor) else high - low), low)
+    )
+    # Rounding may reach the upper bound, which is not in the interval.
+    low, high = (draw.result(draw.full(bound)) for bound in (low, high))
+    return native.where(native.less(value, high), value, low)
+
+
+@op(samples=("laplace((3, 4), x(3, 4), x(4, low=0.2), seed=1) ** 2",))
+def laplace(
+    shape: dims,
+    mean: Number = 0.0,
+    lambda_param: Number = 1.0,
+    seed: int | None = None,
+    *,
+    dtype: dtype | None = None,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Numbers with density ``exp(-abs(x - mean) / lambda_param) / (2 * lambda_param)``; see :func:`normal`.
+
+    Examples
+    --------
+    >>> from adcore import ops
+    >>> ops.laplace((2, 3), 0.0, 2.0).shape
+    (2, 3)
+    """
+    draw = _Draw("laplace", shape, seed, generator, dtype, mean=mean, lambda_param=lambda_param)
+    _check_numbers("laplace", 0, True, lambda_param=lambda_param)
+    pair = draw.exponential(2)
+    return draw.spread(pair[0] - pair[1], *draw.parameters)
+
+
+@op(samples=("standard_laplace((2, 3))",))
+def standard_laplace(
+    shape: dims, seed: int | None = None, *, dtype: dtype | None = None, generator: Generator | None = None
+) -> Tensor:
+    """Numbers with density ``exp(-abs(x)) / 2``; parameters as :func:`normal`.
+
+    Examples
+    --------
+    >>> from adcore import ops
+    >>> ops.standard_laplace((2, 3)).shape
+    (2, 3)
+    """
+    return laplace(shape, 0.0, 1.0, seed, dtype=dtype, generator=generator)
+
+
+@op(samples=("gumbel((3, 4), x(3, 4), x(4, low=0.2), seed=1) ** 2",))
+def gumbel(
+    shape: dims,
+    loc: Number = 0.0,
+    scale: Number = 1.0,
+    seed: int | None = None,
+    *,
+    dtype: dtype | None = None,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Numbers with distribution function ``exp(-exp(-(x - loc) / scale))``; see :func:`normal`.
+
+    Examples
+    --------
+    >>> from adcore import ops
+    >>> ops.gumbel((2, 3)).shape
+    (2, 3)
+    """
+    draw = _Draw("gumbel", shape, seed, generator, dtype, loc=loc, scale=scale)
+    _check_numbers("gumbel", 0, True, scale=scale)
+    return draw.spread(-native.log(draw.exponential()), *draw.parameters)
+
+
+@op(samples=("cauchy((3, 4), x(3, 4), x(4, low=0.2), seed=1)",))
+def cauchy(
+    shape: dims,
+    median: Number = 0.0,
+    sigma: Number = 1.0,
+    seed: int | None = None,
+    *,
+    dtype: dtype | None = None,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Numbers with density ``sigma / (pi * (sigma**2 + (x - median)**2))``; see :func:`normal`.
+
+    Examples
+    --------
+    >>> from adcore import ops
+    >>> ops.cauchy((2, 3)).shape
+    (2, 3)
+    """
+    draw = _Draw("cauchy", shape, seed, generator, dtype, median=median, sigma=sigma)
+    _check_numbers("cauchy", 0, True, sigma=sigma)
+    return draw.spread(native.cast(native.tan(math.pi * (draw.uniform() - 0.5)), draw.wide), *draw.parameters)
+
+
+@op(samples=("log_normal((3, 4), x(3, 4), x(4, low=0.2, high=0.5), seed=1, dtype=float64)",))
+def log_normal(
+    shape: dims,
+    mean: Number,
+    stddev: Number,
+    seed: int | None = None,
+    *,
+    dtype: dtype | None = None,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Exponentials of normal numbers; mean and stddev are those of the logarithm, see :func:`normal`.
+
+    Examples
+    --------
+    >>> from adcore import ops
+    >>> ops.log_normal((2, 3), 0.0, 1.0).shape
+    (2, 3)
+    """
+    draw = _Draw("log_normal", shape, seed, generator, dtype, mean=mean, stddev=stddev)
+    _check_numbers("log_normal", 0, False, stddev=stddev)
+    mean, stddev = draw.parameters
+    standard = native._random_normal(draw.state(), draw.shape, draw.wide)
+    return draw.result(native.exp(native.add(native.mul(standard, stddev), mean)))
+
+
+@op(samples=("truncated_normal((3, 4), x(3, 4), x(4, low=0.2), seed=1, low=-1.0) ** 2",))
+def truncated_normal(
+    shape: dims,
+    mean: Number = 0.0,
+    stddev: Number = 1.0,
+    seed: int | None = None,
+    *,
+    low: float = -2.0,
+    high: float = 2.0,
+    dtype: dtype | None = None,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Normal numbers, of which those are left out that are further from the mean than so many standard deviations.
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+    mean, stddev : Tensor or number
+        Those of the whole normal distribution. The result is differentiable by them; other parameters as
+        :func:`normal`.
+    low, high : float, default -2.0 and 2.0
+        The result lies in ``[mean + low * stddev, mean + high * stddev]``. Either may be infinite.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arguments of other kinds, shapes that do not broadcast, bounds between which nothing lies.
+
+    Examples
+    --------
+    >>> from adcore import ops
+    >>> float(ops.truncated_normal((1000,), 10.0, 1.0).amax()) <= 12.0
+    True
+    """
+    draw = _Draw("truncated_normal", shape, seed, generator, dtype, mean=mean, stddev=stddev)
+    _check_numbers("truncated_normal", 0, False, stddev=stddev)
+    for name, bound in (("low", low), ("high", high)):
+        if isinstance(bound, bool) or not isinstance(bound, (int, float)):
+            raise TypeError(f"truncated_normal: {name} must be a number, got {type(bound).__name__}.")
+    if not low < high:
+        raise ValueError(f"truncated_normal: low must be less than high, got {low} and {high}.")
+    return draw.spread(native._random_truncated(draw.state(), low, high, draw.shape, draw.wide), *draw.parameters)
+
+
+@op(samples=("exponential((3, 4), x(4, low=0.2), seed=1) ** 2",))
+def exponential(
+    shape: dims,
+    rate: Number = 1.0,
+    seed: int | None = None,
+    *,
+    dtype: dtype | None = None,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Numbers with density ``rate * exp(-rate * x)``, differentiable by the rate; see :func:`normal`.
+
+    Examples
+    --------
+    >>> from adcore import ops
+    >>> ops.exponential((2, 3), 0.5).shape
+    (2, 3)
+    """
+    draw = _Draw("exponential", shape, seed, generator, dtype, rate=rate)
+    _check_numbers("exponential", 0, True, rate=rate)
+    return draw.result(native.div(draw.exponential(), draw.parameters[0]))
+
+
+# ---- made of gamma numbers ----------------------------------------------------------------------------------------
+
+
+@op(samples=("standard_gamma((2, 3), 0.5)",))
+def standard_gamma(
+    shape: dims,
+    alpha: Number,
+    seed: int | None = None,
+    *,
+    dtype: dtype | None = None,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Numbers with density ``x**(alpha - 1) * exp(-x) / Gamma(alpha)``.
+
+    Drawn by Marsaglia and Tsang, 2000. The derivative by alpha is that of the quantile, which the number keeps
+    (Figurnov et al., 2018, arXiv:1805.08498); there is no second one.
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+        Broadcasts with alpha to the shape of the result.
+    alpha : Tensor or number
+        At least 0; a negative element gives NaN. Other parameters as :func:`normal`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arguments of other kinds, shapes that do not broadcast, a negative alpha that is a number; where a second
+        derivative by alpha is asked for.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> ops.standard_gamma((2, 3), Tensor([0.5, 1.0, 2.0])).shape
+    (2, 3)
+    """
+    draw = _Draw("standard_gamma", shape, seed, generator, dtype, alpha=alpha)
+    _check_numbers("standard_gamma", 0, False, alpha=alpha)
+    return draw.result(native._random_gamma(draw.state(), draw.full(draw.parameters[0]), False))
+
+
+@op(samples=("gamma((3, 4), 2.0, x(4, low=0.2), seed=1) ** 2",))
+def gamma(
+    shape: dims,
+    alpha: Number,
+    beta: Number,
+    seed: int | None = None,
+    *,
+    dtype: dtype | None = None,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Numbers with density ``beta**alpha * x**(alpha - 1) * exp(-beta * x) / Gamma(alpha)``.
+
+    Differentiable by beta, the rate, and once by alpha; parameters as :func:`standard_gamma`.
+
+    Examples
+    --------
+    >>> from adcore import ops
+    >>> ops.gamma((2, 3), 2.0, 0.5).shape
+    (2, 3)
+    """
+    draw = _Draw("gamma", shape, seed, generator, dtype, alpha=alpha, beta=beta)
+    _check_numbers("gamma", 0, False, alpha=alpha)
+    _check_numbers("gamma", 0, True, beta=beta)
+    alpha, beta = draw.parameters
+    return draw.result(native.div(native._random_gamma(draw.state(), draw.full(alpha), False), beta))
+
+
+@op(samples=("random_gamma((2, 3), ones((2,)))",))
+def random_gamma(
+    shape: dims,
+    alpha: Tensor,
+    seed: int | None = None,
+    *,
+    dtype: dtype | None = None,
+    generator: Generator | None = None,
+) -> Tensor:
+    """As many standard gamma numbers as `shape` says for each element of alpha, see :func:`standard_gamma`.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> ops.random_gamma((2, 3), Tensor([0.5, 2.0])).shape
+    (2, 3, 2)
+    """
+    require_tensor("random_gamma", "alpha", alpha)
+    shape = (*_sizes("random_gamma", shape), *alpha.shape)
+    return standard_gamma(shape, alpha, seed, dtype=dtype, generator=generator)
+
+
+@op(samples=("chi2((2, 3), 4.0)",))
+def chi2(
+    shape: dims,
+    df: Number,
+    seed: int | None = None,
+    *,
+    dtype: dtype | None = None,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Sums of the squares of `df` standard normal numbers, df not being whole, either; see :func:`standard_gamma`.
+
+    Examples
+    --------
+    >>> from adcore import ops
+    >>> ops.chi2((2, 3), 4.0).shape
+    (2, 3)
+    """
+    draw = _Draw("chi2", shape, seed, generator, dtype, df=df)
+    _check_numbers("chi2", 0, False, df=df)
+    half = native.mul(draw.full(draw.parameters[0]), 0.5)
+    return draw.result(native.mul(native._random_gamma(draw.state(), half, False), 2.0))
+
+
+@op(samples=("beta((2, 3), 0.5, 2.0)",))
+def beta(
+    shape: dims,
+    alpha: Number,
+    beta: Number,
+    seed: int | None = None,
+    *,
+    dtype: dtype | None = None,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Numbers with density proportional to ``x**(alpha - 1) * (1 - x)**(beta - 1)``; see :func:`standard_gamma`.
+
+    Made of the logarithms of two gamma numbers, so that small parameters give numbers at 0 and 1 and no NaN.
+
+    Examples
+    --------
+    >>> from adcore import ops
+    >>> ops.beta((2, 3), 0.5, 2.0).shape
+    (2, 3)
+    """
+    draw = _Draw("beta", shape, seed, generator, dtype, alpha=alpha, beta=beta)
+    _check_numbers("beta", 0, True, alpha=alpha, beta=beta)
+    both = native.stack([draw.full(parameter) for parameter in draw.parameters])
+    logs = native._random_gamma(draw.state(2), both, True)
+    return draw.result(native.sigmoid(logs[0] - logs[1]))
+
+
+@op(samples=("dirichlet((2,), ones((3,)))",))
+def dirichlet(
+    shape: dims,
+    concentration: Tensor,
+    seed: int | None = None,
+    *,
+    dtype: dtype | None = None,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Points whose coordinates, along the last axis, are positive and sum to 1; see :func:`standard_gamma`.
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+        How many points for each row of the concentration: the axes in front of its own.
+    concentration : Tensor
+        Greater than 0, with an axis of coordinates at the end.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> ops.dirichlet((2,), Tensor([0.5, 1.0, 2.0])).shape
+    (2, 3)
+    """
+    require_tensor("dirichlet", "concentration", concentration)
+    if concentration.ndim == 0:
+        raise ValueError("dirichlet: concentration needs an axis of coordinates.")
+    shape = (*_sizes("dirichlet", shape), *concentration.shape)
+    draw = _Draw("dirichlet", shape, seed, generator, dtype, concentration=concentration)
+    logs = native._random_gamma(draw.state(), draw.full(draw.parameters[0]), True)
+    return draw.result(native.softmax(logs, -1))
+
+
+# ---- of counts ----------------------------------------------------------------------------------------------------
+
+
+@op(samples=("poisson((2, 3), 4.0)",))
+def poisson(
+    shape: dims,
+    mean: Number,
+    seed: int | None = None,
+    *,
+    dtype: dtype | None = None,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Counts of events, as floats: k with probability ``mean**k * exp(-mean) / k!``.
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+        Broadcasts with the mean to the shape of the result.
+    mean : Tensor or number
+        At least 0; a negative element gives NaN. A count is constant in pieces: the derivative by the mean is 0. Other
+        parameters as :func:`normal`.
+
+    Examples
+    --------
+    >>> from adcore import ops
+    >>> ops.poisson((2, 3), 4.0).shape
+    (2, 3)
+    """
+    draw = _Draw("poisson", shape, seed, generator, dtype, mean=mean)
+    _check_numbers("poisson", 0, False, mean=mean)
+    return draw.result(native._random_poisson(draw.state(), draw.full(draw.parameters[0])))
+
+
+@op(samples=("random_poisson((2, 3), ones((2,)))",))
+def random_poisson(
+    shape: dims,
+    rate: Tensor,
+    seed: int | None = None,
+    dtype: dtype = float32,
+    *,
+    generator: Generator | None = None,
+) -> Tensor:
+    """As many Poisson numbers as `shape` says for each element of rate, in a dtype of float or integer.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> ops.random_poisson((2, 3), Tensor([1.0, 20.0])).shape
+    (2, 3, 2)
+    """
+    require_tensor("random_poisson", "rate", rate)
+    _checked_dtype("random_poisson", dtype)
+    shape = (*_sizes("random_poisson", shape), *rate.shape)
+    return native.cast(poisson(shape, rate, seed, dtype=float64, generator=generator), dtype)
+
+
+@op(samples=("geometric((2, 3), 0.5)",))
+def geometric(
+    shape: dims,
+    p: Number,
+    seed: int | None = None,
+    *,
+    dtype: dtype | None = None,
+    generator: Generator | None = None,
+) -> Tensor:
+    """How many trials it takes, as floats: k = 1, 2, ... with probability ``p * (1 - p)**(k - 1)``.
+
+    Its derivative by p, which is in (0, 1], is 0, as that of :func:`poisson`.
+
+    Examples
+    --------
+    >>> from adcore import ops
+    >>> ops.geometric((2, 3), 0.5).shape
+    (2, 3)
+    """
+    draw = _Draw("geometric", shape, seed, generator, dtype, p=p)
+    if not isinstance(p, Tensor) and not 0 < p <= 1:
+        raise ValueError(f"geometric: p must be in (0, 1], got {p}.")
+    p = native.stop_gradient(draw.full(draw.parameters[0]))
+    return draw.result(native.maximum(native.ceil(native.div(draw.exponential(), -native.log1p(-p))), 1.0))
+
+
+@op(samples=("bernoulli(zeros((2, 3)), 0.25)",))
+def bernoulli(input: Tensor, p: Number, seed: int | None = None, *, generator: Generator | None = None) -> Tensor:
+    """1 with probability p, else 0, in the shape and dtype of a tensor.
+
+    Parameters
+    ----------
+    input : Tensor
+        Gives shape and dtype alone, as in MindSpore. PyTorch's ``bernoulli(p)`` is ``bernoulli(p, p)``.
+    p : Tensor or number
+        In [0, 1]; broadcasts to the shape. It has no default, since the two libraries mean another one. The derivative
+        by it is 0.
+    seed, generator
+        As :func:`normal`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arguments of other kinds, shapes that do not fit, a number outside of [0, 1].
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> print(ops.bernoulli(Tensor([0.0, 0.0]), 1.0))
+    [1. 1.]
+    """
+    require_tensor("bernoulli", "input", input)
+    if not isinstance(p, Tensor) and not 0 <= p <= 1:
+        raise ValueError(f"bernoulli: p must be in [0, 1], got {p}.")
+    draw = _Draw("bernoulli", input.shape, seed, generator, float64, p=p)
+    if draw.shape != input.shape:
+        raise ValueError(f"bernoulli: p of shape {p.shape} does not broadcast to input {input.shape}.")
+    return native.cast(native.less(draw.uniform(), draw.parameters[0]), input.dtype)
+
+
+# ---- of choices ---------------------------------------------------------------------------------------------------
+
+
+@op(samples=("multinomial(ones((3,)), 2)",), method=True)
+def multinomial(
+    input: Tensor,
+    num_samples: int,
+    replacement: bool = True,
+    seed: int | None = None,
+    *,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Classes drawn with probabilities that are proportional to weights, int64.
+
+    Parameters
+    ----------
+    input : Tensor
+        Weights, of shape (..., classes); they need not sum to 1.
+    num_samples : int
+        How many are drawn for each row.
+    replacement : bool, default True
+        Whether a class may be drawn again. PyTorch's default is False.
+    seed, generator
+        As :func:`normal`.
+
+    Returns
+    -------
+    Tensor
+        Of shape (..., num_samples).
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a weight that is negative or not finite, and where there are too few positive ones.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> print(ops.multinomial(Tensor([0.0, 1.0]), 3))
+    [1 1 1]
+    """
+    require_tensor("multinomial", "input", input)
+    return _chosen("multinomial", input, num_samples, replacement, seed, generator)
+
+
+def _chosen(op, weights, count, replacement, seed, generator):
+    if isinstance(count, bool) or not isinstance(count, int):
+        raise TypeError(f"{op}: the number of samples must be an int, got {type(count).__name__}.")
+    weights = native._choice_weights(weights, count, replacement)
+    numbers = math.prod(weights.shape[:-1]) * (count if replacement else weights.shape[-1])
+    return native._random_choice(taken(op, numbers, seed, generator), weights, count, replacement)
+
+
+@op(samples=("random_categorical(zeros((2, 3)), 2)",), aliases=("categorical",))
+def random_categorical(
+    logits: Tensor,
+    num_sample: int,
+    seed: int | None = None,
+    dtype: dtype = int64,
+    *,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Classes drawn with the probabilities ``softmax(logits)``.
+
+    Parameters
+    ----------
+    logits : Tensor
+        Of shape (..., classes).
+    num_sample : int
+        How many are drawn for each row.
+    dtype : dtype, default int64
+    seed, generator
+        As :func:`normal`.
+
+    Returns
+    -------
+    Tensor
+        Of shape (..., num_sample).
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> print(ops.random_categorical(Tensor([[0.0, 1000.0]]), 3))
+    [[1 1 1]]
+    """
+    require_tensor("random_categorical", "logits", logits)
+    _checked_dtype("random_categorical", dtype)
+    weights = native.softmax(native.cast(logits, float64), -1)
+    return native.cast(_chosen("random_categorical", weights, num_sample, True, seed, generator), dtype)
+
+
+@op(samples=("randperm(5)",))
+def randperm(n: int, seed: int | None = None, *, dtype: dtype = int64, generator: Generator | None = None) -> Tensor:
+    """The integers in [0, n) in random order; seed and generator as :func:`normal`.
+
+    Examples
+    --------
+    >>> from adcore import ops
+    >>> ops.randperm(5).shape
+    (5,)
+    """
+    if isinstance(n, bool) or not isinstance(n, int):
+        raise TypeError(f"randperm: n must be an int, got {type(n).__name__}.")
+    if n < 0:
+        raise ValueError(f"randperm: n must not be negative, got {n}.")
+    _checked_dtype("randperm", dtype)
+    return native.cast(native._random_permutation(taken("randperm", n, seed, generator), n), dtype)
+
+
+@op(samples=("shuffle(x(4, 3), seed=1) ** 2",))
+def shuffle(x: Tensor, seed: int | None = None, *, generator: Generator | None = None) -> Tensor:
+    """The elements along the first axis in random order; seed and generator as :func:`normal`.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> print(ops.shuffle(Tensor([2.0, 2.0])))
+    [2. 2.]
+    """
+    require_tensor("shuffle", "x", x)
+    if x.ndim == 0:
+        raise ValueError("shuffle: x needs an axis.")
+    return native.gather(x, randperm(x.shape[0], seed, generator=generator), 0)
+
+
+@op(
+    samples=(
+        "gumbel_softmax(x(3, 4), seed=1)",
+        "gumbel_softmax(x(3, 4), 0.5, dim=0, seed=1)",
+    )
+)
+def gumbel_softmax(
+    logits: Tensor,
+    tau: float = 1.0,
+    hard: bool = False,
+    dim: int = -1,
+    *,
+    seed: int | None = None,
+    generator: Generator | None = None,
+) -> Tensor:
+    """A class as a differentiable vector: ``softmax((logits + gumbel) / tau)`` (Jang et al., 2017, arXiv:1611.01144).
+
+    Parameters
+    ----------
+    logits : Tensor
+    tau : float, default 1.0
+        The temperature, greater than 0.
+    hard : bool, default False
+        The result is the class itself, 1 among zeros, with the derivative of the softmax.
+    dim : int, default -1
+        The axis of classes.
+    seed, generator
+        As :func:`normal`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For logits that are no Tensor of floats, or a temperature that is not positive.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> print(ops.gumbel_softmax(Tensor([0.0, 1000.0]), hard=True))
+    [0. 1.]
+    """
+    require_tensor("gumbel_softmax", "logits", logits)
+    if not logits.dtype.is_floating_point:
+        raise TypeError(f"gumbel_softmax: logits must be a float tensor, got {logits.dtype}.")
+    _check_numbers("gumbel_softmax", 0, True, tau=tau)
+    draw = _Draw("gumbel_softmax", logits.shape, seed, generator, None, logits=logits)
+    noisy = native.sub(draw.parameters[0], native.log(draw.exponential()))
+    soft = native.softmax(native.div(noisy, tau), dim)
+    if hard:
+        chosen = one_hot(native.argmax(soft, dim), logits.shape[dim], axis=dim)
+        # The difference is 0 in value and has the derivative.
+        soft = native.add(native.cast(chosen, draw.wide), native.sub(soft, native.stop_gradient(soft)))
+    return draw.result(soft)
