@@ -720,11 +720,11 @@ def random_poisson(
     shape: dims,
     rate: Tensor,
     seed: int | None = None,
-    dtype: dtype = float32,
+    dtype: dtype | None = None,
     *,
     generator: Generator | None = None,
 ) -> Tensor:
-    """As many Poisson numbers as `shape` says for each element of rate, in a dtype of float or integer.
+    """As many Poisson numbers as `shape` says for each element of rate, float32 unless a dtype is named.
 
     Examples
     --------
@@ -733,7 +733,7 @@ def random_poisson(
     (2, 3, 2)
     """
     require_tensor("random_poisson", "rate", rate)
-    _checked_dtype("random_poisson", dtype)
+    dtype = _checked_dtype("random_poisson", dtype, float32)
     shape = (*_sizes("random_poisson", shape), *rate.shape)
     return native.cast(poisson(shape, rate, seed, dtype=float64, generator=generator), dtype)
 
@@ -794,7 +794,9 @@ def bernoulli(input: Tensor, p: Number, seed: int | None = None, *, generator: G
         raise ValueError(f"bernoulli: p must be in [0, 1], got {p}.")
     draw = _Draw("bernoulli", input.shape, seed, generator, float64, p=p)
     if draw.shape != input.shape:
-        raise ValueError(f"bernoulli: p of shape {p.shape} does not broadcast to input {input.shape}.")
+        raise ValueError(
+            f"bernoulli: p, with input of shape {input.shape}, broadcasts to {draw.shape}, which is another."
+        )
     return native.cast(native.less(draw.uniform(), draw.parameters[0]), input.dtype)
 
 
@@ -856,7 +858,7 @@ def random_categorical(
     logits: Tensor,
     num_sample: int,
     seed: int | None = None,
-    dtype: dtype = int64,
+    dtype: dtype | None = None,
     *,
     generator: Generator | None = None,
 ) -> Tensor:
@@ -884,14 +886,16 @@ def random_categorical(
     [[1 1 1]]
     """
     require_tensor("random_categorical", "logits", logits)
-    _checked_dtype("random_categorical", dtype)
+    dtype = _checked_dtype("random_categorical", dtype, int64)
     weights = native.softmax(native.cast(logits, float64), -1)
     return native.cast(_chosen("random_categorical", weights, num_sample, True, seed, generator), dtype)
 
 
 @op(samples=("randperm(5)",))
-def randperm(n: int, seed: int | None = None, *, dtype: dtype = int64, generator: Generator | None = None) -> Tensor:
-    """The integers in [0, n) in random order; seed and generator as :func:`normal`.
+def randperm(
+    n: int, seed: int | None = None, *, dtype: dtype | None = None, generator: Generator | None = None
+) -> Tensor:
+    """The integers in [0, n) in random order, int64 unless a dtype is named; seed and generator as :func:`normal`.
 
     Examples
     --------
@@ -903,7 +907,7 @@ def randperm(n: int, seed: int | None = None, *, dtype: dtype = int64, generator
         raise TypeError(f"randperm: n must be an int, got {type(n).__name__}.")
     if n < 0:
         raise ValueError(f"randperm: n must not be negative, got {n}.")
-    _checked_dtype("randperm", dtype)
+    dtype = _checked_dtype("randperm", dtype, int64)
     return native.cast(native._random_permutation(taken("randperm", n, seed, generator), n), dtype)
 
 
