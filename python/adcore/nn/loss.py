@@ -5,10 +5,11 @@ from .op_cell import OpCell, cells_of
 
 
 class _Loss(OpCell):
-    _inputs = ("logits", "labels")
+    _inputs: tuple[str, ...] = ("logits", "labels")
 
 
-globals().update(cells_of(_ops.loss, _Loss))
+for _module in (_ops.loss, _ops.loss_classes, _ops.loss_vectors, _ops.loss_sequences):
+    globals().update(cells_of(_module, _Loss))
 
 
 class MultiMarginLoss(
