@@ -172,7 +172,7 @@ REFUSED = [
     (lambda: o.cosine_similarity(W, W), (ValueError, IndexError), "axis|dim"),
     (lambda: o.cosine_embedding_loss(X, X, Tensor([1])), ValueError, "a target of shape .* does not fit"),
     (lambda: o.cosine_embedding_loss(X, X, T, 2.0), ValueError, r"margin must be in \[-1, 1\], got 2.0"),
-    (lambda: o.pairwise_distance(X, X, -1), ValueError, "pairwise_distance: p must be at least 0, got -1"),
+    (lambda: o.pairwise_distance(X, X, "a"), TypeError, "pairwise_distance: p must be a number, got str"),
     (lambda: o.triplet_margin_loss(X, X, X, 0.0), ValueError, "triplet_margin_loss: margin must be greater than 0"),
     (lambda: o.ctc_loss(W, T, 1, 1), ValueError, "ctc_loss: log_probs must be"),
     (lambda: o.ctc_loss(P, Tensor([[1], [0]]), [4, 4], [1, 1]), IndexError, "3"),

@@ -52,7 +52,8 @@ def ctc_loss(
     Parameters
     ----------
     log_probs : Tensor
-        Logarithms of probabilities, of shape (time, n, classes), or (time, classes).
+        Logarithms of probabilities, of shape (time, n, classes), or (time, classes). The derivative is that by these
+        numbers; PyTorch's is right only behind a log_softmax, where both are the same.
     targets : Tensor
         Labels, integers without the blank: (n, longest), padded at the end with anything, or all sequences one
         after the other along one axis.

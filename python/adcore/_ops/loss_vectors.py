@@ -65,7 +65,7 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
     x1, x2 : Tensor
         Shapes broadcast.
     p : float, default 2.0
-        At least 0; infinity is the largest difference.
+        Infinity is the largest difference, minus infinity the smallest.
     eps : float, default 1e-6
         With 0, the derivative at equal points is 0.
     keepdim : bool, default False
@@ -82,7 +82,7 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
     [5.]
     """
     a, b = floats("pairwise_distance", x1=x1, x2=x2)
-    number("pairwise_distance", "p", p, 0)
+    number("pairwise_distance", "p", p)
     number("pairwise_distance", "eps", eps)
     difference = native.sub(a, b)
     if difference.ndim == 0:
