@@ -5,7 +5,7 @@ A composite is written with functions of the table and with other composites, so
 """
 
 from adcore import _core
-from adcore._ops import activation, assignment, loss, math, numpy_protocols, shape  # noqa: F401  their composites are declared now
+from adcore._ops import activation, assignment, linalg, loss, math, numpy_protocols, product, shape  # noqa: F401  their composites are declared now
 from adcore._ops.declare import composites
 
 _functions = {name: function for name, function in _core.functions.items() if not name.startswith("_")}

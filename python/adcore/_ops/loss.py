@@ -5,26 +5,13 @@ from __future__ import annotations
 from adcore._core import Tensor, bfloat16, float16, float32, float64, int64
 from adcore._ops import native
 from adcore._ops.declare import REDUCTIONS, Fraction, Reduction, op, require_tensor
+from adcore._ops.precision import rounded as _rounded
+from adcore._ops.precision import wide as _wide
 
 PAGE = "Losses"
 
-_HALVES = (float16, bfloat16)
-
 # A quarter of the last place of 1: what numbers that round to 1 miss of it, about.
 _GAP_TO_ONE = {bfloat16: 2.0**-9, float16: 2.0**-12, float32: 2.0**-25, float64: 2.0**-54}
-
-
-def _wide(tensor):
-    """Return a tensor of half precision in float32: a loss computes wide and rounds once, and so do its derivatives."""
-    return native.cast(tensor, float32) if tensor.dtype in _HALVES else tensor
-
-
-def _rounded(loss, *operands):
-    """Return a loss in the dtype of its operands where all of these have one of half precision."""
-    dtype = operands[0].dtype
-    if dtype in _HALVES and all(operand is None or operand.dtype == dtype for operand in operands):
-        return native.cast(loss, dtype)
-    return loss
 
 
 def _reduced(op, loss, reduction):

@@ -59,6 +59,7 @@ std::span<const Family> families() {
                                {"Softmax", kSoftmaxFunctions},
                                {"Losses", kLossFunctions},
                                {"Products", kMatmulFunctions},
+                               {"Linear algebra", kLinalgFunctions},
                                {"Indexing", kIndexFunctions},
                                {"Creation and random numbers", kCreateFunctions}};
   return all;

@@ -315,6 +315,6 @@ struct Family {
 std::span<const Family> families();
 
 extern const std::span<const Function> kShapeFunctions, kMoveFunctions, kReduceFunctions, kSoftmaxFunctions,
-    kLossFunctions, kMatmulFunctions, kIndexFunctions, kCreateFunctions;
+    kLossFunctions, kMatmulFunctions, kLinalgFunctions, kIndexFunctions, kCreateFunctions;
 
 }  // namespace adcore
