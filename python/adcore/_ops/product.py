@@ -7,6 +7,8 @@ NumPy finds the cheapest.
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Sequence
 from operator import index
 
@@ -48,49 +50,54 @@ def _matmul(a, b):
 # ---- contractions ---------------------------------------------------------------------------------------------------
 
 
-def _arranged(tensor, order):
-    return tensor if order == tuple(range(tensor.ndim)) else native.permute(tensor, order)
+def _prepared(tensor, steps):
+    """Return a tensor summed over some axes, permuted and reshaped; None stands for what changes nothing."""
+    axes, order, shape = steps
+    if axes is not None:
+        tensor = native.sum(tensor, axes)
+    if order is not None:
+        tensor = native.permute(tensor, order)
+    return tensor if shape is None else native.reshape(tensor, shape)
 
 
-def _grouped(tensor, labels, groups):
-    """Return a tensor with the axes of `groups[0]` in front and one axis for each further group."""
+def _side(labels, sizes, needed, groups):
+    """Return the steps of `_prepared` for axes in groups: the first group as it is, each further one as one axis."""
+    axes = tuple(axis for axis, label in enumerate(labels) if label not in needed)
+    left = [label for label in labels if label in needed]
     order = [label for group in groups for label in group]
-    tensor = _arranged(tensor, tuple(labels.index(label) for label in order))
-    shape = tensor.shape[: len(groups[0])]
-    at = len(groups[0])
-    for group in groups[1:]:
-        size = 1
-        for axis in range(at, at + len(group)):
-            size *= tensor.shape[axis]
-        shape += (size,)
-        at += len(group)
-    return tensor if shape == tensor.shape else native.reshape(tensor, shape)
+    places = tuple(left.index(label) for label in order)
+    before = tuple(sizes[label] for label in order)
+    after = (*(sizes[label] for label in groups[0]), *(math.prod(sizes[label] for label in g) for g in groups[1:]))
+    return (
+        axes or None,
+        None if places == tuple(range(len(places))) else places,
+        None if after == before else after,
+    )
 
 
-def _sum_out(tensor, labels, kept):
-    """Return the sum over the axes whose labels are not kept, and the labels that are left."""
-    axes = tuple(axis for axis, label in enumerate(labels) if label not in kept)
-    if not axes:
-        return tensor, labels
-    return native.sum(tensor, axes), [label for label in labels if label in kept]
+@functools.lru_cache(maxsize=1024)
+def _pair(a_labels, a_shape, b_labels, b_shape, kept):
+    """Return how two tensors are contracted: the steps of both, whether by matmul, the result's shape and labels."""
+    sizes = dict(zip(a_labels, a_shape)) | dict(zip(b_labels, b_shape))
+    both = [label for label in a_labels if label in b_labels]
+    batch = [label for label in both if label in kept]
+    summed = [label for label in both if label not in kept]
+    left = [label for label in a_labels if label in kept and label not in both]
+    right = [label for label in b_labels if label in kept and label not in both]
+    a_steps = _side(a_labels, sizes, {*both, *kept}, (batch, left, summed))
+    b_steps = _side(b_labels, sizes, {*both, *kept}, (batch, summed, right))
+    labels = (*batch, *left, *right)
+    product = (*(sizes[label] for label in batch), *(math.prod(sizes[label] for label in g) for g in (left, right)))
+    shape = tuple(sizes[label] for label in labels)
+    return a_steps, b_steps, bool(summed), None if shape == product else shape, labels
 
 
 def _contract(a, a_labels, b, b_labels, kept):
     """Return the product of two tensors, summed over the labels that are not kept, and its labels."""
-    a, a_labels = _sum_out(a, a_labels, {*b_labels, *kept})
-    b, b_labels = _sum_out(b, b_labels, {*a_labels, *kept})
-    batch = [label for label in a_labels if label in b_labels and label in kept]
-    summed = [label for label in a_labels if label in b_labels and label not in kept]
-    left = [label for label in a_labels if label not in b_labels]
-    right = [label for label in b_labels if label not in a_labels]
-    sizes = dict(zip(a_labels, a.shape)) | dict(zip(b_labels, b.shape))
-    labels = batch + left + right
-    if summed:
-        product = _matmul(_grouped(a, a_labels, (batch, left, summed)), _grouped(b, b_labels, (batch, summed, right)))
-    else:
-        product = native.mul(_grouped(a, a_labels, (batch, left, ())), _grouped(b, b_labels, (batch, (), right)))
-    shape = tuple(sizes[label] for label in labels)
-    return (product if product.shape == shape else native.reshape(product, shape)), labels
+    a_steps, b_steps, by_matmul, shape, labels = _pair(tuple(a_labels), a.shape, tuple(b_labels), b.shape, kept)
+    a, b = _prepared(a, a_steps), _prepared(b, b_steps)
+    product = _matmul(a, b) if by_matmul else native.mul(a, b)
+    return (product if shape is None else native.reshape(product, shape)), labels
 
 
 def _diagonal(tensor, first, second):
@@ -105,14 +112,12 @@ def _diagonal(tensor, first, second):
 # ---- einsum ---------------------------------------------------------------------------------------------------------
 
 
-def _subscripts(equation, operands):
+def _subscripts(equation, shapes):
     """Return the labels of each operand's axes and of the result; axes of an ellipsis are labelled by numbers."""
-    if not isinstance(equation, str):
-        raise TypeError(f"einsum: equation must be a str, got {type(equation).__name__}.")
     inputs, arrow, output = equation.replace(" ", "").partition("->")
     terms = inputs.split(",")
-    if len(terms) != len(operands):
-        raise ValueError(f"einsum: {equation!r} has {len(terms)} operands, got {len(operands)}.")
+    if len(terms) != len(shapes):
+        raise ValueError(f"einsum: {equation!r} has {len(terms)} operands, got {len(shapes)}.")
 
     def parse(term, what):
         before, dots, after = term.partition("...")
@@ -122,13 +127,11 @@ def _subscripts(equation, operands):
         return before, dots, after
 
     parsed, widest = [], 0
-    for number, (term, operand) in enumerate(zip(terms, operands)):
+    for number, (term, shape) in enumerate(zip(terms, shapes)):
         before, dots, after = parse(term, f"operand {number}")
-        more = operand.ndim - len(before) - len(after)
+        more = len(shape) - len(before) - len(after)
         if more < 0 or (more and not dots):
-            raise ValueError(
-                f"einsum: operand {number} of the shape {operand.shape} does not have the axes of {term!r}."
-            )
+            raise ValueError(f"einsum: operand {number} of the shape {shape} does not have the axes of {term!r}.")
         widest = max(widest, more)
         parsed.append([*before, *range(-more, 0), *after])
     spread = list(range(-widest, 0))
@@ -146,18 +149,54 @@ def _subscripts(equation, operands):
     return parsed, result
 
 
-def _path(labels, tensors, result):
-    """Return the pairs to contract, as NumPy says; the result of each comes last."""
-    if len(tensors) < 3:
-        return [tuple(range(len(tensors)))]
+def _path(labels, shapes, result):
+    """Return the groups to contract, as NumPy says; the result of each comes last."""
+    if len(shapes) < 3:
+        return (tuple(range(len(shapes))),)
     import numpy as np
 
     numbers = {}
     operands = []
-    for own, tensor in zip(labels, tensors):
-        operands += [np.broadcast_to(0.0, tensor.shape), [numbers.setdefault(label, len(numbers)) for label in own]]
+    for own, shape in zip(labels, shapes):
+        operands += [np.broadcast_to(0.0, shape), [numbers.setdefault(label, len(numbers)) for label in own]]
     path, _ = np.einsum_path(*operands, [numbers[label] for label in result], optimize="greedy")
-    return path[1:]
+    return tuple(path[1:])
+
+
+@functools.lru_cache(maxsize=1024)
+def _plan(equation, shapes):
+    """Return for each operand its diagonals, the axes to leave out, the labels left; the path; the result's labels."""
+    labels, result = _subscripts(equation, shapes)
+    sizes = {}
+    for own, shape in zip(labels, shapes):
+        for label, size in zip(own, shape):
+            if sizes.setdefault(label, size) == 1:
+                sizes[label] = size
+            elif size not in (1, sizes[label]):
+                what = f"subscript {label!r}" if isinstance(label, str) else "an axis of the ellipsis"
+                raise ValueError(f"einsum: {what} of {equation!r} has the sizes {sizes[label]} and {size}.")
+    operands, left = [], []
+    for own, shape in zip(labels, shapes):
+        diagonals = []
+        while len({*own}) < len(own):
+            twice = next(label for label in own if own.count(label) > 1)
+            first = own.index(twice)
+            second = own.index(twice, first + 1)
+            if shape[first] != shape[second]:
+                raise ValueError(
+                    f"einsum: subscript {twice!r} of {equation!r} has the sizes {shape[first]} and {shape[second]} in "
+                    "one operand."
+                )
+            diagonals.append((first, second))
+            others = [axis for axis in range(len(own)) if axis not in (first, second)]
+            shape = (*(shape[axis] for axis in others), shape[first])
+            own = [*(own[axis] for axis in others), twice]
+        # An axis of size 1 that is longer elsewhere broadcasts: it is the same without.
+        stretched = tuple(axis for axis, label in enumerate(own) if shape[axis] == 1 != sizes[label])
+        own = tuple(label for axis, label in enumerate(own) if axis not in stretched)
+        operands.append((tuple(diagonals), stretched, own))
+        left.append(tuple(size for axis, size in enumerate(shape) if axis not in stretched))
+    return tuple(operands), _path([own for _, _, own in operands], left, result), tuple(result)
 
 
 @op(
@@ -208,48 +247,29 @@ def einsum(equation: str, *operands: Tensor) -> Tensor:
         operands = tuple(operands[0])
     for operand in operands:
         require_tensor("einsum", "each operand", operand)
-    labels, result = _subscripts(equation, operands)
+    if not isinstance(equation, str):
+        raise TypeError(f"einsum: equation must be a str, got {type(equation).__name__}.")
+    prepared, path, result = _plan(equation, tuple(operand.shape for operand in operands))
     tensors = []
-    sizes = {}
-    for own, tensor in zip(labels, operands):
-        for label, size in zip(own, tensor.shape):
-            if sizes.setdefault(label, size) == 1:
-                sizes[label] = size
-            elif size not in (1, sizes[label]):
-                what = f"subscript {label!r}" if isinstance(label, str) else "an axis of the ellipsis"
-                raise ValueError(f"einsum: {what} of {equation!r} has the sizes {sizes[label]} and {size}.")
-    for number, own in enumerate(labels):
-        tensor = wide(operands[number])
-        while len({*own}) < len(own):
-            twice = next(label for label in own if own.count(label) > 1)
-            first = own.index(twice)
-            second = own.index(twice, first + 1)
-            if tensor.shape[first] != tensor.shape[second]:
-                raise ValueError(
-                    f"einsum: subscript {twice!r} of {equation!r} has the sizes {tensor.shape[first]} and "
-                    f"{tensor.shape[second]} in one operand."
-                )
+    for operand, (diagonals, stretched, own) in zip(operands, prepared):
+        tensor = wide(operand)
+        for first, second in diagonals:
             tensor = _diagonal(tensor, first, second)
-            own = [label for axis, label in enumerate(own) if axis not in (first, second)] + [twice]
-        # An axis of size 1 that is longer elsewhere broadcasts: it is the same without.
-        stretched = tuple(axis for axis, label in enumerate(own) if tensor.shape[axis] == 1 != sizes[label])
-        if stretched:
-            tensor = native.squeeze(tensor, stretched)
-            own = [label for axis, label in enumerate(own) if axis not in stretched]
-        labels[number] = own
-        tensors.append(tensor)
-    for step in _path(labels, tensors, result):
-        chosen = [(tensors[at], labels[at]) for at in step]
-        tensors = [tensor for at, tensor in enumerate(tensors) if at not in step]
-        labels = [own for at, own in enumerate(labels) if at not in step]
-        kept = {*result}.union(*labels)
+        tensors.append((native.squeeze(tensor, stretched) if stretched else tensor, own))
+    for step in path:
+        chosen = [tensors[place] for place in step]
+        tensors = [tensor for place, tensor in enumerate(tensors) if place not in step]
+        kept = frozenset(result).union(*(own for _, own in tensors))
         tensor, own = chosen[0]
-        for other, others in chosen[1:]:
-            tensor, own = _contract(tensor, own, other, others, kept)
-        tensors.append(tensor)
-        labels.append(own)
-    tensor, own = _sum_out(tensors[0], labels[0], {*result})
-    return rounded(_arranged(tensor, tuple(own.index(label) for label in result)), *operands)
+        for place, (other, others) in enumerate(chosen[1:], 2):
+            later = (label for _, labels in chosen[place:] for label in labels)
+            tensor, own = _contract(tensor, own, other, others, kept.union(later))
+        tensors.append((tensor, own))
+    tensor, own = tensors[0]
+    if own != result:
+        sizes = dict(zip(own, tensor.shape))
+        tensor = _prepared(tensor, _side(own, sizes, {*result}, (result,)))
+    return rounded(tensor, *operands)
 
 
 def _from_lists(arguments):
@@ -324,7 +344,7 @@ def tensor_dot(x1: Tensor, x2: Tensor, axes: dims = 2) -> Tensor:
             )
         x2_labels[other] = one
     kept = [label for label in x1_labels if label not in pair[0]] + [label for label in x2_labels if label >= x1.ndim]
-    return rounded(_contract(wide(x1), x1_labels, wide(x2), x2_labels, kept)[0], x1, x2)
+    return rounded(_contract(wide(x1), x1_labels, wide(x2), x2_labels, frozenset(kept))[0], x1, x2)
 
 
 def _checked_axes(op, axes, tensor):
