@@ -433,16 +433,18 @@ def matrix_norm(
         raise ValueError(f"matrix_norm: ord must be 'fro', 'nuc', inf, 1 or 2, got {ord!r}.")
     if ord == "fro":
         return native._norm2(A, pair, keepdims)
-    if ord == "nuc" or abs(ord) == 2:
+    order = None if isinstance(ord, str) else ord
+    extreme = native.amax if order is None or order > 0 else native.amin
+    if order is None or abs(order) == 2:
         others = tuple(one for one in range(A.ndim) if one not in pair)
         values = native.svdvals(native.permute(A, (*others, *pair)))
-        norms = native.sum(values, -1) if ord == "nuc" else (native.amax if ord > 0 else native.amin)(values, -1)
+        norms = native.sum(values, -1) if order is None else extreme(values, -1)
         if not keepdims:
             return norms
         return native.reshape(norms, tuple(1 if one in pair else A.shape[one] for one in range(A.ndim)))
-    summed, compared = pair if abs(ord) == 1 else pair[::-1]
+    summed, compared = pair if abs(order) == 1 else pair[::-1]
     sums = native.sum(native.abs(A), summed, True)
-    norms = (native.amax if ord > 0 else native.amin)(sums, compared, True)
+    norms = extreme(sums, compared, True)
     return norms if keepdims else native.squeeze(norms, pair)
 
 

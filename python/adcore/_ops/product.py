@@ -329,12 +329,12 @@ def tensor_dot(x1: Tensor, x2: Tensor, axes: dims = 2) -> Tensor:
     if isinstance(axes, int):
         if not 0 <= axes <= min(x1.ndim, x2.ndim):
             raise ValueError(f"tensor_dot: axes={axes} for the shapes {x1.shape} and {x2.shape}.")
-        pair = tuple(range(x1.ndim - axes, x1.ndim)), tuple(range(axes))
+        given = [tuple(range(x1.ndim - axes, x1.ndim)), tuple(range(axes))]
     else:
-        pair = tuple(tuple(a) if isinstance(a, (list, tuple)) else (a,) for a in axes)
-        if len(pair) != 2 or len(pair[0]) != len(pair[1]):
+        given = [tuple(own) if isinstance(own, (list, tuple)) else (own,) for own in axes]
+        if len(given) != 2 or len(given[0]) != len(given[1]):
             raise ValueError(f"tensor_dot: axes must be as many of x1 as of x2, got {axes}.")
-        pair = tuple(_checked_axes("tensor_dot", own, tensor) for own, tensor in zip(pair, (x1, x2)))
+    pair = [_checked_axes("tensor_dot", own, tensor) for own, tensor in zip(given, (x1, x2))]
     x1_labels = list(range(x1.ndim))
     x2_labels = [x1.ndim + axis for axis in range(x2.ndim)]
     for one, other in zip(*pair):
