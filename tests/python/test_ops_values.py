@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+import scipy.linalg
+import scipy.spatial
 from scipy import special
 
 import adcore
@@ -428,6 +430,19 @@ ROWS = [
     Row("matmul", (rows(2, 3, 4), rows(4)), np.matmul, label="batch and vector", slack=8),
     Row("matmul", (rows(70, 130), rows(130, 33)), np.matmul, label="ragged", slack=200),
     Row("bmm", (rows(2, 3, 4), rows(2, 4, 5)), np.matmul, slack=8),
+    Row("mm", (X, Y.T), np.matmul, slack=8),
+    Row("mv", (X, V), np.matmul, slack=8),
+    Row("addmv", (X[:, 0], Y, V), lambda c, a, b: 0.5 * c + 2 * (a @ b), {"beta": 0.5, "alpha": 2}, slack=8),
+    Row("addr", (X, Y[:, 0], V), lambda c, a, b: c + np.outer(a, b), slack=8),
+    Row("baddbmm", (X[:, :2], rows(2, 3, 4), rows(2, 4, 2)), lambda c, a, b: c + a @ b, slack=8),
+    Row("addbmm", (X[:, :2], rows(2, 3, 4), rows(2, 4, 2)), lambda c, a, b: c + (a @ b).sum(0), slack=16),
+    Row("tensor_dot", (CUBE, rows(3, 4, 2)), np.tensordot, slack=16),
+    Row("tensor_dot", (CUBE, X, ((2, 1), (1, 0))), np.tensordot, label="axes", slack=16),
+    Row("chain_matmul", (X, Y.T, X), lambda a, b, c: a @ b @ c, slack=16),
+    Row("block_diag", (X, V, Y.T), scipy.linalg.block_diag),
+    Row("cdist", (X, Y), scipy.spatial.distance.cdist, slack=8),
+    Row("cdist", (X, Y, 1.0), lambda a, b, p: np.abs(a[:, None] - b).sum(-1), label="1", slack=8),
+    Row("cdist", (X, Y, 0.0), lambda a, b, p: (a[:, None] != b).sum(-1) * 1.0, label="0"),
     # losses
     Row("binary_cross_entropy_with_logits", (X, Y / 4 + 0.5), lambda x, y: bce(x, y).mean(), slack=4),
     Row("binary_cross_entropy_with_logits", (100 * X, B * 1.0), lambda x, y: bce(x, y).mean(), label="large", slack=4),
@@ -588,12 +603,18 @@ ELSEWHERE = {
     *"exponential standard_gamma gamma random_gamma chi2 beta dirichlet poisson random_poisson geometric".split(),
     *"bernoulli multinomial random_categorical randperm shuffle gumbel_softmax".split(),
     *"cast assign assign_add assign_sub".split(),
+    # test_linalg.py
+    *"cholesky_inverse cholesky_solve eigh inverse logdet lstsq matrix_exp qr solve_triangular svd".split(),
+    "triangular_solve",
     *"grad value_and_grad get_grad derivative jacfwd jacrev jet jvp linearize vjp vmap".split(),
 }
 
 
 # Functions by which NumPy means something else, or takes other keywords.
-OTHERWISE_IN_NUMPY = {"bernoulli", "beta", "gamma", "kl_div", "max", "min", "nonzero", "norm", "pad", "split"}
+OTHERWISE_IN_NUMPY = {
+    *"bernoulli beta gamma kl_div max min nonzero norm pad split".split(),
+    *"eigh lstsq qr svd".split(),
+}
 LIBRARIES = (np, special, np.linalg)
 ORACLES = {name: next((f for f in (getattr(m, name, None) for m in LIBRARIES) if f), None) for name in ops.__all__}
 ORACLES = {name: f for name, f in ORACLES.items() if callable(f) and name not in OTHERWISE_IN_NUMPY}

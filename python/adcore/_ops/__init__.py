@@ -8,12 +8,14 @@ from adcore import _core
 from adcore._ops import (  # noqa: F401  their composites are declared now
     activation,
     assignment,
+    linalg,
     loss,
     loss_classes,
     loss_sequences,
     loss_vectors,
     math,
     numpy_protocols,
+    product,
     random,
     shape,
 )

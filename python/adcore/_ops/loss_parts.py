@@ -4,24 +4,10 @@ from __future__ import annotations
 
 import math
 
-from adcore._core import bfloat16, float16, float32, int64
+from adcore._core import int64
 from adcore._ops import native
 from adcore._ops.declare import require_tensor
-
-HALVES = (float16, bfloat16)
-
-
-def widened(tensor):
-    """Return a tensor of half precision in float32: a loss computes wide and rounds once, and so do its derivatives."""
-    return native.cast(tensor, float32) if tensor.dtype in HALVES else tensor
-
-
-def rounded(loss, *operands):
-    """Return a loss in the dtype of its operands where all of these have one of half precision."""
-    dtype = operands[0].dtype
-    if dtype in HALVES and all(operand is None or operand.dtype == dtype for operand in operands):
-        return native.cast(loss, dtype)
-    return loss
+from adcore._ops.precision import wide
 
 
 def check_reduction(op, reduction, *more):
@@ -55,13 +41,13 @@ def floats(op, **operands):
         require_tensor(op, name, operand)
         if not operand.dtype.is_floating_point:
             raise TypeError(f"{op}: {name} must be a float tensor, got {operand.dtype}.")
-    return tuple(map(widened, operands.values()))
+    return tuple(map(wide, operands.values()))
 
 
 def beside(op, name, target, input):
     """Check that a target is a Tensor, and return it wide; integers and bools in the dtype of the input."""
     require_tensor(op, name, target)
-    return widened(target) if target.dtype.is_floating_point else native.cast(target, widened(input).dtype)
+    return wide(target) if target.dtype.is_floating_point else native.cast(target, wide(input).dtype)
 
 
 def same_shape(op, **operands):
@@ -89,7 +75,7 @@ def class_weight(op, weight, classes):
     require_tensor(op, "weight", weight)
     if weight.shape != (classes,):
         raise ValueError(f"{op}: weight must have one entry for each of {classes} classes, got {weight.shape}.")
-    return widened(weight)
+    return wide(weight)
 
 
 def classes_last(input):

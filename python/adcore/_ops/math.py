@@ -8,6 +8,7 @@ from adcore import _core
 from adcore._core import Tensor, dtype, float32
 from adcore._ops import native
 from adcore._ops.declare import Fraction, Number, dims, op, require_tensor
+from adcore._ops.linalg import matrix_norm, vector_norm
 
 PAGE = "Elementwise"
 
@@ -113,6 +114,8 @@ def dropout(input: Tensor, p: Fraction = 0.5, training: bool = True, seed: int |
         "norm(x(3, 4), 1, 1)",
         "norm(x(3, 4), 3, 1)",
         "norm(x(3, 4), float('inf'), 1)",
+        "norm(x(3, 4), 2)",
+        "norm(x(2, 3, 4), 'nuc', (0, 2), True)",
     ),
     method=True,
 )
@@ -124,13 +127,14 @@ def norm(
     *,
     dtype: dtype | None = None,
 ) -> Tensor:
-    """Norm of vectors, or the Frobenius norm of matrices.
+    """Norm of vectors or of matrices.
 
     Parameters
     ----------
     A : Tensor
-    ord : None, number, "fro", inf or -inf
-        None is the 2-norm of all elements along `dim`. A number p is the p-norm of vectors.
+    ord : None, number, "fro", "nuc", inf or -inf
+        None is the 2-norm of all elements along `dim`. Else along one axis the order of :func:`vector_norm`, along two
+        that of :func:`matrix_norm`.
     dim : int or sequence of int, optional
     keepdim : bool, default False
     dtype : dtype, optional
@@ -152,23 +156,11 @@ def norm(
         A = native.cast(A, dtype)
     elif not A.dtype.is_floating_point:
         A = native.cast(A, float32)
-    if ord is None or ord == "fro" or ord == 2:
-        if ord == 2 and (len(dim) if isinstance(dim, (tuple, list)) else A.ndim if dim is None else 1) == 2:
-            raise ValueError(
-                "norm: ord=2 of matrices is the largest singular value, which is not supported; use 'fro'."
-            )
+    if ord is None:
         return native._norm2(A, dim, keepdim)
-    if not isinstance(ord, (int, float)):
-        raise ValueError(f"norm: ord={ord!r} is not supported; use a number, 'fro' or None.")
-    if (len(dim) if isinstance(dim, (tuple, list)) else A.ndim if dim is None else 1) > 1:
-        raise ValueError(f"norm: ord={ord!r} is for vectors; name one axis with dim.")
-    magnitude = native.abs(A)
-    if ord == math.inf:
-        return native.amax(magnitude, dim, keepdim)
-    if ord == -math.inf:
-        return native.amin(magnitude, dim, keepdim)
-    if ord == 0:
-        return native.sum(native.cast(native.not_equal(A, 0), A.dtype), dim, keepdim)
-    if ord == 1:
-        return native.sum(magnitude, dim, keepdim)
-    return native._norm(A, ord, dim, keepdim)
+    axes = tuple(range(A.ndim)) if dim is None else tuple(dim) if isinstance(dim, (tuple, list)) else (dim,)
+    if len(axes) == 1:
+        return vector_norm(A, ord, axes, keepdim)
+    if len(axes) == 2:
+        return matrix_norm(A, ord, axes, keepdim)
+    raise ValueError(f"norm: ord={ord!r} is of vectors or matrices; name one axis or two with dim.")

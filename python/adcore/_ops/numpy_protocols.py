@@ -29,10 +29,6 @@ def _operand(value):
     return Tensor(value) if isinstance(value, (list, tuple)) or _core.is_array(value) else value
 
 
-def _rank(value):
-    return getattr(_operand(value), "ndim", 0)
-
-
 def _operands(values):
     return [_operand(value) for value in values]
 
@@ -44,24 +40,29 @@ def _matmul(a, b):
     return Tensor.__matmul__(a, b) if isinstance(a, Tensor) else Tensor.__rmatmul__(b, a)
 
 
-def _dot(a, b):
-    if _rank(a) == 0 or _rank(b) == 0:
-        return native.mul(_operand(a), _operand(b))
-    if _rank(b) > 2:
-        raise TypeError("np.dot: a Tensor on the right may have two axes at most; use ops.matmul.")
-    return _matmul(a, b)
+def _product(name):
+    """Return a function of two operands; with a number it is the product."""
+
+    def product(a, b):
+        a, b = _operand(a), _operand(b)
+        return native.mul(a, b) if _core.is_number(a) or _core.is_number(b) else _op(name)(a, b)
+
+    return product
 
 
-def _inner(a, b):
-    if _rank(a) == 0 or _rank(b) == 0:
-        return native.mul(_operand(a), _operand(b))
-    if _rank(b) > 2:
-        raise TypeError("np.inner: a Tensor on the right may have two axes at most; use ops.matmul.")
-    return _matmul(a, _operand(b).T)
+def _svd(a, full_matrices=True, compute_uv=True):
+    if not compute_uv:
+        return native.svdvals(a)
+    s, u, v = native._svd(a, full_matrices)
+    return u, s, v.mT
 
 
-def _outer(a, b):
-    return native.mul(native.reshape(_operand(a), (-1, 1)), native.reshape(_operand(b), (1, -1)))
+def _trace(a, offset=0, axis1=0, axis2=1, dtype=None):
+    return _op("trace")(a, offset, axis1, axis2, dtype=dtype)
+
+
+def _cross(a, b, axis=-1):
+    return _op("cross")(_operand(a), _operand(b), axis)
 
 
 def _transpose(a, axes=None):
@@ -153,20 +154,37 @@ _FUNCTIONS = {
     "clip": (_clip, "a a_min a_max !out min max !dtype !where"),
     "concatenate": (_concatenate, "arrays axis !out dtype !casting"),
     "copy": (lambda a: a.copy(), "a !order !subok"),
+    "cross": (_cross, "a b !axisa !axisb !axisc axis"),
     "cumsum": (_cumsum, "a axis dtype !out"),
-    "dot": (_dot, "a b !out"),
+    "dot": (_product("dot"), "a b !out"),
     "expand_dims": ("expand_dims", "a axis"),
     "flip": (_flip, "m axis"),
     "full_like": (_full_like, "a fill_value dtype !order !subok !shape !device"),
-    "inner": (_inner, "a b"),
+    "inner": (_product("inner"), "a b"),
+    "kron": ("kron", "a b"),
+    "linalg.cholesky": (lambda a, upper=False: native.cholesky(a, upper), "a upper"),
+    "linalg.cond": ("cond", "x p"),
+    "linalg.det": ("det", "a"),
+    "linalg.eigh": ("eigh", "a UPLO"),
+    "linalg.eigvalsh": ("eigvalsh", "a UPLO"),
+    "linalg.inv": ("inverse", "a"),
+    "linalg.matrix_power": ("matrix_power", "a n"),
+    "linalg.matrix_rank": ("matrix_rank", "A tol hermitian rtol"),
+    "linalg.multi_dot": (lambda arrays: _op("multi_dot")(_operands(arrays)), "arrays !out"),
     "linalg.norm": (_norm, "x ord axis keepdims"),
+    "linalg.pinv": ("pinv", "a rcond hermitian rtol"),
+    "linalg.qr": ("qr", "a mode"),
+    "linalg.slogdet": ("slogdet", "a"),
+    "linalg.solve": ("solve", "a b"),
+    "linalg.svd": (_svd, "a full_matrices compute_uv !hermitian"),
+    "linalg.svdvals": ("svdvals", "x"),
     "linspace": (_linspace, "start stop num !endpoint !retstep dtype !axis !device"),
     "max": ("amax", "a axis !out keepdims !initial !where"),
     "mean": ("mean", "a axis dtype !out keepdims !where"),
     "min": ("amin", "a axis !out keepdims !initial !where"),
     "ndim": (_ndim, "a"),
     "ones_like": ("ones_like", "a dtype !order !subok !shape !device"),
-    "outer": (_outer, "a b !out"),
+    "outer": ("outer", "a b !out"),
     "prod": ("prod", "a axis dtype !out keepdims !initial !where"),
     "ravel": (_ravel, "a !order"),
     "reshape": (lambda a, shape: native.reshape(a, shape), "a shape !order !copy"),
@@ -179,9 +197,13 @@ _FUNCTIONS = {
     "std": ("std", "a axis dtype !out ddof keepdims !where !mean !correction"),
     "sum": ("sum", "a axis dtype !out keepdims !initial !where"),
     "swapaxes": ("swapaxes", "a axis1 axis2"),
+    "tensordot": (lambda a, b, axes=2: _op("tensor_dot")(_operand(a), _operand(b), axes), "a b axes"),
     "tile": (lambda A, reps: _op("tile")(A, reps), "A reps"),
+    "trace": (_trace, "a offset axis1 axis2 dtype !out"),
     "transpose": (_transpose, "a axes"),
     "var": ("var", "a axis dtype !out ddof keepdims !where !mean !correction"),
+    "vander": ("vander", "x N increasing"),
+    "vdot": ("vdot", "a b"),
     "where": (_where, "condition x y"),
     "zeros_like": ("zeros_like", "a dtype !order !subok !shape !device"),
 }
@@ -193,10 +215,10 @@ _LOOKING = {
 }  # fmt: skip
 
 # Arguments that ops know by NumPy's name, or by one of the same family; the others go by position.
-_KEYWORDS = ("axis", "dtype", "ddof", "keepdims")
+_KEYWORDS = ("axis", "dtype", "ddof", "keepdims", "rtol", "hermitian", "increasing", "UPLO")
 
 # The others compute in a dtype where they are told to.
-_TAKES_DTYPE = {"cumsum", "full_like", "linspace", "ones_like", "prod", "sum", "zeros_like"}
+_TAKES_DTYPE = {"cumsum", "full_like", "linspace", "ones_like", "prod", "sum", "trace", "zeros_like"}
 
 
 def _no_op(name):
@@ -242,6 +264,8 @@ def _array_function(self, function, types, args, options):
             *(value.asnumpy() if isinstance(value, Tensor) else value for value in args),
             **{option: value.asnumpy() if isinstance(value, Tensor) else value for option, value in options.items()},
         )
+    if name == "einsum" and not options:
+        return _op("einsum")(*(_operand(value) if _core.is_array(value) else value for value in args))
     if name not in _FUNCTIONS:
         raise _no_op(name)
     op, parameters = _FUNCTIONS[name]

@@ -32,6 +32,7 @@ void install_scan(Kernels& table);
 void install_softmax(Kernels& table);
 void install_loss(Kernels& table);
 void install_gemm(Kernels& table);
+void install_factor(Kernels& table);
 void install_random(Kernels& table);
 void install_optim(Kernels& table);
 

@@ -206,6 +206,20 @@ struct GemmArgs {
 template <class T>
 using GemmFn = void (*)(const GemmArgs<T>&);
 
+// ---- factorisations: blocks that fit the first-level cache; factorize.cpp makes large matrices of them -----------
+
+/// In place; elements of a row are side by side, rows so many elements apart.
+template <class T>
+struct FactorKernels {
+  /// U with A = U^T U, from the upper triangle and over it. Returns the first row whose pivot is not positive, or -1.
+  int64_t (*cholesky)(T* a, int64_t row, int64_t n);
+  /// P A = L U of m x n, m >= n, over A; L has ones on its diagonal. Row j was exchanged with row pivots[j].
+  void (*lu)(T* a, int64_t row, int64_t m, int64_t n, int64_t* pivots);
+  /// B (n x m) = T^-1 B, where T[i, k] stands at t[i * t_row + k * t_col]; `unit`: ones on its diagonal.
+  void (*solve)(const T* t, int64_t t_row, int64_t t_col, int64_t n, bool upper, bool unit, T* b, int64_t b_row,
+                int64_t m);
+};
+
 // ---- random: Philox4x32-10, counter based -------------------------------------------------------------------------
 
 /// Element i depends on (seed, offset + i) alone.
@@ -268,6 +282,8 @@ struct Kernels {
   LossKernels<double> loss_f64;
   GemmFn<float> gemm_f32;
   GemmFn<double> gemm_f64;
+  FactorKernels<float> factor_f32;
+  FactorKernels<double> factor_f64;
   RandomKernels random;
   OptimizerKernels<float> optim_f32;
   OptimizerKernels<double> optim_f64;

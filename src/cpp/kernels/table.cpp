@@ -15,6 +15,7 @@ const Kernels& table() {
     install_softmax(k);
     install_loss(k);
     install_gemm(k);
+    install_factor(k);
     install_random(k);
     install_optim(k);
     return k;

@@ -1,7 +1,9 @@
 // The ops as C++ functions. Rules are written with these; so is a program that uses adcore from C++.
 #pragma once
 
+#include <array>
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -114,6 +116,29 @@ Tensor bce_with_logits(const Tensor& logits, const Tensor& label, const Tensor& 
 Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& target, const Tensor& scale, int64_t ignore);
 
 Tensor matmul(const Tensor& a, const Tensor& b);
+
+// ---- linear algebra (linalg.cpp): matrices in the last two axes, leading axes are a batch -------------------------
+
+/// Lower triangular L with L L^T = a, or upper triangular U with U^T U = a.
+Tensor cholesky(const Tensor& a, bool upper = false);
+/// Solutions x of a x = b, or of a^T x = b; a b of one axis is a vector.
+Tensor triangular_solve(const Tensor& a, const Tensor& b, bool upper, bool transposed = false, bool unit = false);
+Tensor solve(const Tensor& a, const Tensor& b);
+Tensor inverse(const Tensor& a);
+Tensor det(const Tensor& a);
+/// Sign and logarithm of the magnitude of the determinant.
+std::array<Tensor, 2> slogdet(const Tensor& a);
+/// Q and R.
+std::array<Tensor, 2> qr(const Tensor& a, bool complete = false);
+/// Eigenvalues, ascending, and eigenvectors as columns, of symmetric matrices.
+std::array<Tensor, 2> eigh(const Tensor& a, bool upper = false);
+Tensor eigvalsh(const Tensor& a, bool upper = false);
+/// Singular values, descending, left and right singular vectors as columns.
+std::array<Tensor, 3> svd(const Tensor& a, bool full_matrices = false);
+Tensor svdvals(const Tensor& a);
+/// Singular values up to rtol times the greatest, or to atol, count as zero.
+Tensor pinv(const Tensor& a, std::optional<double> rtol = {}, std::optional<double> atol = {});
+Tensor matrix_exp(const Tensor& a);
 
 // ---- indexing (index.cpp, coordinates.cpp): indices are integers, negative ones count from the end ---------------
 

@@ -315,6 +315,6 @@ struct Family {
 std::span<const Family> families();
 
 extern const std::span<const Function> kShapeFunctions, kMoveFunctions, kReduceFunctions, kSoftmaxFunctions,
-    kRandomFunctions, kLossFunctions, kMatmulFunctions, kIndexFunctions, kCreateFunctions;
+    kLossFunctions, kMatmulFunctions, kLinalgFunctions, kIndexFunctions, kRandomFunctions, kCreateFunctions;
 
 }  // namespace adcore

@@ -43,32 +43,51 @@ void push_bilinear(Pushforward& p) {
   }
 }
 
-/// From the reverse rule: it is linear in the cotangent g, and the transpose of that map is the tangent rule.
+/// From the reverse rule: it is linear in the cotangents g of the outputs, and the transpose of that map is the tangent
+/// rule.
 void push_by_transposing(Pushforward& p) {
+  const Op& op = p.op();
+  const auto n = static_cast<size_t>(p.count());
+  Few<Tensor, 2> g(op.outputs), y(op.outputs);
+  Few<Tensor> inputs(n), cotangents(n);
+  Few<Slot, 2> asked(op.outputs);
   Level outer;
-  const Tensor g = outer.input(zero_derivative(p.out()));
-  std::vector<Tensor> inputs, cotangents;
+  size_t count = 0;
+  for (int j = 0; j < op.outputs; ++j) {
+    if (!p.out(j).defined() || (op.constant_outputs >> j & 1)) continue;
+    g[static_cast<size_t>(j)] = outer.input(zero_derivative(p.out(j)));
+    asked[count++] = g[static_cast<size_t>(j)].ref().slot;
+  }
   {
     Level inner;
-    std::vector<Slot> slots;
-    for (int k = 0; k < p.count(); ++k) {
-      inputs.push_back(p.active(k) ? inner.input(p.in(k)) : p.in(k));
-      if (p.active(k)) slots.push_back(inputs.back().ref().slot);
+    Few<Operand> operands(n);
+    Few<Slot> slots(n);
+    size_t active = 0;
+    for (size_t k = 0; k < n; ++k) {
+      const int i = static_cast<int>(k);
+      inputs[k] = p.active(i) ? inner.input(p.in(i)) : p.in(i);
+      operands[k] = {&inputs[k], context().tape->slot_of(inputs[k])};
+      if (p.active(i)) slots[active++] = inputs[k].ref().slot;
     }
-    const Tensor y = apply(p.op(), inputs, p.attrs());
+    Call call{op, operands.data(), p.count(), y.data(), p.attrs()};
+    apply(call);
     Backward sweep(inner);
-    sweep.seed(y, g);
-    sweep.run(slots);
-    for (int k = 0; k < p.count(); ++k)
-      cotangents.push_back(p.active(k) ? sweep.cotangent(inputs[static_cast<size_t>(k)].ref().slot, p.in(k))
-                                       : Tensor());
+    for (size_t j = 0; j < op.outputs; ++j)
+      if (g[j].defined()) sweep.seed(y[j], g[j]);
+    sweep.run(slots.span().first(active));
+    for (size_t k = 0; k < n; ++k) {
+      const int i = static_cast<int>(k);
+      if (p.active(i)) cotangents[k] = sweep.cotangent(inputs[k].ref().slot, p.in(i));
+    }
   }
   Backward sweep(outer);
-  for (int k = 0; k < p.count(); ++k)
-    if (p.active(k)) sweep.seed(cotangents[static_cast<size_t>(k)], p.tangent(k));
-  const Slot slot[] = {g.ref().slot};
-  sweep.run(slot);
-  p.give(sweep.cotangent(slot[0], p.out()));
+  for (size_t k = 0; k < n; ++k)
+    if (p.active(static_cast<int>(k))) sweep.seed(cotangents[k], p.tangent(static_cast<int>(k)));
+  sweep.run(asked.span().first(count));
+  for (size_t j = 0; j < op.outputs; ++j) {
+    const int i = static_cast<int>(j);
+    if (g[j].defined()) p.give(sweep.cotangent(g[j].ref().slot, p.out(i)), i);
+  }
 }
 
 void push(Pushforward& p) {
