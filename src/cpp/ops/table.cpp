@@ -59,6 +59,9 @@ std::span<const Family> families() {
                                {"Softmax", kSoftmaxFunctions},
                                {"Losses", kLossFunctions},
                                {"Products", kMatmulFunctions},
+                               {"Convolution", kConvFunctions},
+                               {"Pooling", kPoolFunctions},
+                               {"Normalization", kNormFunctions},
                                {"Indexing", kIndexFunctions},
                                {"Creation and random numbers", kCreateFunctions}};
   return all;

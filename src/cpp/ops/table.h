@@ -315,6 +315,7 @@ struct Family {
 std::span<const Family> families();
 
 extern const std::span<const Function> kShapeFunctions, kMoveFunctions, kReduceFunctions, kSoftmaxFunctions,
-    kLossFunctions, kMatmulFunctions, kIndexFunctions, kCreateFunctions;
+    kLossFunctions, kMatmulFunctions, kIndexFunctions, kCreateFunctions,
+    kConvFunctions, kPoolFunctions, kNormFunctions;
 
 }  // namespace adcore
