@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -261,7 +262,7 @@ def grid_sample(
 
 
 @op(samples=("affine_grid(x(2, 2, 3), (2, 1, 3, 2))", "affine_grid(x(1, 3, 4), (1, 1, 2, 3, 2), True)"))
-def affine_grid(theta: Tensor, size: dims, align_corners: bool = False) -> Tensor:
+def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool = False) -> Tensor:
     """Places for `grid_sample`: those of a regular grid, mapped by ``theta``.
 
     Parameters

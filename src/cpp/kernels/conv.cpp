@@ -591,37 +591,50 @@ struct Rows {
   const T* valid;  // [flat], 0 where no output stands; null where it does not matter
 };
 
+/// acc += the products at q, q + kLanes, ... before `end`; or of the first `lanes` at q alone. The sums are copied, so that
+/// they stay in registers.
+template <bool kPartial, bool kMasked, class T, int kRows, int kCols>
+[[gnu::always_inline]] inline void add_products(const T* const (&g)[kRows], const T* const (&x)[kCols], const T* valid,
+                                                int64_t q, int64_t end, int lanes, Pack<T> (&acc)[1][kRows * kCols]) {
+  constexpr int kLanes = Pack<T>::kLanes;
+  const auto load = [lanes](const T* p) __attribute__((always_inline)) {
+    return kPartial ? Pack<T>::load(p, lanes) : Pack<T>::load(p);
+  };
+  Pack<T> sums[kRows * kCols];
+#pragma GCC unroll 32
+  for (int i = 0; i < kRows * kCols; ++i) sums[i] = acc[0][i];
+  for (; q < end; q += kLanes) {
+    Pack<T> line[kRows];
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) line[i] = load(g[i] + q);
+#pragma GCC unroll 16
+    for (int j = 0; j < kCols; ++j) {
+      Pack<T> column = load(x[j] + q);
+      if constexpr (kMasked) column = select(load(valid + q) != Pack<T>(0), column, Pack<T>(0));
+#pragma GCC unroll 16
+      for (int i = 0; i < kRows; ++i) sums[i * kCols + j] = fma(line[i], column, sums[i * kCols + j]);
+    }
+  }
+#pragma GCC unroll 32
+  for (int i = 0; i < kRows * kCols; ++i) acc[0][i] = sums[i];
+}
+
 /// kRows x kCols inner products; rows and columns beyond `rows` and `cols` are not stored.
 template <class T, int kRows, int kCols, bool kMasked>
 void inner(const Rows<T>& r, int rows, const int64_t* off, int cols, T* c, int64_t c_row, bool accumulate) {
   constexpr int kLanes = Pack<T>::kLanes;
   Pack<T> acc[1][kRows * kCols];
   gemm::clear(acc);
+  const int64_t whole = r.flat / kLanes * kLanes;
   for (int64_t image = 0; image < r.images; ++image) {
     const T *g[kRows], *x[kCols];
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) g[i] = r.g + image * r.g_image + (i < rows ? i : rows - 1) * r.g_pitch;
 #pragma GCC unroll 16
     for (int j = 0; j < kCols; ++j) x[j] = r.x + image * r.x_image + off[j < cols ? j : cols - 1];
-    const auto step = [&](int64_t q, auto load) __attribute__((always_inline)) {
-      Pack<T> line[kRows];
-#pragma GCC unroll 16
-      for (int i = 0; i < kRows; ++i) line[i] = load(g[i] + q);
-#pragma GCC unroll 16
-      for (int j = 0; j < kCols; ++j) {
-        Pack<T> column = load(x[j] + q);
-        if constexpr (kMasked) column = select(load(r.valid + q) != Pack<T>(0), column, Pack<T>(0));
-#pragma GCC unroll 16
-        for (int i = 0; i < kRows; ++i) acc[0][i * kCols + j] = fma(line[i], column, acc[0][i * kCols + j]);
-      }
-    };
-    int64_t q = 0;
-    for (; q + kLanes <= r.flat; q += kLanes)
-      step(q, [](const T* p) __attribute__((always_inline)) { return Pack<T>::load(p); });
-    if (q < r.flat) {
-      const int rest = static_cast<int>(r.flat - q);
-      step(q, [rest](const T* p) __attribute__((always_inline)) { return Pack<T>::load(p, rest); });
-    }
+    add_products<false, kMasked>(g, x, r.valid, 0, whole, kLanes, acc);
+    if (whole < r.flat)
+      add_products<true, kMasked>(g, x, r.valid, whole, r.flat, static_cast<int>(r.flat - whole), acc);
   }
   T total[kRows * kCols];
   gemm::sums(acc[0], total);
