@@ -6,8 +6,6 @@ import itertools
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
 from adcore._core import Tensor, int64
 from adcore._ops import native
 from adcore._ops.convolution import sizes
@@ -41,7 +39,7 @@ def _targets(name, input, size, scale_factor, recompute):
 
 
 def _gathered(input, axis, places, size):
-    return native.gather(input, Tensor(np.clip(places, 0, size - 1).astype(np.int64)), axis)
+    return native.gather(input, Tensor(places.clip(0, size - 1).astype("int64")), axis)
 
 
 def _combined(input, axis, parts):
@@ -112,6 +110,8 @@ def interpolate(
     >>> print(ops.interpolate(Tensor([[[1.0, 2.0]]]), 4, mode="linear"))
     [[[1.   1.25 1.75 2.  ]]]
     """
+    import numpy as np
+
     require_tensor("interpolate", "input", input)
     n = input.ndim - 2
     if not 1 <= n <= 3 or not input.dtype.is_floating_point:
@@ -285,6 +285,8 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool = False)
     [[[[-0.5  0. ]
        [ 0.5  0. ]]]]
     """
+    import numpy as np
+
     require_tensor("affine_grid", "theta", theta)
     if not isinstance(size, (tuple, list)):
         raise TypeError(f"affine_grid: size must be a sequence of ints, got {size!r}.")
