@@ -20,6 +20,7 @@ from scipy import special
 import adcore
 from adcore import Parameter, Tensor, _core, ops
 from helpers import TOLERANCE, Expected, array_of, bf16, boolean, check, f16, f32, f64, i32, i64, t32
+from neural_oracles import CALLS as NEURAL
 from samples import sample
 
 RNG = np.random.default_rng(11)
@@ -360,6 +361,7 @@ ROWS = [
     Row("clamp", (X, Y - 1, Y + 1), lambda x, a, b: np.minimum(np.maximum(x, a), b), label="tensors"),
     Row("clamp", (X, 1.0, -1.0), lambda x, a, b: np.full_like(x, -1.0), label="crossed"),
     Row("clip", (X, -0.5, 1.0), np.clip),
+    *(Row(op, args, oracle, kwargs, slack=64, label=label) for op, args, oracle, kwargs, label in NEURAL),
     # reductions
     Row("sum", (CUBE,), np.sum, slack=4),
     Row("sum", (CUBE, 1), lambda x, a: x.sum(1), label="axis", slack=4),

@@ -6,32 +6,16 @@
 // Start reading at gemm().
 #include <cstdint>
 
-#include "base/buffer.h"
 #include "base/thread_pool.h"
 #include "kernels/gemm_pack.h"
 #include "kernels/gemm_packed.h"
 #include "kernels/gemm_small.h"
 #include "kernels/isa.h"
+#include "kernels/workspace.h"
 
 namespace adcore::ADCORE_ISA {
 namespace gemm {
 namespace {
-
-/// Temporary memory. Scratch would leave its inline destructor, compiled for this instruction set, to all the program.
-class Workspace {
- public:
-  explicit Workspace(size_t bytes) : block_(allocate(bytes)) {}
-  Workspace(const Workspace&) = delete;
-  Workspace& operator=(const Workspace&) = delete;
-  ~Workspace() { deallocate(block_); }
-  template <class T>
-  T* as() const {
-    return reinterpret_cast<T*>(block_->data);
-  }
-
- private:
-  Buffer* block_;
-};
 
 /// Calls f with memory for `elements` values: of the stack where they fit. May throw std::bad_alloc before it calls f.
 template <class T, class F>

@@ -33,6 +33,9 @@ void install_softmax(Kernels& table);
 void install_loss(Kernels& table);
 void install_gemm(Kernels& table);
 void install_factor(Kernels& table);
+void install_conv(Kernels& table);
+void install_pool(Kernels& table);
+void install_normalization(Kernels& table);
 void install_random(Kernels& table);
 void install_optim(Kernels& table);
 

@@ -220,6 +220,68 @@ struct FactorKernels {
                 int64_t m);
 };
 
+// ---- convolution: up to three spatial axes ------------------------------------------------------------------------
+
+/// Sizes of y[n, g, o, u] = sum over c and t of x[n, g, c, u * stride - pad + t * dilation] * w[g, o, c, t], where x is 0
+/// outside. Fewer spatial axes stand last; those in front of them have the size 1.
+struct ConvSizes {
+  int64_t n, groups, ci, co;  // channels of a group
+  int64_t in[3], out[3], kernel[3], stride[3], pad[3], dilation[3];
+};
+template <class T>
+struct ConvKernels {
+  /// y = bias (may be null) + the sum. Every element is computed in the same way for any n and any number of groups.
+  void (*forward)(const ConvSizes&, const T* x, const T* w, const T* bias, T* y);
+  /// The transposed maps: of y back to x, and of x and y to w; the latter's order of additions depends on n.
+  void (*input)(const ConvSizes&, const T* y, const T* w, T* x);
+  void (*weight)(const ConvSizes&, const T* x, const T* y, T* w);
+};
+
+// ---- pooling: windows along up to three spatial axes ---------------------------------------------------------------
+
+/// Output u of an axis sees the elements first[u], first[u] + step, ... before end[u]; fewer axes stand last.
+struct PoolArgs {
+  int64_t planes;
+  int64_t in[3], out[3], step[3];
+  const int64_t *first[3], *end[3];  // [out]
+  const double* scale[3];            // [out]: an average's factor is the product of those of its three windows
+};
+template <class T>
+struct PoolKernels {
+  /// y[plane, u] = the greatest element of a window, NaN where there is one; index (may be null): where it first stands in
+  /// its plane. Of an empty window -inf and 0.
+  void (*max)(const PoolArgs&, const T* x, T* y, int64_t* index);
+  void (*average)(const PoolArgs&, const T* x, T* y);
+  void (*average_grad)(const PoolArgs&, const T* y, T* x);  // the transposed map
+};
+
+// ---- normalization ------------------------------------------------------------------------------------------------
+
+/// Rows of x[lead, repeat, outer, n]: row (l, o) is all repeat * n elements of that lead and outer. With the mean and
+/// rstd = 1 / sqrt(variance + eps) of its row, every element gives y = (x - mean) * rstd.
+struct NormSizes {
+  int64_t lead, repeat, outer, n;
+};
+template <class T>
+struct NormArgs {
+  NormSizes sizes;
+  const T* x;
+  T *y, *rstd, *mean;  // y like x, the others [lead, outer]
+  double eps;
+};
+/// grad = rstd * (g - mean(g) - y * mean(g * y))
+template <class T>
+struct NormGradArgs {
+  NormSizes sizes;
+  const T *g, *y, *rstd;
+  T* grad;
+};
+template <class T>
+struct NormKernels {
+  void (*normalize)(const NormArgs<T>&);
+  void (*normalize_grad)(const NormGradArgs<T>&);
+};
+
 // ---- random: Philox4x32-10, counter based -------------------------------------------------------------------------
 
 /// Element i depends on (seed, offset + i) alone.
@@ -287,6 +349,12 @@ struct Kernels {
   RandomKernels random;
   OptimizerKernels<float> optim_f32;
   OptimizerKernels<double> optim_f64;
+  ConvKernels<float> conv_f32;
+  ConvKernels<double> conv_f64;
+  PoolKernels<float> pool_f32;
+  PoolKernels<double> pool_f64;
+  NormKernels<float> norm_f32;
+  NormKernels<double> norm_f64;
 };
 
 namespace detail {

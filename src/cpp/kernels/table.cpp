@@ -16,6 +16,9 @@ const Kernels& table() {
     install_loss(k);
     install_gemm(k);
     install_factor(k);
+    install_conv(k);
+    install_pool(k);
+    install_normalization(k);
     install_random(k);
     install_optim(k);
     return k;

@@ -146,6 +146,8 @@ Tensor matrix_exp(const Tensor& a);
 Tensor checked_index(const char* op, const Tensor& index, int64_t size);
 Tensor take(const Tensor& x, const Tensor& index, int64_t axis);
 Tensor gather_elements(const Tensor& x, int64_t axis, const Tensor& index);
+/// x with the elements of v added where gather_elements reads them; the index is checked, and of x's shape but for the axis.
+Tensor add_elements(const Tensor& x, int64_t axis, const Tensor& index, const Tensor& v);
 /// x with the rows of axis 0 at `index` replaced by those of v; of equal indices the last wins.
 Tensor put_rows(const Tensor& x, const Tensor& index, const Tensor& v);
 /// The coordinates of nonzero elements, [count, rank].

@@ -319,6 +319,11 @@ Tensor gather_elements(const Tensor& x, int64_t axis, const Tensor& index) {
   return apply(IndexOps<Elements>::read, {&cut, &i}, Attrs(MapAttr{at, DimsAttr(cut.shape())}));
 }
 
+Tensor add_elements(const Tensor& x, int64_t axis, const Tensor& index, const Tensor& v) {
+  const int at = checked_axis("add_elements", axis, x.rank());
+  return apply(IndexOps<Elements>::add, {&x, &v, &index}, Attrs(MapAttr{at, DimsAttr(x.shape())}));
+}
+
 Tensor put_rows(const Tensor& x, const Tensor& index, const Tensor& v) {
   Dims rows = x.shape();
   if (!rows.empty()) rows[0] = index.size();

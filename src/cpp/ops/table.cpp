@@ -60,6 +60,9 @@ std::span<const Family> families() {
                                {"Losses", kLossFunctions},
                                {"Products", kMatmulFunctions},
                                {"Linear algebra", kLinalgFunctions},
+                               {"Convolution", kConvFunctions},
+                               {"Pooling", kPoolFunctions},
+                               {"Normalization", kNormFunctions},
                                {"Indexing", kIndexFunctions},
                                {"Random numbers", kRandomFunctions},
                                {"Creation", kCreateFunctions}};

@@ -315,6 +315,7 @@ struct Family {
 std::span<const Family> families();
 
 extern const std::span<const Function> kShapeFunctions, kMoveFunctions, kReduceFunctions, kSoftmaxFunctions,
-    kLossFunctions, kMatmulFunctions, kLinalgFunctions, kIndexFunctions, kRandomFunctions, kCreateFunctions;
+    kLossFunctions, kMatmulFunctions, kLinalgFunctions, kConvFunctions, kPoolFunctions, kNormFunctions, kIndexFunctions,
+    kRandomFunctions, kCreateFunctions;
 
 }  // namespace adcore
