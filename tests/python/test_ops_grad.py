@@ -81,6 +81,7 @@ NO_DERIVATIVE = {
     *"all any argmax argmin nonzero stop_gradient".split(),
     *"arange eye full full_like linspace ones ones_like zeros zeros_like".split(),
     *"rand rand_like randint randn randn_like".split(),
+    *"argsort argwhere bucketize count_nonzero histc identity logspace searchsorted tril_indices triu_indices".split(),
 }
 
 

@@ -5,7 +5,17 @@ A composite is written with functions of the table and with other composites, so
 """
 
 from adcore import _core
-from adcore._ops import activation, assignment, loss, math, numpy_protocols, shape  # noqa: F401  their composites are declared now
+from adcore._ops import (  # noqa: F401  their composites are declared now
+    activation,
+    assignment,
+    indexing,
+    loss,
+    math,
+    numpy_protocols,
+    order,
+    scans,
+    shape,
+)
 from adcore._ops.declare import composites
 
 _functions = {name: function for name, function in _core.functions.items() if not name.startswith("_")}

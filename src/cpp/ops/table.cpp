@@ -55,11 +55,13 @@ std::span<const Family> families() {
   static const Family all[] = {{"Elementwise", kRowFunctions},
                                {"Shape", kShapeFunctions},
                                {"Moving elements", kMoveFunctions},
+                               {"Arranging elements", kArrangeFunctions},
                                {"Reductions and scans", kReduceFunctions},
                                {"Softmax", kSoftmaxFunctions},
                                {"Losses", kLossFunctions},
                                {"Products", kMatmulFunctions},
                                {"Indexing", kIndexFunctions},
+                               {"Order", kSortFunctions},
                                {"Creation and random numbers", kCreateFunctions}};
   return all;
 }

@@ -314,7 +314,7 @@ struct Family {
 /// All functions: the rows of formulas.h, in their order, then those of the files of this folder.
 std::span<const Family> families();
 
-extern const std::span<const Function> kShapeFunctions, kMoveFunctions, kReduceFunctions, kSoftmaxFunctions,
-    kLossFunctions, kMatmulFunctions, kIndexFunctions, kCreateFunctions;
+extern const std::span<const Function> kShapeFunctions, kMoveFunctions, kArrangeFunctions, kReduceFunctions,
+    kSoftmaxFunctions, kLossFunctions, kMatmulFunctions, kIndexFunctions, kSortFunctions, kCreateFunctions;
 
 }  // namespace adcore
