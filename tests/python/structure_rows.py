@@ -217,6 +217,7 @@ STRUCTURE = [
     ),
     ("put", (X, np.array([11, 0, -1]), rows(3)), lambda x, i, v: changed(x, lambda y: np.put(y, i, v))),
     ("scatter", (X, 0, ALONG_0, rows(5, 4)), put_along),
+    ("tensor_scatter_elements", (X, ALONG_1, rows(3, 6), 1), lambda x, i, v, a: put_along(x, a, i, v)),
     ("scatter", (X, 1, ALONG_1[:2], rows(3, 6)), put_along, {}, 1, "smaller index"),
     ("scatter", (X, 1, ALONG_1, 0.5), put_along, {}, 1, "number"),
     ("scatter", (X, 0, ALONG_0, rows(5, 4), "add"), lambda *a: scattered(*a[:4], np.add), {}, 4, "add"),

@@ -115,6 +115,14 @@ def test_products_of_zeros_have_right_derivatives(zeros):
     check_grads(lambda x: ops.cumprod(x, 0), [v], order=2)
 
 
+def test_what_is_unique_has_the_derivative_of_the_first():
+    x = np.array([[3.0, -1.0, 2.0], [0.5, 4.0, 1.0]])
+    for f in (ops.unique, lambda x: ops.unique(x, dim=1), ops.unique_consecutive):
+        check_grads(lambda x, f=f: f(x) ** 2, [x], order=2)
+    weighted = lambda x: ops.unique(x) * t32(2.0, 3.0)
+    check(grad(weighted)(t32(7.0, 1.0, 7.0, 1.0)), f32([3.0, 2.0, 0.0, 0.0]))
+
+
 def test_the_last_of_equal_indices_has_the_derivative():
     f = lambda x, v: ops.scatter(x, 0, Tensor([1, 1, 0]), v)
     check(grad(f, (0, 1))(t32(1.0, 2.0, 3.0), t32(4.0, 5.0, 6.0)), (f32([0.0, 0.0, 1.0]), f32([0.0, 1.0, 1.0])))

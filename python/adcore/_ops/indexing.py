@@ -14,6 +14,8 @@ from adcore._ops import native
 from adcore._ops.declare import Number, op, require_tensor
 from adcore._ops.shape import broadcast_shape, checked_axis
 
+PAGE = "Indexing"
+
 # ---- reading ---------------------------------------------------------------------------------------------------------
 
 
@@ -265,6 +267,30 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
     return native.reshape(write(native.ravel(input), 0, native.ravel(index), native.ravel(source)), input.shape)
 
 
+@op(
+    samples=(
+        "tensor_scatter_elements(x(3, 4), i(2, 4), x(2, 4)) ** 2",
+        "tensor_scatter_elements(x(3, 4), i(3, 2, n=4), x(3, 2), 1, 'add') ** 2",
+    )
+)
+def tensor_scatter_elements(
+    input_x: Tensor, indices: Tensor, updates: Tensor, axis: int = 0, reduction: str = "none"
+) -> Tensor:
+    """Values written or added along an axis: :func:`scatter` in MindSpore's order of arguments.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> print(ops.tensor_scatter_elements(Tensor([1.0, 2.0]), Tensor([1]), Tensor([7.0])))
+    [1. 7.]
+    """
+    for name, value in (("input_x", input_x), ("indices", indices), ("updates", updates)):
+        require_tensor("tensor_scatter_elements", name, value)
+    if reduction not in ("none", "add"):
+        raise ValueError(f"tensor_scatter_elements: reduction must be 'none' or 'add', got {reduction!r}.")
+    return native.scatter(input_x, axis, indices, updates, reduction)
+
+
 # ---- groups of equal elements ----------------------------------------------------------------------------------------
 
 
@@ -316,7 +342,7 @@ def _unique(input, dim, rows, order, return_inverse, return_counts):
     return tuple(results) if len(results) > 1 else values
 
 
-@op(samples=("unique(x(3, 2)) ** 2", "unique(x(3, 4), dim=1) ** 2"), method=True)
+@op(samples=("unique(i(3, 2))", "unique(i(3, 4), dim=1)"), method=True)
 def unique(
     input: Tensor,
     sorted: bool = True,
@@ -357,11 +383,13 @@ def unique(
     return _unique(input, dim, rows, order, return_inverse, return_counts)
 
 
-@op(samples=("unique_consecutive(concat((x(3), x(3)))) ** 2", "unique_consecutive(x(3, 4), dim=1) ** 2"), method=True)
+@op(samples=("unique_consecutive(i(9))", "unique_consecutive(i(3, 4), dim=1)"), method=True)
 def unique_consecutive(
     input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
 ) -> Tensor:
-    """The elements, or slices along an axis, without those that equal the one before; parameters as :func:`unique`.
+    """The elements, or slices along an axis, without those that equal the one before.
+
+    Parameters and results as those of :func:`unique`. The derivative goes to the first of equal elements.
 
     Examples
     --------

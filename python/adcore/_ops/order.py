@@ -9,6 +9,8 @@ from adcore._ops import native
 from adcore._ops.declare import op, require_tensor
 from adcore._ops.shape import checked_axis
 
+PAGE = "Order"
+
 
 def _along(op, input, axis):
     """Return a tensor with an axis to order along, and that axis; without one, the flattened tensor's."""

@@ -7,6 +7,8 @@ from adcore._ops import native
 from adcore._ops.declare import dims, op, require_tensor
 from adcore._ops.shape import checked_axis
 
+PAGE = "Reductions and scans"
+
 _HALVES = (float16, bfloat16)
 
 
