@@ -403,7 +403,7 @@ Tensor repeat_each(const Tensor& x, int64_t times, int64_t axis) {
 
 constexpr Function kFunctions[] = {
     def("movedim(input, source, destination)", "Axes moved to other places; the others keep their order.",
-        {"movedim(Tensor([[[1, 2]]]), 2, 0)", "[[[1]]\n\n [[2]]]"},
+        {"movedim(Tensor([[1, 2], [3, 4]]), 0, 1)", "[[1 3]\n [2 4]]"},
         [](const Tensor& x, const Dims& from, const Dims& to) { return move_axes(x, from, to); },
         {.aliases = {"moveaxis"},
          .samples = {"movedim(x(2, 3, 2), 0, -1) ** 2", "movedim(x(2, 3, 4), (0, 1), (2, 0)) ** 2"}}),
