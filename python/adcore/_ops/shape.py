@@ -247,6 +247,20 @@ def repeat_interleave(input: Tensor, repeats: int | Sequence[int] | Tensor, axis
     if axis is None:
         input, axis = native.ravel(input), 0
     axis = checked_axis("repeat_interleave", axis, input)
+    times = _repetitions(repeats)
+    if isinstance(times, int):
+        return native.repeat_elements(input, times, axis)
+    if len(times) != input.shape[axis] or min(times, default=0) < 0:
+        raise ValueError(
+            f"repeat_interleave: axis {axis} of size {input.shape[axis]} needs as many repeats, none of them negative, "
+            f"got {tuple(times)}."
+        )
+    places = [k for k, count in enumerate(times) for _ in range(count)]
+    return native.gather(input, Tensor(places, int64), axis)
+
+
+def _repetitions(repeats):
+    """Return one number for all slices, or a list of them."""
     if isinstance(repeats, Tensor):
         if not repeats.dtype.is_integer:
             raise TypeError(f"repeat_interleave: repeats must be integers, got {repeats.dtype}.")
@@ -254,17 +268,9 @@ def repeat_interleave(input: Tensor, repeats: int | Sequence[int] | Tensor, axis
             raise ValueError(f"repeat_interleave: repeats must have one axis at most, got shape {repeats.shape}.")
         repeats = native.ravel(repeats).tolist()
     if not isinstance(repeats, (tuple, list)):
-        return native.repeat_elements(input, index(repeats), axis)
-    repeats = [index(times) for times in repeats]
-    if len(repeats) == 1:
-        return native.repeat_elements(input, repeats[0], axis)
-    if len(repeats) != input.shape[axis] or min(repeats, default=0) < 0:
-        raise ValueError(
-            f"repeat_interleave: axis {axis} of size {input.shape[axis]} needs as many repeats, none of them negative, "
-            f"got {tuple(repeats)}."
-        )
-    places = [k for k, times in enumerate(repeats) for _ in range(times)]
-    return native.gather(input, Tensor(places, int64), axis)
+        return index(repeats)
+    times = [index(count) for count in repeats]
+    return times[0] if len(times) == 1 else times
 
 
 # ---- several tensors -------------------------------------------------------------------------------------------------
@@ -281,9 +287,9 @@ def broadcast_tensors(*tensors: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]
     [[1 2]
      [1 2]]
     """
-    tensors = _tensors("broadcast_tensors", tensors)
-    shape = broadcast_shape("broadcast_tensors", (tensor.shape for tensor in tensors))
-    return tuple(native.broadcast_to(tensor, shape) for tensor in tensors)
+    each = _tensors("broadcast_tensors", tensors)
+    shape = broadcast_shape("broadcast_tensors", (tensor.shape for tensor in each))
+    return tuple(native.broadcast_to(tensor, shape) for tensor in each)
 
 
 @op(
@@ -314,23 +320,23 @@ def meshgrid(*inputs: Tensor | Sequence[Tensor], indexing: str = "xy") -> tuple[
     [[1 2]
      [1 2]]
     """
-    inputs = _tensors("meshgrid", inputs)
+    axes = _tensors("meshgrid", inputs)
     if indexing not in ("xy", "ij"):
         raise ValueError(f"meshgrid: indexing must be 'xy' or 'ij', got {indexing!r}.")
-    for tensor in inputs:
+    for tensor in axes:
         if tensor.ndim > 1:
             raise ValueError(f"meshgrid: inputs must have one axis at most, got shape {tensor.shape}.")
-    order = list(range(len(inputs)))
-    if indexing == "xy" and len(inputs) > 1:
+    order = list(range(len(axes)))
+    if indexing == "xy" and len(axes) > 1:
         order[:2] = 1, 0
-    shape = [0] * len(inputs)
-    for tensor, axis in zip(inputs, order):
+    shape = [0] * len(axes)
+    for tensor, axis in zip(axes, order):
         shape[axis] = tensor.size
     return tuple(
         native.broadcast_to(
-            native.reshape(tensor, tuple(tensor.size if k == axis else 1 for k in range(len(inputs)))), tuple(shape)
+            native.reshape(tensor, tuple(tensor.size if k == axis else 1 for k in range(len(axes)))), tuple(shape)
         )
-        for tensor, axis in zip(inputs, order)
+        for tensor, axis in zip(axes, order)
     )
 
 
@@ -347,13 +353,13 @@ def cartesian_prod(*inputs: Tensor | Sequence[Tensor]) -> Tensor:
      [2 3]
      [2 4]]
     """
-    inputs = _tensors("cartesian_prod", inputs)
-    for tensor in inputs:
+    axes = _tensors("cartesian_prod", inputs)
+    for tensor in axes:
         if tensor.ndim != 1:
             raise ValueError(f"cartesian_prod: inputs must have one axis, got shape {tensor.shape}.")
-    if len(inputs) == 1:
-        return inputs[0]
-    return native.stack([native.ravel(part) for part in meshgrid(*inputs, indexing="ij")], -1)
+    if len(axes) == 1:
+        return axes[0]
+    return native.stack([native.ravel(part) for part in meshgrid(*axes, indexing="ij")], -1)
 
 
 @op(samples=("combinations(x(4)) ** 2", "combinations(x(3), 2, True) ** 2"), method=True)
