@@ -10,6 +10,7 @@ from adcore._ops import (  # noqa: F401  their composites are declared now
     assignment,
     convolution,
     image,
+    indexing,
     linalg,
     loss,
     loss_classes,
@@ -19,9 +20,11 @@ from adcore._ops import (  # noqa: F401  their composites are declared now
     neural,
     normalization,
     numpy_protocols,
+    order,
     pooling,
     product,
     random,
+    scans,
     shape,
 )
 from adcore._ops.declare import composites

@@ -55,6 +55,7 @@ std::span<const Family> families() {
   static const Family all[] = {{"Elementwise", kRowFunctions},
                                {"Shape", kShapeFunctions},
                                {"Moving elements", kMoveFunctions},
+                               {"Arranging elements", kArrangeFunctions},
                                {"Reductions and scans", kReduceFunctions},
                                {"Softmax", kSoftmaxFunctions},
                                {"Losses", kLossFunctions},
@@ -64,6 +65,7 @@ std::span<const Family> families() {
                                {"Pooling", kPoolFunctions},
                                {"Normalization", kNormFunctions},
                                {"Indexing", kIndexFunctions},
+                               {"Order", kSortFunctions},
                                {"Random numbers", kRandomFunctions},
                                {"Creation", kCreateFunctions}};
   return all;

@@ -314,8 +314,8 @@ struct Family {
 /// All functions: the rows of formulas.h, in their order, then those of the files of this folder.
 std::span<const Family> families();
 
-extern const std::span<const Function> kShapeFunctions, kMoveFunctions, kReduceFunctions, kSoftmaxFunctions,
-    kLossFunctions, kMatmulFunctions, kLinalgFunctions, kConvFunctions, kPoolFunctions, kNormFunctions, kIndexFunctions,
-    kRandomFunctions, kCreateFunctions;
+extern const std::span<const Function> kShapeFunctions, kMoveFunctions, kArrangeFunctions, kReduceFunctions,
+    kSoftmaxFunctions, kLossFunctions, kMatmulFunctions, kLinalgFunctions, kConvFunctions, kPoolFunctions,
+    kNormFunctions, kIndexFunctions, kSortFunctions, kRandomFunctions, kCreateFunctions;
 
 }  // namespace adcore
