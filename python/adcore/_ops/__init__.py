@@ -8,6 +8,7 @@ from adcore import _core
 from adcore._ops import (  # noqa: F401  their composites are declared now
     activation,
     assignment,
+    elementwise,
     loss,
     loss_classes,
     loss_sequences,
