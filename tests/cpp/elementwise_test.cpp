@@ -83,6 +83,67 @@ Ref gelu_tanh_slope(Ref a) {
   return sigmoid(u) + a * sigmoid_slope(u) * kGeluTanh * (1 + 3 * 0.044715L * a * a);
 }
 
+Ref curvature(Ref (*slope)(Ref), Ref a) {  // by a symmetric difference
+  const long double h = 1e-5L;
+  return (slope(a + h) - slope(a - h)) / (2 * h);
+}
+Ref silu_curvature(Ref a) { return curvature(silu_slope, a); }
+Ref mish_curvature(Ref a) { return curvature(mish_slope, a); }
+Ref gelu_curvature(Ref a) { return curvature(gelu_slope, a); }
+Ref gelu_tanh_curvature(Ref a) { return curvature(gelu_tanh_slope, a); }
+Ref copysign(Ref a, Ref b) { return std::copysign(a.v, b.v); }
+RefMask sign_bit(Ref a) { return {std::signbit(a.v)}; }
+Ref truncated_mod(Ref a, Ref b) { return std::fmod(a.v, b.v); }
+Ref next_after(Ref a, Ref) { return a; }  // nearer than any bound here
+Ref exp2(Ref a) { return std::exp2(a.v); }
+Ref log2(Ref a) { return std::log2(a.v); }
+Ref log10(Ref a) { return std::log10(a.v); }
+Ref sinh(Ref a) { return std::sinh(a.v); }
+Ref cosh(Ref a) { return std::cosh(a.v); }
+Ref asin(Ref a) { return std::asin(a.v); }
+Ref acos(Ref a) { return std::acos(a.v); }
+Ref atan(Ref a) { return std::atan(a.v); }
+Ref atan2(Ref a, Ref b) { return std::atan2(a.v, b.v); }
+Ref asinh(Ref a) { return std::asinh(a.v); }
+Ref acosh(Ref a) { return std::acosh(a.v); }
+Ref atanh(Ref a) { return std::atanh(a.v); }
+Ref hypot(Ref a, Ref b) { return std::hypot(a.v, b.v); }
+Ref hypot_slope(Ref a, Ref b) { return a / hypot(a, b); }
+Ref asin_slope(Ref a) { return 1 / std::sqrt(1 - a.v * a.v); }
+Ref atanh_slope(Ref a) { return 1 / (1 - a.v * a.v); }
+const long double kPi = std::acos(-1.0L);
+Ref sinc(Ref a) { return std::sin(kPi * a.v) / (kPi * a.v); }
+Ref sinc_slope(Ref a) { return (std::cos(kPi * a.v) - sinc(a).v) / a.v; }
+Ref erfinv(Ref a) {  // Newton's method
+  long double y = 0;
+  for (int i = 0; i < 60; ++i) y -= (std::erf(y) - a.v) * std::sqrt(kPi) / 2 * std::exp(y * y);
+  return y;
+}
+Ref erfinv_slope(Ref a) { return std::sqrt(kPi) / 2 / gauss(erfinv(a)).v; }
+Ref lgamma(Ref a) { return std::lgamma(a.v); }
+Ref polygamma(Ref n, Ref a) {  // the series of the Hurwitz zeta function, its tail as an integral
+  const int order = static_cast<int>(std::floor(n.v + 0.5L));
+  const long double s = order + 1, sign = order % 2 ? 1 : -1;
+  long double sum = 0, at = a.v;
+  for (int k = 0; k < 3000; ++k, ++at) sum += std::pow(at, -s);
+  sum += std::pow(at, 1 - s) / (s - 1) + 0.5L * std::pow(at, -s) + s / 12 * std::pow(at, -s - 1);
+  return sign * std::tgamma(s) * sum;
+}
+Ref digamma(Ref a) {
+  long double sum = 0, at = a.v;
+  for (int k = 0; k < 3000; ++k, ++at) sum -= 1 / at;
+  return sum + std::log(at) - 1 / (2 * at) - 1 / (12 * at * at);
+}
+Ref i0(Ref a) { return std::cyl_bessel_i(0.0L, std::fabs(a.v)); }
+Ref i1(Ref a) { return std::copysign(std::cyl_bessel_i(1.0L, std::fabs(a.v)), a.v); }
+Ref i0e(Ref a) { return i0(a) * exp(-abs(a)); }
+Ref i1e(Ref a) { return i1(a) * exp(-abs(a)); }
+Ref i1_slope(Ref a) { return i0(a) - i1(a) / a; }
+Ref i1_curvature(Ref a) { return i1(a) - i1_slope(a) / a + i1(a) / (a * a); }
+Ref i0e_slope(Ref a) { return i1e(a) - sign(a) * i0e(a); }
+Ref i1e_slope(Ref a) { return i0e(a) - i1e(a) * (sign(a) + 1 / a); }
+Ref i1e_curvature(Ref a) { return curvature(i1e_slope, a); }
+
 long double number_of(Ref a) { return a.v; }
 long double number_of(RefMask m) { return m.b; }
 Ref times(Ref g, Ref partial) { return g * partial; }
@@ -185,7 +246,7 @@ bool near(T got, long double want, long double largest = 0) {
 
 template <int Index, class T>
 void check_map(const Kernels& k) {
-  constexpr const auto& row = std::get<Index>(kFormulas);
+  constexpr const auto& row = row_at<Index>(kFormulas);
   constexpr bool kTruth = row.types == Types::Compare || row.types == Types::Logic;
   using Out = std::conditional_t<kTruth, uint8_t, T>;
   constexpr uint32_t kUsed = (1u << row.kArity) - 1;
@@ -207,7 +268,7 @@ void check_map(const Kernels& k) {
 
 template <int Index, int Input, class T>
 void check_partial(const Kernels& k) {
-  constexpr const auto& row = std::get<Index>(kFormulas);
+  constexpr const auto& row = row_at<Index>(kFormulas);
   constexpr const auto& partial = std::get<Input>(row.partials);
   constexpr uint32_t kNeeds = std::remove_cvref_t<decltype(partial)>::kNeeds, kCotangent = 1u << kMaxArity;
   const PartialFn fn = k.elementwise[Index].partial[Input][kCompute<T>];
@@ -232,7 +293,7 @@ void check_partial(const Kernels& k) {
 
 template <int Index, class T>
 void check_type(const Kernels& k) {
-  constexpr const auto& row = std::get<Index>(kFormulas);
+  constexpr const auto& row = row_at<Index>(kFormulas);
   INFO("compute type ", kCompute<T>);
   if constexpr (std::is_floating_point_v<T> ? row.types == Types::Integer : row.types == Types::Float) {
     CHECK((k.elementwise[Index].map[kCompute<T>] == nullptr));
@@ -248,7 +309,7 @@ void check_type(const Kernels& k) {
 
 template <int Index>
 void check_row(const Kernels& k) {
-  INFO(std::string(std::get<Index>(kFormulas).name()));
+  INFO(std::string(row_at<Index>(kFormulas).name()));
   check_type<Index, float>(k);
   check_type<Index, double>(k);
   check_type<Index, int64_t>(k);

@@ -117,7 +117,7 @@ TEST_CASE("a condition holds wherever an element is not zero, whatever its dtype
 
 template <int Row>
 void check_derivatives() {
-  constexpr const auto& row = std::get<Row>(kFormulas);
+  constexpr const auto& row = row_at<Row>(kFormulas);
   INFO(std::string(row.name()));
   const Op& op = elementwise_op(Row);
   CHECK((op.vjp == nullptr) == row.kConstant);

@@ -180,6 +180,17 @@ const Function kFunctions[] = {
     {"cos", std::cos},
     {"tan", std::tan},
     {"sqrt", std::sqrt},
+    {"sinh", std::sinh},
+    {"cosh", std::cosh},
+    {"asin", std::asin},
+    {"acos", std::acos},
+    {"atan", std::atan},
+    {"asinh", std::asinh},
+    {"acosh", std::acosh},
+    {"atanh", std::atanh},
+    {"exp2", std::exp2},
+    {"log2", std::log2},
+    {"log10", std::log10},
 };
 
 TEST_CASE_TEMPLATE("functions of one argument", T, float, double) {

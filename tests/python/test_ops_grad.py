@@ -80,6 +80,7 @@ SAMPLES = {
 NO_DERIVATIVE = {
     *"all any argmax argmin nonzero stop_gradient".split(),
     "matrix_rank",
+    *"allclose isclose".split(),
     *"arange eye full full_like linspace ones ones_like zeros zeros_like".split(),
     *"rand rand_like randint randint_like randn randn_like standard_normal standard_laplace".split(),
     *"poisson random_poisson geometric bernoulli multinomial random_categorical randperm".split(),

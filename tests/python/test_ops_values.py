@@ -326,7 +326,64 @@ OPTIONAL_BINARY = {
     "fmin": np.fmin,
 }
 
+# Elementwise functions with options.
+UNUSUAL = np.array([np.nan, np.inf, -np.inf, 1.0])
+ELEMENTWISE_ROWS = [
+    Row("div", (INTS, OTHERS), lambda a, b: np.trunc(a / b).astype(int), {"rounding_mode": "trunc"}, label="trunc"),
+    Row("div", (INTS, OTHERS), lambda a, b: a // b, {"rounding_mode": "floor"}, label="floor"),
+    Row("div", (X, Y), lambda a, b: np.trunc(a / b), {"rounding_mode": "trunc"}, label="trunc of floats"),
+    Row("trunc_div", (INTS, OTHERS), lambda a, b: np.trunc(a / b).astype(int)),
+    Row("fmod", (INTS, OTHERS), np.fmod, label="integers"),
+    Row("round", (X,), lambda x: np.round(x, 2), {"decimals": 2}, label="decimals", slack=4),
+    Row("round", (100 * X,), lambda x: np.round(x, -1), {"decimals": -1}, label="tens", slack=4),
+    Row("bitwise_not", (INTS,), np.invert),
+    Row("bitwise_not", (B,), np.invert, label="bool"),
+    Row("bitwise_left_shift", (INTS, OTHERS % 5), np.left_shift),
+    Row("bitwise_right_shift", (INTS, OTHERS % 5), np.right_shift),
+    Row("gcd", (INTS, OTHERS), np.gcd),
+    Row("lcm", (INTS, OTHERS), np.lcm),
+    Row("signbit", (SPECIAL,), np.signbit),
+    Row("isposinf", (SPECIAL,), np.isposinf),
+    Row("isneginf", (SPECIAL,), np.isneginf),
+    Row("nextafter", (X, Y), lambda x, y: np.nextafter(x, y), slack=4),
+    Row("heaviside", (np.array([-1.0, 0.0, 2.0]), np.array([0.5, 0.5, 0.5])), np.heaviside),
+    Row("rad2deg", (X,), np.rad2deg, slack=4),
+    Row("deg2rad", (X,), np.deg2rad, slack=4),
+    Row("positive", (X,), np.positive),
+    Row("addcmul", (X, Y, V), lambda a, b, c: a + 0.5 * b * c, {"value": 0.5}, slack=4),
+    Row("addcdiv", (X, Y, P), lambda a, b, c: a + 0.5 * b / c, {"value": 0.5}, slack=40),
+    Row("nan_to_num", (UNUSUAL, 1.0, 2.0, 3.0), lambda x, *to: np.nan_to_num(x, True, *to)),
+    Row("isclose", (X, X + 1e-6), np.isclose),
+    Row("isclose", (UNUSUAL, UNUSUAL[::-1].copy()), np.isclose, label="special"),
+    Row("isclose", (UNUSUAL, UNUSUAL), lambda a, b: np.isclose(a, b, equal_nan=True), {"equal_nan": True}, label="NaN"),
+    Row("allclose", (X, X + 1e-7), lambda a, b: np.bool_(np.allclose(a, b))),
+    Row("allclose", (X, Y), lambda a, b: np.bool_(np.allclose(a, b)), label="not"),
+    Row("polygamma", (1, P), special.polygamma, slack=8),
+    Row("polygamma", (4, P), special.polygamma, label="fourth", slack=16),
+    Row("polygamma", (0, P), special.polygamma, label="digamma", slack=8),
+    Row("lgamma", (P,), special.gammaln, slack=8),
+    Row("i0", (X,), special.i0, slack=8),
+    Row("frac", (X,), lambda x: np.modf(x)[0]),
+    Row("sinc", (X,), np.sinc, slack=8),
+    Row("lerp", (X, Y, 0.3), lambda a, b, w: a + w * (b - a), slack=4),
+    Row("lerp", (X, Y, V), lambda a, b, w: a + w * (b - a), label="tensor", slack=8),
+    Row("logit", (P / 5,), special.logit, slack=8),
+    Row("logit", (P / 5, 0.2), lambda x, e: special.logit(np.clip(x, e, 1 - e)), label="eps", slack=8),
+    Row("celu", (X, 1.5), lambda x, a: np.where(x > 0, x, a * np.expm1(x / a)), slack=4),
+    Row("hardtanh", (X, -0.5, 1.0), np.clip, label="bounds"),
+    Row("softshrink", (X, 0.4), lambda x, c: np.sign(x) * np.maximum(np.abs(x) - c, 0)),
+    Row("hardshrink", (X, 0.4), lambda x, c: np.where(np.abs(x) > c, x, 0)),
+    Row("threshold", (X, 0.4, 7.0), lambda x, t, v: np.where(x > t, x, v)),
+    Row("prelu", (X, V), lambda x, w: np.where(x > 0, x, w * x)),
+    Row("prelu", (CUBE, rows(3)), lambda x, w: np.where(x > 0, x, w[:, None] * x), label="channels"),
+    Row("glu", (X,), lambda x: x[:, :2] * special.expit(x[:, 2:]), slack=4),
+    Row("rrelu", (X, 0.25, 0.25), lambda x, a, b: np.where(x > 0, x, a * x)),
+    Row("rrelu", (X, 0.25, 0.75, False), lambda x, a, b, t: np.where(x > 0, x, 0.5 * x), label="mean"),
+    Row("ldexp", (X, np.array([3, -2, 0, 9])), np.ldexp),
+]
+
 ROWS = [
+    *ELEMENTWISE_ROWS,
     *(Row(name, (x,), f, slack=4) for name, (f, x) in UNARY.items()),
     *(Row(name, (X, Y), f) for name, f in BINARY.items()),
     *(Row(name, (X, V), f, label="broadcast") for name, f in BINARY.items()),
@@ -616,7 +673,7 @@ ELSEWHERE = {
 
 # Functions by which NumPy means something else, or takes other keywords.
 OTHERWISE_IN_NUMPY = {
-    *"bernoulli beta gamma kl_div max min nonzero norm pad split".split(),
+    *"bernoulli beta gamma kl_div logit max min nonzero norm pad split".split(),
     *"eigh lstsq qr svd".split(),
     *"median nanmedian put select sort tril_indices triu_indices unique".split(),
 }

@@ -9,6 +9,7 @@ from adcore._ops import (  # noqa: F401  their composites are declared now
     activation,
     assignment,
     convolution,
+    elementwise,
     image,
     indexing,
     linalg,

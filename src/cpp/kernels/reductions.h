@@ -23,7 +23,7 @@
 
 #include <limits>
 
-#include "kernels/formulas.h"
+#include "kernels/formula.h"
 
 namespace adcore {
 

@@ -3,7 +3,8 @@
 // Written as x * sigmoid(x), they are inf * 0 at -inf and lose bits wherever the second factor is denormal. Here e^-|x| is
 // kept as p 2^n until all that multiplies it has been multiplied, and x in front of it is bounded where the product has
 // underflowed. The rest of each formula is a quotient of sums of positive terms in e: nothing cancels but what the
-// function itself makes cancel at its zeros. A slope is its function's derivative.
+// function itself makes cancel at its zeros. A slope is its function's derivative, a curvature that of
+// the slope.
 #pragma once
 
 #include "kernels/vmath_erf.h"
@@ -121,6 +122,15 @@ template <Real T>
   return select(x < 0.0, d.times(s - m), fma(m, e, s)) / (s * s);
 }
 
+/// s' (2 - x tanh(x / 2)), s' the slope of the sigmoid.
+template <Real T>
+[[gnu::always_inline]] inline Pack<T> silu_curvature(Pack<T> x) {
+  const Pack<T> m = vmath::decay_argument(x);
+  const auto d = vmath::decay(m);
+  const Pack<T> e = d.value(), s = 1.0 + e;
+  return select(is_nan(x), x, d.times(2.0 * s - m * (1.0 - e)) / (s * s * s));
+}
+
 /// x tanh(softplus(x)).
 template <Real T>
 [[gnu::always_inline]] inline Pack<T> mish(Pack<T> x) {
@@ -140,6 +150,19 @@ template <Real T>
   const Pack<T> q = select(negative, fma(e, twice, Pack<T>(2.0)), fma(2.0 * e, s, Pack<T>(1.0)));
   const Pack<T> top = select(negative, d.times(twice * q - 4.0 * m * s), (1.0 + 2.0 * e) * q + 4.0 * m * e * (e * s));
   return top / (q * q);
+}
+
+template <Real T>
+[[gnu::always_inline]] inline Pack<T> mish_curvature(Pack<T> x) {
+  const Pack<T> m = vmath::decay_argument(x);
+  const auto d = vmath::decay(m);
+  const Pack<T> e = d.value(), s = 1.0 + e;
+  const auto negative = x < 0.0;
+  const Pack<T> q = select(negative, fma(e, 2.0 + e, Pack<T>(2.0)), fma(2.0 * e, s, Pack<T>(1.0)));
+  const Pack<T> below = 2.0 * s * q - m * (2.0 + e * (2.0 - e * (3.0 + 2.0 * e)));
+  const Pack<T> above = 2.0 * s * q + m * (e * (e * (2.0 * e + 2.0) - 3.0) - 2.0);
+  const Pack<T> y = 4.0 * d.times(select(negative, below, above)) * select(negative, 1.0, e) / (q * q * q);
+  return select(is_nan(x), x, y);
 }
 
 /// x Phi(x), Phi(x) = erfc(-x / sqrt(2)) / 2.
@@ -162,6 +185,14 @@ template <Real T>
   return select(abs(x) < vmath::kGeluNear, near, select(x < 0.0, tail, 1.0 - tail));
 }
 
+/// (2 - x^2) Phi'(x).
+template <Real T>
+[[gnu::always_inline]] inline Pack<T> gelu_curvature(Pack<T> x) {
+  const Pack<T> m = limit(abs(x), Pack<T>(0.0), Pack<T>(vmath::pick<T>(16.5, 41)));
+  const Pack<T> y = vmath::times_normal<T>({vmath::kInvSqrtTwoPi * fma(-m, m, Pack<T>(2.0)), 0.0}, m);
+  return select(is_nan(x), x, y);
+}
+
 /// x sigmoid(u), u = sqrt(8 / pi) (x + 0.044715 x^3).
 template <Real T>
 [[gnu::always_inline]] inline Pack<T> gelu_tanh(Pack<T> x) {
@@ -176,6 +207,16 @@ template <Real T>
   const auto d = vmath::decay(u.value);
   const Pack<T> e = d.value(), s = 1.0 + e, slope = m * u.slope;
   return select(x < 0.0, d.times(s - slope), fma(slope, e, s)) / (s * s);
+}
+
+template <Real T>
+[[gnu::always_inline]] inline Pack<T> gelu_tanh_curvature(Pack<T> x) {
+  const Pack<T> m = vmath::gelu_tanh_bounded(x);
+  const auto u = vmath::gelu_argument(m);
+  const auto d = vmath::decay(u.value);
+  const Pack<T> e = d.value(), s = 1.0 + e, bend = (6 * 0.07135481627260025) * m * m;
+  const Pack<T> y = d.times((2.0 * u.slope + bend) * s - m * u.slope * u.slope * (1.0 - e)) / (s * s * s);
+  return select(is_nan(x), x, y);
 }
 
 /// x - tanh(x).

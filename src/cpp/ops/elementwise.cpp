@@ -15,8 +15,8 @@ namespace {
 
 // ---- rows at run time ---------------------------------------------------------------------------------------------
 
-constexpr auto kRowTypes = std::apply([](const auto&... rows) { return std::array{rows.types...}; }, kFormulas);
-constexpr auto kForBool = std::apply([](const auto&... rows) { return std::array{rows.facts.for_bool...}; }, kFormulas);
+constexpr auto kRowTypes = kFormulas.apply([](const auto&... rows) { return std::array{rows.types...}; });
+constexpr auto kForBool = kFormulas.apply([](const auto&... rows) { return std::array{rows.facts.for_bool...}; });
 
 DType operand_dtype(const Call& call) {
   const Types types = kRowTypes[static_cast<size_t>(call.op.row)];
@@ -141,7 +141,7 @@ void elementwise_jvp(Pushforward& p) {
 
 template <int Index>
 Op make_op() {
-  constexpr const auto& row = std::get<Index>(kFormulas);
+  constexpr const auto& row = row_at<Index>(kFormulas);
   Op op{.name = nullptr,
         .kind = OpKind::Elementwise,
         .infer = elementwise_infer,
@@ -174,7 +174,7 @@ struct Ops {
  private:
   template <int Row>
   void add() {
-    const std::string_view name = std::get<Row>(kFormulas).name();
+    const std::string_view name = row_at<Row>(kFormulas).name();
     std::copy(name.begin(), name.end(), names[Row]);
     names[Row][name.size()] = 0;
     op[Row] = make_op<Row>();

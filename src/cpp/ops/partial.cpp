@@ -26,7 +26,7 @@ Tensor times(const Tensor& g, const Gate<SymMask>& partial) {
 
 template <int Row, int Input>
 Tensor symbolic(const Tensor& g, const Tensor* const* values) {
-  constexpr const auto& partial = std::get<Input>(std::get<Row>(kFormulas).partials);
+  constexpr const auto& partial = std::get<Input>(row_at<Row>(kFormulas).partials);
   constexpr int kCount = std::popcount(std::remove_cvref_t<decltype(partial)>::kNeeds);
   return [&]<size_t... I>(std::index_sequence<I...>) {
     return times(g, partial.f(Sym{*values[I]}...));
@@ -35,7 +35,7 @@ Tensor symbolic(const Tensor& g, const Tensor* const* values) {
 
 template <int Row, int Input>
 constexpr PartialRule make_rule() {
-  using P = std::remove_cvref_t<decltype(std::get<Input>(std::get<Row>(kFormulas).partials))>;
+  using P = std::remove_cvref_t<decltype(std::get<Input>(row_at<Row>(kFormulas).partials))>;
   if constexpr (P::kIsValue) {
     return {PartialRule::Kind::Value, P::kNeeds, symbolic<Row, Input>};
   } else if constexpr (P::kNeeds != 0) {
@@ -53,7 +53,7 @@ using Rules = std::array<PartialRule, kMaxArity>;
 
 template <int Row>
 constexpr Rules rules_of() {
-  constexpr int kCount = std::tuple_size_v<std::remove_cvref_t<decltype(std::get<Row>(kFormulas).partials)>>;
+  constexpr int kCount = std::tuple_size_v<std::remove_cvref_t<decltype(row_at<Row>(kFormulas).partials)>>;
   Rules rules{};
   [&]<int... Input>(std::integer_sequence<int, Input...>) {
     ((rules[Input] = make_rule<Row, Input>()), ...);
@@ -65,7 +65,7 @@ constexpr auto kRules = []<int... Row>(std::integer_sequence<int, Row...>) {
   return std::array{rules_of<Row>()...};
 }(std::make_integer_sequence<int, kFormulaCount>());
 
-constexpr auto kTypes = std::apply([](const auto&... rows) { return std::array{rows.types...}; }, kFormulas);
+constexpr auto kTypes = kFormulas.apply([](const auto&... rows) { return std::array{rows.types...}; });
 
 // ---- the op -------------------------------------------------------------------------------------------------------
 // Operands: g, then what the partial needs of A, B, C, Y.

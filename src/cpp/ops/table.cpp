@@ -17,15 +17,13 @@ constexpr Function function_of(const Row& row, int index) {
   return {s, row.summary, row.example, nullptr, 1, {true, row.facts.aliases, row.facts.samples}, index};
 }
 
-constexpr auto kRowFunctions = std::apply(
-    [](const auto&... rows) {
-      int index = 0;
-      return std::array{function_of(rows, index++)...};
-    },
-    kFormulas);
+constexpr auto kRowFunctions = kFormulas.apply([](const auto&... rows) {
+  int index = 0;
+  return std::array{function_of(rows, index++)...};
+});
 
-constexpr auto kTypes = std::apply([](const auto&... rows) { return std::array{rows.types...}; }, kFormulas);
-constexpr auto kFacts = std::apply([](const auto&... rows) { return std::array{rows.facts...}; }, kFormulas);
+constexpr auto kTypes = kFormulas.apply([](const auto&... rows) { return std::array{rows.types...}; });
+constexpr auto kFacts = kFormulas.apply([](const auto&... rows) { return std::array{rows.facts...}; });
 
 }  // namespace
 

@@ -302,7 +302,7 @@ Types types_of(int row) noexcept;
 const Facts& facts_of(int row) noexcept;
 /// Facts::last: read on the way of every elementwise op.
 inline constexpr auto kLastInteger =
-    std::apply([](const auto&... rows) { return std::array{rows.facts.last...}; }, kFormulas);
+    kFormulas.apply([](const auto&... rows) { return std::array{rows.facts.last...}; });
 
 // ---- the table ----------------------------------------------------------------------------------------------------
 

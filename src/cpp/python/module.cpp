@@ -32,16 +32,14 @@ py::object random_gaussian(const py::object& shape, double mean, double sigma, c
 py::list op_table() {
   py::list rows;
   int index = 0;
-  std::apply(
-      [&](const auto&... row) {
-        (rows.append(py::dict(py::arg("name") = std::string(row.name()),
-                              py::arg("arity") = std::remove_cvref_t<decltype(row)>::kArity,
-                              py::arg("differentiable") = elementwise_op(index++).kind != OpKind::Constant,
-                              py::arg("types") = static_cast<int>(row.types), py::arg("low") = row.sample.low,
-                              py::arg("high") = row.sample.high)),
-         ...);
-      },
-      kFormulas);
+  kFormulas.apply([&](const auto&... row) {
+    (rows.append(py::dict(py::arg("name") = std::string(row.name()),
+                          py::arg("arity") = std::remove_cvref_t<decltype(row)>::kArity,
+                          py::arg("differentiable") = elementwise_op(index++).kind != OpKind::Constant,
+                          py::arg("types") = static_cast<int>(row.types), py::arg("low") = row.sample.low,
+                          py::arg("high") = row.sample.high)),
+     ...);
+  });
   return rows;
 }
 
