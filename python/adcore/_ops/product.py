@@ -106,7 +106,7 @@ def _diagonal(tensor, first, second):
     tensor = native.permute(tensor, (*others, first, second))
     size = tensor.shape[-1]
     flat = native.reshape(tensor, (*tensor.shape[:-2], size * size))
-    return flat[(..., slice(None, None, size + 1))]
+    return flat[(..., slice(None, None, size + 1))].copy()  # what an index reads cannot be written to
 
 
 # ---- einsum ---------------------------------------------------------------------------------------------------------

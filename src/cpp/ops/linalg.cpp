@@ -958,9 +958,8 @@ namespace {
 
 constexpr Function kFunctions[] = {
     def("cholesky(input_x, upper=False)",
-        "Lower triangular L with L @ L.T = input, or upper triangular U with U.T @ U = input. Reads the triangle that "
-        "it "
-        "makes; the derivative is symmetric.",
+        "Lower triangular L with L @ L.T = input, or upper triangular U with U.T @ U = input; reads that triangle "
+        "alone.",
         {"cholesky(Tensor([[4.0, 2.0], [2.0, 2.0]]))", "[[2. 0.]\n [1. 1.]]"},
         [](const Tensor& a, bool upper) { return cholesky(a, upper); },
         {.samples = {"cholesky(" POSITIVE ")", "cholesky((lambda a: a @ a.mT + 2 * eye(3))(x(2, 3, 3)))",
@@ -998,16 +997,12 @@ constexpr Function kFunctions[] = {
         {"slogdet(Tensor([[-1.0, 0.0], [0.0, 1.0]]))[0]", "-1.0"}, [](const Tensor& a) { return slogdet(a); },
         {.samples = {"slogdet(" REGULAR ")", "slogdet(" BATCH ")", "slogdet(-" REGULAR ")"}}),
     def("qr(input, mode='reduced')",
-        "Q with orthonormal columns and upper triangular R with Q @ R = input. The derivative needs the first columns, "
-        "as "
-        "many as there are rows at most, to be independent.",
+        "Q with orthonormal columns and upper triangular R with Q @ R = input; the derivative is that at full rank.",
         {"qr(Tensor([[3.0], [4.0]]))[1].abs()", "[[5.]]"},
         [](const Tensor& a, Mode mode) { return qr(a, mode == Mode::Complete); },
         {.samples = {"qr(x(4, 3))", "qr(x(2, 3, 3))", "qr(x(3, 4))", "qr(x(3, 4), 'complete')"}}),
     def("eigh(A, UPLO='L')",
-        "Eigenvalues of symmetric matrices, ascending, and eigenvectors as columns. Reads one triangle; the derivative "
-        "is "
-        "symmetric. That of eigenvectors is not finite where eigenvalues are equal.",
+        "Eigenvalues of symmetric matrices, ascending, and eigenvectors as columns; reads one triangle alone.",
         {"eigh(Tensor([[2.0, 0.0], [0.0, 1.0]]))[0]", "[1. 2.]"},
         [](const Tensor& a, Triangle from) { return eigh(a, from == Triangle::Upper); },
         {.samples = {"eigh((lambda a: a + a.T)(x(3, 3)))", "eigh((lambda a: a + a.mT)(x(2, 3, 3)), 'U')"}}),
