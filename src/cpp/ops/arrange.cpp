@@ -115,13 +115,13 @@ Tensor with_axes(const Tensor& x, int least) {
   if (least == 3 && shape.size() == 2) shape.push_back(1);
   return reshape(x, shape);
 }
-Tensor join(const std::vector<Tensor>& tensors, int least, int64_t axis) {
+Tensor join_along(const std::vector<Tensor>& tensors, int least, int64_t axis) {
   std::vector<Tensor> parts;
   for (const Tensor& t : tensors) parts.push_back(with_axes(t, least));
   return concat(parts, axis);
 }
 Tensor hstack(const std::vector<Tensor>& tensors) {
-  return join(tensors, 1, !tensors.empty() && tensors[0].rank() > 1 ? 1 : 0);
+  return join_along(tensors, 1, !tensors.empty() && tensors[0].rank() > 1 ? 1 : 0);
 }
 Tensor column_stack(const std::vector<Tensor>& tensors) {
   std::vector<Tensor> columns;
@@ -433,7 +433,7 @@ constexpr Function kFunctions[] = {
         {.aliases = {"unstack"}, .samples = {"tuple(part ** 2 for part in unbind(x(3, 4), 1))"}}),
     def("vstack(inputs)", "Tensors joined along the first axis; one of one axis is a row.",
         {"vstack((Tensor([1, 2]), Tensor([3, 4])))", "[[1 2]\n [3 4]]"},
-        [](const std::vector<Tensor>& tensors) { return join(tensors, 2, 0); },
+        [](const std::vector<Tensor>& tensors) { return join_along(tensors, 2, 0); },
         {.method = false, .aliases = {"row_stack"}, .samples = {"vstack((x(4), x(2, 4))) ** 2"}}),
     def("hstack(tensors)", "Tensors joined along the second axis; those of one axis along it.",
         {"hstack((Tensor([1, 2]), Tensor([3, 4])))", "[1 2 3 4]"},
@@ -441,7 +441,7 @@ constexpr Function kFunctions[] = {
         {.method = false, .samples = {"hstack((x(3, 2), x(3, 1))) ** 2", "hstack((x(3), x())) ** 2"}}),
     def("dstack(inputs)", "Tensors joined along the third axis, as NumPy does it.",
         {"dstack((Tensor([1, 2]), Tensor([3, 4])))", "[[[1 3]\n  [2 4]]]"},
-        [](const std::vector<Tensor>& tensors) { return join(tensors, 3, 2); },
+        [](const std::vector<Tensor>& tensors) { return join_along(tensors, 3, 2); },
         {.method = false, .samples = {"dstack((x(3), x(3))) ** 2", "dstack((x(2, 3), x(2, 3, 2))) ** 2"}}),
     def("column_stack(tensors)", "Tensors joined along the second axis; one of one axis is a column.",
         {"column_stack((Tensor([1, 2]), Tensor([3, 4])))", "[[1 3]\n [2 4]]"},
