@@ -7,8 +7,9 @@ import math
 from adcore._core import Tensor, bfloat16, float16, float32, float64
 from adcore._ops import native
 from adcore._ops.declare import BatchReduction, Reduction, op, require_tensor
-from adcore._ops.loss_parts import beside, check_reduction, floats, number, reduced, rounded, wide
+from adcore._ops.loss_parts import beside, check_reduction, floats, number, reduced
 from adcore._ops.math import clamp
+from adcore._ops.precision import rounded, wide
 
 PAGE = "Losses"
 

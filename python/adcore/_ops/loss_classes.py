@@ -14,11 +14,10 @@ from adcore._ops.loss_parts import (
     floats,
     number,
     reduced,
-    rounded,
     same_shape,
     whole,
-    wide,
 )
+from adcore._ops.precision import rounded, wide
 
 PAGE = "Losses"
 

@@ -8,8 +8,9 @@ import math
 from adcore._core import Tensor, int64
 from adcore._ops import native
 from adcore._ops.declare import Lengths, Reduction, op
-from adcore._ops.loss_parts import check_reduction, floats, rounded, whole
+from adcore._ops.loss_parts import check_reduction, floats, whole
 from adcore._ops.math import clamp
+from adcore._ops.precision import rounded
 from adcore._ops.shape import split
 
 PAGE = "Losses"

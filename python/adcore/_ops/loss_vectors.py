@@ -5,8 +5,9 @@ from __future__ import annotations
 from adcore._core import Tensor
 from adcore._ops import native
 from adcore._ops.declare import Reduction, broadcast_shape, op, require_tensor
-from adcore._ops.loss_parts import floats, number, reduced, rounded, same_shape
+from adcore._ops.loss_parts import floats, number, reduced, same_shape
 from adcore._ops.math import norm
+from adcore._ops.precision import rounded
 
 PAGE = "Losses"
 

@@ -97,7 +97,8 @@ inline constexpr double kHuge = 0x1p28;
 }
 [[gnu::noinline]] inline Reals acosh_of(Reals x) {
   const Reals t = min(x, Reals(kHuge)) - 1.0;
-  return select(x > kHuge, log(x) + 0.69314718055994531, log1p(t + sqrt(t * (2.0 + t))));
+  // sqrt(t): NaN below 1, also where the product of two negative numbers is positive.
+  return select(x > kHuge, log(x) + 0.69314718055994531, select(t < 0.0, sqrt(t), log1p(t + sqrt(t * (2.0 + t)))));
 }
 [[gnu::noinline]] inline Reals atanh_of(Reals x) {
   const Reals a = abs(x);
