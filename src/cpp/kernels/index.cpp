@@ -114,11 +114,17 @@ struct [[gnu::may_alias]] Cell {
 template <class T>
 void gather_items(const GatherArgs& a) {
   split_rows(a.outer * a.count, a.inner * a.item, [&](int64_t first, int64_t last) {
-    for (int64_t k = first; k < last; ++k) {
-      const auto* x = static_cast<const Cell<T>*>(a.x) + k / a.count * a.size * a.inner;
-      const int64_t* index = a.index + k * a.inner;
-      auto* out = static_cast<Cell<T>*>(a.out) + k * a.inner;
-      for (int64_t j = 0; j < a.inner; ++j) out[j] = x[index[j] * a.inner + j];
+    const int64_t* index = a.index + first * a.inner;
+    auto* out = static_cast<Cell<T>*>(a.out) + first * a.inner;
+    for (int64_t k = first; k < last;) {
+      const int64_t o = k / a.count, end = min_of(last, (o + 1) * a.count);
+      const auto* x = static_cast<const Cell<T>*>(a.x) + o * a.size * a.inner;
+      if (a.inner == 1) {
+        for (; k < end; ++k) *out++ = x[*index++];
+      } else {
+        for (; k < end; ++k, index += a.inner, out += a.inner)
+          for (int64_t j = 0; j < a.inner; ++j) out[j] = x[index[j] * a.inner + j];
+      }
     }
   });
 }
@@ -137,6 +143,12 @@ void gather(const GatherArgs& a) {
 
 constexpr int64_t kAddUnit = 128;  // elements along inner that one part has at least
 
+/// x[index[i]] += v[i].
+template <class T>
+void add_single(T* __restrict x, const int64_t* __restrict index, const T* __restrict v, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) x[index[i]] += v[i];
+}
+
 template <class T>
 void index_add(const IndexAddArgs& a) {
   if (a.outer == 0 || a.count == 0 || a.inner == 0) return;
@@ -145,6 +157,10 @@ void index_add(const IndexAddArgs& a) {
     for (int64_t o = o0; o < o1; ++o) {
       T* x = static_cast<T*>(a.x) + o * a.size * a.inner;
       const T* v = static_cast<const T*>(a.v) + o * a.count * a.inner;
+      if (a.inner == 1) {
+        add_single(x, a.index, v, a.count);
+        continue;
+      }
       for (int64_t i = 0; i < a.count; ++i) {
         T* __restrict to = x + a.index[i] * a.inner;
         const T* __restrict from = v + i * a.inner;
@@ -161,6 +177,10 @@ void scatter_add(const GatherArgs& a) {
   split_columns(a.outer, a.inner, kAddUnit, bytes, [&](int64_t o0, int64_t o1, int64_t j0, int64_t j1) {
     for (int64_t o = o0; o < o1; ++o) {
       T* x = static_cast<T*>(const_cast<void*>(a.x)) + o * a.size * a.inner;
+      if (a.inner == 1) {
+        add_single(x, a.index + o * a.count, static_cast<const T*>(a.out) + o * a.count, a.count);
+        continue;
+      }
       for (int64_t i = 0; i < a.count; ++i) {
         const int64_t row = (o * a.count + i) * a.inner;
         const T* v = static_cast<const T*>(a.out) + row;

@@ -10,26 +10,44 @@ namespace {
 
 // ---- checked index: operand index; an op, so that it works on whatever stands for the index -----------------------
 
+constexpr int64_t kBlock = 4096;  // entries that are looked at before anything is decided
+
 struct CheckAttr {
   int64_t size;
   char who[32];  // the op that the user called, for the error
 };
 void check_infer(Call& call) { call.out->set_shape(call.in(0).shape(), DType::Int64); }
+/// The index itself where every entry is in range and nobody else can change it, else a copy with the negative ones wrapped.
 void check_run(Call& call) {
   const auto a = call.attrs.as<CheckAttr>();
   const int64_t size = a.size;
   const Tensor given = as_contiguous(call.in(0), DType::Int64);
   const auto* p = given.data_as<int64_t>();
-  auto* q = call.out->mutable_data_as<int64_t>();
+  bool in_place = given.size() == 0 || given.buffer().get()->size_class != kForeign;
+  for (int64_t i = 0; in_place && i < given.size(); i += kBlock) {
+    uint64_t outside = 0;
+    for (int64_t k = i; k < std::min(i + kBlock, given.size()); ++k)
+      outside |= static_cast<uint64_t>(p[k]) >= static_cast<uint64_t>(size);
+    in_place = !outside;
+  }
+  const Dims shape = call.out->shape();
+  if (in_place) return call.out->view_of(given, shape, contiguous_strides(shape), given.offset());
+  Tensor wrapped(shape, DType::Int64);
+  auto* q = wrapped.mutable_data_as<int64_t>();
   for (int64_t i = 0; i < given.size(); ++i) {
     if (p[i] < -size || p[i] >= size) {
       fail(ErrorKind::Index, a.who, ": index ", p[i], " is out of range for an axis of size ", size, ".");
     }
     q[i] = p[i] < 0 ? p[i] + size : p[i];
   }
+  call.out->view_of(wrapped, shape, contiguous_strides(shape), wrapped.offset());
 }
-const Op kCheckIndex{
-    .name = "check_index", .kind = OpKind::Constant, .infer = check_infer, .run = check_run, .batch = batch_same};
+const Op kCheckIndex{.name = "check_index",
+                     .kind = OpKind::Constant,
+                     .infer = check_infer,
+                     .run = check_run,
+                     .view = true,
+                     .batch = batch_same};
 
 }  // namespace
 
