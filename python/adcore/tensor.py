@@ -362,6 +362,50 @@ def _flatten(self, start_dim=0, end_dim=-1):
     return _f["flatten"](self, start_dim, end_dim)
 
 
+def _repeat(self, *repeats):
+    """Return the tensor repeated along its axes: how often along each, one number for each axis at least.
+
+    Examples
+    --------
+    >>> from adcore import Tensor
+    >>> print(Tensor([1, 2]).repeat(2))
+    [1 2 1 2]
+    """
+    times = repeats[0] if len(repeats) == 1 and isinstance(repeats[0], (tuple, list)) else repeats
+    if len(times) < self.ndim:
+        raise ValueError(f"repeat: a tensor of {self.ndim} axes needs as many numbers at least, got {tuple(times)}.")
+    return _f["tile"](self, tuple(times))
+
+
+def _unfold(self, dimension, size, step):
+    """Return windows of an axis, which come last.
+
+    Examples
+    --------
+    >>> from adcore import Tensor
+    >>> print(Tensor([1, 2, 3]).unfold(0, 2, 1))
+    [[1 2]
+     [2 3]]
+    """
+    return _f["_windows"](self, dimension, size, step)
+
+
+def _new(name):
+    function = _f[name]
+
+    def method(self, *size, dtype=None):
+        size = size[0] if len(size) == 1 and isinstance(size[0], (tuple, list)) else size
+        return function(tuple(size), dtype=self.dtype if dtype is None else dtype)
+
+    method.__doc__ = f"""Return a Tensor of {name}, of this one's dtype unless another is named."""
+    return method
+
+
+def _new_full(self, size, fill_value, dtype=None):
+    """Return a Tensor of one value, of this one's dtype unless another is named."""
+    return _f["full"](size, fill_value, dtype=self.dtype if dtype is None else dtype)
+
+
 def _round(self, digits=None):
     if digits:
         raise ValueError(f"round: only whole numbers are possible, got digits={digits}.")
@@ -383,6 +427,12 @@ _DOCUMENTED = {
     "dim": _dim,
     "numel": _numel,
     "flatten": _flatten,
+    "repeat": _repeat,
+    "unfold": _unfold,
+    "new_zeros": _new("zeros"),
+    "new_empty": _new("zeros"),
+    "new_ones": _new("ones"),
+    "new_full": _new_full,
     "__round__": _round,
     "__floor__": _whole(math.floor),
     "__ceil__": _whole(math.ceil),

@@ -19,6 +19,7 @@ import adcore
 from adcore import Parameter, Tensor, _core, ops
 from helpers import TOLERANCE, Expected, array_of, bf16, boolean, check, f16, f32, f64, i32, i64, t32
 from samples import sample
+from structure_rows import STRUCTURE
 
 RNG = np.random.default_rng(11)
 ROW_NAMES = {row["name"] for row in _core.op_table()}  # rows of formulas.h, which test_op_table.py walks
@@ -542,6 +543,7 @@ ROWS = [
     Row("gather", (X, np.array(1), 0), np.take, label="0-d"),
     Row("index_select", (X, 1, np.array([3, 3, 0])), lambda x, a, i: np.take(x, i, a)),
     Row("stop_gradient", (X,), lambda x: x),
+    *(Row(*row) for row in STRUCTURE),
 ]
 
 OPTIONAL_ROWS = [
@@ -593,7 +595,10 @@ ELSEWHERE = {
 
 
 # Functions by which NumPy means something else, or takes other keywords.
-OTHERWISE_IN_NUMPY = {"bernoulli", "beta", "gamma", "kl_div", "max", "min", "nonzero", "norm", "pad", "split"}
+OTHERWISE_IN_NUMPY = {
+    *"bernoulli beta gamma kl_div max min nonzero norm pad split".split(),
+    *"median nanmedian put select sort tril_indices triu_indices unique".split(),
+}
 LIBRARIES = (np, special, np.linalg)
 ORACLES = {name: next((f for f in (getattr(m, name, None) for m in LIBRARIES) if f), None) for name in ops.__all__}
 ORACLES = {name: f for name, f in ORACLES.items() if callable(f) and name not in OTHERWISE_IN_NUMPY}

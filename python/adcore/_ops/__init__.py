@@ -8,13 +8,16 @@ from adcore import _core
 from adcore._ops import (  # noqa: F401  their composites are declared now
     activation,
     assignment,
+    indexing,
     loss,
     loss_classes,
     loss_sequences,
     loss_vectors,
     math,
     numpy_protocols,
+    order,
     random,
+    scans,
     shape,
 )
 from adcore._ops.declare import composites

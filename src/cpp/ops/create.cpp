@@ -126,6 +126,32 @@ Tensor eye(int64_t n, int64_t m, DType dtype) {
   return as_contiguous(t, dtype);
 }
 
+Tensor triangle_indices(const char* op, int64_t rows, int64_t columns, int64_t offset, bool lower,
+                        std::optional<DType> dtype) {
+  constexpr int64_t kMost = int64_t{1} << 48, kMostRows = int64_t{1} << 30;
+  if (rows < 0 || columns < 0 || std::abs(offset) > kMost) {
+    fail(ErrorKind::Value, op, ": sizes must not be negative and the offset within 2^48, got ", rows, ", ", columns,
+         ", ", offset, ".");
+  }
+  if (rows > kMostRows) throw std::bad_alloc();
+  // Row i has the columns [first, last).
+  const auto first = [&](int64_t i) { return lower ? 0 : std::clamp<int64_t>(i + offset, 0, columns); };
+  const auto last = [&](int64_t i) { return lower ? std::clamp<int64_t>(i + offset + 1, 0, columns) : columns; };
+  int64_t n = 0;
+  for (int64_t i = 0; i < rows; ++i) {
+    if (__builtin_add_overflow(n, std::max<int64_t>(0, last(i) - first(i)), &n)) throw std::bad_alloc();
+  }
+  Tensor t(Dims{2, n}, DType::Int64);
+  auto *row = t.mutable_data_as<int64_t>(), *column = row + n;
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t k = first(i); k < last(i); ++k) {
+      *row++ = i;
+      *column++ = k;
+    }
+  }
+  return as_contiguous(t, dtype.value_or(DType::Int64));
+}
+
 /// A seed of the call's own, or none.
 class Seed {
  public:
@@ -143,7 +169,7 @@ using OwnSeed = std::optional<int64_t>;
 constexpr Function kFunctions[] = {
     def("zeros(size, dtype=None)", "A tensor of zeros; float32 unless a dtype is named.", {"zeros((2,))", "[0. 0.]"},
         [](const Dims& size, ToDType dtype) { return full(size, int64_t{0}, dtype.value_or(DType::Float32)); },
-        {.method = false, .samples = {"zeros((2, 3))"}}),
+        {.method = false, .aliases = {"empty"}, .samples = {"zeros((2, 3))"}}),
     def("ones(shape, dtype=None)", "A tensor of ones; float32 unless a dtype is named.", {"ones((2,))", "[1. 1.]"},
         [](const Dims& shape, ToDType dtype) { return full(shape, int64_t{1}, dtype.value_or(DType::Float32)); },
         {.method = false, .samples = {"ones((2, 3))"}}),
@@ -155,7 +181,7 @@ constexpr Function kFunctions[] = {
     def("zeros_like(input, *, dtype=None)", "Zeros of the shape and dtype of a tensor.",
         {"zeros_like(Tensor([3.0]))", "[0.]"},
         [](const Tensor& x, ToDType dtype) { return full(x.shape(), int64_t{0}, dtype.value_or(x.dtype())); },
-        {.method = false, .samples = {"zeros_like(i(2, 3))"}}),
+        {.method = false, .aliases = {"empty_like"}, .samples = {"zeros_like(i(2, 3))"}}),
     def("ones_like(input, *, dtype=None)", "Ones of the shape and dtype of a tensor.",
         {"ones_like(Tensor([3.0]))", "[1.]"},
         [](const Tensor& x, ToDType dtype) { return full(x.shape(), int64_t{1}, dtype.value_or(x.dtype())); },
@@ -186,6 +212,31 @@ constexpr Function kFunctions[] = {
           return eye(n, m.value_or(n), dtype.value_or(DType::Float32));
         },
         {.method = false, .samples = {"eye(3, 4)"}}),
+    def("identity(n, dtype=None)", "A square matrix with ones on the diagonal.", {"identity(2)", "[[1. 0.]\n [0. 1.]]"},
+        [](int64_t n, ToDType dtype) { return eye(n, n, dtype.value_or(DType::Float32)); },
+        {.method = false, .samples = {"identity(3)"}}),
+    def("logspace(start, end, steps, base=10, *, dtype=None)",
+        "The powers of a base with evenly spaced exponents from start to end, both included.",
+        {"logspace(0, 2, 3)", "[  1.  10. 100.]"},
+        [](const Number& start, const Number& end, int64_t steps, const Number& base, ToDType dtype) {
+          const Tensor exponents = linspace(start, end, steps, DType::Float64);
+          return cast(map("pow", element(base, DType::Float64), exponents), dtype.value_or(DType::Float32));
+        },
+        {.method = false, .samples = {"logspace(0, 4, 5)"}}),
+    def("tril_indices(row, col, offset=0, *, dtype=None)",
+        "Rows and columns of the places on and below a diagonal, in the order of memory.",
+        {"tril_indices(2, 2)", "[[0 1 1]\n [0 0 1]]"},
+        [](int64_t row, int64_t col, int64_t offset, ToDType dtype) {
+          return triangle_indices("tril_indices", row, col, offset, true, dtype);
+        },
+        {.method = false, .samples = {"tril_indices(3, 4, 1)"}}),
+    def("triu_indices(row, col, offset=0, *, dtype=None)",
+        "Rows and columns of the places on and above a diagonal, in the order of memory.",
+        {"triu_indices(2, 2)", "[[0 0 1]\n [0 1 1]]"},
+        [](int64_t row, int64_t col, int64_t offset, ToDType dtype) {
+          return triangle_indices("triu_indices", row, col, offset, false, dtype);
+        },
+        {.method = false, .samples = {"triu_indices(3, 4, 1)"}}),
     def("rand(*size, dtype=None, seed=None)", "Random numbers, uniform in [0, 1).", {"rand(2, 3).shape", "(2, 3)"},
         [](const Dims& size, ToDType dtype, OwnSeed seed) {
           return random_uniform(size, dtype.value_or(DType::Float32), Seed(seed).get());

@@ -1,4 +1,7 @@
 // Indexing by tensors of integers. Start reading at IndexOps.
+#include "ops/index.h"
+
+#include <algorithm>
 #include <vector>
 
 #include "core/pullback.h"
@@ -260,8 +263,78 @@ struct Rows {
 
 // ---- elements: the index has the rank of the tensor ---------------------------------------------------------------
 
+struct Last {
+  template <class T>
+  T operator()(T, T b) const {
+    return b;
+  }
+};
+/// NaN where one of them is.
+struct Larger {
+  template <class T>
+  T operator()(T a, T b) const {
+    return b > a || b != b ? b : a;
+  }
+};
+struct Smaller {
+  template <class T>
+  T operator()(T a, T b) const {
+    return b < a || b != b ? b : a;
+  }
+};
+/// Every element of x that the index names becomes f(it, what goes there), in order.
+template <class T, class F>
+void combine(const GatherArgs& a, F f) {
+  for (int64_t o = 0; o < a.outer; ++o) {
+    T* x = static_cast<T*>(const_cast<void*>(a.x)) + o * a.size * a.inner;
+    for (int64_t i = 0; i < a.count; ++i) {
+      const int64_t row = (o * a.count + i) * a.inner;
+      const T* v = static_cast<const T*>(a.out) + row;
+      for (int64_t j = 0; j < a.inner; ++j) {
+        T& to = x[a.index[row + j] * a.inner + j];
+        to = f(to, v[j]);
+      }
+    }
+  }
+}
+template <class F>
+void combine_as(Compute compute, const GatherArgs& a, F f) {
+  switch (compute) {
+    case Compute::F32: return combine<float>(a, f);
+    case Compute::F64: return combine<double>(a, f);
+    case Compute::I64: return combine<int64_t>(a, f);
+    default: return combine<uint64_t>(a, f);
+  }
+}
+
+/// Where an entry of an index is the last that names its element.
+void last_infer(Call& call) { call.out->set_shape(call.in(0).shape(), DType::Bool); }
+void last_run(Call& call) {
+  const auto a = call.attrs.as<MapAttr>();
+  const Parts parts = parts_of(a);
+  const Tensor index = as_contiguous(call.in(0), DType::Int64);
+  std::vector<uint8_t> named(static_cast<size_t>(parts.outer * parts.size * parts.inner), 0);
+  const auto* p = index.data_as<int64_t>();
+  auto* q = call.out->mutable_data_as<uint8_t>();
+  const int64_t count = index.shape()[a.at()];
+  for (int64_t o = 0; o < parts.outer; ++o) {
+    uint8_t* const seen = named.data() + o * parts.size * parts.inner;
+    for (int64_t i = count - 1; i >= 0; --i) {
+      for (int64_t k = 0; k < parts.inner; ++k) {
+        const int64_t at = (o * count + i) * parts.inner + k;
+        uint8_t& was = seen[p[at] * parts.inner + k];
+        q[at] = !was;
+        was = 1;
+      }
+    }
+  }
+}
+void last_batch(Batching& b) { b.run(with_batch(b)); }
+const Op kLastElements{
+    .name = "last_elements", .kind = OpKind::Constant, .infer = last_infer, .run = last_run, .batch = last_batch};
+
 struct Elements {
-  static constexpr const char *kReadName = "gather_elements", *kAddName = "add_elements";
+  static constexpr const char *kReadName = "gather_elements", *kAddName = "add_elements", *kPutName = "put_elements";
 
   static Dims shape(const MapAttr&, const Dims& index) { return index; }
   static GatherArgs args(const MapAttr& a, const Tensor& x, const Tensor& index, const void* out) {
@@ -281,6 +354,18 @@ struct Elements {
   static void run_add(const MapAttr& a, Tensor& total, const Tensor& v, const Tensor& index, Compute compute) {
     kernels().places[static_cast<int>(compute)].scatter_add(args(a, total, index, v.data()));
   }
+  static void run_put(const MapAttr& a, Tensor& out, const Tensor& v, const Tensor& index) {
+    const GatherArgs g = args(a, out, index, v.data());
+    switch (g.item) {
+      case 1: return combine<uint8_t>(g, Last());
+      case 2: return combine<uint16_t>(g, Last());
+      case 4: return combine<uint32_t>(g, Last());
+      default: return combine<uint64_t>(g, Last());
+    }
+  }
+  static Tensor survivors(const MapAttr& a, const Tensor& index, const Tensor& like) {
+    return cast(apply(kLastElements, {&index}, Attrs(a)), like.dtype());
+  }
   static void batch_read(Batching& b) {
     bring_to_front(b, 2);
     b.run(with_batch(b));
@@ -292,12 +377,96 @@ struct Elements {
 };
 
 /// The kernel walks x and the index alike in all axes but one; where the index is smaller, x is cut to it.
-Tensor cut_to(const Tensor& x, const Tensor& index, int64_t axis) {
+Slice part_at(const Tensor& x, const Tensor& index, int64_t axis) {
   Slice s = whole(x.shape());
   for (int i = 0; i < x.rank(); ++i)
     if (i != axis) s.count.v[i] = index.shape()[i];
-  return slice(x, s);
+  return s;
 }
+
+void require_fit(const char* op, const Tensor& x, const Tensor& index, int axis) {
+  bool fits = index.rank() == x.rank();
+  for (int i = 0; fits && i < x.rank(); ++i) fits = i == axis || index.shape()[i] <= x.shape()[i];
+  if (!fits) {
+    fail(ErrorKind::Value, op, ": an index of shape ", to_string(index.shape()), " does not fit ", to_string(x.shape()),
+         " along axis ", axis, ".");
+  }
+}
+
+// ---- the extremum of an element and of what an index sends to it --------------------------------------------------
+
+// Operands base, v, index; those that attain the extremum share its derivative.
+struct ExtremeAttr {
+  MapAttr map;
+  int64_t largest;
+  int64_t with_base;  // else an element that the index names is replaced
+};
+void extreme_infer(Call& call) { call.out->set_shape(call.in(0).shape(), call.in(0).dtype()); }
+void extreme_run(Call& call) {
+  const auto a = call.attrs.as<ExtremeAttr>();
+  const Compute compute = compute_of(call.out->dtype());
+  const DType storage = storage_of(compute);
+  const Tensor v = as_contiguous(call.in(1), storage), index = as_contiguous(call.in(2), DType::Int64);
+  add_into(call, [&](Tensor& total) {
+    if (!a.with_base) Elements::run_put(a.map, total, v, index);
+    const GatherArgs g = Elements::args(a.map, total, index, v.data());
+    a.largest ? combine_as(compute, g, Larger()) : combine_as(compute, g, Smaller());
+  });
+}
+void extreme_vjp(Pullback& p) {
+  using Ops = IndexOps<Elements>;
+  const auto a = p.attrs<ExtremeAttr>();
+  const Attrs at(a.map);
+  const Tensor &base = p.in(0), &v = p.in(1), &index = p.in(2), &y = p.out();
+  const auto as_mask = [&](const Tensor& t) { return cast(t, p.g.dtype()); };
+  const Tensor none = zeros(base.shape(), p.g.dtype()), one = full(index.shape(), 1.0, p.g.dtype());
+  const Tensor attains_v = as_mask(map("equal", apply(Ops::read, {&y, &index}, at), v));
+  const Tensor attains_base =
+      as_mask(a.with_base ? map("equal", base, y) : map("equal", apply(Ops::add, {&none, &one, &index}, at), none));
+  const Tensor ties = map("maximum", apply(Ops::add, {&attains_base, &attains_v, &index}, at), number(1.0, p.g));
+  const Tensor share = p.g / ties;
+  if (p.active(0)) p.give(0, share * attains_base);
+  if (p.active(1)) p.give(1, apply(Ops::read, {&share, &index}, at) * attains_v);
+}
+void extreme_batch(Batching& b) {
+  bring_to_front(b, 3);
+  const auto a = b.attrs.as<ExtremeAttr>();
+  Dims shape = a.map.shape.dims();
+  shape.insert(0, b.size);
+  b.run(ExtremeAttr{{a.map.axis + 1, DimsAttr(shape)}, a.largest, a.with_base});
+}
+constexpr uint32_t kAllOfExtreme = needs_input(0) | needs_input(1) | needs_input(2) | needs_output(0);
+const Op kExtreme{.name = "scatter_extremum",
+                  .kind = OpKind::Custom,
+                  .infer = extreme_infer,
+                  .run = extreme_run,
+                  .vjp = extreme_vjp,
+                  .over = {needs_input(0)},
+                  .needs = {kAllOfExtreme, kAllOfExtreme},
+                  .batch = extreme_batch,
+                  .work = IndexOps<Elements>::base_work};
+
+/// How many equal entries stand before each one of an index, along its axis.
+void occurrence_infer(Call& call) { call.out->set_shape(call.in(0).shape(), DType::Int64); }
+void occurrence_run(Call& call) {
+  const auto a = call.attrs.as<MapAttr>();
+  const Parts parts = parts_of(a);
+  const Tensor index = as_contiguous(call.in(0), DType::Int64);
+  const int64_t count = index.shape()[a.at()];
+  std::vector<int64_t> seen(static_cast<size_t>(parts.outer * parts.size * parts.inner), 0);
+  const auto* p = index.data_as<int64_t>();
+  auto* q = call.out->mutable_data_as<int64_t>();
+  for (int64_t i = 0; i < index.size(); ++i) {
+    const int64_t row = i / parts.inner / count * parts.size + p[i];
+    q[i] = seen[static_cast<size_t>(row * parts.inner + i % parts.inner)]++;
+  }
+}
+void occurrence_batch(Batching& b) { b.run(with_batch(b)); }
+const Op kOccurrence{.name = "occurrence",
+                     .kind = OpKind::Constant,
+                     .infer = occurrence_infer,
+                     .run = occurrence_run,
+                     .batch = occurrence_batch};
 
 }  // namespace
 
@@ -308,15 +477,15 @@ Tensor take(const Tensor& x, const Tensor& index, int64_t axis) {
 }
 
 Tensor gather_elements(const Tensor& x, int64_t axis, const Tensor& index) {
-  const int at = checked_axis("gather_elements", axis, x.rank());
-  bool fits = index.rank() == x.rank();
-  for (int i = 0; fits && i < x.rank(); ++i) fits = i == at || index.shape()[i] <= x.shape()[i];
-  if (!fits) {
-    fail(ErrorKind::Value, "gather_elements: an index of shape ", to_string(index.shape()), " does not fit ",
-         to_string(x.shape()), " along axis ", axis, ".");
-  }
-  const Tensor cut = cut_to(x, index, at), i = checked_index("gather_elements", index, x.shape()[at]);
+  const int at = checked_axis("gather_elements", axis, std::max(x.rank(), 1));
+  require_fit("gather_elements", x, index, at);
+  if (x.rank() == 0) return reshape(gather_elements(reshape(x, Dims{1}), 0, reshape(index, Dims{1})), Dims());
+  const Tensor cut = slice(x, part_at(x, index, at)), i = checked_index("gather_elements", index, x.shape()[at]);
   return apply(IndexOps<Elements>::read, {&cut, &i}, Attrs(MapAttr{at, DimsAttr(cut.shape())}));
+}
+
+Tensor pick_elements(const Tensor& x, int axis, const Tensor& index) {
+  return apply(IndexOps<Elements>::read, {&x, &index}, Attrs(MapAttr{axis, DimsAttr(x.shape())}));
 }
 
 Tensor put_rows(const Tensor& x, const Tensor& index, const Tensor& v) {
@@ -339,6 +508,255 @@ Tensor index_select(const Tensor& x, int64_t axis, const Tensor& index) {
   return take(x, index, axis);
 }
 
+// ---- scattering along an axis -------------------------------------------------------------------------------------
+
+enum class ScatterMode : int64_t { None, Add, Multiply };
+enum class ScatterReduce : int64_t { Sum, Prod, Mean, Amax, Amin };
+
+}  // namespace
+
+template <>
+struct WordsOf<ScatterMode> {
+  static constexpr std::string_view kName = "ScatterMode", kWords[] = {"none", "add", "multiply"};
+};
+template <>
+struct WordsOf<ScatterReduce> {
+  static constexpr std::string_view kName = "ScatterReduce", kWords[] = {"sum", "prod", "mean", "amax", "amin"};
+};
+
+namespace {
+
+using Elementwise = IndexOps<Elements>;
+
+/// Values for an index: of its shape, in the dtype of the tensor that they go to.
+Tensor values_for(const char* op, const Number& src, const Tensor& index, const Tensor& x) {
+  if (!src.is_tensor() || src.tensor().rank() == 0) return filled_beside(op, src, index.shape(), x.dtype());
+  bool fits = src.tensor().rank() == index.rank();
+  for (int i = 0; fits && i < index.rank(); ++i) fits = src.tensor().shape()[i] >= index.shape()[i];
+  if (!fits) {
+    fail(ErrorKind::Value, op, ": values of shape ", to_string(src.tensor().shape()),
+         " are fewer than the index of shape ", to_string(index.shape()), ".");
+  }
+  Slice part = whole(src.tensor().shape());
+  for (int i = 0; i < index.rank(); ++i) part.count.v[i] = index.shape()[i];
+  return filled_beside(op, Number(slice(src.tensor(), part)), index.shape(), x.dtype());
+}
+
+/// f(part of x that the index may reach, values, checked index, map), put back into x.
+template <class F>
+Tensor scattered(const char* op, const Tensor& x, int64_t axis, const Tensor& index, const Number& src, F f) {
+  const int at = checked_axis(op, axis, std::max(x.rank(), 1));
+  require_fit(op, x, index, at);
+  const Tensor v = values_for(op, src, index, x);
+  if (x.rank() == 0) {
+    const Number one(reshape(v, Dims{1}));
+    return reshape(scattered(op, reshape(x, Dims{1}), 0, reshape(index, Dims{1}), one, f), Dims());
+  }
+  const Tensor i = checked_index(op, index, x.shape()[at]);
+  if (index.size() == 0) return apart(x, x);
+  const Slice s = part_at(x, index, at);
+  const Tensor part = slice(x, s), made = f(part, v, i, MapAttr{at, DimsAttr(part.shape())});
+  return part.shape() == x.shape() ? made : slice_set(x, made, s);
+}
+
+Tensor sum_into(const Tensor& x, const Tensor& v, const Tensor& i, const MapAttr& a) {
+  return apply(Elementwise::add, {&x, &v, &i}, Attrs(a));
+}
+Tensor put_into(const Tensor& x, const Tensor& v, const Tensor& i, const MapAttr& a) {
+  return apply(Elementwise::put, {&x, &v, &i}, Attrs(a));
+}
+/// How many entries name each element, beside `least`.
+Tensor counted(const Tensor& i, const MapAttr& a, int64_t least) {
+  return sum_into(full(a.shape.dims(), least, DType::Int64), full(i.shape(), int64_t{1}, DType::Int64), i, a);
+}
+
+/// The factors of one element stand behind one another on a new axis; their product is right at every order, also where
+/// some are zero.
+Tensor product_into(const Tensor& x, const Tensor& v, const Tensor& i, const MapAttr& a) {
+  const Tensor before = apply(kOccurrence, {&i}, Attrs(a));
+  const int at = a.at();
+  int64_t most = i.shape()[at];
+  if (!before.boxed()) {
+    const auto* p = before.data_as<int64_t>();
+    most = before.size() ? *std::max_element(p, p + before.size()) + 1 : 0;
+  }
+  Dims wide = a.shape.dims(), apart = wide;
+  if (__builtin_mul_overflow(wide[at], most, &wide[at])) throw std::bad_alloc();
+  apart.insert(at, most);
+  const Tensor places = i + before * scalar(a.shape.v[at], DType::Int64);
+  const Tensor factors = put_into(full(wide, 1.0, x.dtype()), v, places, {a.axis, DimsAttr(wide)});
+  return x * cast(prod(reshape(factors, apart), {at}), x.dtype());
+}
+
+Tensor extreme_into(const Tensor& x, const Tensor& v, const Tensor& i, const MapAttr& a, bool largest, bool with_base) {
+  return apply(kExtreme, {&x, &v, &i}, Attrs(ExtremeAttr{a, largest, with_base}));
+}
+
+Tensor scatter(const Tensor& x, int64_t axis, const Tensor& index, const Number& src, ScatterMode mode) {
+  return scattered("scatter", x, axis, index, src,
+                   mode == ScatterMode::None  ? put_into
+                   : mode == ScatterMode::Add ? sum_into
+                                              : product_into);
+}
+
+Tensor scatter_reduce(const Tensor& x, int64_t axis, const Tensor& index, const Number& src, ScatterReduce reduce,
+                      bool with_base) {
+  if (reduce == ScatterReduce::Mean && !is_float(x.dtype()))
+    fail(ErrorKind::Type, "scatter_reduce: a mean needs a float tensor, got ", name_of(x.dtype()), ".");
+  return scattered("scatter_reduce", x, axis, index, src,
+                   [&](const Tensor& part, const Tensor& v, const Tensor& i, const MapAttr& a) {
+                     if (reduce == ScatterReduce::Amax || reduce == ScatterReduce::Amin)
+                       return extreme_into(part, v, i, a, reduce == ScatterReduce::Amax, with_base);
+                     const bool product = reduce == ScatterReduce::Prod;
+                     Tensor base = part;
+                     if (!with_base) base = put_into(part, full(i.shape(), int64_t{product}, part.dtype()), i, a);
+                     if (product) return product_into(base, v, i, a);
+                     const Tensor sum = sum_into(base, v, i, a);
+                     if (reduce == ScatterReduce::Sum) return sum;
+                     const Tensor n = counted(i, a, with_base ? 1 : 0);
+                     return sum / cast(map("maximum", n, number(int64_t{1}, n)), sum.dtype());
+                   });
+}
+
+// ---- rows along an axis -------------------------------------------------------------------------------------------
+
+/// f(x, values, checked index, map) where the values have as many rows as the index has entries.
+Tensor with_rows(const char* op, const Tensor& x, int64_t axis, const Tensor& index, const Number& src,
+                 const Op& into) {
+  if (index.rank() > 1) {
+    fail(ErrorKind::Value, op, ": the index must have one axis, got shape ", to_string(index.shape()), ".");
+  }
+  if (x.rank() == 0) {
+    const Number one = src.is_tensor() ? Number(reshape(src.tensor(), Dims{src.tensor().size()})) : src;
+    return reshape(with_rows(op, reshape(x, Dims{1}), axis, index, one, into), Dims());
+  }
+  const int at = checked_axis(op, axis, x.rank());
+  Dims rows = x.shape();
+  rows[at] = index.size();
+  if (src.is_tensor() && src.tensor().rank() && !(src.tensor().shape() == rows)) {
+    fail(ErrorKind::Value, op, ": values of shape ", to_string(src.tensor().shape()), " are not the ", index.size(),
+         " entries along axis ", at, " of shape ", to_string(x.shape()), "; they would have ", to_string(rows), ".");
+  }
+  const Tensor v = filled_beside(op, src, rows, x.dtype());
+  const Tensor i = checked_index(op, reshape(index, Dims{index.size()}), x.shape()[at]);
+  return apply(into, {&x, &v, &i}, Attrs(MapAttr{at, DimsAttr(x.shape())}));
+}
+
+Tensor index_add(const Tensor& x, int64_t axis, const Tensor& index, const Tensor& source, const Number& alpha) {
+  const bool plain = !alpha.is_tensor() && alpha.is_integer() && alpha.integer() == 1;
+  const Tensor v = plain ? source : source * filled_beside("index_add", alpha, {}, source.dtype());
+  return with_rows("index_add", x, axis, index, Number(v), IndexOps<Rows>::add);
+}
+
+Tensor index_fill(const Tensor& x, int64_t axis, const Tensor& index, const Number& value) {
+  if (value.is_tensor() && value.tensor().rank()) {
+    fail(ErrorKind::Value, "index_fill: the value must be a number or have no axes, got shape ",
+         to_string(value.tensor().shape()), ".");
+  }
+  return with_rows("index_fill", x, axis, index, value, IndexOps<Rows>::put);
+}
+
+// ---- indices whose last axis holds coordinates --------------------------------------------------------------------
+
+/// The tensor with the axes that the coordinates name joined into one, and the index into that.
+struct Coordinates {
+  Tensor index;  // flat
+  Dims lead;     // the shape of the indices without their last axis
+  Dims rest;     // sizes of the axes that they leave
+  int64_t size = 1;
+
+  Coordinates(const char* op, const Dims& shape, const Tensor& indices) {
+    const int64_t depth = indices.rank() ? indices.shape().back() : 0;
+    if (indices.rank() == 0 || depth > shape.size()) {
+      fail(ErrorKind::Value, op, ": indices of shape ", to_string(indices.shape()),
+           " have no last axis of coordinates for a tensor of ", shape.size(), " axes.");
+    }
+    lead = indices.shape();
+    lead.erase(lead.size() - 1);
+    for (int k = 0; k < shape.size(); ++k) {
+      if (k >= depth) {
+        rest.push_back(shape[k]);
+        continue;
+      }
+      Slice column = whole(indices.shape());
+      column.start.v[lead.size()] = k;
+      column.count.v[lead.size()] = 1;
+      const Tensor i = checked_index(op, reshape(slice(indices, column), Dims{numel(lead)}), shape[k]);
+      index = k ? index * scalar(shape[k], DType::Int64) + i : i;
+      size *= shape[k];
+    }
+    if (depth == 0) index = zeros(Dims{numel(lead)}, DType::Int64);
+  }
+
+  Dims with_rest(const Dims& first) const {
+    Dims shape = first;
+    for (int64_t d : rest) shape.push_back(d);
+    return shape;
+  }
+  MapAttr rows() const { return {0, DimsAttr(with_rest({size}))}; }
+};
+
+Tensor gather_nd(const Tensor& x, const Tensor& indices) {
+  const Coordinates c("gather_nd", x.shape(), indices);
+  const Tensor rows = reshape(x, c.rows().shape.dims());
+  return reshape(apply(IndexOps<Rows>::read, {&rows, &c.index}, Attrs(c.rows())), c.with_rest(c.lead));
+}
+
+/// f(rows of x, rows of values, flat index, their map), in the shape of x.
+template <class F>
+Tensor scattered_nd(const char* op, const Tensor& x, const Tensor& indices, const Tensor& updates, F f) {
+  const Coordinates c(op, x.shape(), indices);
+  if (!(updates.shape() == c.with_rest(c.lead))) {
+    fail(ErrorKind::Value, op, ": updates of shape ", to_string(updates.shape()), " do not fit indices of shape ",
+         to_string(indices.shape()), " into ", to_string(x.shape()), "; they would have ",
+         to_string(c.with_rest(c.lead)), ".");
+  }
+  const Tensor wide = filled_beside(op, Number(updates), updates.shape(), x.dtype());
+  const Tensor v = reshape(wide, c.with_rest({c.index.size()})), rows = reshape(x, c.rows().shape.dims());
+  return reshape(f(rows, v, c.index, c.rows()), x.shape());
+}
+Tensor add_rows(const Tensor& x, const Tensor& v, const Tensor& i, const MapAttr& a) {
+  return apply(IndexOps<Rows>::add, {&x, &v, &i}, Attrs(a));
+}
+Tensor put_all_rows(const Tensor& x, const Tensor& v, const Tensor& i, const MapAttr& a) {
+  return apply(IndexOps<Rows>::put, {&x, &v, &i}, Attrs(a));
+}
+/// An index of rows as one of their elements.
+Tensor of_elements(const Tensor& i, const Tensor& v) {
+  return broadcast_to(reshape(i,
+                              [&] {
+                                Dims shape(v.rank(), 1);
+                                shape[0] = i.size();
+                                return shape;
+                              }()),
+                      v.shape());
+}
+
+Tensor scatter_nd(const Tensor& indices, const Tensor& updates, const Dims& shape) {
+  return scattered_nd("scatter_nd", zeros(shape, updates.dtype()), indices, updates, add_rows);
+}
+
+template <bool kLargest>
+Tensor extreme_rows(const Tensor& x, const Tensor& v, const Tensor& i, const MapAttr& a) {
+  return extreme_into(x, v, of_elements(i, v), a, kLargest, true);
+}
+Tensor product_rows(const Tensor& x, const Tensor& v, const Tensor& i, const MapAttr& a) {
+  return product_into(x, v, of_elements(i, v), a);
+}
+Tensor quotient_rows(const Tensor& x, const Tensor& v, const Tensor& i, const MapAttr& a) {
+  if (!is_float(x.dtype()))
+    fail(ErrorKind::Type, "tensor_scatter_div: needs a float tensor, got ", name_of(x.dtype()), ".");
+  return x / product_into(ones_like(x), v, of_elements(i, v), a);
+}
+
+/// A function tensor_scatter_*: how the updates go into the rows.
+template <Tensor (*kInto)(const Tensor&, const Tensor&, const Tensor&, const MapAttr&)>
+struct Scattering {
+  Tensor operator()(const Tensor& x, const Tensor& indices, const Tensor& updates) const {
+    return scattered_nd("tensor_scatter", x, indices, updates, kInto);
+  }
+};
+
 constexpr Function kFunctions[] = {
     def("gather(input_params, input_indices, axis)",
         "Slices along an axis, at integer indices of any shape; negative ones count from the end.",
@@ -352,7 +770,103 @@ constexpr Function kFunctions[] = {
     def("gather_elements(input, dim, index)", "Elements along an axis: out[i][j] = input[index[i][j]][j] for axis 0.",
         {"gather_elements(Tensor([[1, 2], [3, 4]]), 1, Tensor([[1], [0]]))", "[[2]\n [3]]"},
         [](const Tensor& x, int64_t axis, const Tensor& index) { return gather_elements(x, axis, index); },
-        {.samples = {"gather_elements(x(3, 4), 0, i(2, 4)) ** 2"}}),
+        {.aliases = {"gather_d"}, .samples = {"gather_elements(x(3, 4), 0, i(2, 4)) ** 2"}}),
+    def("scatter(input, axis, index, src, reduce='none')",
+        "Values written, added or multiplied along an axis: out[index[i][j]][j] = src[i][j]; the last of equal ones "
+        "wins.",
+        {"scatter(Tensor([1.0, 2.0, 3.0]), 0, Tensor([2, 0]), Tensor([7.0, 8.0]))", "[8. 2. 7.]"},
+        [](const Tensor& x, int64_t axis, const Tensor& index, const Number& src, ScatterMode mode) {
+          return scatter(x, axis, index, src, mode);
+        },
+        {.samples = {"scatter(x(3, 4), 0, i(2, 4), x(2, 4)) ** 2", "scatter(x(3, 4), 1, i(3, 5, n=4), x()) ** 2",
+                     "scatter(x(3, 4), 0, i(5, 3), x(5, 4), 'multiply') ** 2",
+                     "scatter(x(3, 4), -1, i(2, 3, n=4), x(3, 3), 'add') ** 2"}}),
+    def("scatter_add(input, axis, index, src)",
+        "Values added along an axis: out[index[i][j]][j] += src[i][j] for axis 0.",
+        {"scatter_add(Tensor([1.0, 2.0]), 0, Tensor([1, 1]), Tensor([7.0, 8.0]))", "[ 1. 17.]"},
+        [](const Tensor& x, int64_t axis, const Tensor& index, const Tensor& src) {
+          return scattered("scatter_add", x, axis, index, Number(src), sum_into);
+        },
+        {.samples = {"scatter_add(x(3, 4), 0, i(5, 4), x(5, 4)) ** 2",
+                     "scatter_add(x(3, 4), 1, i(2, 5, n=4), x(2, 5)) ** 2"}}),
+    def("scatter_reduce(input, dim, index, src, reduce, *, include_self=True)",
+        "Elements combined with what an index sends to them along an axis. Equal extrema share the derivative.",
+        {"scatter_reduce(Tensor([1.0, 2.0]), 0, Tensor([1, 1]), Tensor([7.0, 8.0]), 'amax')", "[1. 8.]"},
+        [](const Tensor& x, int64_t axis, const Tensor& index, const Tensor& src, ScatterReduce reduce, bool self) {
+          return scatter_reduce(x, axis, index, Number(src), reduce, self);
+        },
+        {.samples = {"scatter_reduce(x(3, 4), 0, i(5, 4), x(5, 4), 'sum') ** 2",
+                     "scatter_reduce(x(3, 4), 0, i(5, 4), x(5, 4), 'prod') ** 2",
+                     "scatter_reduce(x(3, 4), 0, i(5, 4), x(5, 4), 'prod', include_self=False) ** 2",
+                     "scatter_reduce(x(3, 4), 1, i(3, 5, n=4), x(3, 5), 'mean') ** 2",
+                     "scatter_reduce(x(3, 4), 1, i(3, 5, n=4), x(3, 5), 'mean', include_self=False) ** 2",
+                     "scatter_reduce(x(3, 4), 0, i(5, 4), x(5, 4), 'amax') ** 2",
+                     "scatter_reduce(x(3, 4), 0, i(5, 4), x(5, 4), 'amin', include_self=False) ** 2"}}),
+    def("index_add(input, dim, index, source, *, alpha=1)",
+        "Slices added along an axis, at a list of indices: out[index[i]] += alpha * source[i] for axis 0.",
+        {"index_add(Tensor([1.0, 2.0]), 0, Tensor([1, 1]), Tensor([7.0, 8.0]))", "[ 1. 17.]"},
+        [](const Tensor& x, int64_t axis, const Tensor& index, const Tensor& source, const Number& alpha) {
+          return index_add(x, axis, index, source, alpha);
+        },
+        {.samples = {"index_add(x(3, 4), 0, i(5), x(5, 4)) ** 2",
+                     "index_add(x(3, 4), 1, i(2, n=4), x(3, 2), alpha=-2) ** 2"}}),
+    def("index_copy(input, dim, index, source)",
+        "Slices written along an axis, at a list of indices; of equal indices the last wins.",
+        {"index_copy(Tensor([1.0, 2.0]), 0, Tensor([1]), Tensor([7.0]))", "[1. 7.]"},
+        [](const Tensor& x, int64_t axis, const Tensor& index, const Tensor& source) {
+          return with_rows("index_copy", x, axis, index, Number(source), IndexOps<Rows>::put);
+        },
+        {.samples = {"index_copy(x(3, 4), 0, i(5), x(5, 4)) ** 2", "index_copy(x(3, 4), 1, i(2, n=4), x(3, 2)) ** 2"}}),
+    def("index_fill(input, axis, index, value)", "One value written along an axis, at a list of indices.",
+        {"index_fill(Tensor([1.0, 2.0]), 0, Tensor([1]), 7)", "[1. 7.]"},
+        [](const Tensor& x, int64_t axis, const Tensor& index, const Number& value) {
+          return index_fill(x, axis, index, value);
+        },
+        {.samples = {"index_fill(x(3, 4), 0, i(2), 7.0) ** 2", "index_fill(x(3, 4), 1, i(3, n=4), x()) ** 2"}}),
+    def("gather_nd(input_x, indices)",
+        "Elements or slices at coordinates, which stand in the last axis of the indices.",
+        {"gather_nd(Tensor([[1, 2], [3, 4]]), Tensor([[1, 0], [0, 1]]))", "[3 2]"},
+        [](const Tensor& x, const Tensor& indices) { return gather_nd(x, indices); },
+        {.samples = {"gather_nd(x(3, 4), i(5, 2)) ** 2", "gather_nd(x(3, 4, 2), i(2, 2, 1)) ** 2"}}),
+    def("scatter_nd(indices, updates, shape)",
+        "Zeros of a shape with values added at coordinates, which stand in the last axis of the indices.",
+        {"scatter_nd(Tensor([[1], [1]]), Tensor([7.0, 8.0]), (3,))", "[ 0. 15.  0.]"},
+        [](const Tensor& indices, const Tensor& updates, const Dims& shape) {
+          return scatter_nd(indices, updates, shape);
+        },
+        {.method = false, .samples = {"scatter_nd(i(5, 2), x(5), (3, 4)) ** 2"}}),
+    def("tensor_scatter_update(input_x, indices, updates)",
+        "Values written at coordinates, which stand in the last axis of the indices; of equal ones the last wins.",
+        {"tensor_scatter_update(Tensor([1.0, 2.0]), Tensor([[1]]), Tensor([7.0]))", "[1. 7.]"},
+        Scattering<put_all_rows>(), {.samples = {"tensor_scatter_update(x(3, 4), i(5, 2), x(5)) ** 2"}}),
+    def("tensor_scatter_add(input_x, indices, updates)",
+        "Values added at coordinates, which stand in the last axis of the indices.",
+        {"tensor_scatter_add(Tensor([1.0, 2.0]), Tensor([[1]]), Tensor([7.0]))", "[1. 9.]"}, Scattering<add_rows>(),
+        {.samples = {"tensor_scatter_add(x(3, 4), i(5, 2), x(5)) ** 2",
+                     "tensor_scatter_add(x(3, 4), i(5, 1), x(5, 4)) ** 2"}}),
+    def("tensor_scatter_sub(input_x, indices, updates)",
+        "Values subtracted at coordinates, which stand in the last axis of the indices.",
+        {"tensor_scatter_sub(Tensor([1.0, 2.0]), Tensor([[1]]), Tensor([7.0]))", "[ 1. -5.]"},
+        [](const Tensor& x, const Tensor& indices, const Tensor& updates) {
+          return Scattering<add_rows>()(x, indices, -updates);
+        },
+        {.samples = {"tensor_scatter_sub(x(3, 4), i(5, 2), x(5)) ** 2"}}),
+    def("tensor_scatter_mul(input_x, indices, updates)",
+        "Elements multiplied at coordinates, which stand in the last axis of the indices.",
+        {"tensor_scatter_mul(Tensor([1.0, 2.0]), Tensor([[1]]), Tensor([7.0]))", "[ 1. 14.]"},
+        Scattering<product_rows>(), {.samples = {"tensor_scatter_mul(x(3, 2), i(5, 2, n=2), x(5)) ** 2"}}),
+    def("tensor_scatter_div(input_x, indices, updates)",
+        "Elements divided at coordinates, which stand in the last axis of the indices.",
+        {"tensor_scatter_div(Tensor([1.0, 2.0]), Tensor([[1]]), Tensor([4.0]))", "[1.  0.5]"},
+        Scattering<quotient_rows>(), {.samples = {"tensor_scatter_div(x(3, 2), i(5, 2, n=2), x(5, low=0.5)) ** 2"}}),
+    def("tensor_scatter_max(input_x, indices, updates)",
+        "The larger of elements and of values at coordinates, which stand in the last axis of the indices.",
+        {"tensor_scatter_max(Tensor([1.0, 2.0]), Tensor([[1]]), Tensor([7.0]))", "[1. 7.]"},
+        Scattering<extreme_rows<true>>(), {.samples = {"tensor_scatter_max(x(3, 2), i(5, 2, n=2), x(5)) ** 2"}}),
+    def("tensor_scatter_min(input_x, indices, updates)",
+        "The smaller of elements and of values at coordinates, which stand in the last axis of the indices.",
+        {"tensor_scatter_min(Tensor([1.0, 2.0]), Tensor([[1]]), Tensor([7.0]))", "[1. 2.]"},
+        Scattering<extreme_rows<false>>(), {.samples = {"tensor_scatter_min(x(3, 2), i(5, 2, n=2), x(5)) ** 2"}}),
     def("nonzero(input)", "Coordinates of the nonzero elements, one row each.",
         {"nonzero(Tensor([0, 5, 7]))", "[[1]\n [2]]"}, [](const Tensor& x) { return nonzero(x); },
         {.samples = {"nonzero(i(3, 4))"}}),

@@ -361,6 +361,10 @@ Tensor set_region(Tensor&& base, const Tensor& v, const Region& r) {
   return apply_over(kSliceSet, std::move(base), {&v}, RegionWords(r).attrs());
 }
 
+Tensor add_to_region(Tensor&& base, const Tensor& v, const Region& r) {
+  return apply_over(kSliceAdd, std::move(base), {&v}, RegionWords(r).attrs());
+}
+
 Tensor Move::of(std::span<const Tensor> operands) const { return apply(kMove, operands, words_.attrs()); }
 
 Slice whole(const Dims& shape) {

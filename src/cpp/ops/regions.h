@@ -82,6 +82,8 @@ class RegionReader {
 Tensor view_of_region(const Tensor& x, const Region& r);
 /// `base`, which is written over, with a region of v at its place in it.
 Tensor set_region(Tensor&& base, const Tensor& v, const Region& r);
+/// The same with it added, wherever its places meet.
+Tensor add_to_region(Tensor&& base, const Tensor& v, const Region& r);
 /// An output of `shape` out of the operands; the regions fill it and do not meet one another.
 class Move {
  public:

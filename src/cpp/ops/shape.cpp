@@ -196,6 +196,15 @@ Tensor sum_to(const Tensor& x, const Dims& shape) {
   return reshape(axes.empty() ? x : sum(x, axes), shape);
 }
 
+Tensor apart(const Tensor& y, const Tensor& x) {
+  const Tape* const tape = context().tape;
+  if (!tape || y.ref().slot != x.ref().slot || y.buffer().get() != x.buffer().get()) return y;
+  if (!y.boxed() && !tape->slot_of(y)) return y;
+  Dims order;
+  for (int i = 0; i < y.rank(); ++i) order.push_back(i);
+  return permute(y, order);
+}
+
 // ---- the functions of the table -----------------------------------------------------------------------------------
 
 namespace {
@@ -210,14 +219,17 @@ Dims squeezed(const Tensor& x, const Dims& axes) {
   return shape;
 }
 
-/// What Python gets from functions that may return their argument: a recorded value is one of its own, for hooks.
-Tensor apart(const Tensor& y, const Tensor& x) {
-  const Tape* const tape = context().tape;
-  if (!tape || y.ref().slot != x.ref().slot || y.buffer().get() != x.buffer().get()) return y;
-  if (!y.boxed() && !tape->slot_of(y)) return y;
-  Dims order;
-  for (int i = 0; i < y.rank(); ++i) order.push_back(i);
-  return permute(y, order);
+Dims unsqueezed(const Tensor& x, const Dims& axes) {
+  const int rank = x.rank() + axes.size();
+  uint32_t added = 0;
+  for (int64_t a : axes) {
+    const uint32_t bit = 1u << checked_axis("expand_dims", a, rank);
+    if (added & bit) fail(ErrorKind::Value, "expand_dims: axis ", a, " is named twice in ", to_string(axes), ".");
+    added |= bit;
+  }
+  Dims shape;
+  for (int i = 0, from = 0; i < rank; ++i) shape.push_back(added >> i & 1 ? 1 : x.shape()[from++]);
+  return shape;
 }
 
 Tensor transpose(const Tensor& x, const Dims& axes) {
@@ -257,7 +269,7 @@ constexpr Function kFunctions[] = {
     def("broadcast_to(input, *shape)", "The tensor repeated, without a copy, to a larger shape; -1 keeps a size.",
         {"broadcast_to(Tensor([1, 2]), (2, 2))", "[[1 2]\n [1 2]]"},
         [](const Tensor& x, const Dims& shape) { return apart(broadcast_to(x, shape), x); },
-        {.samples = {"broadcast_to(x(3, 1), (2, 3, 4)) ** 2"}}),
+        {.aliases = {"expand"}, .samples = {"broadcast_to(x(3, 1), (2, 3, 4)) ** 2"}}),
     def("permute(input, *axis)", "The axes in another order: axis[i] becomes axis i.",
         {"permute(Tensor([[1, 2], [3, 4]]), (1, 0))", "[[1 3]\n [2 4]]"},
         [](const Tensor& x, const Dims& axes) { return permute(x, axes); },
@@ -270,10 +282,12 @@ constexpr Function kFunctions[] = {
     def("swapaxes(input, axis0, axis1)", "Two axes exchanged.",
         {"swapaxes(Tensor([[1, 2], [3, 4]]), 0, 1)", "[[1 3]\n [2 4]]"},
         [](const Tensor& x, int64_t a, int64_t b) { return swap_axes(x, a, b); },
-        {.samples = {"swapaxes(x(2, 3, 2), 0, -1) ** 2"}}),
-    def("expand_dims(input_x, axis)", "A new axis of size 1.", {"expand_dims(Tensor([1, 2]), 0)", "[[1 2]]"},
-        [](const Tensor& x, int64_t axis) { return expand_dims(x, axis); },
-        {.aliases = {"unsqueeze"}, .samples = {"expand_dims(x(3, 4), 1) * x(3, 4)"}}),
+        {.aliases = {"swapdims"}, .samples = {"swapaxes(x(2, 3, 2), 0, -1) ** 2"}}),
+    def("expand_dims(input_x, axis)", "A new axis of size 1, or several: where they stand in the result.",
+        {"expand_dims(Tensor([1, 2]), 0)", "[[1 2]]"},
+        [](const Tensor& x, const Dims& axes) { return apart(reshape(x, unsqueezed(x, axes)), x); },
+        {.aliases = {"unsqueeze"},
+         .samples = {"expand_dims(x(3, 4), 1) * x(3, 4)", "expand_dims(x(3, 4), (0, -1)) ** 2"}}),
     def("squeeze(input, axis=None)", "The axes of size 1 removed, or those of `axis` that have size 1.",
         {"squeeze(Tensor([[1, 2]]))", "[1 2]"},
         [](const Tensor& x, const std::optional<Dims>& axes) {

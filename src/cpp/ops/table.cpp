@@ -52,11 +52,18 @@ int64_t Number::integer() const {
 double Number::real() const { return is_tensor() ? item(tensor_) : real_; }
 
 std::span<const Family> families() {
-  static const Family all[] = {{"Elementwise", kRowFunctions},       {"Shape", kShapeFunctions},
-                               {"Moving elements", kMoveFunctions},  {"Reductions and scans", kReduceFunctions},
-                               {"Softmax", kSoftmaxFunctions},       {"Losses", kLossFunctions},
-                               {"Products", kMatmulFunctions},       {"Indexing", kIndexFunctions},
-                               {"Random numbers", kRandomFunctions}, {"Creation", kCreateFunctions}};
+  static const Family all[] = {{"Elementwise", kRowFunctions},
+                               {"Shape", kShapeFunctions},
+                               {"Moving elements", kMoveFunctions},
+                               {"Arranging elements", kArrangeFunctions},
+                               {"Reductions and scans", kReduceFunctions},
+                               {"Softmax", kSoftmaxFunctions},
+                               {"Losses", kLossFunctions},
+                               {"Products", kMatmulFunctions},
+                               {"Indexing", kIndexFunctions},
+                               {"Order", kSortFunctions},
+                               {"Random numbers", kRandomFunctions},
+                               {"Creation", kCreateFunctions}};
   return all;
 }
 

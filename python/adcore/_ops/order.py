@@ -1,0 +1,252 @@
+"""Order statistics, written with sorting and gathering; derivatives, at every order, follow from those."""
+
+from __future__ import annotations
+
+import math
+
+from adcore._core import Tensor, bfloat16, float16, float32, float64, int64
+from adcore._ops import native
+from adcore._ops.declare import op, require_tensor
+from adcore._ops.shape import checked_axis
+
+PAGE = "Order"
+
+
+def _along(op, input, axis):
+    """Return a tensor with an axis to order along, and that axis; without one, the flattened tensor's."""
+    if axis is None or input.ndim == 0:
+        if axis not in (None, 0, -1):
+            raise ValueError(f"{op}: axis {axis} is out of range for a tensor of 0 dimensions.")
+        input, axis = native.ravel(input), 0
+    axis = checked_axis(op, axis, input)
+    if input.shape[axis] == 0:
+        raise ValueError(f"{op}: has no value over zero elements, shape {input.shape}.")
+    return input, axis
+
+
+def _shaped(result, input, axis, keepdims):
+    """Return a result whose axis has size 1 in the shape that a reduction of `input` gives it."""
+    if axis is None:
+        return native.reshape(result, (1,) * input.ndim if keepdims else ())
+    return result if keepdims and input.ndim else native.squeeze(result, 0 if input.ndim == 0 else axis)
+
+
+@op(samples=("msort(x(3, 4)) ** 2 * x(3, 4)",), method=True)
+def msort(input: Tensor) -> Tensor:
+    """The elements in order along the first axis.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> print(ops.msort(Tensor([3, 1, 2])))
+    [1 2 3]
+    """
+    require_tensor("msort", "input", input)
+    return native.sort(input, 0)[0]
+
+
+@op(samples=("median(x(3, 4))[0] ** 2", "median(x(3, 4), 0, True)[0] ** 2", "median(x(3, 3), None) ** 2"), method=True)
+def median(input: Tensor, axis: int | None = -1, keepdims: bool = False) -> tuple[Tensor, Tensor]:
+    """The middle element along an axis, of an even number the lower one, and where it stands.
+
+    Parameters
+    ----------
+    input : Tensor
+    axis : int or None, default -1
+        None: the middle of all elements, without its place.
+    keepdims : bool, default False
+
+    Returns
+    -------
+    tuple of Tensor
+        NaN where there is one. :func:`quantile` with 0.5 is the mean of both middle elements.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> print(ops.median(Tensor([3.0, 1.0, 2.0]))[0])
+    2.0
+    """
+    require_tensor("median", "input", input)
+    x, along = _along("median", input, axis)
+    place = native.kthvalue(x, (x.shape[along] + 1) // 2, along, True)[1]
+    if x.dtype.is_floating_point:
+        nan = native.isnan(x)
+        place = native.where(native.any(nan, along, True), native.argmax(nan, along, True), place)
+    return _picked(x, along, place, input, axis, keepdims)
+
+
+def _picked(x, along, place, input, axis, keepdims):
+    value = _shaped(native.gather_elements(x, along, place), input, axis, keepdims)
+    return value if axis is None else (value, _shaped(place, input, axis, keepdims))
+
+
+@op(samples=("nanmedian(x(3, 4))[0] ** 2", "nanmedian(x(3, 4), 0, True)[0] ** 2"), method=True)
+def nanmedian(input: Tensor, axis: int | None = -1, keepdims: bool = False) -> tuple[Tensor, Tensor]:
+    """As :func:`median`, of the elements that are numbers; NaN where there is none.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> print(ops.nanmedian(Tensor([3.0, 1.0, float("nan")]))[0])
+    1.0
+    """
+    require_tensor("nanmedian", "input", input)
+    x, along = _along("nanmedian", input, axis)
+    numbers = native.sum(native.logical_not(native.isnan(x)), along, True)
+    middle = native.div(native.maximum(native.sub(numbers, 1), 0), 2)
+    middle = native.cast(middle, numbers.dtype)  # cuts the half off
+    place = native.gather_elements(native.argsort(x, along), along, middle)
+    return _picked(x, along, place, input, axis, keepdims)
+
+
+_INTERPOLATIONS = ("linear", "lower", "higher", "nearest", "midpoint")
+
+
+def _quantile(op, input, q, axis, keepdims, interpolation, ignores_nan):
+    require_tensor(op, "input", input)
+    if not input.dtype.is_floating_point:
+        input = native.cast(input, float32)
+    if interpolation not in _INTERPOLATIONS:
+        raise ValueError(f"{op}: interpolation must be one of {', '.join(_INTERPOLATIONS)}, got {interpolation!r}.")
+    fractions = native.stop_gradient(q).tolist() if isinstance(q, Tensor) else q
+    several = isinstance(fractions, (list, tuple))
+    fractions = list(fractions) if several else [fractions]
+    for fraction in fractions:
+        if not isinstance(fraction, (int, float)) or not 0 <= fraction <= 1:
+            raise ValueError(f"{op}: q must be a number in [0, 1] or a list of them along one axis, got {fraction!r}.")
+    x, along = _along(op, input, axis)
+    wide = native.cast(x, float32) if x.dtype in (float16, bfloat16) else x
+    ordered = native.sort(native.movedim(wide, along, -1))[0]
+    n = ordered.shape[-1]
+    nan = native.isnan(ordered)
+    last = native.sub(native.sum(native.logical_not(nan), -1, True), 1) if ignores_nan else n - 1
+    place = native.mul(native.cast(native.maximum(last, 0), float64), Tensor(fractions, float64))
+    place = native.broadcast_to(place, (*ordered.shape[:-1], len(fractions)))
+    if interpolation == "nearest":
+        place = native.round(place)
+    low, high = native.floor(place), native.ceil(place)
+
+    def at(where):
+        return native.gather_elements(ordered, -1, native.cast(where, int64))
+
+    if interpolation in ("lower", "nearest"):
+        value = at(low)
+    elif interpolation == "higher":
+        value = at(high)
+    else:
+        below, above = at(low), at(high)
+        weight = 0.5 if interpolation == "midpoint" else native.cast(native.sub(place, low), wide.dtype)
+        # Between two equal places there is nothing to interpolate, be it infinite.
+        value = native.where(native.equal(low, high), below, below + (above - below) * weight)
+    if not ignores_nan:
+        value = native.where(native.any(nan, -1, True), math.nan, value)
+    value = native.cast(native.movedim(value, -1, 0), x.dtype)
+    if keepdims and input.ndim:
+        shape = (1,) * input.ndim if axis is None else input.shape[:along] + (1,) + input.shape[along + 1 :]
+        value = native.reshape(value, (len(fractions), *shape))
+    return value if several else native.select(value, 0, 0)
+
+
+@op(
+    samples=("quantile(x(3, 4), 0.3, 1) ** 2", "quantile(x(3, 4), 0.75) ** 2", "quantile(x(3, 4), (0.0, 0.4, 1.0), 0)"),
+    method=True,
+)
+def quantile(
+    input: Tensor,
+    q: float | Tensor,
+    axis: int | None = None,
+    keepdims: bool = False,
+    *,
+    interpolation: str = "linear",
+) -> Tensor:
+    """The value below which a fraction of the elements lies, along an axis or of all.
+
+    Parameters
+    ----------
+    input : Tensor
+        Integers are taken as float32.
+    q : float, Tensor or sequence of float
+        Fractions in [0, 1]; several make a new first axis. They are constants.
+    axis : int, optional
+    keepdims : bool, default False
+    interpolation : {"linear", "lower", "higher", "nearest", "midpoint"}
+        What to take between two elements.
+
+    Returns
+    -------
+    Tensor
+        NaN where there is one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For fractions outside of [0, 1], no elements, another word.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> print(ops.quantile(Tensor([1.0, 2.0, 3.0, 4.0]), 0.5))
+    2.5
+    """
+    return _quantile("quantile", input, q, axis, keepdims, interpolation, False)
+
+
+@op(samples=("nanquantile(x(3, 4), 0.3, 1) ** 2",), method=True)
+def nanquantile(
+    input: Tensor,
+    q: float | Tensor,
+    axis: int | None = None,
+    keepdims: bool = False,
+    *,
+    interpolation: str = "linear",
+) -> Tensor:
+    """As :func:`quantile`, of the elements that are numbers; NaN where there is none.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> print(ops.nanquantile(Tensor([1.0, float("nan"), 2.0]), 0.5))
+    1.5
+    """
+    return _quantile("nanquantile", input, q, axis, keepdims, interpolation, True)
+
+
+@op(samples=("mode(concat((x(3), x(2), x(3))))[0] ** 2", "mode(x(3, 4), 0, True)[0] ** 2"), method=True)
+def mode(input: Tensor, axis: int = -1, keepdims: bool = False) -> tuple[Tensor, Tensor]:
+    """The commonest element along an axis, of several the smallest, and where it stands last.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> print(ops.mode(Tensor([1, 2, 2, 3]))[0])
+    2
+    """
+    require_tensor("mode", "input", input)
+    if axis is None:
+        raise TypeError("mode: axis must be an int, got NoneType.")
+    x, along = _along("mode", input, axis)
+    ordered, place = native.sort(native.movedim(x, along, -1))
+    n = ordered.shape[-1]
+    numbers = native.broadcast_to(native.arange(n), ordered.shape)
+    same = native.equal(ordered[..., 1:], ordered[..., :-1])
+    starts = native.where(same, 0, numbers[..., 1:])
+    starts = native.cummax(native.concat((numbers[..., :1], starts), -1), -1)[0]
+    longest = native.argmax(native.sub(numbers, starts), -1, True)
+    place = native.movedim(native.gather_elements(place, -1, longest), -1, along)
+    return _picked(x, along, place, input, axis, keepdims)
+
+
+@op(samples=("aminmax(x(3, 4))[1] ** 2", "aminmax(x(3, 4), axis=None)[0] ** 2"), method=True)
+def aminmax(input: Tensor, *, axis: int | None = 0, keepdims: bool = False) -> tuple[Tensor, Tensor]:
+    """The smallest and the largest elements along an axis, the first unless another is named; of all with None.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> low, high = ops.aminmax(Tensor([3.0, 1.0, 2.0]))
+    >>> print(low, high)
+    1.0 3.0
+    """
+    require_tensor("aminmax", "input", input)
+    return native.amin(input, axis, keepdims), native.amax(input, axis, keepdims)
