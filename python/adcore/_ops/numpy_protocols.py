@@ -105,6 +105,46 @@ def _split(ary, indices_or_sections, axis=0):
     return list(_op("split")(ary, [max(0, b - a) for a, b in zip(cuts, cuts[1:])], axis))
 
 
+def _joined(name):
+    return lambda tup: _core.functions[name](_operands(tup))
+
+
+def _reduced(name):
+    return lambda a, axis=None, keepdims=False: _op(name)(a, axis, keepdims)
+
+
+def _quantile(name):
+    def quantile(a, q, axis=None, method="linear", keepdims=False):
+        q = [float(fraction) for fraction in q] if hasattr(q, "__len__") else q
+        return _op(name)(_operand(a), q, axis, keepdims, interpolation=method)
+
+    return quantile
+
+
+def _median(a, axis=None, keepdims=False):
+    return _op("quantile")(a, 0.5, axis, keepdims)
+
+
+def _sort(a, axis=-1):
+    return native.sort(_ravel(a), 0)[0] if axis is None else native.sort(a, axis)[0]
+
+
+def _diff(a, n=1, axis=-1, prepend=None, append=None):
+    return _op("diff")(_operand(a), n, axis, _operand(prepend), _operand(append))
+
+
+def _cumprod(a, axis=None, dtype=None):
+    return _op("cumprod")(*((_ravel(a), 0) if axis is None else (a, axis)), dtype)
+
+
+def _trapezoid(y, x=None, dx=1.0, axis=-1):
+    return _op("trapezoid")(_operand(y), _operand(x), dx=dx, dim=axis)
+
+
+def _searchsorted(a, v, side="left", sorter=None):
+    return native.searchsorted(_operand(a), _operand(v), side=side, sorter=_operand(sorter))
+
+
 def _norm(x, ord=None, axis=None, keepdims=False):
     return _op("norm")(x, ord, axis, keepdims)
 
@@ -148,40 +188,73 @@ _FUNCTIONS = {
     "any": ("any", "a axis !out keepdims !where"),
     "argmax": ("argmax", "a axis !out keepdims"),
     "argmin": ("argmin", "a axis !out keepdims"),
+    "argsort": ("argsort", "a axis !kind !order !stable"),
+    "argwhere": ("argwhere", "a"),
     "around": (_round, "a decimals !out"),
     "broadcast_to": (lambda array, shape: native.broadcast_to(array, shape), "array shape !subok"),
     "clip": (_clip, "a a_min a_max !out min max !dtype !where"),
     "concatenate": (_concatenate, "arrays axis !out dtype !casting"),
+    "column_stack": (_joined("column_stack"), "tup"),
     "copy": (lambda a: a.copy(), "a !order !subok"),
+    "count_nonzero": (_reduced("count_nonzero"), "a axis keepdims"),
+    "cumprod": (_cumprod, "a axis dtype !out"),
     "cumsum": (_cumsum, "a axis dtype !out"),
+    "diag": ("diag", "v k"),
+    "diagonal": ("diagonal", "a offset axis1 axis2"),
+    "diff": (_diff, "a n axis prepend append"),
     "dot": (_dot, "a b !out"),
+    "dstack": (_joined("dstack"), "tup"),
     "expand_dims": ("expand_dims", "a axis"),
     "flip": (_flip, "m axis"),
+    "fliplr": ("fliplr", "m"),
+    "flipud": ("flipud", "m"),
     "full_like": (_full_like, "a fill_value dtype !order !subok !shape !device"),
+    "hstack": (_joined("hstack"), "tup !dtype !casting"),
     "inner": (_inner, "a b"),
     "linalg.norm": (_norm, "x ord axis keepdims"),
     "linspace": (_linspace, "start stop num !endpoint !retstep dtype !axis !device"),
     "max": ("amax", "a axis !out keepdims !initial !where"),
     "mean": ("mean", "a axis dtype !out keepdims !where"),
+    "median": (_median, "a axis !out !overwrite_input keepdims"),
     "min": ("amin", "a axis !out keepdims !initial !where"),
+    "moveaxis": (lambda a, source, destination: native.movedim(a, source, destination), "a source destination"),
+    "nanmean": ("nanmean", "a axis dtype !out keepdims !where"),
+    "nanquantile": (_quantile("nanquantile"), "a q axis !out !overwrite_input method keepdims !weights"),
+    "nansum": ("nansum", "a axis dtype !out keepdims !initial !where"),
     "ndim": (_ndim, "a"),
     "ones_like": ("ones_like", "a dtype !order !subok !shape !device"),
     "outer": (_outer, "a b !out"),
     "prod": ("prod", "a axis dtype !out keepdims !initial !where"),
+    "ptp": (_reduced("ptp"), "a axis !out keepdims"),
+    "quantile": (_quantile("quantile"), "a q axis !out !overwrite_input method keepdims !weights"),
     "ravel": (_ravel, "a !order"),
+    "repeat": (lambda a, repeats, axis=None: _op("repeat_interleave")(a, repeats, axis), "a repeats axis"),
     "reshape": (lambda a, shape: native.reshape(a, shape), "a shape !order !copy"),
+    "roll": (lambda a, shift, axis=None: native.roll(a, shift, axis), "a shift axis"),
+    "rot90": (lambda m, k=1, axes=(0, 1): native.rot90(m, k, axes), "m k axes"),
     "round": (_round, "a decimals !out"),
+    "searchsorted": (_searchsorted, "a v side sorter"),
     "shape": (_shape, "a"),
     "size": (_size, "a axis"),
+    "sort": (_sort, "a axis !kind !order !stable"),
     "split": (_split, "ary indices_or_sections axis"),
     "squeeze": (_squeeze, "a axis"),
     "stack": (lambda arrays, axis=0: native.stack(_operands(arrays), axis), "arrays axis !out dtype !casting"),
     "std": ("std", "a axis dtype !out ddof keepdims !where !mean !correction"),
     "sum": ("sum", "a axis dtype !out keepdims !initial !where"),
     "swapaxes": ("swapaxes", "a axis1 axis2"),
+    "take": (lambda a, indices, axis=None: _op("take")(*_operands((a, indices)), axis), "a indices axis !out !mode"),
+    "take_along_axis": (
+        lambda arr, indices, axis=-1: _op("take_along_dim")(*_operands((arr, indices)), axis),
+        "arr indices axis",
+    ),
     "tile": (lambda A, reps: _op("tile")(A, reps), "A reps"),
     "transpose": (_transpose, "a axes"),
+    "trapezoid": (_trapezoid, "y x dx axis"),
+    "tril": ("tril", "m k"),
+    "triu": ("triu", "m k"),
     "var": ("var", "a axis dtype !out ddof keepdims !where !mean !correction"),
+    "vstack": (_joined("vstack"), "tup !dtype !casting"),
     "where": (_where, "condition x y"),
     "zeros_like": ("zeros_like", "a dtype !order !subok !shape !device"),
 }
@@ -196,7 +269,7 @@ _LOOKING = {
 _KEYWORDS = ("axis", "dtype", "ddof", "keepdims")
 
 # The others compute in a dtype where they are told to.
-_TAKES_DTYPE = {"cumsum", "full_like", "linspace", "ones_like", "prod", "sum", "zeros_like"}
+_TAKES_DTYPE = {"cumprod", "cumsum", "full_like", "linspace", "ones_like", "prod", "sum", "zeros_like"}
 
 
 def _no_op(name):
