@@ -478,6 +478,9 @@ def bucketize(
     return native.searchsorted(boundaries, input, out_int32=out_int32, right=right)
 
 
+_MOST_BINS = 2**26  # each takes 40 bytes while they are counted
+
+
 def _range(op, input, low, high):
     """Return the bounds of a histogram: those of the elements where none are given."""
     if low == high == 0 and input.size:
@@ -499,8 +502,8 @@ def _counts(input, edges, weights):
 
 
 def _require_bins(op, bins):
-    if isinstance(bins, bool) or not hasattr(bins, "__index__") or bins < 1:
-        raise ValueError(f"{op}: bins must be a positive int, got {bins!r}.")
+    if isinstance(bins, bool) or not hasattr(bins, "__index__") or not 1 <= bins <= _MOST_BINS:
+        raise ValueError(f"{op}: bins must be an int from 1 to {_MOST_BINS}, got {bins!r}.")
     return int(bins)
 
 

@@ -8,7 +8,7 @@ from operator import index
 from adcore._core import Tensor, dtype, float32, float64
 from adcore._ops import native
 from adcore._ops.declare import dims, op, require_tensor
-from adcore._ops.precision import rounded, wide
+from adcore._ops.precision import rounded, widened
 
 PAGE = "Linear algebra"
 
@@ -25,7 +25,7 @@ def _require_matrix(op, name, tensor, square=False):
 
 def _floating(tensor):
     """Return a tensor in a dtype that factorisations compute in."""
-    return wide(tensor) if tensor.dtype.is_floating_point else native.cast(tensor, float32)
+    return widened(tensor) if tensor.dtype.is_floating_point else native.cast(tensor, float32)
 
 
 # ---- factorisations and what is made of them ------------------------------------------------------------------------
@@ -272,7 +272,7 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
     if not hasattr(n, "__index__"):
         raise TypeError(f"matrix_power: n must be an int, got {type(n).__name__}.")
     exponent = index(n)
-    base = wide(input)
+    base = widened(input)
     if exponent < 0:
         base, exponent = native.inverse(base), -exponent
     if exponent == 0:

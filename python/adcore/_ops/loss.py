@@ -9,7 +9,7 @@ from adcore._ops import native
 from adcore._ops.declare import BatchReduction, Reduction, op, require_tensor
 from adcore._ops.loss_parts import beside, check_reduction, floats, number, reduced
 from adcore._ops.math import clamp
-from adcore._ops.precision import rounded, wide
+from adcore._ops.precision import rounded, widened
 
 PAGE = "Losses"
 
@@ -40,7 +40,7 @@ def mse_loss(input: Tensor, target: Tensor, reduction: Reduction = "mean") -> Te
     """
     require_tensor("mse_loss", "input", input)
     require_tensor("mse_loss", "target", target)
-    loss = native.square(native.sub(wide(input), wide(target)))
+    loss = native.square(native.sub(widened(input), widened(target)))
     return rounded(reduced("mse_loss", loss, reduction), input, target)
 
 
@@ -62,7 +62,7 @@ def l1_loss(input: Tensor, target: Tensor, reduction: Reduction = "mean") -> Ten
     """
     require_tensor("l1_loss", "input", input)
     require_tensor("l1_loss", "target", target)
-    loss = native.abs(native.sub(wide(input), wide(target)))
+    loss = native.abs(native.sub(widened(input), widened(target)))
     return rounded(reduced("l1_loss", loss, reduction), input, target)
 
 
@@ -107,9 +107,9 @@ def binary_cross_entropy(
         raise ValueError(
             f"binary_cross_entropy: logits and labels must have one shape, got {logits.shape} and {labels.shape}."
         )
-    loss = native._binary_cross_entropy(wide(logits), wide(labels), _GAP_TO_ONE.get(logits.dtype, 2.0**-25))
+    loss = native._binary_cross_entropy(widened(logits), widened(labels), _GAP_TO_ONE.get(logits.dtype, 2.0**-25))
     if weight is not None:
-        loss = loss * (wide(weight) if isinstance(weight, Tensor) else weight)
+        loss = loss * (widened(weight) if isinstance(weight, Tensor) else weight)
     loss = reduced("binary_cross_entropy", loss, reduction)
     return rounded(loss, logits, labels, weight if isinstance(weight, Tensor) else None)
 

@@ -17,7 +17,7 @@ from adcore._ops.loss_parts import (
     same_shape,
     whole,
 )
-from adcore._ops.precision import rounded, wide
+from adcore._ops.precision import rounded, widened
 
 PAGE = "Losses"
 
@@ -75,7 +75,7 @@ def cross_entropy(
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing must be in [0, 1], got {label_smoothing}.")
     check_reduction("cross_entropy", reduction)
-    rows, sample_shape = classes_last(wide(input))
+    rows, sample_shape = classes_last(widened(input))
     classes = rows.shape[1]
     if weight is not None:
         require_tensor("cross_entropy", "weight", weight)
@@ -101,7 +101,7 @@ def cross_entropy(
         # Chosen, not multiplied by 0: an ignored row may hold inf or NaN.
         counted_rows = native.where(native.expand_dims(counted, 1), rows, 0.0)
         spread = native.log_softmax(counted_rows, 1)
-        spread = -native.mean(spread if weight is None else native._weighted(wide(weight), spread), 1) * counted
+        spread = -native.mean(spread if weight is None else native._weighted(widened(weight), spread), 1) * counted
         loss = loss * (1 - label_smoothing) + spread * label_smoothing
     if reduction == "none":
         loss = native.reshape(loss, sample_shape)
@@ -115,11 +115,11 @@ def cross_entropy(
 def _probability_targets(input, target, weight, reduction, label_smoothing, rows, sample_shape):
     if target.shape != input.shape:
         raise ValueError(f"cross_entropy: probabilities of shape {target.shape} do not fit input {input.shape}.")
-    wanted, _ = classes_last(wide(target))
+    wanted, _ = classes_last(widened(target))
     if label_smoothing:
         wanted = wanted * (1 - label_smoothing) + label_smoothing / rows.shape[1]
     terms = native._weighted(wanted, native.log_softmax(rows, 1))
-    loss = -native.sum(terms if weight is None else native._weighted(wide(weight), terms), 1)
+    loss = -native.sum(terms if weight is None else native._weighted(widened(weight), terms), 1)
     if reduction == "none":
         return native.reshape(loss, sample_shape)
     return native.sum(loss) if reduction == "sum" else native.sum(loss) / rows.shape[0]
@@ -360,7 +360,7 @@ def multilabel_soft_margin_loss(
     loss = -(native._weighted(labels, native.logsigmoid(wide)) + native._weighted(1 - labels, native.logsigmoid(-wide)))
     if weight is not None:
         require_tensor("multilabel_soft_margin_loss", "weight", weight)
-        loss = loss * wide(weight)
+        loss = loss * widened(weight)
         if loss.shape != input.shape:
             raise ValueError(
                 f"multilabel_soft_margin_loss: a weight of shape {weight.shape} does not broadcast to {input.shape}."

@@ -7,7 +7,7 @@ import math
 from adcore._core import int64
 from adcore._ops import native
 from adcore._ops.declare import require_tensor
-from adcore._ops.precision import wide
+from adcore._ops.precision import widened
 
 
 def check_reduction(op, reduction, *more):
@@ -41,13 +41,13 @@ def floats(op, **operands):
         require_tensor(op, name, operand)
         if not operand.dtype.is_floating_point:
             raise TypeError(f"{op}: {name} must be a float tensor, got {operand.dtype}.")
-    return tuple(map(wide, operands.values()))
+    return tuple(map(widened, operands.values()))
 
 
 def beside(op, name, target, input):
     """Check that a target is a Tensor, and return it wide; integers and bools in the dtype of the input."""
     require_tensor(op, name, target)
-    return wide(target) if target.dtype.is_floating_point else native.cast(target, wide(input).dtype)
+    return widened(target) if target.dtype.is_floating_point else native.cast(target, widened(input).dtype)
 
 
 def same_shape(op, **operands):
@@ -75,7 +75,7 @@ def class_weight(op, weight, classes):
     require_tensor(op, "weight", weight)
     if weight.shape != (classes,):
         raise ValueError(f"{op}: weight must have one entry for each of {classes} classes, got {weight.shape}.")
-    return wide(weight)
+    return widened(weight)
 
 
 def classes_last(input):

@@ -6,7 +6,7 @@ from adcore._ops import native
 HALVES = (float16, bfloat16)
 
 
-def wide(tensor):
+def widened(tensor):
     """Return a tensor of half precision in float32, another one as it is."""
     return native.cast(tensor, float32) if tensor.dtype in HALVES else tensor
 

@@ -15,7 +15,7 @@ from operator import index
 from adcore._core import Tensor, dtype
 from adcore._ops import native
 from adcore._ops.declare import Number, dims, op, require_tensor
-from adcore._ops.precision import rounded, wide
+from adcore._ops.precision import rounded, widened
 
 PAGE = "Products"
 
@@ -252,7 +252,7 @@ def einsum(equation: str, *operands: Tensor) -> Tensor:
     prepared, path, result = _plan(equation, tuple(operand.shape for operand in operands))
     tensors = []
     for operand, (diagonals, stretched, own) in zip(operands, prepared):
-        tensor = wide(operand)
+        tensor = widened(operand)
         for first, second in diagonals:
             tensor = _diagonal(tensor, first, second)
         tensors.append((native.squeeze(tensor, stretched) if stretched else tensor, own))
@@ -344,7 +344,7 @@ def tensor_dot(x1: Tensor, x2: Tensor, axes: dims = 2) -> Tensor:
             )
         x2_labels[other] = one
     kept = [label for label in x1_labels if label not in pair[0]] + [label for label in x2_labels if label >= x1.ndim]
-    return rounded(_contract(wide(x1), x1_labels, wide(x2), x2_labels, frozenset(kept))[0], x1, x2)
+    return rounded(_contract(widened(x1), x1_labels, widened(x2), x2_labels, frozenset(kept))[0], x1, x2)
 
 
 def _checked_axes(op, axes, tensor):
@@ -399,7 +399,7 @@ def vecdot(x: Tensor, y: Tensor, *, axis: int = -1) -> Tensor:
     [11.  4.]
     """
     _require("vecdot", x=x, y=y)
-    return rounded(native.sum(native.mul(wide(x), wide(y)), axis), x, y)
+    return rounded(native.sum(native.mul(widened(x), widened(y)), axis), x, y)
 
 
 @op(samples=("inner(x(2, 3), x(4, 3))", "inner(x(3), x(3))", "inner(x(2, 3), x())"), method=True)
@@ -493,7 +493,7 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     def turned(tensor, by):
         return native.index_select(tensor, dim, Tensor([(k + by) % 3 for k in range(3)]))
 
-    p, q = wide(a), wide(b)
+    p, q = widened(a), widened(b)
     product = native.sub(
         native.mul(turned(p, 1), turned(q, 2)),
         native.mul(turned(p, 2), turned(q, 1)),
@@ -539,7 +539,7 @@ def _plus(op, input, product, beta, alpha, *operands):
     if isinstance(beta, (int, float)) and beta == 0:
         total = product
     else:
-        start = wide(input) if isinstance(beta, (int, float)) and beta == 1 else native.mul(wide(input), beta)
+        start = widened(input) if isinstance(beta, (int, float)) and beta == 1 else native.mul(widened(input), beta)
         total = native.add(start, product)
         if total.shape != product.shape:
             raise ValueError(f"{op}: input of the shape {input.shape} does not broadcast to {product.shape}.")
@@ -561,7 +561,7 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Number = 1, alpha:
     """
     _require("addmm", input=input)
     _require_rank("addmm", 2, mat1=mat1, mat2=mat2)
-    return _plus("addmm", input, _matmul(wide(mat1), wide(mat2)), beta, alpha, mat1, mat2)
+    return _plus("addmm", input, _matmul(widened(mat1), widened(mat2)), beta, alpha, mat1, mat2)
 
 
 @op(samples=("addmv(x(3), x(3, 4), x(4))", "addmv(x(), x(3, 4), x(4), beta=0.5, alpha=2.0)"), method=True)
@@ -577,7 +577,7 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Number = 1, alpha: N
     _require("addmv", input=input)
     _require_rank("addmv", 2, mat=mat)
     _require_rank("addmv", 1, vec=vec)
-    return _plus("addmv", input, _matmul(wide(mat), wide(vec)), beta, alpha, mat, vec)
+    return _plus("addmv", input, _matmul(widened(mat), widened(vec)), beta, alpha, mat, vec)
 
 
 @op(samples=("addr(x(3, 4), x(3), x(4))", "addr(x(4), x(3), x(4), beta=0.5, alpha=2.0)"), method=True)
@@ -592,7 +592,7 @@ def addr(x: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Number = 1, alpha: Numb
     """
     _require("addr", x=x)
     _require_rank("addr", 1, vec1=vec1, vec2=vec2)
-    return _plus("addr", x, outer(wide(vec1), wide(vec2)), beta, alpha, vec1, vec2)
+    return _plus("addr", x, outer(widened(vec1), widened(vec2)), beta, alpha, vec1, vec2)
 
 
 @op(
@@ -610,7 +610,7 @@ def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, 
     """
     _require("baddbmm", input=input)
     _require_rank("baddbmm", 3, batch1=batch1, batch2=batch2)
-    product = native.bmm(*_common(wide(batch1), wide(batch2)))
+    product = native.bmm(*_common(widened(batch1), widened(batch2)))
     return _plus("baddbmm", input, product, beta, alpha, batch1, batch2)
 
 
@@ -631,7 +631,7 @@ def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, a
     _require_rank("addbmm", 3, batch1=batch1, batch2=batch2)
     if batch1.shape[0] != batch2.shape[0] or batch1.shape[2] != batch2.shape[1]:
         raise ValueError(f"addbmm: the shapes {batch1.shape} and {batch2.shape} do not fit.")
-    product = tensor_dot(wide(batch1), wide(batch2), ((0, 2), (0, 1)))
+    product = tensor_dot(widened(batch1), widened(batch2), ((0, 2), (0, 1)))
     return _plus("addbmm", input, product, beta, alpha, batch1, batch2)
 
 
@@ -685,7 +685,7 @@ def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
         if one[1] != other[0]:
             raise ValueError(f"multi_dot: the shapes {[t.shape for t in tensors]} do not fit.")
     split = _order([shapes[0][0], *(shape[1] for shape in shapes)])
-    factors = [wide(tensor) for tensor in tensors]
+    factors = [widened(tensor) for tensor in tensors]
 
     def product(i, j):
         return factors[i] if i == j else _matmul(product(i, split[i, j]), product(split[i, j] + 1, j))
@@ -884,6 +884,6 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0) -> Tensor:
         raise ValueError(f"cdist: rows of x1 and x2 must be of one length, got {x1.shape} and {x2.shape}.")
     if not p >= 0:
         raise ValueError(f"cdist: p must not be negative, got {p}.")
-    a, b = wide(x1), wide(x2)
+    a, b = widened(x1), widened(x2)
     difference = native.sub(native.expand_dims(a, -2), native.expand_dims(b, -3))
     return rounded(p_norm(difference, p), x1, x2)

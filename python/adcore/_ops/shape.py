@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from operator import index
 
@@ -146,6 +147,9 @@ def tensor_split(input: Tensor, indices_or_sections: dims, axis: int = 0) -> tup
     return _cut("tensor_split", input, indices_or_sections, checked_axis("tensor_split", axis, input), False)
 
 
+_MOST_PIECES = 2**16  # where most of them are empty
+
+
 def _cut(op, input, indices_or_sections, axis, equal):
     size = input.shape[axis]
     if isinstance(indices_or_sections, Tensor):
@@ -156,6 +160,8 @@ def _cut(op, input, indices_or_sections, axis, equal):
         parts = index(indices_or_sections)
         if parts <= 0:
             raise ValueError(f"{op}: the number of pieces must be positive, got {parts}.")
+        if parts > max(size, _MOST_PIECES):
+            raise ValueError(f"{op}: axis {axis} of size {size} is not cut into {parts} pieces, most of them empty.")
         if equal and size % parts:
             raise ValueError(f"{op}: axis {axis} of size {size} has no {parts} equal pieces.")
         cuts = [k * (size // parts) + min(k, size % parts) for k in range(parts + 1)]
@@ -255,8 +261,8 @@ def repeat_interleave(input: Tensor, repeats: int | Sequence[int] | Tensor, axis
             f"repeat_interleave: axis {axis} of size {input.shape[axis]} needs as many repeats, none of them negative, "
             f"got {tuple(times)}."
         )
-    places = [k for k, count in enumerate(times) for _ in range(count)]
-    return native.gather(input, Tensor(places, int64), axis)
+    ends = native.cumsum(Tensor(times, int64), 0)
+    return native.gather(input, native.searchsorted(ends, native.arange(sum(times)), right=True), axis)
 
 
 def _repetitions(repeats):
@@ -358,8 +364,11 @@ def cartesian_prod(*inputs: Tensor | Sequence[Tensor]) -> Tensor:
         if tensor.ndim != 1:
             raise ValueError(f"cartesian_prod: inputs must have one axis, got shape {tensor.shape}.")
     if len(axes) == 1:
-        return axes[0]
+        return native.ravel(axes[0])
     return native.stack([native.ravel(part) for part in meshgrid(*axes, indexing="ij")], -1)
+
+
+_MOST_CHOSEN = 2**26
 
 
 @op(samples=("combinations(x(4)) ** 2", "combinations(x(3), 2, True) ** 2"), method=True)
@@ -380,6 +389,9 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     r = index(r)
     if r < 0:
         raise ValueError(f"combinations: r must not be negative, got {r}.")
+    count = math.comb(input.size + (r - 1 if with_replacement and r else 0), r)
+    if count * r > _MOST_CHOSEN:
+        raise ValueError(f"combinations: {count} choices of {r} of {input.size} elements are too many.")
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     rows = list(choose(range(input.size), r))
     return native.gather(input, native.reshape(Tensor([k for row in rows for k in row], int64), (len(rows), r)), 0)

@@ -101,6 +101,8 @@ Tensor select(const Tensor& x, int64_t axis, int64_t index) {
 
 std::vector<Tensor> unbind(const Tensor& x, int64_t axis) {
   const int at = checked_axis("unbind", axis, x.rank());
+  constexpr int64_t kMostParts = int64_t{1} << 24;
+  if (x.shape()[at] > kMostParts) throw std::bad_alloc();
   std::vector<Tensor> parts;
   for (int64_t i = 0; i < x.shape()[at]; ++i) parts.push_back(without_axis(x, at, i));
   return parts;
@@ -409,17 +411,17 @@ constexpr Function kFunctions[] = {
          .samples = {"movedim(x(2, 3, 2), 0, -1) ** 2", "movedim(x(2, 3, 4), (0, 1), (2, 0)) ** 2"}}),
     def("unflatten(input, dim, sizes)", "An axis cut into several; one size may be -1.",
         {"unflatten(Tensor([1, 2, 3, 4]), 0, (2, -1))", "[[1 2]\n [3 4]]"},
-        [](const Tensor& x, int64_t axis, const Dims& sizes) { return unflatten(x, axis, sizes); },
+        [](const Tensor& x, int64_t axis, const Dims& sizes) { return apart(unflatten(x, axis, sizes), x); },
         {.samples = {"unflatten(x(2, 6), 1, (3, -1)) ** 2"}}),
     def("ravel(input)", "The elements along one axis, by rows.", {"ravel(Tensor([[1, 2], [3, 4]]))", "[1 2 3 4]"},
-        [](const Tensor& x) { return reshape(x, Dims{x.size()}); }, {.samples = {"ravel(x(3, 4)) ** 2"}}),
+        [](const Tensor& x) { return apart(reshape(x, Dims{x.size()}), x); }, {.samples = {"ravel(x(3, 4)) ** 2"}}),
     def("reshape_as(input, other)", "The same elements in the shape of another tensor.",
         {"reshape_as(Tensor([1, 2]), Tensor([[3], [4]]))", "[[1]\n [2]]"},
-        [](const Tensor& x, const Tensor& other) { return reshape(x, other.shape()); },
+        [](const Tensor& x, const Tensor& other) { return apart(reshape(x, other.shape()), x); },
         {.aliases = {"view_as"}, .samples = {"reshape_as(x(3, 4), i(2, 6)) ** 2"}}),
     def("expand_as(input, other)", "The tensor repeated, without a copy, to the shape of another one.",
         {"expand_as(Tensor([1, 2]), Tensor([[3, 4], [5, 6]]))", "[[1 2]\n [1 2]]"},
-        [](const Tensor& x, const Tensor& other) { return broadcast_to(x, other.shape()); },
+        [](const Tensor& x, const Tensor& other) { return apart(broadcast_to(x, other.shape()), x); },
         {.samples = {"expand_as(x(3, 1), i(2, 3, 4)) ** 2"}}),
     def("narrow(input, axis, start, length)", "A part of an axis.", {"narrow(Tensor([1, 2, 3, 4]), 0, 1, 2)", "[2 3]"},
         [](const Tensor& x, int64_t axis, int64_t start, int64_t length) { return narrow(x, axis, start, length); },
@@ -451,13 +453,15 @@ constexpr Function kFunctions[] = {
         "Elements moved along axes; what leaves one end comes in at the other. Without axes the flattened tensor "
         "rolls.",
         {"roll(Tensor([1, 2, 3]), 1)", "[3 1 2]"},
-        [](const Tensor& x, const Dims& shifts, const std::optional<Dims>& axes) { return roll(x, shifts, axes); },
+        [](const Tensor& x, const Dims& shifts, const std::optional<Dims>& axes) {
+          return apart(roll(x, shifts, axes), x);
+        },
         {.samples = {"roll(x(3, 4), 1, 0) * x(3, 4)", "roll(x(3, 4), (-1, 2), (0, 1)) * x(3, 4)",
                      "roll(x(3, 4), 5) * x(3, 4)"}}),
     def("rot90(input, k=1, dims=None)", "Quarter turns of a plane, that of the first two axes unless others are named.",
         {"rot90(Tensor([[1, 2], [3, 4]]))", "[[2 4]\n [1 3]]"},
         [](const Tensor& x, int64_t k, const std::optional<Dims>& axes) {
-          return rot90(x, k, axes.value_or(Dims{0, 1}));
+          return apart(rot90(x, k, axes.value_or(Dims{0, 1})), x);
         },
         {.samples = {"rot90(x(3, 4)) ** 2 * x(4, 3)", "rot90(x(2, 3, 4), -1, (1, 2)) ** 2", "rot90(x(3, 4), 2) ** 2"}}),
     def("fliplr(input)", "The columns in reverse order.", {"fliplr(Tensor([[1, 2], [3, 4]]))", "[[2 1]\n [4 3]]"},
@@ -492,7 +496,7 @@ constexpr Function kFunctions[] = {
         {.samples = {"triu(x(3, 4)) ** 2", "triu(x(2, 3, 4), 1) ** 2"}}),
     def("repeat_elements(x, rep, axis=0)", "Every slice along an axis as often as is said.",
         {"repeat_elements(Tensor([1, 2]), 2)", "[1 1 2 2]"},
-        [](const Tensor& x, int64_t times, int64_t axis) { return repeat_each(x, times, axis); },
+        [](const Tensor& x, int64_t times, int64_t axis) { return apart(repeat_each(x, times, axis), x); },
         {.samples = {"repeat_elements(x(3, 4), 2, 1) ** 2"}}),
     def("unfold(input, kernel_size, dilation=None, padding=None, stride=None)",
         "Blocks of an image (N, C, H, W) as columns, (N, C * kernel, blocks). Each option is one number or two.",

@@ -128,17 +128,19 @@ Tensor eye(int64_t n, int64_t m, DType dtype) {
 
 Tensor triangle_indices(const char* op, int64_t rows, int64_t columns, int64_t offset, bool lower,
                         std::optional<DType> dtype) {
-  constexpr int64_t kMost = int64_t{1} << 48;
+  constexpr int64_t kMost = int64_t{1} << 48, kMostRows = int64_t{1} << 30;
   if (rows < 0 || columns < 0 || std::abs(offset) > kMost) {
     fail(ErrorKind::Value, op, ": sizes must not be negative and the offset within 2^48, got ", rows, ", ", columns,
          ", ", offset, ".");
   }
-  count(Dims{rows, columns});
+  if (rows > kMostRows) throw std::bad_alloc();
   // Row i has the columns [first, last).
   const auto first = [&](int64_t i) { return lower ? 0 : std::clamp<int64_t>(i + offset, 0, columns); };
   const auto last = [&](int64_t i) { return lower ? std::clamp<int64_t>(i + offset + 1, 0, columns) : columns; };
   int64_t n = 0;
-  for (int64_t i = 0; i < rows; ++i) n += last(i) - first(i);
+  for (int64_t i = 0; i < rows; ++i) {
+    if (__builtin_add_overflow(n, std::max<int64_t>(0, last(i) - first(i)), &n)) throw std::bad_alloc();
+  }
   Tensor t(Dims{2, n}, DType::Int64);
   auto *row = t.mutable_data_as<int64_t>(), *column = row + n;
   for (int64_t i = 0; i < rows; ++i) {

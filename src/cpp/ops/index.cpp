@@ -558,7 +558,7 @@ Tensor scattered(const char* op, const Tensor& x, int64_t axis, const Tensor& in
     return reshape(scattered(op, reshape(x, Dims{1}), 0, reshape(index, Dims{1}), one, f), Dims());
   }
   const Tensor i = checked_index(op, index, x.shape()[at]);
-  if (index.size() == 0) return x;
+  if (index.size() == 0) return apart(x, x);
   const Slice s = part_at(x, index, at);
   const Tensor part = slice(x, s), made = f(part, v, i, MapAttr{at, DimsAttr(part.shape())});
   return part.shape() == x.shape() ? made : slice_set(x, made, s);

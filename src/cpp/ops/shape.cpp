@@ -196,6 +196,15 @@ Tensor sum_to(const Tensor& x, const Dims& shape) {
   return reshape(axes.empty() ? x : sum(x, axes), shape);
 }
 
+Tensor apart(const Tensor& y, const Tensor& x) {
+  const Tape* const tape = context().tape;
+  if (!tape || y.ref().slot != x.ref().slot || y.buffer().get() != x.buffer().get()) return y;
+  if (!y.boxed() && !tape->slot_of(y)) return y;
+  Dims order;
+  for (int i = 0; i < y.rank(); ++i) order.push_back(i);
+  return permute(y, order);
+}
+
 // ---- the functions of the table -----------------------------------------------------------------------------------
 
 namespace {
@@ -208,16 +217,6 @@ Dims squeezed(const Tensor& x, const Dims& axes) {
     if (shape[i] == 1 && (axes.empty() || drop >> i & 1)) shape.erase(i);
   }
   return shape;
-}
-
-/// What Python gets from functions that may return their argument: a recorded value is one of its own, for hooks.
-Tensor apart(const Tensor& y, const Tensor& x) {
-  const Tape* const tape = context().tape;
-  if (!tape || y.ref().slot != x.ref().slot || y.buffer().get() != x.buffer().get()) return y;
-  if (!y.boxed() && !tape->slot_of(y)) return y;
-  Dims order;
-  for (int i = 0; i < y.rank(); ++i) order.push_back(i);
-  return permute(y, order);
 }
 
 Dims unsqueezed(const Tensor& x, const Dims& axes) {
@@ -286,7 +285,7 @@ constexpr Function kFunctions[] = {
         {.aliases = {"swapdims"}, .samples = {"swapaxes(x(2, 3, 2), 0, -1) ** 2"}}),
     def("expand_dims(input_x, axis)", "A new axis of size 1, or several: where they stand in the result.",
         {"expand_dims(Tensor([1, 2]), 0)", "[[1 2]]"},
-        [](const Tensor& x, const Dims& axes) { return reshape(x, unsqueezed(x, axes)); },
+        [](const Tensor& x, const Dims& axes) { return apart(reshape(x, unsqueezed(x, axes)), x); },
         {.aliases = {"unsqueeze"},
          .samples = {"expand_dims(x(3, 4), 1) * x(3, 4)", "expand_dims(x(3, 4), (0, -1)) ** 2"}}),
     def("squeeze(input, axis=None)", "The axes of size 1 removed, or those of `axis` that have size 1.",

@@ -311,6 +311,9 @@ struct Family {
   const char* title;
   std::span<const Function> functions;
 };
+/// What Python gets from functions that may return their argument: a recorded value is one of its own, for hooks.
+Tensor apart(const Tensor& y, const Tensor& x);
+
 /// All functions: the rows of formulas.h, in their order, then those of the files of this folder.
 std::span<const Family> families();
 
