@@ -363,7 +363,7 @@ def main():
         if op.name in OUT_OF_SCOPE:
             classes["out of scope"].append(op.name)
             continue
-        f = counterpart(op)
+        f = counterpart(op.name)
         if f is None:
             classes["missing"].append(op.name)
             continue
