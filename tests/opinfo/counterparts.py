@@ -194,6 +194,15 @@ def scaled_by_alpha(f):
     return lambda x, other, alpha=1: f(x, other if alpha == 1 else other * alpha)
 
 
+def median(f):
+    """Of all elements where no axis is named."""
+
+    def call(x, dim=None, keepdim=False):
+        return f(x, axis=dim, keepdims=keepdim)
+
+    return call
+
+
 def flatten(x, start_dim=0, end_dim=-1):
     return ops.flatten(x, start_dim=start_dim, end_dim=end_dim)
 
@@ -270,6 +279,51 @@ ADAPTED = {
     "std": variance(ops.std),
     "var": variance(ops.var),
     "where": where,
+    "clamp_max": lambda x, max: ops.clamp(x, max=max),
+    "clamp_min": lambda x, min: ops.clamp(x, min=min),
+    "constant_pad_nd": lambda x, pad, value=0: ops.pad(x, pad, value=value),
+    "dist": lambda x, y, p=2: ops.vector_norm(ops.sub(x, y), p),
+    "fill": lambda x, value: ops.full_like(x, value),
+    "linalg.inv": ops.inverse,
+    "nn.functional.adaptive_max_pool2d": ops.adaptive_max_pool2d,
+    "nn.functional.softmin": lambda x, dim=None, dtype=None: softmax(-x, dim, dtype),
+    "nn.functional.upsample_bilinear": lambda x, size=None, scale_factor=None: ops.interpolate(
+        x, size, scale_factor, mode="bilinear", align_corners=True
+    ),
+    "nn.functional.upsample_nearest": lambda x, size=None, scale_factor=None: ops.interpolate(x, size, scale_factor),
+    "pinverse": lambda x, rcond=1e-15: ops.pinv(x, rcond),
+    "rsub": lambda x, y, alpha=1: y - x * alpha,
+    "slice": lambda x, dim=0, start=None, end=None, step=1: x[(slice(None),) * dim + (slice(start, end, step),)],
+    "split_with_sizes": lambda x, sizes, dim=0: ops.split(x, list(sizes), dim),
+    "zero_": lambda x: ops.zeros_like(x),
+    # Default axes, orders of results and of arguments that are MindSpore's here.
+    "aminmax": lambda x, *, dim=None, keepdim=False: ops.aminmax(x, axis=dim, keepdims=keepdim),
+    "median": median(ops.median),
+    "nanmedian": median(ops.nanmedian),
+    "std_mean": variance(ops.std_mean),
+    "var_mean": variance(ops.var_mean),
+}
+
+_LU = "an LU factorisation as values: its derivative is not written"
+_WINDOW = "a window of a signal: a line of arithmetic"
+_RARE = "rarely used, and composed of what is there"
+# Names whose functions are still wanted, or wanted by few: name -> why they are not there.
+WANTED = {
+    **dict.fromkeys("linalg.lu linalg.lu_factor linalg.lu_solve lu lu_solve lu_unpack".split(), _LU),
+    **{
+        f"signal.windows.{name}": _WINDOW
+        for name in "bartlett blackman cosine exponential gaussian general_cosine general_hamming hamming hann kaiser "
+        "nuttall".split()
+    },
+    **dict.fromkeys(
+        "broadcast_shapes corrcoef cov diagonal_scatter frexp gradient histogramdd index_reduce isin linalg.tensorinv "
+        "linalg.tensorsolve mvlgamma nn.functional.adaptive_max_pool3d nn.functional.bilinear "
+        "nn.functional.fractional_max_pool2d nn.functional.fractional_max_pool3d nn.functional.max_unpool3d "
+        "nn.functional.pdist nn.functional.triplet_margin_with_distance_loss renorm select_scatter slice_scatter "
+        "unravel_index".split(),
+        _RARE,
+    ),
+    "nn.functional.multi_head_attention_forward": "a layer, which comes with the layers",
 }
 
 

@@ -16,7 +16,9 @@ from test_ops_grad import NO_DERIVATIVE
 sys.path.append(str(Path(__file__).parents[2] / "tools"))
 import reference
 
-NAMES = {**_core.functions, **{name: getattr(ops, name) for name in ops.__all__}, "inf": math.inf}
+# A formula shows a private function without its underscore.
+NAMES = {name.removeprefix("_"): function for name, function in _core.functions.items()}
+NAMES |= {**{name: getattr(ops, name) for name in ops.__all__}, "inf": math.inf}
 
 
 def test_every_function_is_on_a_page():

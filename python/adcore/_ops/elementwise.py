@@ -9,6 +9,8 @@ from adcore._core import bool_ as boolean
 from adcore._ops import native
 from adcore._ops.declare import Number, op, require_tensor
 
+PAGE = "Elementwise"
+
 _LARGEST = {
     float16: 65504.0,
     bfloat16: 3.3895313892515355e38,
