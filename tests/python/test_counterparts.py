@@ -5,7 +5,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parents[1] / "opinfo"
 sys.path.append(str(FOLDER))
-import counterparts
+import counterparts  # noqa: E402
 
 NAMES = (FOLDER / "names.txt").read_text().split()
 

@@ -6,7 +6,7 @@
 
 namespace adcore {
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(ADCORE_BASELINE)
 namespace baseline {
 const Kernels& table();
 }
@@ -35,7 +35,7 @@ struct Tables {
 
   Tables() {
     int n = 0;
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(ADCORE_BASELINE)
     __builtin_cpu_init();
     all[n++] = &baseline::table();
     const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
