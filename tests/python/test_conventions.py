@@ -3,6 +3,8 @@ of a Function, options of hooks, hooks on saved values. Right values are calculu
 documentation of the two says.
 """
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -592,3 +594,36 @@ def test_options_of_hooks_are_bools():
             with pytest.raises(TypeError, match=f"{option} must be a bool, got int"):
                 register(print, **{option: 1})
     check(cell(t32(2.0)), f32(2.0))
+
+
+AXIS, KEEP = ("axis", "dim", "dims"), ("keepdims", "keep_dims", "keepdim")
+
+
+def composites_along_axes():
+    """Composites with an axis or keepdims among their parameters, and what these are called."""
+    for name in ops.__all__:
+        function = getattr(ops, name)
+        if inspect.isfunction(function) and name == function.__name__ and hasattr(function, "_samples"):
+            family = [p for p in inspect.signature(function).parameters if p in {*AXIS, *KEEP}]
+            if family:
+                yield name, family
+
+
+@pytest.mark.parametrize("name, family", list(composites_along_axes()))
+def test_composites_take_a_keyword_by_any_word_of_its_family(name, family):
+    function = getattr(ops, name)
+    for parameter in family:
+        for word in AXIS if parameter in AXIS else KEEP:
+            try:  # a value that no parameter takes: the complaint is about it, not about the word
+                function(Tensor([1.0]), **{word: object()})
+            except (TypeError, ValueError) as error:
+                assert "unexpected keyword" not in str(error)
+    with pytest.raises(TypeError):
+        function(Tensor([1.0]), **dict.fromkeys(AXIS[:2] if family[0] in AXIS else KEEP[:2], 0))
+
+
+def test_a_composite_along_a_dim_is_that_along_an_axis():
+    x = Tensor([[1.0, float("nan"), 2.0], [3.0, 4.0, 0.0]])
+    np.testing.assert_array_equal(ops.nansum(x, dim=1, keepdim=True).asnumpy(), [[3.0], [7.0]])
+    np.testing.assert_array_equal(ops.count_nonzero(x, dim=0).asnumpy(), [2, 2, 1])
+    np.testing.assert_array_equal(ops.quantile(x[1], 0.5, dim=0, keepdim=True).asnumpy(), [3.0])

@@ -8,7 +8,7 @@ import pytest
 
 import adcore
 from adcore import Parameter, Tensor, grad, ops, vjp, vmap
-from helpers import array_of
+from helpers import array_of, check_grads
 from neural_oracles import conv, pooled, windows
 
 RNG = np.random.default_rng(31)
@@ -212,3 +212,17 @@ def test_alpha_dropout_keeps_mean_and_variance():
     x = noise(100_000)
     y = array_of(ops.alpha_dropout(Tensor(x), 0.4, True, seed=2))
     assert abs(y.mean()) < 0.03 and abs(y.var() - 1) < 0.03
+
+
+@pytest.mark.parametrize("stride, output_padding, dilation", [(2, 3, 4), (1, 2, 3), (3, 2, 1)])
+def test_output_padding_beyond_the_stride(stride, output_padding, dilation):
+    # More windows than the input has elements would fit the output.
+    rng = np.random.default_rng(4)
+    x, w = rng.normal(size=(2, 2, 4, 3)), rng.normal(size=(2, 3, 2, 3))
+    check_grads(
+        lambda x, w: ops.conv_transpose2d(
+            x, w, stride=stride, padding=1, output_padding=output_padding, dilation=dilation
+        ),
+        [x, w],
+        order=2,
+    )

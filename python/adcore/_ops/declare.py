@@ -14,8 +14,9 @@ what a type checker lets pass and what a cell checks when it is made; the compos
 """
 
 from collections.abc import Sequence
+from functools import wraps
 
-from adcore._core import Tensor
+from adcore._core import Tensor, are_synonyms
 
 Number = Tensor | float
 dims = int | Sequence[int]
@@ -45,6 +46,7 @@ def op(*, samples, aliases=(), method=False, cell=None):
     """
 
     def declare(function):
+        function = _with_synonyms(function)
         function._samples, function._cell = samples, cell
         for name in (function.__name__, *aliases):
             composites[name] = function
@@ -53,6 +55,31 @@ def op(*, samples, aliases=(), method=False, cell=None):
         return function
 
     return declare
+
+
+def _with_synonyms(function):
+    """Take a keyword by any word of its parameter's family, as functions of the core do: axis, dim, keepdims, ..."""
+    code = function.__code__
+    parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    if not any(are_synonyms(p, word) for p in parameters for word in ("axis", "keepdims", "label")):
+        return function
+
+    @wraps(function)
+    def call(*args, **options):
+        if options:
+            options = {_parameter(function, parameters, name, options): value for name, value in options.items()}
+        return function(*args, **options)
+
+    return call
+
+
+def _parameter(function, parameters, name, options):
+    if name in parameters:
+        return name
+    meant = next((p for p in parameters if are_synonyms(p, name)), name)
+    if meant in options:
+        raise TypeError(f"{function.__name__}: the arguments {meant} and {name} are the same.")
+    return meant
 
 
 def require_tensor(op, name, value):

@@ -71,6 +71,7 @@ def _inputs_of(op, base):
 
 def _parameters(op):
     """Return the positional parameters of an op."""
+    op = getattr(op, "__wrapped__", op)
     if hasattr(op, "__code__"):
         names = op.__code__.co_varnames[: op.__code__.co_argcount]
         defaults = [repr(value) for value in op.__defaults__ or ()]

@@ -98,6 +98,7 @@ int64_t conv_work(const Call& call) {
 }
 
 Tensor conv(const Tensor& x, const Tensor& w, const ConvAttr& a);
+Tensor conv_like(const Dims& y, const Tensor& x, const Tensor& w, ConvAttr a);
 Tensor conv_input(const Tensor& y, const Tensor& w, ConvAttr a, const Dims& x);
 Tensor conv_weight(const Tensor& x, const Tensor& y, ConvAttr a, const Dims& w);
 
@@ -113,13 +114,13 @@ void conv_vjp(Pullback& p) {
 }
 void input_vjp(Pullback& p) {
   const auto a = p.attrs<ConvAttr>();
-  if (p.active(0)) p.give(0, conv(p.g, p.in(1), a));
+  if (p.active(0)) p.give(0, conv_like(p.in_shape(0), p.g, p.in(1), a));
   if (p.active(1)) p.give(1, conv_weight(p.g, p.in(0), a, p.in_shape(1)));
 }
 void weight_vjp(Pullback& p) {
   const auto a = p.attrs<ConvAttr>();
   if (p.active(0)) p.give(0, conv_input(p.in(1), p.g, a, p.in_shape(0)));
-  if (p.active(1)) p.give(1, conv(p.in(0), p.g, a));
+  if (p.active(1)) p.give(1, conv_like(p.in_shape(1), p.in(0), p.g, a));
 }
 
 // ---- members of a batch ---------------------------------------------------------------------------------------------
@@ -226,6 +227,17 @@ void set_sizes(int64_t (&sizes)[3], const Dims& shape, const ConvAttr& a) {
   for (int i = a.first(); i < 3; ++i) sizes[i] = shape[i - a.first() + 2];
 }
 Tensor conv(const Tensor& x, const Tensor& w, const ConvAttr& a) { return apply(kConv, {&x, &w}, Attrs(a)); }
+/// The elements that y has. A transposed convolution with so much output padding that more windows than it had elements
+/// would fit pads less on the way back.
+Tensor conv_like(const Dims& y, const Tensor& x, const Tensor& w, ConvAttr a) {
+  for (int i = a.first(); i < 3; ++i) {
+    const int axis = i - a.first() + 2;
+    const int64_t reach = (w.shape()[axis] - 1) * a.dilation[i] + 1;
+    const int64_t windows = (x.shape()[axis] + a.low[i] + a.high[i] - reach) / a.stride[i] + 1;
+    a.high[i] -= (windows - y[axis]) * a.stride[i];
+  }
+  return conv(x, w, a);
+}
 Tensor conv_input(const Tensor& y, const Tensor& w, ConvAttr a, const Dims& x) {
   set_sizes(a.in, x, a);
   return apply(kConvInput, {&y, &w}, Attrs(a));

@@ -6,6 +6,7 @@
 #include "base/interpreter.h"
 #include "base/thread_pool.h"
 #include "ops/random.h"
+#include "ops/table.h"
 #include "python/bindings.h"
 
 namespace py = pybind11;
@@ -204,6 +205,8 @@ PYBIND11_MODULE(_core_of_main, m, py::multiple_interpreters::not_supported()) {
   m.def("random_uniform", random_between, py::arg("shape"), py::arg("low"), py::arg("high"), py::arg("dtype"));
   m.def("random_normal", random_gaussian, py::arg("shape"), py::arg("mean"), py::arg("sigma"), py::arg("dtype"));
   m.def("op_table", op_table);
+  m.def("are_synonyms", are_synonyms, "Whether a keyword may stand for a parameter, as axis may for dim.", py::arg("a"),
+        py::arg("b"));
   m.def("compiler", compiler);
   m.def("isa", [] { return kernels().isa; });
   m.def("isas", [] {

@@ -160,9 +160,10 @@ inline constexpr auto kArithmetic = [] {
           {"lerp(Tensor([1.0, 2.0]), Tensor([3.0, 6.0]), 0.25)", "[1.5 3. ]"}, Types::Float, kReal,
           [](auto a, auto b, auto w) { return select(abs(w) < 0.5, a + w * (b - a), b - (b - a) * (1.0 - w)); },
           d<C>([](auto w) { return 1.0 - w; }), d_value<C>(), d<A | B>([](auto a, auto b) { return b - a; })),
-      constant<2>("nextafter(input, other)", "The next number after input on the way to other.",
-                  {"nextafter(Tensor([0.0]), 1) > 0", "[ True]"}, Types::Float, kReal,
-                  [](auto a, auto b) { return next_after(a, b); }));
+      elementwise(
+          "nextafter(input, other)", "The next number after input on the way to other.",
+          {"nextafter(Tensor([0.0]), 1) > 0", "[ True]"}, Types::Float, kReal,
+          [](auto a, auto b) { return next_after(a, b); }, d_one(), d_zero()));
 }();
 
 }  // namespace adcore
