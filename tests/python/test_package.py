@@ -60,14 +60,14 @@ def test_typed():
 # ---- files --------------------------------------------------------------------------------------------------------
 
 
-def test_a_wheel_of_under_three_megabytes():
+def test_a_wheel_of_under_six_megabytes():
     files = [p for p in INSTALLED.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
     assert Path(_core.__file__) in files
     wheel = io.BytesIO()  # a wheel is a deflated zip of these files
     with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
         for p in files:
             archive.write(p, p.relative_to(INSTALLED))
-    assert len(wheel.getvalue()) < 3_000_000
+    assert len(wheel.getvalue()) < 6_000_000
     assert {p.suffix for p in files} <= {".py", ".pyi", ".so", ".typed", ""}  # no C++ headers, no static library
 
 
