@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
-from adcore._core import Tensor, bfloat16, float16, float32, float64, int64
+from adcore._core import Tensor, float32, float64, int64
 from adcore._ops import native
 from adcore._ops.declare import op, require_tensor
+from adcore._ops.precision import widened
 from adcore._ops.shape import checked_axis
 
 PAGE = "Order"
@@ -116,7 +117,7 @@ def _quantile(op, input, q, axis, keepdims, interpolation, ignores_nan):
         if not isinstance(fraction, (int, float)) or not 0 <= fraction <= 1:
             raise ValueError(f"{op}: q must be a number in [0, 1] or a list of them along one axis, got {fraction!r}.")
     x, along = _along(op, input, axis)
-    wide = native.cast(x, float32) if x.dtype in (float16, bfloat16) else x
+    wide = widened(x)
     ordered = native.sort(native.movedim(wide, along, -1))[0]
     n = ordered.shape[-1]
     nan = native.isnan(ordered)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from adcore._core import Tensor, bfloat16, bool_, dtype, float16, float32, int64
+from adcore._core import Tensor, bool_, dtype, float32, int64
 from adcore._ops import native
 from adcore._ops.declare import dims, op, require_tensor
+from adcore._ops.precision import HALVES
 from adcore._ops.shape import checked_axis
 
 PAGE = "Reductions and scans"
-
-_HALVES = (float16, bfloat16)
 
 
 def _part(axis, start, stop):
@@ -47,7 +46,7 @@ def nanmean(input: Tensor, axis: dims | None = None, keepdims: bool = False, *, 
     """
     require_tensor("nanmean", "input", input)
     own = dtype or (input.dtype if input.dtype.is_floating_point else float32)
-    wide = native.cast(input, float32 if own in _HALVES else own)
+    wide = native.cast(input, float32 if own in HALVES else own)
     numbers = native.sum(native.logical_not(native.isnan(wide)), axis, keepdims)
     mean = native.div(nansum(wide, axis, keepdims), native.cast(numbers, wide.dtype))
     return native.cast(mean, own)
@@ -128,7 +127,7 @@ def _doubled(y, axis, combine):
 def _scanned(op, x, axis, scan):
     """Scan along an axis in the computing type; half precision rounds once."""
     axis = checked_axis(op, axis, x)
-    return native.cast(scan(native.cast(x, float32), axis), x.dtype) if x.dtype in _HALVES else scan(x, axis)
+    return native.cast(scan(native.cast(x, float32), axis), x.dtype) if x.dtype in HALVES else scan(x, axis)
 
 
 @op(
