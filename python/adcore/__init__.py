@@ -6,11 +6,11 @@ from adcore._config import (
     get_num_threads,
     get_seed,
     memory_stats,
-    set_context,
     set_num_threads,
     set_seed,
     show_config,
 )
+from adcore._context import GRAPH_MODE, PYNATIVE_MODE, get_context, set_context, set_device
 from adcore._core import (
     DetachedWarning,
     Parameter,
@@ -77,6 +77,10 @@ def __getattr__(name):
 
 
 __all__ = [
+    "GRAPH_MODE",
+    "PYNATIVE_MODE",
+    "get_context",
+    "set_device",
     "DetachedWarning",
     "GradOperation",
     "detect_anomaly",

@@ -140,28 +140,6 @@ def memory_stats():
     return _core.memory_stats()
 
 
-def set_context(mode=None, device_target="CPU", **settings):
-    """Accept MindSpore's settings of mode and device; adcore runs on the CPU, eagerly.
-
-    Parameters
-    ----------
-    mode, device_target, **settings
-        Only ``device_target`` is looked at.
-
-    Raises
-    ------
-    ValueError
-        For a device other than "CPU".
-
-    Examples
-    --------
-    >>> import adcore
-    >>> adcore.set_context(device_target="CPU")
-    """
-    if device_target != "CPU":
-        raise ValueError(f"set_context: adcore runs on the CPU only, got device_target={device_target!r}.")
-
-
 def show_config():
     """Print version, compiler, the instruction set in use and the number of threads.
 

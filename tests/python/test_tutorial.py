@@ -148,7 +148,7 @@ def code_of(text):
 
 
 def test_the_page_itself(monkeypatch, capsys):
-    """The code of the page, word for word, with `mindspore` naming this package."""
+    """The code of the page, word for word; test_as_mindspore runs it as a script."""
     if not TUTORIAL.exists():
         pytest.skip("the tutorial page does not lie beside this repository")
     code = code_of(TUTORIAL.read_text(encoding="utf-8"))
