@@ -41,6 +41,7 @@ from adcore._ops.generator import (
     set_rng_state,
 )
 from adcore.parameter import ParameterTuple
+from adcore.serialization import load_checkpoint, load_param_into_net, load_state, save_checkpoint, save_state
 from adcore.tensor import from_dlpack, from_numpy, tensor
 from adcore.transforms import (
     Function,
@@ -126,6 +127,11 @@ __all__ = [
     "int32",
     "int64",
     "int8",
+    "load_checkpoint",
+    "load_param_into_net",
+    "load_state",
+    "save_checkpoint",
+    "save_state",
     "memory_stats",
     "nn",
     "ops",

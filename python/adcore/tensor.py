@@ -210,24 +210,39 @@ def _format(self, spec):
 # ---- copies ----------------------------------------------------------------------------------------------------------
 
 
+def stored(tensor):
+    """The values as a contiguous array of the bytes that files hold, and the dtype's name in NumPy's words.
+
+    Of bfloat16, which NumPy lacks, the array is of uint16.
+    """
+    import numpy as np
+
+    values = np.ascontiguousarray(_asnumpy(tensor)).reshape(tensor.shape)
+    if tensor.dtype is _core.bfloat16:
+        return np.asarray(values.view(np.uint32) >> 16, np.uint16), "bfloat16"  # the upper half of a float32
+    return values, values.dtype.name
+
+
+def from_stored(array, name):
+    """The Tensor of what `stored` gave. It takes the memory of a writable array, which nothing else may change then."""
+    import numpy as np
+
+    if name == "bfloat16":
+        return Tensor((array.astype(np.uint32) << 16).view(np.float32), _core.bfloat16)
+    if array.dtype.name != name:
+        raise TypeError(f"there is no dtype {name}.")
+    return Tensor.from_numpy(array) if array.flags.writeable else Tensor(array)
+
+
 def _rebuild(data, shape, dtype):
     import numpy as np
 
-    stored = np.dtype("uint16") if dtype is _core.bfloat16 else np.dtype(dtype.name)
-    values = np.frombuffer(data, stored).reshape(shape)
-    if dtype is not _core.bfloat16:
-        return Tensor(values)
-    # The upper half of a float32 is a bfloat16.
-    return Tensor((values.astype(np.uint32) << 16).view(np.float32), dtype)
+    name = "bfloat16" if dtype is _core.bfloat16 else np.dtype(dtype.name).name
+    return from_stored(np.frombuffer(data, "uint16" if name == "bfloat16" else name).reshape(shape), name)
 
 
 def _reduce(self):
-    import numpy as np
-
-    values = _asnumpy(self)
-    if self.dtype is _core.bfloat16:
-        values = (np.ascontiguousarray(values).view(np.uint32) >> 16).astype(np.uint16)
-    data = values.tobytes(), self.shape, self.dtype
+    data = stored(self)[0].tobytes(), self.shape, self.dtype
     kind = type(self)
     if kind is Tensor:
         return _rebuild, data

@@ -60,6 +60,8 @@ TREE = {
     "ops.composite": ("adcore.ops",),
     "ops.function": ("adcore.ops",),
     "ops.functional": ("adcore.ops",),
+    "train": ("adcore.serialization",),
+    "train.serialization": ("adcore.serialization",),
 }
 
 
