@@ -15,9 +15,10 @@ from ._ops.generator import Generator, get_rng_state, set_rng_state
 from .nn.cell import Cell
 from .tensor import from_stored, stored
 
-# Keys of the file's metadata. The second tells a file that lost its checksum from one that never had any.
+# Keys of the file's metadata. The word "adcore" in any key or value tells a file of ours that lost its checksum from
+# one that never had any; damage would have to hit all of them.
 _CHECKSUM, _WRITER, _STRINGS, _STATE = "adcore.crc32", "adcore.format", "adcore.strings", "adcore.state"
-_FORMAT = "1"
+_FORMAT = "adcore 1"
 
 # What a code of a dtype in the format (https://github.com/huggingface/safetensors) starts with, in NumPy's words.
 _WORDS = {"F": "float", "I": "int", "U": "uint", "BF": "bfloat"}
@@ -43,7 +44,7 @@ def _checksum(arrays, metadata):
     crc = zlib.crc32(json.dumps([parts, told], sort_keys=True).encode())
     for name in sorted(arrays):
         crc = zlib.crc32(arrays[name][0].reshape(-1).view("uint8"), crc)
-    return f"{crc:08x}"
+    return f"adcore {crc:08x}"
 
 
 @contextlib.contextmanager
@@ -130,12 +131,12 @@ def _read(function, path):
         arrays, metadata = _arrays(library, path)
     except (library.SafetensorError, OSError, OverflowError, ValueError) as error:
         raise ValueError(f"{function}: {path} is not a checkpoint, or it is damaged: {error}.") from error
-    if _CHECKSUM in metadata or _WRITER in metadata:
+    if any("adcore" in word for words in metadata.items() for word in words):
         if metadata.get(_CHECKSUM) != _checksum(arrays, metadata):
             raise ValueError(f"{function}: {path} is damaged: its checksum is not that of what it holds.")
         if metadata.get(_WRITER) != _FORMAT:
             raise ValueError(
-                f"{function}: {path} has format {metadata.get(_WRITER)}; this version of adcore reads {_FORMAT}."
+                f"{function}: {path} has format {metadata.get(_WRITER)!r}; this version reads {_FORMAT!r}."
             )
     tensors = {}
     for name, (array, dtype) in arrays.items():
