@@ -66,6 +66,8 @@ class Cell(CellBase):
     (1, 1)
     """
 
+    _keep_dtype: tuple[str, ...] = ()  # attributes that `to_float` leaves as they are
+
     def __init__(self, auto_prefix=True, flags=None):
         if flags is not None and not isinstance(flags, dict):
             raise TypeError(f"{self.cls_name}: flags must be a dict, got {type(flags).__name__}.")
@@ -637,8 +639,9 @@ def _cast(value, dtype):
     """`value` with every floating-point Tensor in it cast to `dtype`."""
     if isinstance(value, Tensor):
         return value.astype(dtype) if value.dtype.is_floating_point and value.dtype != dtype else value
-    if type(value) in (tuple, list):
-        return type(value)(_cast(item, dtype) for item in value)
+    if type(value) in (tuple, list, ParameterTuple):
+        made = tuple if isinstance(value, ParameterTuple) else type(value)
+        return made(_cast(item, dtype) for item in value)
     return value
 
 
@@ -679,7 +682,9 @@ def _construct_as(cell, dtype, *args, **kwargs):
     assigns is carried back.
     """
     view = object.__new__(type(cell))
-    view.__dict__.update({name: _cast(value, dtype) for name, value in cell.__dict__.items() if name != "construct"})
+    for name, value in cell.__dict__.items():
+        if name != "construct":
+            view.__dict__[name] = value if name in cell._keep_dtype else _cast(value, dtype)
     before = dict(view.__dict__)
     out = view.construct(*_cast(args, dtype), **{name: _cast(value, dtype) for name, value in kwargs.items()})
     for name, value in view.__dict__.items():
