@@ -14,6 +14,7 @@ from . import (
     optim,
     optimizer,
     pooling,
+    recurrent,
     wrap,
 )
 
@@ -31,6 +32,7 @@ _MODULES = (
     optim,
     optimizer,
     pooling,
+    recurrent,
     wrap,
 )
 

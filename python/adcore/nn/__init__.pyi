@@ -36,12 +36,16 @@ from adcore.nn.learning_rate_schedule import ExponentialDecayLR as ExponentialDe
 from adcore.nn.basic import Flatten as Flatten
 from adcore.nn.wrap import ForwardValueAndGrad as ForwardValueAndGrad
 from adcore.nn.activation import GELU as GELU
+from adcore.nn.recurrent import GRU as GRU
+from adcore.nn.recurrent import GRUCell as GRUCell
 from adcore.nn.normalization import GroupNorm as GroupNorm
 from adcore.nn.basic import Identity as Identity
 from adcore.nn.normalization import InstanceNorm1d as InstanceNorm1d
 from adcore.nn.normalization import InstanceNorm2d as InstanceNorm2d
 from adcore.nn.normalization import InstanceNorm3d as InstanceNorm3d
 from adcore.nn.learning_rate_schedule import InverseDecayLR as InverseDecayLR
+from adcore.nn.recurrent import LSTM as LSTM
+from adcore.nn.recurrent import LSTMCell as LSTMCell
 from adcore.nn.normalization import LayerNorm as LayerNorm
 from adcore.nn.learning_rate_schedule import LearningRateSchedule as LearningRateSchedule
 from adcore.nn.activation import LogSoftmax as LogSoftmax
@@ -53,6 +57,8 @@ from adcore.nn.learning_rate_schedule import NaturalExpDecayLR as NaturalExpDeca
 from adcore.nn.optimizer import Optimizer as Optimizer
 from adcore.nn.learning_rate_schedule import PolynomialDecayLR as PolynomialDecayLR
 from adcore.nn.normalization import RMSNorm as RMSNorm
+from adcore.nn.recurrent import RNN as RNN
+from adcore.nn.recurrent import RNNCell as RNNCell
 from adcore.nn.optim import SGD as SGD
 from adcore.nn.container import SequentialCell as SequentialCell
 from adcore.nn.activation import Softmax as Softmax
