@@ -48,6 +48,12 @@ LAYERS = {
     "RNNCell(3, 2)": [(4, 3), (4, 2)],
     "LSTMCell(3, 2)": [(4, 3), [(4, 2), (4, 2)]],
     "GRUCell(3, 2)": [(4, 3), (4, 2)],
+    "MultiheadAttention(4, 2, batch_first=True)": [(4, 3, 4), (4, 5, 4), (4, 5, 4)],
+    "TransformerEncoderLayer(4, 2, 5, batch_first=True)": [(4, 3, 4)],
+    "TransformerDecoderLayer(4, 2, 5, batch_first=True)": [(4, 3, 4), (4, 5, 4)],
+    "TransformerEncoder(TransformerEncoderLayer(4, 2, 5, batch_first=True), 2)": [(4, 3, 4)],
+    "TransformerDecoder(TransformerDecoderLayer(4, 2, 5, batch_first=True), 2)": [(4, 3, 4), (4, 5, 4)],
+    "Transformer(4, 2, 1, 1, 5, batch_first=True)": [(4, 3, 4), (4, 5, 4)],
     "Dense(3, 2, activation='tanh')": [(4, 3)],
     "Flatten()": [(4, 2, 3)],
     "Unflatten(1, (2, 3))": [(4, 6)],
@@ -65,7 +71,7 @@ ELSEWHERE = {"Embedding"}
 
 
 def draws_in_training(expression):
-    return "Dropout" in expression
+    return "Dropout" in expression or "Transformer" in expression
 
 
 def made(expression):

@@ -15,6 +15,7 @@ from . import (
     optimizer,
     pooling,
     recurrent,
+    transformer,
     wrap,
 )
 
@@ -33,6 +34,7 @@ _MODULES = (
     optimizer,
     pooling,
     recurrent,
+    transformer,
     wrap,
 )
 

@@ -53,6 +53,7 @@ from adcore.nn.pooling import MaxPool1d as MaxPool1d
 from adcore.nn.pooling import MaxPool2d as MaxPool2d
 from adcore.nn.pooling import MaxPool3d as MaxPool3d
 from adcore.nn.optim import Momentum as Momentum
+from adcore.nn.transformer import MultiheadAttention as MultiheadAttention
 from adcore.nn.learning_rate_schedule import NaturalExpDecayLR as NaturalExpDecayLR
 from adcore.nn.optimizer import Optimizer as Optimizer
 from adcore.nn.learning_rate_schedule import PolynomialDecayLR as PolynomialDecayLR
@@ -63,6 +64,11 @@ from adcore.nn.optim import SGD as SGD
 from adcore.nn.container import SequentialCell as SequentialCell
 from adcore.nn.activation import Softmax as Softmax
 from adcore.nn.wrap import TrainOneStepCell as TrainOneStepCell
+from adcore.nn.transformer import Transformer as Transformer
+from adcore.nn.transformer import TransformerDecoder as TransformerDecoder
+from adcore.nn.transformer import TransformerDecoderLayer as TransformerDecoderLayer
+from adcore.nn.transformer import TransformerEncoder as TransformerEncoder
+from adcore.nn.transformer import TransformerEncoderLayer as TransformerEncoderLayer
 from adcore.nn.basic import Unflatten as Unflatten
 from adcore.nn.learning_rate_schedule import WarmUpLR as WarmUpLR
 from adcore.nn.wrap import WithEvalCell as WithEvalCell

@@ -176,3 +176,15 @@ def get_activation(name):
     if name not in _BY_NAME:
         raise KeyError(f"get_activation: unknown name {name!r}. Known are {', '.join(sorted(_BY_NAME))}.")
     return _BY_NAME[name]()
+
+
+def _function_named(cell, activation):
+    """Return the activation of a Transformer's layer, which by these names is exact: a Cell or a function."""
+    if isinstance(activation, str):
+        found = {"relu": ops.relu, "gelu": ops.gelu}.get(activation)
+        if found is None:
+            raise ValueError(f"{cell}: activation must be 'relu', 'gelu' or a function, but got {activation!r}.")
+        return found
+    if not callable(activation):
+        raise TypeError(f"{cell}: activation must be a name or a function, but got {type(activation).__name__}.")
+    return activation
