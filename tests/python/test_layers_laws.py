@@ -62,16 +62,40 @@ LAYERS = {
     "Dropout1d()": [(4, 3, 2)],
     "Dropout2d()": [(4, 3, 2, 2)],
     "Dropout3d()": [(4, 3, 2, 2, 2)],
+    "BiDense(3, 2, 5)": [(4, 3), (4, 2)],
+    "ConstantPad1d(1, 0.5)": [(4, 3)],
+    "ConstantPad2d((1, 2), 0.5)": [(4, 3, 2)],
+    "ConstantPad3d(1, 0.5)": [(4, 3, 2, 2)],
+    "ReflectionPad1d(1)": [(4, 3)],
+    "ReflectionPad2d((1, 2))": [(4, 3, 3)],
+    "ReflectionPad3d(1)": [(4, 3, 2, 2)],
+    "ReplicationPad1d(1)": [(4, 3)],
+    "ReplicationPad2d((1, 2))": [(4, 3, 2)],
+    "ReplicationPad3d(1)": [(4, 3, 2, 2)],
+    "ZeroPad2d(1)": [(4, 3, 2)],
+    "Pad(((0, 0), (1, 2)), 'SYMMETRIC')": [(4, 3)],
+    "Upsample(scale_factor=2.0)": [(4, 2, 3)],
+    "PixelShuffle(2)": [(4, 4, 3, 2)],
+    "PixelUnshuffle(2)": [(4, 1, 4, 2)],
+    "ChannelShuffle(2)": [(4, 4, 3)],
+    "Unfold(2)": [(4, 2, 3, 3)],
+    "Fold(3, 2)": [(4, 8, 4)],
+    "PReLU(3)": [(4, 3)],
+    "RReLU()": [(4, 3)],
+    "Threshold(0.1, -1.0)": [(4, 3)],
+    "FastGelu()": [(4, 3)],
+    "Softmin()": [(4, 3)],
+    "Softmax2d()": [(4, 3, 2, 2)],
     "GELU()": [(4, 3)],
     "Softmax()": [(4, 3)],
     "LogSoftmax()": [(4, 3)],
 }
 # What takes no batch, takes no floats, or is a loss.
-ELSEWHERE = {"Embedding"}
+ELSEWHERE = {"Embedding", "OneHot"}
 
 
 def draws_in_training(expression):
-    return "Dropout" in expression or "Transformer" in expression
+    return any(word in expression for word in ("Dropout", "Transformer", "RReLU"))
 
 
 def made(expression):

@@ -1,11 +1,12 @@
-"""Layers without Parameters that fit between others: Flatten, Unflatten, Dropout, Identity."""
+"""Layers without Parameters that fit between others: Flatten, Unflatten, Dropout, Identity, OneHot."""
 
 import math
 
 from .. import ops
 from .._core import float32
-from .arguments import fraction, integer, real
+from .arguments import fraction, integer, number, positive, real
 from .cell import Cell
+from .op_cell import OpCell
 
 
 class Flatten(Cell):
@@ -259,3 +260,47 @@ class Unflatten(Cell):
     def construct(self, x):
         """Split the axis of `x`."""
         return ops.unflatten(x, self.axis, self.unflattened_size)
+
+
+class OneHot(Cell):
+    """`on_value` where an axis of size `depth` has the index that the input gives, elsewhere `off_value`.
+
+    Parameters
+    ----------
+    axis : int
+        Where the new axis stands.
+    depth : int
+    on_value, off_value : float
+    dtype : dtype
+        Of the output.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument of the wrong kind.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, nn
+    >>> print(nn.OneHot(depth=3)(Tensor([0, 2])))
+    [[1. 0. 0.]
+     [0. 0. 1.]]
+    """
+
+    _samples = ("OneHot(depth=3, dtype=float64)(i(2, n=3)) * x(3)",)
+
+    def __init__(self, axis=-1, depth=1, on_value=1.0, off_value=0.0, dtype=float32):
+        super().__init__()
+        self.axis = integer("OneHot", "axis", axis)
+        self.depth = positive("OneHot", "depth", depth)
+        self.on_value = number("OneHot", "on_value", on_value)
+        self.off_value = number("OneHot", "off_value", off_value)
+        self.dtype = dtype
+
+    def construct(self, indices):
+        """Return a Tensor with one axis more than `indices`."""
+        return ops.one_hot(indices, self.depth, self.on_value, self.off_value, self.axis).astype(self.dtype)
+
+
+class CosineSimilarity(OpCell, op=ops.cosine_similarity):
+    _inputs = ("x1", "x2")
