@@ -5,6 +5,7 @@ Names carry the number of the observation of MindSpore that a test pins (`c09` a
 
 import copy
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -379,7 +380,6 @@ def test_c17_only_a_parameter_tuple_registers_what_it_holds():
     held = ParameterTuple([Parameter(t32(1.0), name="a"), Parameter(t32(2.0), name="b")])
     cell = empty(
         held=held,
-        cells_list=[nn.Dense(1, 1)],
         listed=[Parameter(t32(1.0), name="c")],
         tupled=(Parameter(t32(1.0), name="d"),),
         mapped={"k": Parameter(t32(1.0), name="e")},
@@ -592,3 +592,169 @@ def test_a_cell_list_is_not_callable():
 
 def test_a_cell_list_without_auto_prefix_keeps_names():
     assert names(nn.CellList([nn.Dense(1, 1)], auto_prefix=False)) == ["weight", "bias"]
+
+
+# Cells where nothing finds them.
+
+
+@pytest.mark.parametrize(
+    ("held", "kind", "instead"),
+    [
+        ([nn.Dense(1, 1)], "list", "CellList"),
+        ((1, nn.ReLU()), "tuple", "CellList"),
+        ({"a": nn.Dense(1, 1)}, "dict", "CellDict"),
+    ],
+)
+def test_cells_in_a_plain_container_give_a_warning(held, kind, instead):
+    cell = empty()
+    with pytest.warns(UserWarning, match=f"the cells in the {kind} 'heads' are no part .* Use {instead}") as caught:
+        cell.heads = held
+    assert len(caught) == 1 and caught[0].filename == __file__
+    assert cell.heads is held and list(cell.cells()) == []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert list(cell.get_parameters()) == [] and cell.trainable_params() == []
+
+
+def test_cells_appended_later_give_a_warning_when_parameters_are_listed():
+    cell = empty(heads=[])
+    cell.heads.append(nn.Dense(1, 1))
+    with pytest.warns(UserWarning, match="the cells in the list 'heads'"):
+        cell.trainable_params()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cell.trainable_params()
+
+
+def test_cells_that_are_found_elsewhere_give_no_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cell = empty(heads=nn.CellList([nn.Dense(1, 1), nn.ReLU()]))
+        cell.in_order = list(cell.heads)
+        cell.numbers = [1, 2]
+        assert len(cell.trainable_params()) == 2
+
+
+def test_a_dict_of_cells():
+    cells = nn.CellDict({"a": nn.Dense(1, 2)})
+    cells["b"] = nn.ReLU()
+    cells.update([("c", nn.Dense(2, 1))])
+    assert (list(cells), len(cells), "b" in cells, "x" in cells) == (["a", "b", "c"], 3, True, False)
+    assert list(cells.keys()) == list(cells) and dict(cells.items()) == dict(zip(cells, cells.values()))
+    assert names(cells) == ["a.weight", "a.bias", "c.weight", "c.bias"]
+    net = empty(heads=cells)
+    assert names(net)[0] == "heads.a.weight"
+    cells["d"] = nn.Dense(1, 1)
+    assert cells["d"].weight.name == "heads.d.weight"
+    del cells["b"]
+    assert isinstance(cells.pop("c"), nn.Dense) and list(cells) == ["a", "d"]
+    assert list(copy.deepcopy(cells)) == ["a", "d"]
+    cells.clear()
+    assert len(cells) == 0 and names(net) == []
+    assert (nn.Sequential, nn.ModuleList, nn.ModuleDict) == (nn.SequentialCell, nn.CellList, nn.CellDict)
+    for error, text, cells in (
+        (TypeError, "'a' must be a Cell, but got int", {"a": 1}),
+        (TypeError, "a key must be a str, but got int", {1: nn.ReLU()}),
+        (KeyError, "cannot name a Cell", {"a.b": nn.ReLU()}),
+        (KeyError, "'keys' is an attribute of", {"keys": nn.ReLU()}),
+        (TypeError, "expected a dict or an iterable of pairs", [nn.ReLU()]),
+        (TypeError, "expected a dict or an iterable of pairs", 3),
+    ):
+        with pytest.raises(error, match=text):
+            nn.CellDict(cells)
+    with pytest.raises(NotImplementedError):
+        nn.CellDict()(1)
+
+
+# Buffers, dtypes, flags.
+
+
+def test_buffers_are_saved_and_not_trained():
+    net = nn.SequentialCell(nn.Dense(2, 1))
+    net[0].register_buffer("scale", t32(2.0))
+    net[0].register_buffer("scratch", t32(3.0), persistent=False)
+    net[0].register_buffer("nothing", None)
+    assert [path for path, _ in net.named_buffers()] == ["0.scale", "0.scratch"]
+    assert [path for path, _ in net.named_buffers("net", recurse=False)] == []
+    assert [float(value) for value in net[0].buffers(recurse=False)] == [2.0, 3.0]
+    assert names(net) == ["0.weight", "0.bias"] and list(net.parameters_dict()) == names(net)
+    state = {key: value.copy() for key, value in net.state_dict().items()}
+    assert list(state) == ["0.weight", "0.bias", "0.scale"]
+    net[0].scale = t32(5.0)
+    assert float(net[0].scale) == 5.0 and float(net.state_dict()["0.scale"]) == 5.0
+    assert net.load_state_dict(state) == ([], [])
+    assert float(net[0].scale) == 2.0
+    state.pop("0.scale")
+    with pytest.raises(RuntimeError, match="missing: 0.scale"):
+        net.load_state_dict(state)
+    with pytest.raises(RuntimeError, match="shape of 0.scale"):
+        net.load_state_dict({**state, "0.scale": t32(1.0, 2.0)})
+    twin, other = copy.deepcopy(net), copy.copy(net[0])
+    twin[0].scale = t32(7.0)
+    other.scale = t32(8.0)
+    assert float(net[0].scale) == 2.0 == float(dict(net.named_buffers())["0.scale"])
+    assert float(twin.state_dict()["0.scale"]) == 7.0
+    with pytest.raises(TypeError, match="'scale' holds a buffer, but got int"):
+        net[0].scale = 1
+    net[0].scale = None
+    assert list(net.state_dict()) == ["0.weight", "0.bias"]
+    del net[0].scale
+    assert not hasattr(net[0], "scale") and "scale" not in net[0]._buffers
+    net[0].scale = 1
+
+
+@pytest.mark.parametrize(
+    ("error", "text", "arguments"),
+    [
+        (KeyError, "cannot name a buffer", ("a.b", None)),
+        (KeyError, "already holds a Parameter", ("weight", None)),
+        (KeyError, "'has_bias' is already an attribute", ("has_bias", None)),
+        (KeyError, "'construct' is an attribute of the class", ("construct", None)),
+        (TypeError, "name must be a str, but got int", (1, None)),
+        (TypeError, "'a' must be a Tensor or None, but got float", ("a", 1.0)),
+        (TypeError, "'a' must be a Tensor or None, but got Parameter", ("a", Parameter(t32(1.0), name="p"))),
+    ],
+)
+def test_what_is_no_buffer(error, text, arguments):
+    net = nn.Dense(2, 1)
+    with pytest.raises(error, match=text):
+        net.register_buffer(*arguments)
+    assert list(net.named_buffers()) == []
+
+
+def test_a_buffer_is_cast_with_the_rest():
+    class Scaled(nn.Cell):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("scale", t32(2.0))
+
+        def construct(self, x):
+            return x * self.scale
+
+    net = Scaled()
+    assert net.to_float(adcore.float16)(t32(1.0)).dtype == adcore.float16 and net.scale.dtype == adcore.float32
+
+
+def test_to_converts_parameters_and_buffers():
+    net = nn.SequentialCell(nn.Dense(2, 1), nn.BatchNorm1d(1))
+    net[0].register_buffer("scale", t32(2.0))
+    net[0].register_buffer("count", Tensor([3]))
+    params = list(net.get_parameters())
+    assert net.to(adcore.float64) is net
+    assert all(a is b and a.dtype == adcore.float64 for a, b in zip(params, net.get_parameters()))
+    assert net[0].scale.dtype == adcore.float64 and net[0].count.dtype == adcore.int64
+    assert net(Tensor([[1.0, 2.0]], adcore.float64)).dtype == adcore.float64
+    for wrong in (adcore.int32, "cpu", None):
+        with pytest.raises(TypeError, match="to: dtype must be a floating-point dtype"):
+            net.to(wrong)
+
+
+def test_flags_and_inputs():
+    net = nn.SequentialCell(nn.ReLU())
+    assert net.get_flags() == {} and net.get_inputs() is None
+    assert net.add_flags_recursive(a=1) is net and net.a == net[0].a == 1
+    assert net[0].add_flags(b=2).get_flags() == {"a": 1, "b": 2} and net.get_flags() == {"a": 1}
+    net.set_inputs(x=3)
+    assert net.get_inputs() == {"x": 3}
+    with pytest.raises(ValueError, match="set_inputs: give the inputs by position or by name"):
+        net.set_inputs(1, x=2)

@@ -15,7 +15,14 @@ RNG = np.random.default_rng(11)
 POINTS = np.array([-8.0, -4.0, -2.5, -1.0, -0.3, 0.4, 1.2, 2.0, 4.5, 7.0, 9.0])
 
 
-LAYERS = [cls for name, cls in vars(nn).items() if isinstance(cls, type) and cls.__module__ == nn.layers.__name__]
+# Every Cell but those that hold other cells or are no layers.
+OTHERS = {f"adcore.nn.{name}" for name in ("cell", "container", "loss", "wrap", "optimizer", "optim")}
+OTHERS.add("adcore.nn.learning_rate_schedule")
+LAYERS = [
+    cls
+    for cls in {getattr(nn, name): None for name in nn.__all__}
+    if isinstance(cls, type) and issubclass(cls, nn.Cell) and cls.__module__ not in OTHERS
+]
 
 
 @pytest.mark.parametrize("cls", LAYERS)

@@ -155,7 +155,11 @@ def scaled_dot_product_attention(
     >>> ops.scaled_dot_product_attention(ops.ones((3, 4)), ops.ones((5, 4)), ops.ones((5, 2))).shape
     (3, 2)
     """
-    name = "scaled_dot_product_attention"
+    return attention("scaled_dot_product_attention", query, key, value, attn_mask, dropout_p, is_causal, scale, seed)[0]
+
+
+def attention(name, query, key, value, attn_mask, dropout_p, is_causal=False, scale=None, seed=None):
+    """Return what `scaled_dot_product_attention` does and the weights that softmax and dropout give."""
     for role, tensor in (("query", query), ("key", key), ("value", value)):
         require_tensor(name, role, tensor)
         if tensor.ndim < 2 or not tensor.dtype.is_floating_point:
@@ -195,7 +199,7 @@ def scaled_dot_product_attention(
         weights = native.softmax(scores, -1)
     if dropout_p:
         weights = _dropped(weights, weights.shape, dropout_p, seed)
-    return native.matmul(weights, value)
+    return native.matmul(weights, value), weights
 
 
 def _kept(shape, p, dtype, seed):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adcore._core import Tensor, bfloat16, float16, float32, float64
+from adcore._core import Batch, Tensor, bfloat16, float16, float32, float64, innermost
 from adcore._ops import math, native
 from adcore._ops.convolution import count, sizes
 from adcore._ops.declare import dims, op, require_tensor
@@ -95,7 +95,11 @@ def _running(op, name, running, channels):
 
 def _update(running, batch, momentum):
     new = native.add(native.mul(running, 1 - momentum), native.mul(native.cast(batch, running.dtype), momentum))
-    running._assign(native.stop_gradient(new))
+    new = native.stop_gradient(new)
+    # A vmap that maps the input and not the statistics moves them to the mean of what its members would.
+    while isinstance(frame := innermost([new]), Batch) and not frame.holds(running):
+        new = frame.outside(native.mean, frame.split(new), 0)
+    running._assign(new)
 
 
 def _batch_norm(op, input, running_mean, running_var, weight, bias, axes, training, momentum, eps):
@@ -111,7 +115,9 @@ def _batch_norm(op, input, running_mean, running_var, weight, bias, axes, traini
             raise ValueError(f"{op}: without training it needs running_mean and running_var.")
         scale = native.rsqrt(native.add(running_var, eps))
         shift = native.neg(native.mul(running_mean, scale))
-        return _per_channel(op, _per_channel(op, input, scale, shift), weight, bias)
+        # Statistics may be wider than the input: they are used as they are, and the result has the input's dtype.
+        y = native.cast(_per_channel(op, input, scale, shift), input.dtype)
+        return _per_channel(op, y, weight, bias)
     n = 1
     for axis in axes:
         n *= input.shape[axis]
@@ -154,7 +160,8 @@ def batch_norm(
         (batch, channels, ...).
     running_mean, running_var : Tensor, Parameter or None
         Mean and variance of each channel that are used where not training. In training those of the batch are, and the
-        running ones move towards them, the unbiased variance: ``(1 - momentum) * running + momentum * batch``.
+        running ones move towards them, the unbiased variance: ``(1 - momentum) * running + momentum * batch``. Under
+        vmap, which maps the input alone, they move to the mean of what its members would move them to.
     weight, bias : Tensor, optional
         (channels,).
     training : bool

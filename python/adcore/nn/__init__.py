@@ -1,11 +1,51 @@
 """Networks: cells, containers, layers, losses, optimizers and learning-rate schedules."""
 
-from . import cell, container, layers, learning_rate_schedule, loss, optim, optimizer, wrap
+from . import (
+    activation,
+    basic,
+    cell,
+    container,
+    convolution,
+    dense,
+    embedding,
+    image,
+    learning_rate_schedule,
+    loss,
+    normalization,
+    optim,
+    optimizer,
+    padding,
+    pooling,
+    recurrent,
+    transformer,
+    wrap,
+)
+
+_MODULES = (
+    activation,
+    basic,
+    cell,
+    container,
+    convolution,
+    dense,
+    embedding,
+    image,
+    learning_rate_schedule,
+    loss,
+    normalization,
+    optim,
+    optimizer,
+    padding,
+    pooling,
+    recurrent,
+    transformer,
+    wrap,
+)
 
 # What a module defines under a public name is public.
 _public = {
     name: value
-    for module in (cell, container, layers, learning_rate_schedule, loss, optim, optimizer, wrap)
+    for module in _MODULES
     for name, value in vars(module).items()
     if not name.startswith("_") and getattr(value, "__module__", None) == module.__name__
 }

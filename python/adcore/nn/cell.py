@@ -2,20 +2,24 @@
 
 Data. Everything that is read stands in the instance's ``__dict__``, so ``self.w`` in ``construct`` costs what a plain
 attribute costs (which is also why there is no ``__getattr__``: its mere presence makes every read slower on Python
-3.11). Beside it stand two registries, kept in step by ``__setattr__`` and ``__delattr__``:
+3.11). Beside it stand three registries, kept in step by ``__setattr__`` and ``__delattr__``:
 
 * ``_params``: name -> Parameter or None, what is trained, listed and saved, in the order of registration;
-* ``_cells``: name -> Cell or None, the children.
+* ``_cells``: name -> Cell or None, the children;
+* ``_buffers``: name -> Tensor or None, what is saved and not trained, where ``register_buffer`` was called.
 
 A ParameterTuple held by an attribute registers its Parameters under their own names. Lists, tuples and dicts register
-nothing. ``_prefix`` is what the names of a cell's own Parameters start with; ``update_parameters_name`` sets it for a
-whole tree. A call of a cell is native (``CellBase``) and calls ``construct``. Start reading at ``Cell.__setattr__``.
+nothing; if they hold cells, a warning says so. ``_prefix`` is what the names of a cell's own Parameters start with;
+``update_parameters_name`` sets it for a whole tree. A call of a cell is native (``CellBase``) and calls ``construct``.
+Start reading at ``Cell.__setattr__``.
 """
 
 import functools
+import warnings
 from collections import namedtuple
 
 from .._core import CellBase, Parameter, Tensor, bfloat16, float16, float32, has_default_name
+from .._ops.native import stop_gradient
 from ..parameter import ParameterTuple
 from ..transforms import recompute
 from ..transforms.custom import bprop_call
@@ -66,12 +70,15 @@ class Cell(CellBase):
     (1, 1)
     """
 
+    _keep_dtype: tuple[str, ...] = ()  # attributes that `to_float` leaves as they are
+
     def __init__(self, auto_prefix=True, flags=None):
         if flags is not None and not isinstance(flags, dict):
             raise TypeError(f"{self.cls_name}: flags must be a dict, got {type(flags).__name__}.")
         state = self.__dict__
         state["_params"] = {}
         state["_cells"] = {}
+        state["_buffers"] = {}
         state["_auto_prefix"] = auto_prefix
         state["_prefix"] = ""
         state["training"] = False
@@ -112,6 +119,7 @@ class Cell(CellBase):
         object.__delattr__(self, name)
         self.__dict__.get("_params", {}).pop(name, None)
         self.__dict__.get("_cells", {}).pop(name, None)
+        self.__dict__.get("_buffers", {}).pop(name, None)
 
     def _registry(self, registry, name):
         found = self.__dict__.get(registry)
@@ -153,9 +161,37 @@ class Cell(CellBase):
                     f"{self.cls_name}: {name!r} holds a Cell, but got {type(value).__name__}. Assign a Cell or None."
                 )
             cells[name] = state[name] = None
+        elif name in state.get("_buffers", ()):
+            if value is not None and not isinstance(value, Tensor):
+                raise TypeError(
+                    f"{self.cls_name}: {name!r} holds a buffer, but got {type(value).__name__}. "
+                    "Assign a Tensor or None."
+                )
+            state["_buffers"][name] = state[name] = value
         else:
             self._forget_tuple(name)
+            if type(value) in _PLAIN:
+                self._warn_of_cells(name, value, 4)
             object.__setattr__(self, name, value)
+
+    def _warn_of_cells(self, name, value, level):
+        """Warn where a list, tuple or dict in an attribute holds cells that are found nowhere else in this cell."""
+        items = value.values() if type(value) is dict else value
+        cells = [item for item in items if isinstance(item, Cell)]
+        state = self.__dict__
+        if not cells or "_cells" not in state or name in state.get("_warned", ()):
+            return
+        known = {cell for _, cell in self.cells_and_names()}
+        if not known.issuperset(cells):
+            # Not as an attribute that is assigned to: this one is no part of the network.
+            state.setdefault("_warned", set()).add(name)
+            warnings.warn(
+                f"{self.cls_name}: the cells in the {type(value).__name__} {name!r} are no part of this cell: their "
+                "Parameters are neither listed nor trained nor saved. "
+                f"Use {'CellDict' if type(value) is dict else 'CellList'}.",
+                UserWarning,
+                level,
+            )
 
     def _set_tuple(self, name, params):
         registry = self._registry("_params", name)
@@ -240,6 +276,44 @@ class Cell(CellBase):
             raise TypeError(f"{self.cls_name}: child_cell must be a Cell or None, but got {type(child_cell).__name__}.")
         registry[child_name] = self.__dict__[child_name] = child_cell
 
+    def register_buffer(self, name, tensor, persistent=True):
+        """Hold a Tensor that is saved with the Parameters and not trained, as the attribute of that name.
+
+        Parameters
+        ----------
+        name : str
+        tensor : Tensor or None
+        persistent : bool
+            Whether `state_dict` has it.
+
+        Raises
+        ------
+        KeyError
+            If the name is empty, has a dot, or is taken by something else.
+        TypeError
+            If the name is no str, or `tensor` is neither a Tensor nor None.
+
+        Examples
+        --------
+        >>> from adcore import Tensor, nn
+        >>> net = nn.Dense(2, 1)
+        >>> net.register_buffer("scale", Tensor([2.0]))
+        >>> list(net.state_dict()), [p.name for p in net.get_parameters()]
+        (['weight', 'bias', 'scale'], ['weight', 'bias'])
+        """
+        if not isinstance(name, str):
+            raise TypeError(f"register_buffer: name must be a str, but got {type(name).__name__}.")
+        buffers = self._registry("_buffers", name)
+        self._check_name("buffer", name, buffers, {**self._params, **self._cells})
+        if name not in buffers and hasattr(self, name):
+            raise KeyError(f"{self.cls_name}: {name!r} is already an attribute. Use another name for the buffer.")
+        if isinstance(tensor, Parameter) or not (tensor is None or isinstance(tensor, Tensor)):
+            raise TypeError(f"register_buffer: {name!r} must be a Tensor or None, but got {type(tensor).__name__}.")
+        check_flag("register_buffer", "persistent", persistent)
+        buffers[name] = self.__dict__[name] = tensor
+        transient = self.__dict__.setdefault("_transient", set())
+        transient.discard(name) if persistent else transient.add(name)
+
     # ---- walking the tree ----------------------------------------------------------------------------------------
 
     def cells_and_names(self, cells=None, name_prefix=""):
@@ -278,6 +352,9 @@ class Cell(CellBase):
         seen = set()
         for path, cell in self.cells_and_names(name_prefix=name_prefix) if expand else ((name_prefix, self),):
             start = path + "." if path else ""
+            for name, value in list(cell.__dict__.items()):
+                if type(value) in _PLAIN and value and not name.startswith("_"):
+                    cell._warn_of_cells(name, value, 3)
             for name, param in list(cell._params.items()):
                 if param is not None and id(param) not in seen:
                     seen.add(id(param))
@@ -287,6 +364,29 @@ class Cell(CellBase):
         """Iterate over the Parameters of this cell and, if `expand`, of all cells below."""
         for _, param in self.parameters_and_names(expand=expand):
             yield param
+
+    def named_buffers(self, prefix="", recurse=True):
+        """Iterate over ``(path, Tensor)`` of the buffers of this cell and, if `recurse`, of all cells below; each once.
+
+        Examples
+        --------
+        >>> from adcore import Tensor, nn
+        >>> net = nn.SequentialCell(nn.Dense(2, 1))
+        >>> net[0].register_buffer("scale", Tensor([2.0]))
+        >>> [path for path, _ in net.named_buffers()]
+        ['0.scale']
+        """
+        seen = set()
+        for path, cell in self.cells_and_names(name_prefix=prefix) if recurse else ((prefix, self),):
+            for name, value in list(cell._buffers.items()):
+                if value is not None and id(value) not in seen:
+                    seen.add(id(value))
+                    yield (f"{path}.{name}" if path else name), value
+
+    def buffers(self, recurse=True):
+        """Iterate over the buffers of this cell and, if `recurse`, of all cells below."""
+        for _, value in self.named_buffers(recurse=recurse):
+            yield value
 
     def trainable_params(self, recurse=True):
         """List the Parameters whose ``requires_grad`` is True.
@@ -414,6 +514,89 @@ class Cell(CellBase):
             cell.__dict__["_float_type"] = dst_type
             cell._construct_specially()
         return self
+
+    def to(self, dtype):
+        """Convert floating-point Parameters and buffers of this cell and all below to a dtype; return this cell.
+
+        Parameters
+        ----------
+        dtype : dtype
+            float16, bfloat16, float32 or float64.
+
+        Raises
+        ------
+        TypeError
+            If it is none of these.
+
+        Examples
+        --------
+        >>> import adcore as ac
+        >>> from adcore import nn
+        >>> net = nn.Dense(2, 1).to(ac.float64)
+        >>> net.weight.dtype == ac.float64
+        True
+        """
+        if not getattr(dtype, "is_floating_point", False):
+            raise TypeError(
+                f"to: dtype must be a floating-point dtype, but got {dtype!r}. There is one device, the CPU."
+            )
+        for param in self.get_parameters():
+            if param.dtype.is_floating_point and param.dtype != dtype:
+                param._assign(stop_gradient(param.astype(dtype)))
+        for _, cell in self.cells_and_names():
+            for name, value in cell._buffers.items():
+                if value is not None and value.dtype.is_floating_point:
+                    setattr(cell, name, value.astype(dtype))
+        return self
+
+    def set_inputs(self, *inputs, **kwargs):
+        """Tell what the inputs will look like; it is kept for `get_inputs` and changes nothing else.
+
+        Raises
+        ------
+        ValueError
+            If inputs are given by position and by name.
+
+        Examples
+        --------
+        >>> from adcore import nn
+        >>> net = nn.ReLU()
+        >>> net.set_inputs(None)
+        >>> net.get_inputs()
+        (None,)
+        """
+        if inputs and kwargs:
+            raise ValueError("set_inputs: give the inputs by position or by name, not both.")
+        self.__dict__["_inputs_told"] = kwargs or inputs
+
+    def get_inputs(self):
+        """Return what `set_inputs` was told, else None."""
+        return self.__dict__.get("_inputs_told")
+
+    def add_flags(self, **flags):
+        """Set attributes of this cell by name, and note them for `get_flags`; return the cell.
+
+        Examples
+        --------
+        >>> from adcore import nn
+        >>> net = nn.ReLU().add_flags(frozen=True)
+        >>> net.frozen, net.get_flags()
+        (True, {'frozen': True})
+        """
+        for name, value in flags.items():
+            setattr(self, name, value)
+        self.__dict__.setdefault("_flags", {}).update(flags)
+        return self
+
+    def add_flags_recursive(self, **flags):
+        """Do what `add_flags` does for this cell and all cells below; return the cell."""
+        for _, cell in self.cells_and_names():
+            cell.add_flags(**flags)
+        return self
+
+    def get_flags(self):
+        """Return a dict of the flags that `add_flags` noted."""
+        return dict(self.__dict__.get("_flags", {}))
 
     def _construct_specially(self):
         """Put what a cell has to do beside `construct` before it: a call finds it in the instance."""
@@ -554,7 +737,7 @@ class Cell(CellBase):
     # ---- state ---------------------------------------------------------------------------------------------------
 
     def state_dict(self, destination=None, prefix="", keep_vars=False):
-        """Return the Parameters by path (attribute names, see `parameters_and_names`), by reference.
+        """Return Parameters and buffers by path (attribute names, see `parameters_and_names`), by reference.
 
         Parameters
         ----------
@@ -566,11 +749,20 @@ class Cell(CellBase):
             Accepted for compatibility; the Parameters themselves are returned in either case.
         """
         destination = {} if destination is None else destination
-        destination.update((prefix + path, param) for path, param in self.parameters_and_names())
+        destination.update((prefix + path, value) for path, (value, _, _) in self._saved().items())
         return destination
 
+    def _saved(self):
+        """Return what is saved, by path: the value, the cell and the name of its attribute there."""
+        found = {path: (param, None, None) for path, param in self.parameters_and_names()}
+        for path, cell in self.cells_and_names():
+            for name, value in cell._buffers.items():
+                if value is not None and name not in cell.__dict__.get("_transient", ()):
+                    found[f"{path}.{name}" if path else name] = (value, cell, name)
+        return found
+
     def load_state_dict(self, state_dict, strict=True):
-        """Set the values of the Parameters from a dict made by `state_dict`. On error nothing is changed.
+        """Set Parameters and buffers from a dict made by `state_dict`. On error nothing is changed.
 
         Parameters
         ----------
@@ -588,7 +780,7 @@ class Cell(CellBase):
         RuntimeError
             If a shape differs, or with `strict` if a key is missing or unknown.
         """
-        own = dict(self.parameters_and_names())
+        own = self._saved()
         keys = _Keys([k for k in own if k not in state_dict], [k for k in state_dict if k not in own])
         faults = []
         if strict and keys.missing_keys:
@@ -596,20 +788,24 @@ class Cell(CellBase):
         if strict and keys.unexpected_keys:
             faults.append(f"unexpected: {', '.join(keys.unexpected_keys)}")
         shared = [(k, own[k], value) for k, value in state_dict.items() if k in own]
-        for key, param, value in shared:
+        for key, (held, _, _), value in shared:
             if not isinstance(value, Tensor):
                 faults.append(f"{key} must be a Tensor, got {type(value).__name__}")
-            elif tuple(value.shape) != tuple(param.shape):
-                faults.append(f"shape of {key} is {tuple(value.shape)}, expected {tuple(param.shape)}")
+            elif tuple(value.shape) != tuple(held.shape):
+                faults.append(f"shape of {key} is {tuple(value.shape)}, expected {tuple(held.shape)}")
         if faults:
             raise RuntimeError(f"load_state_dict: the state does not fit {self.cls_name}; {'; '.join(faults)}.")
-        for _, param, value in shared:
-            param.set_data(value)
+        for _, (held, cell, name), value in shared:
+            if cell is None:
+                held.set_data(value)
+            else:
+                setattr(cell, name, value.astype(held.dtype).copy())
         return keys
 
     def __copy__(self):
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__, _params=dict(self._params), _cells=dict(self._cells))
+        twin.__dict__["_buffers"] = dict(self._buffers)
         if "_float_type" in self.__dict__ or "_hooks" in self.__dict__ or "_recomputes" in self.__dict__:
             twin._construct_specially()
         return twin
@@ -629,6 +825,9 @@ class Cell(CellBase):
         return f"{self.cls_name}(\n  " + "\n  ".join(own + children) + "\n)"
 
 
+_PLAIN = {list, tuple, dict}  # what holds cells without registering them
+
+
 def _holds(params, param):
     return isinstance(params, ParameterTuple) and any(param is item for item in params)
 
@@ -637,8 +836,9 @@ def _cast(value, dtype):
     """`value` with every floating-point Tensor in it cast to `dtype`."""
     if isinstance(value, Tensor):
         return value.astype(dtype) if value.dtype.is_floating_point and value.dtype != dtype else value
-    if type(value) in (tuple, list):
-        return type(value)(_cast(item, dtype) for item in value)
+    if type(value) in (tuple, list, ParameterTuple):
+        made = tuple if isinstance(value, ParameterTuple) else type(value)
+        return made(_cast(item, dtype) for item in value)
     return value
 
 
@@ -679,7 +879,9 @@ def _construct_as(cell, dtype, *args, **kwargs):
     assigns is carried back.
     """
     view = object.__new__(type(cell))
-    view.__dict__.update({name: _cast(value, dtype) for name, value in cell.__dict__.items() if name != "construct"})
+    for name, value in cell.__dict__.items():
+        if name != "construct":
+            view.__dict__[name] = value if name in cell._keep_dtype else _cast(value, dtype)
     before = dict(view.__dict__)
     out = view.construct(*_cast(args, dtype), **{name: _cast(value, dtype) for name, value in kwargs.items()})
     for name, value in view.__dict__.items():

@@ -1,8 +1,8 @@
-"""SequentialCell and CellList: cells in a row.
+"""SequentialCell and CellList, cells in a row, and CellDict, cells by name.
 
 Data: the children stand in ``_cells`` alone, under their position as a string, or under the names that the dict given
 to SequentialCell had. Whatever changes a position renames the Parameters below it; slices share the cells and rename
-nothing. Both classes are `_Row`; they differ in how they are made and called.
+nothing. SequentialCell and CellList are `_Row`; they differ in how they are made and called.
 """
 
 from .cell import Cell
@@ -201,3 +201,112 @@ class CellList(_Row):
         part = CellList()
         part._cells.update((str(position), cell) for position, (_, cell) in enumerate(items))
         return part
+
+
+class CellDict(Cell):
+    """A dict of cells. It is not callable itself: take its cells by name in ``construct``.
+
+    Parameters
+    ----------
+    cells : dict, or iterable of pairs of str and Cell, optional
+    auto_prefix : bool
+        Whether the Parameters of the cells are renamed to ``<key>.<name>``.
+
+    Raises
+    ------
+    TypeError
+        If a key is not a str or an item is not a Cell.
+    KeyError
+        If a key is empty, has a dot, or is an attribute of every Cell.
+
+    Examples
+    --------
+    >>> from adcore import nn
+    >>> heads = nn.CellDict({"mean": nn.Dense(2, 1), "spread": nn.Dense(2, 1)})
+    >>> list(heads), "mean" in heads, [p.name for p in heads.get_parameters()][:2]
+    (['mean', 'spread'], True, ['mean.weight', 'mean.bias'])
+    """
+
+    def __init__(self, cells=None, auto_prefix=True):
+        super().__init__(auto_prefix)
+        if cells is not None:
+            self.update(cells)
+
+    def __len__(self):
+        return len(self._cells)
+
+    def __iter__(self):
+        return iter(list(self._cells))
+
+    def __contains__(self, key):
+        return key in self._cells
+
+    def __getitem__(self, key):
+        return self._cells[key]
+
+    def __setitem__(self, key, cell):
+        self._place(*self._checked(key, cell))
+
+    def __delitem__(self, key):
+        del self._cells[key]
+
+    def _checked(self, key, cell):
+        if not isinstance(key, str):
+            raise TypeError(f"CellDict: a key must be a str, but got {type(key).__name__}.")
+        if not isinstance(cell, Cell):
+            raise TypeError(f"CellDict: {key!r} must be a Cell, but got {type(cell).__name__}.")
+        self._check_name("Cell", key, self._cells, self._params)
+        if key not in self._cells and hasattr(self, key):
+            raise KeyError(f"CellDict: {key!r} is an attribute of every CellDict. Use another key.")
+        return key, cell
+
+    def _place(self, key, cell):
+        if self._auto_prefix:
+            cell.update_parameters_name(self._prefix + key + ".")
+        self._cells[key] = cell
+
+    def update(self, cells):
+        """Add the cells of a dict, or of an iterable of pairs; nothing is added if one does not fit.
+
+        Raises
+        ------
+        TypeError, KeyError
+            If `cells` is neither, or as the constructor.
+        """
+        try:
+            pairs = [(key, cell) for key, cell in (cells.items() if hasattr(cells, "items") else cells)]
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"CellDict: expected a dict or an iterable of pairs, but got {type(cells).__name__}."
+            ) from None
+        for key, cell in [self._checked(*pair) for pair in pairs]:
+            self._place(key, cell)
+
+    def pop(self, key):
+        """Remove the cell of a key and return it."""
+        return self._cells.pop(key)
+
+    def clear(self):
+        """Remove all cells."""
+        self._cells.clear()
+
+    def keys(self):
+        """Return a view of the keys."""
+        return self._cells.keys()
+
+    def values(self):
+        """Return a view of the cells."""
+        return self._cells.values()
+
+    def items(self):
+        """Return a view of the pairs."""
+        return self._cells.items()
+
+    def construct(self, *inputs):
+        """Raise: a CellDict does not say how its cells are connected."""
+        raise NotImplementedError("CellDict: it is not callable. Take its cells by name.")
+
+
+Sequential = SequentialCell
+ModuleList = CellList
+ModuleDict = CellDict

@@ -11,6 +11,7 @@ from collections import namedtuple
 
 from .._core import Tensor
 from .._ops.declare import REDUCTIONS, composites
+from .arguments import flag, fraction, integer, number, one_of
 from .cell import Cell
 
 _Option = namedtuple("_Option", ["name", "kind", "default"])  # texts; the default of what is no option is None
@@ -101,51 +102,18 @@ def _tensor_or_none(cell, name, value):
     return value
 
 
-def _of_type(types, words):
-    def check(cell, name, value):
-        if isinstance(value, bool) or not isinstance(value, types):
-            raise TypeError(f"{cell}: {name} must be {words}, but got {type(value).__name__}.")
-        return value
-
-    return check
-
-
-def _fraction(cell, name, value):
-    _of_type((int, float), "a float")(cell, name, value)
-    if not 0 <= value <= 1:
-        raise ValueError(f"{cell}: {name} must be in [0, 1], but got {value}.")
-    return value
-
-
-def _flag(cell, name, value):
-    if not isinstance(value, bool):
-        raise TypeError(f"{cell}: {name} must be a bool, but got {type(value).__name__}.")
-    return value
-
-
-def _one_of(*words):
-    *first, last = map(repr, words)
-
-    def check(cell, name, value):
-        if value not in words:
-            raise ValueError(f"{cell}: {name} must be {', '.join(first)} or {last}, but got {value!r}.")
-        return value
-
-    return check
-
-
 # What a signature and a docstring call it; what returns the value or raises.
 _Kind = namedtuple("_Kind", ["type", "words", "check"])
 
 _KINDS = {
     "Tensor | None": _Kind("Tensor | None", "Tensor, optional", _tensor_or_none),
-    "int": _Kind("int", "int", _of_type(int, "an int")),
-    "Number": _Kind("float", "float", _of_type((int, float), "a number")),
-    "float": _Kind("float", "float", _of_type((int, float), "a number")),
-    "bool": _Kind("bool", "bool", _flag),
-    "Fraction": _Kind("float", "float in [0, 1]", _fraction),
-    "Reduction": _Kind("str", "{'mean', 'sum', 'none'}", _one_of(*REDUCTIONS)),
-    "BatchReduction": _Kind("str", "{'mean', 'sum', 'none', 'batchmean'}", _one_of(*REDUCTIONS, "batchmean")),
+    "int": _Kind("int", "int", integer),
+    "Number": _Kind("float", "float", number),
+    "float": _Kind("float", "float", number),
+    "bool": _Kind("bool", "bool", flag),
+    "Fraction": _Kind("float", "float in [0, 1]", fraction),
+    "Reduction": _Kind("str", "{'mean', 'sum', 'none'}", one_of(*REDUCTIONS)),
+    "BatchReduction": _Kind("str", "{'mean', 'sum', 'none', 'batchmean'}", one_of(*REDUCTIONS, "batchmean")),
 }
 
 

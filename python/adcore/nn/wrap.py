@@ -1,6 +1,6 @@
 """Cells around networks: the loss, its derivative, a training step, an evaluation."""
 
-from adcore.transforms import value_and_grad
+from adcore.transforms import jvp, value_and_grad, vjp
 from adcore.transforms.grad_operation import gradients_of
 from adcore.transforms.options import check_callable, check_flag, checked_weights, taken_sens
 
@@ -203,3 +203,79 @@ class TrainOneStepCell(Cell):
         if not self.return_grad:
             return loss
         return loss, {p.name: gradient for p, gradient in zip(self.weights, gradients)}
+
+
+class Jvp(Cell):
+    """A network and its derivative along a direction: see :func:`adcore.jvp`.
+
+    A call takes the inputs of the network and behind them the direction, a Tensor, or a tuple of one for each input
+    where there are several. It returns the pair of output and derivative.
+
+    Parameters
+    ----------
+    fn : Cell or callable
+
+    Raises
+    ------
+    TypeError
+        If it cannot be called, or a call has no input beside the direction.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, nn, ops
+    >>> output, derivative = nn.Jvp(ops.square)(Tensor([1.0, 3.0]), Tensor([1.0, 0.5]))
+    >>> print(output, derivative)
+    [1. 9.] [2. 3.]
+    """
+
+    def __init__(self, fn):
+        super().__init__()
+        check_callable("Jvp", fn)
+        self.fn = fn
+
+    def construct(self, *args):
+        """Return the output and its derivative along the last argument."""
+        inputs, direction = _without_last("Jvp", args)
+        return jvp(self.fn, *((inputs[0], direction) if len(inputs) == 1 else (inputs, direction)))
+
+
+class Vjp(Cell):
+    """A network and the derivative of its outputs, summed with weights, by its inputs: see :func:`adcore.vjp`.
+
+    A call takes the inputs of the network and behind them the cotangent of its output, a tuple where there are several
+    outputs. It returns the pair of output and gradient, a tuple where there are several inputs.
+
+    Parameters
+    ----------
+    fn : Cell or callable
+
+    Raises
+    ------
+    TypeError
+        If it cannot be called, or a call has no input beside the cotangent.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, nn, ops
+    >>> output, gradient = nn.Vjp(ops.square)(Tensor([1.0, 3.0]), Tensor([1.0, 0.5]))
+    >>> print(output, gradient)
+    [1. 9.] [2. 3.]
+    """
+
+    def __init__(self, fn):
+        super().__init__()
+        check_callable("Vjp", fn)
+        self.fn = fn
+
+    def construct(self, *args):
+        """Return the output and the gradient by the inputs."""
+        inputs, cotangent = _without_last("Vjp", args)
+        output, pull = vjp(self.fn, *inputs)
+        gradient = pull(*cotangent) if isinstance(output, tuple) and isinstance(cotangent, tuple) else pull(cotangent)
+        return output, gradient if len(inputs) > 1 else gradient[0]
+
+
+def _without_last(cell, args):
+    if len(args) < 2:
+        raise TypeError(f"{cell}: a call takes the inputs and one argument more, but got {len(args)}.")
+    return args[:-1], args[-1]
