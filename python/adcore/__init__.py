@@ -70,7 +70,7 @@ _Function, _no_grad = Function, no_grad  # their names in MindSpore
 
 def __getattr__(name):
     # These need NumPy, which importing the package does not load.
-    if name in ("testing", "train"):
+    if name in ("dataset", "testing", "train"):
         import importlib
 
         return importlib.import_module(f"adcore.{name}")

@@ -6,36 +6,115 @@ from typing import Any, SupportsFloat, SupportsIndex, SupportsInt, TypeAlias, ov
 from adcore._core import Tensor
 from adcore.nn.optim import Adam as Adam
 from adcore.nn.optim import AdamWeightDecay as AdamWeightDecay
+from adcore.nn.pooling import AdaptiveAvgPool1d as AdaptiveAvgPool1d
+from adcore.nn.pooling import AdaptiveAvgPool2d as AdaptiveAvgPool2d
+from adcore.nn.pooling import AdaptiveAvgPool3d as AdaptiveAvgPool3d
+from adcore.nn.pooling import AdaptiveMaxPool1d as AdaptiveMaxPool1d
+from adcore.nn.pooling import AdaptiveMaxPool2d as AdaptiveMaxPool2d
+from adcore.nn.pooling import AvgPool1d as AvgPool1d
+from adcore.nn.pooling import AvgPool2d as AvgPool2d
+from adcore.nn.pooling import AvgPool3d as AvgPool3d
+from adcore.nn.normalization import BatchNorm1d as BatchNorm1d
+from adcore.nn.normalization import BatchNorm2d as BatchNorm2d
+from adcore.nn.normalization import BatchNorm3d as BatchNorm3d
+from adcore.nn.dense import BiDense as BiDense
+from adcore.nn.dense import BiDense as Bilinear
 from adcore.nn.cell import Cell as Cell
+from adcore.nn.container import CellDict as CellDict
 from adcore.nn.container import CellList as CellList
+from adcore.nn.image import ChannelShuffle as ChannelShuffle
+from adcore.nn.padding import ConstantPad1d as ConstantPad1d
+from adcore.nn.padding import ConstantPad2d as ConstantPad2d
+from adcore.nn.padding import ConstantPad3d as ConstantPad3d
+from adcore.nn.convolution import Conv1d as Conv1d
+from adcore.nn.convolution import Conv1dTranspose as Conv1dTranspose
+from adcore.nn.convolution import Conv2d as Conv2d
+from adcore.nn.convolution import Conv2dTranspose as Conv2dTranspose
+from adcore.nn.convolution import Conv3d as Conv3d
+from adcore.nn.convolution import Conv3dTranspose as Conv3dTranspose
 from adcore.nn.learning_rate_schedule import CosineDecayLR as CosineDecayLR
-from adcore.nn.layers import Dense as Dense
-from adcore.nn.layers import Dropout as Dropout
+from adcore.nn.dense import Dense as Dense
+from adcore.nn.basic import Dropout as Dropout
+from adcore.nn.basic import Dropout1d as Dropout1d
+from adcore.nn.basic import Dropout2d as Dropout2d
+from adcore.nn.basic import Dropout3d as Dropout3d
 from adcore.nn.wrap import DynamicLossScaleUpdateCell as DynamicLossScaleUpdateCell
+from adcore.nn.embedding import Embedding as Embedding
 from adcore.nn.learning_rate_schedule import ExponentialDecayLR as ExponentialDecayLR
+from adcore.nn.activation import FastGelu as FastGelu
 from adcore.nn.wrap import FixedLossScaleUpdateCell as FixedLossScaleUpdateCell
-from adcore.nn.layers import Flatten as Flatten
+from adcore.nn.basic import Flatten as Flatten
+from adcore.nn.image import Fold as Fold
 from adcore.nn.wrap import ForwardValueAndGrad as ForwardValueAndGrad
-from adcore.nn.layers import GELU as GELU
-from adcore.nn.layers import Identity as Identity
+from adcore.nn.activation import GELU as GELU
+from adcore.nn.recurrent import GRU as GRU
+from adcore.nn.recurrent import GRUCell as GRUCell
+from adcore.nn.normalization import GroupNorm as GroupNorm
+from adcore.nn.basic import Identity as Identity
+from adcore.nn.normalization import InstanceNorm1d as InstanceNorm1d
+from adcore.nn.normalization import InstanceNorm2d as InstanceNorm2d
+from adcore.nn.normalization import InstanceNorm3d as InstanceNorm3d
 from adcore.nn.learning_rate_schedule import InverseDecayLR as InverseDecayLR
+from adcore.nn.wrap import Jvp as Jvp
+from adcore.nn.recurrent import LSTM as LSTM
+from adcore.nn.recurrent import LSTMCell as LSTMCell
+from adcore.nn.normalization import LayerNorm as LayerNorm
 from adcore.nn.learning_rate_schedule import LearningRateSchedule as LearningRateSchedule
-from adcore.nn.layers import LogSoftmax as LogSoftmax
+from adcore.nn.activation import LogSoftmax as LogSoftmax
+from adcore.nn.loss import LossBase as LossBase
+from adcore.nn.loss import MAELoss as MAELoss
+from adcore.nn.pooling import MaxPool1d as MaxPool1d
+from adcore.nn.pooling import MaxPool2d as MaxPool2d
+from adcore.nn.pooling import MaxPool3d as MaxPool3d
+from adcore.nn.container import CellDict as ModuleDict
+from adcore.nn.container import CellList as ModuleList
 from adcore.nn.optim import Momentum as Momentum
+from adcore.nn.transformer import MultiheadAttention as MultiheadAttention
 from adcore.nn.learning_rate_schedule import NaturalExpDecayLR as NaturalExpDecayLR
+from adcore.nn.basic import OneHot as OneHot
 from adcore.nn.optimizer import Optimizer as Optimizer
+from adcore.nn.activation import PReLU as PReLU
+from adcore.nn.padding import Pad as Pad
+from adcore.nn.image import PixelShuffle as PixelShuffle
+from adcore.nn.image import PixelUnshuffle as PixelUnshuffle
 from adcore.nn.learning_rate_schedule import PolynomialDecayLR as PolynomialDecayLR
+from adcore.nn.loss import RMSELoss as RMSELoss
+from adcore.nn.normalization import RMSNorm as RMSNorm
+from adcore.nn.recurrent import RNN as RNN
+from adcore.nn.recurrent import RNNCell as RNNCell
+from adcore.nn.activation import RReLU as RReLU
+from adcore.nn.padding import ReflectionPad1d as ReflectionPad1d
+from adcore.nn.padding import ReflectionPad2d as ReflectionPad2d
+from adcore.nn.padding import ReflectionPad3d as ReflectionPad3d
+from adcore.nn.padding import ReplicationPad1d as ReplicationPad1d
+from adcore.nn.padding import ReplicationPad2d as ReplicationPad2d
+from adcore.nn.padding import ReplicationPad3d as ReplicationPad3d
 from adcore.nn.optim import SGD as SGD
+from adcore.nn.container import SequentialCell as Sequential
 from adcore.nn.container import SequentialCell as SequentialCell
-from adcore.nn.layers import Softmax as Softmax
+from adcore.nn.activation import Softmax as Softmax
+from adcore.nn.activation import Softmax2d as Softmax2d
+from adcore.nn.loss import SoftmaxCrossEntropyWithLogits as SoftmaxCrossEntropyWithLogits
+from adcore.nn.activation import Softmin as Softmin
+from adcore.nn.activation import Threshold as Threshold
 from adcore.nn.wrap import TrainOneStepCell as TrainOneStepCell
 from adcore.nn.wrap import TrainOneStepWithLossScaleCell as TrainOneStepWithLossScaleCell
+from adcore.nn.transformer import Transformer as Transformer
+from adcore.nn.transformer import TransformerDecoder as TransformerDecoder
+from adcore.nn.transformer import TransformerDecoderLayer as TransformerDecoderLayer
+from adcore.nn.transformer import TransformerEncoder as TransformerEncoder
+from adcore.nn.transformer import TransformerEncoderLayer as TransformerEncoderLayer
+from adcore.nn.basic import Unflatten as Unflatten
+from adcore.nn.image import Unfold as Unfold
+from adcore.nn.image import Upsample as Upsample
+from adcore.nn.wrap import Vjp as Vjp
 from adcore.nn.learning_rate_schedule import WarmUpLR as WarmUpLR
 from adcore.nn.wrap import WithEvalCell as WithEvalCell
 from adcore.nn.wrap import WithLossCell as WithLossCell
+from adcore.nn.padding import ZeroPad2d as ZeroPad2d
 from adcore.nn.learning_rate_schedule import cosine_decay_lr as cosine_decay_lr
 from adcore.nn.learning_rate_schedule import exponential_decay_lr as exponential_decay_lr
-from adcore.nn.layers import get_activation as get_activation
+from adcore.nn.activation import get_activation as get_activation
 from adcore.nn.learning_rate_schedule import inverse_decay_lr as inverse_decay_lr
 from adcore.nn.learning_rate_schedule import natural_exp_decay_lr as natural_exp_decay_lr
 from adcore.nn.learning_rate_schedule import piecewise_constant_lr as piecewise_constant_lr
@@ -73,6 +152,12 @@ class CosineEmbeddingLoss(Cell):
     def __init__(self, margin: float = 0.0, reduction: str = 'mean') -> None: ...
     def construct(self, input1: Any, input2: Any, target: Any) -> Tensor: ...
 
+class CosineSimilarity(Cell):
+    dim: int
+    eps: float
+    def __init__(self, dim: int = 1, eps: float = 1e-08) -> None: ...
+    def construct(self, x1: Any, x2: Any) -> Tensor: ...
+
 class CrossEntropyLoss(Cell):
     weight: Tensor | None
     ignore_index: int
@@ -84,6 +169,11 @@ class CrossEntropyLoss(Cell):
 class ELU(Cell):
     alpha: float
     def __init__(self, alpha: float = 1.0) -> None: ...
+    def construct(self, x: Any) -> Tensor: ...
+
+class GLU(Cell):
+    axis: int
+    def __init__(self, axis: int = -1) -> None: ...
     def construct(self, x: Any) -> Tensor: ...
 
 class GaussianNLLLoss(Cell):
