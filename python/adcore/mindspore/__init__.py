@@ -15,7 +15,7 @@ from pathlib import Path
 
 # Module of MindSpore -> where its names come from; the first that has a name gives it. "." starts this package.
 TREE = {
-    "": (".context", ".dtypes", ".graph", "adcore"),
+    "": (".context", ".dtypes", ".graph", "adcore", "adcore.train"),
     "common": (".dtypes", ".graph", "adcore", "adcore.common"),
     "common.api": (".graph", "adcore"),
     "common.dtype": (".dtypes",),
@@ -26,6 +26,10 @@ TREE = {
     "common.seed": ("adcore",),
     "common.tensor": ("adcore",),
     "context": (".context", "adcore"),
+    "dataset": ("adcore.dataset",),
+    "dataset.config": ("adcore.dataset.config",),
+    "dataset.transforms": ("adcore.dataset.transforms",),
+    "dataset.vision": ("adcore.dataset.vision",),
     "dataset": ("adcore.dataset",),
     "dataset.config": ("adcore.dataset.config",),
     "dataset.core": ("adcore.dataset",),
@@ -72,7 +76,11 @@ TREE = {
     "ops.composite": ("adcore.ops",),
     "ops.function": ("adcore.ops",),
     "ops.functional": ("adcore.ops",),
-    "train": ("adcore.serialization",),
+    "train": ("adcore.train", "adcore.serialization"),
+    "train.callback": ("adcore.train",),
+    "train.loss_scale_manager": ("adcore.train",),
+    "train.metrics": ("adcore.train",),
+    "train.model": ("adcore.train",),
     "train.serialization": ("adcore.serialization",),
 }
 
