@@ -1,6 +1,6 @@
 """adcore: automatic differentiation of numeric Python programs on the CPU, with MindSpore's names."""
 
-from adcore import common, nn, ops
+from adcore import amp, common, nn, ops, optim
 from adcore._config import (
     empty_cache,
     get_num_threads,
@@ -102,6 +102,7 @@ __all__ = [
     "Parameter",
     "ParameterTuple",
     "Tensor",
+    "amp",
     "bfloat16",
     "bool_",
     "common",
@@ -135,6 +136,7 @@ __all__ = [
     "memory_stats",
     "nn",
     "ops",
+    "optim",
     "set_context",
     "set_num_threads",
     "set_seed",
