@@ -1,6 +1,6 @@
 """adcore: automatic differentiation of numeric Python programs on the CPU, with MindSpore's names."""
 
-from adcore import amp, common, nn, ops, optim
+from adcore import amp, common, nn, ops, optim  # noqa: F401  import * leaves out amp and optim: short words
 from adcore._config import (
     empty_cache,
     get_num_threads,
@@ -102,7 +102,6 @@ __all__ = [
     "Parameter",
     "ParameterTuple",
     "Tensor",
-    "amp",
     "bfloat16",
     "bool_",
     "common",
@@ -136,7 +135,6 @@ __all__ = [
     "memory_stats",
     "nn",
     "ops",
-    "optim",
     "set_context",
     "set_num_threads",
     "set_seed",

@@ -187,3 +187,6 @@ class DynamicLossScaler(LossScaler):
         self.scale_value.set_data(ops.where(finite == 1, kept, lowered))
         self.counter.set_data(counter.astype(int32))
         return True
+
+
+__all__ = ["DynamicLossScaler", "LossScaler", "StaticLossScaler", "all_finite"]
