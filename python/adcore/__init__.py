@@ -1,6 +1,6 @@
 """adcore: automatic differentiation of numeric Python programs on the CPU, with MindSpore's names."""
 
-from adcore import common, nn, ops
+from adcore import amp, common, nn, ops, optim  # noqa: F401  import * leaves out amp and optim: short words
 from adcore._config import (
     empty_cache,
     get_num_threads,

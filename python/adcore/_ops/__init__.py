@@ -8,6 +8,7 @@ from adcore import _core
 from adcore._ops import (  # noqa: F401  their composites are declared now
     activation,
     assignment,
+    clipping,
     convolution,
     elementwise,
     image,

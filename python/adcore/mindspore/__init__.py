@@ -16,6 +16,7 @@ from pathlib import Path
 # Module of MindSpore -> where its names come from; the first that has a name gives it. "." starts this package.
 TREE = {
     "": (".context", ".dtypes", ".graph", "adcore", "adcore.train"),
+    "amp": ("adcore.amp",),
     "common": (".dtypes", ".graph", "adcore", "adcore.common"),
     "common.api": (".graph", "adcore"),
     "common.dtype": (".dtypes",),

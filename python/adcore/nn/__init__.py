@@ -2,6 +2,7 @@
 
 from . import (
     activation,
+    averaging,
     basic,
     cell,
     container,
@@ -13,8 +14,11 @@ from . import (
     loss,
     normalization,
     optim,
+    optim_adaptive,
+    optim_whole,
     optimizer,
     padding,
+    plateau,
     pooling,
     recurrent,
     transformer,
@@ -23,6 +27,7 @@ from . import (
 
 _MODULES = (
     activation,
+    averaging,
     basic,
     cell,
     container,
@@ -34,8 +39,11 @@ _MODULES = (
     loss,
     normalization,
     optim,
+    optim_adaptive,
+    optim_whole,
     optimizer,
     padding,
+    plateau,
     pooling,
     recurrent,
     transformer,

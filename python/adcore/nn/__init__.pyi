@@ -4,7 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, SupportsFloat, SupportsIndex, SupportsInt, TypeAlias, overload
 
 from adcore._core import Tensor
+from adcore.nn.optim_adaptive import ASGD as ASGD
+from adcore.nn.optim import AdaMax as AdaMax
+from adcore.nn.optim_adaptive import Adadelta as Adadelta
+from adcore.nn.optim_adaptive import Adagrad as Adagrad
 from adcore.nn.optim import Adam as Adam
+from adcore.nn.optim import AdamW as AdamW
 from adcore.nn.optim import AdamWeightDecay as AdamWeightDecay
 from adcore.nn.pooling import AdaptiveAvgPool1d as AdaptiveAvgPool1d
 from adcore.nn.pooling import AdaptiveAvgPool2d as AdaptiveAvgPool2d
@@ -32,6 +37,7 @@ from adcore.nn.convolution import Conv2d as Conv2d
 from adcore.nn.convolution import Conv2dTranspose as Conv2dTranspose
 from adcore.nn.convolution import Conv3d as Conv3d
 from adcore.nn.convolution import Conv3dTranspose as Conv3dTranspose
+from adcore.nn.learning_rate_schedule import CosineAnnealingWarmRestarts as CosineAnnealingWarmRestarts
 from adcore.nn.learning_rate_schedule import CosineDecayLR as CosineDecayLR
 from adcore.nn.dense import Dense as Dense
 from adcore.nn.basic import Dropout as Dropout
@@ -41,6 +47,8 @@ from adcore.nn.basic import Dropout3d as Dropout3d
 from adcore.nn.wrap import DynamicLossScaleUpdateCell as DynamicLossScaleUpdateCell
 from adcore.nn.embedding import Embedding as Embedding
 from adcore.nn.learning_rate_schedule import ExponentialDecayLR as ExponentialDecayLR
+from adcore.nn.averaging import ExponentialMovingAverage as ExponentialMovingAverage
+from adcore.nn.optim_adaptive import FTRL as FTRL
 from adcore.nn.activation import FastGelu as FastGelu
 from adcore.nn.wrap import FixedLossScaleUpdateCell as FixedLossScaleUpdateCell
 from adcore.nn.basic import Flatten as Flatten
@@ -49,6 +57,7 @@ from adcore.nn.wrap import ForwardValueAndGrad as ForwardValueAndGrad
 from adcore.nn.activation import GELU as GELU
 from adcore.nn.recurrent import GRU as GRU
 from adcore.nn.recurrent import GRUCell as GRUCell
+from adcore.nn.averaging import GradientAccumulation as GradientAccumulation
 from adcore.nn.normalization import GroupNorm as GroupNorm
 from adcore.nn.basic import Identity as Identity
 from adcore.nn.normalization import InstanceNorm1d as InstanceNorm1d
@@ -56,10 +65,14 @@ from adcore.nn.normalization import InstanceNorm2d as InstanceNorm2d
 from adcore.nn.normalization import InstanceNorm3d as InstanceNorm3d
 from adcore.nn.learning_rate_schedule import InverseDecayLR as InverseDecayLR
 from adcore.nn.wrap import Jvp as Jvp
+from adcore.nn.optim_whole import LARS as LARS
+from adcore.nn.optim_whole import LBFGS as LBFGS
 from adcore.nn.recurrent import LSTM as LSTM
 from adcore.nn.recurrent import LSTMCell as LSTMCell
+from adcore.nn.optim_whole import Lamb as Lamb
 from adcore.nn.normalization import LayerNorm as LayerNorm
 from adcore.nn.learning_rate_schedule import LearningRateSchedule as LearningRateSchedule
+from adcore.nn.optim import Lion as Lion
 from adcore.nn.activation import LogSoftmax as LogSoftmax
 from adcore.nn.loss import LossBase as LossBase
 from adcore.nn.loss import MAELoss as MAELoss
@@ -69,8 +82,11 @@ from adcore.nn.pooling import MaxPool3d as MaxPool3d
 from adcore.nn.container import CellDict as ModuleDict
 from adcore.nn.container import CellList as ModuleList
 from adcore.nn.optim import Momentum as Momentum
+from adcore.nn.learning_rate_schedule import MultiStepLR as MultiStepLR
 from adcore.nn.transformer import MultiheadAttention as MultiheadAttention
+from adcore.nn.optim import NAdam as NAdam
 from adcore.nn.learning_rate_schedule import NaturalExpDecayLR as NaturalExpDecayLR
+from adcore.nn.learning_rate_schedule import OneCycleLR as OneCycleLR
 from adcore.nn.basic import OneHot as OneHot
 from adcore.nn.optimizer import Optimizer as Optimizer
 from adcore.nn.activation import PReLU as PReLU
@@ -78,17 +94,21 @@ from adcore.nn.padding import Pad as Pad
 from adcore.nn.image import PixelShuffle as PixelShuffle
 from adcore.nn.image import PixelUnshuffle as PixelUnshuffle
 from adcore.nn.learning_rate_schedule import PolynomialDecayLR as PolynomialDecayLR
+from adcore.nn.optim import RAdam as RAdam
 from adcore.nn.loss import RMSELoss as RMSELoss
 from adcore.nn.normalization import RMSNorm as RMSNorm
+from adcore.nn.optim_adaptive import RMSProp as RMSProp
 from adcore.nn.recurrent import RNN as RNN
 from adcore.nn.recurrent import RNNCell as RNNCell
 from adcore.nn.activation import RReLU as RReLU
+from adcore.nn.plateau import ReduceLROnPlateau as ReduceLROnPlateau
 from adcore.nn.padding import ReflectionPad1d as ReflectionPad1d
 from adcore.nn.padding import ReflectionPad2d as ReflectionPad2d
 from adcore.nn.padding import ReflectionPad3d as ReflectionPad3d
 from adcore.nn.padding import ReplicationPad1d as ReplicationPad1d
 from adcore.nn.padding import ReplicationPad2d as ReplicationPad2d
 from adcore.nn.padding import ReplicationPad3d as ReplicationPad3d
+from adcore.nn.optim_adaptive import Rprop as Rprop
 from adcore.nn.optim import SGD as SGD
 from adcore.nn.container import SequentialCell as Sequential
 from adcore.nn.container import SequentialCell as SequentialCell
@@ -96,6 +116,7 @@ from adcore.nn.activation import Softmax as Softmax
 from adcore.nn.activation import Softmax2d as Softmax2d
 from adcore.nn.loss import SoftmaxCrossEntropyWithLogits as SoftmaxCrossEntropyWithLogits
 from adcore.nn.activation import Softmin as Softmin
+from adcore.nn.learning_rate_schedule import StepLR as StepLR
 from adcore.nn.activation import Threshold as Threshold
 from adcore.nn.wrap import TrainOneStepCell as TrainOneStepCell
 from adcore.nn.wrap import TrainOneStepWithLossScaleCell as TrainOneStepWithLossScaleCell

@@ -202,6 +202,152 @@ class WarmUpLR(_Formula):
         return self.learning_rate * ops.clamp(_as_float(global_step), max=self.warmup_steps) / self.warmup_steps
 
 
+class StepLR(_Formula):
+    """``learning_rate * gamma ** (step // step_size)``.
+
+    Examples
+    --------
+    >>> from adcore import nn
+    >>> [float(nn.StepLR(1.0, 2, 0.5)(step)) for step in (0, 1, 2, 4)]
+    [1.0, 1.0, 0.5, 0.25]
+    """
+
+    def __init__(self, learning_rate, step_size, gamma=0.1):
+        super().__init__()
+        self.learning_rate = _rate("StepLR", "learning_rate", learning_rate)
+        self.step_size = _count("StepLR", "step_size", step_size)
+        self.gamma = _rate("StepLR", "gamma", gamma)
+
+    def construct(self, global_step):
+        """Return the rate of a step."""
+        step = _as_float(global_step)
+        return self.learning_rate * ops.full_like(step, self.gamma) ** ops.floor(step / self.step_size)
+
+
+class _Passed:
+    """How much of ascending steps has been passed; what stands at each of them is added up."""
+
+    def __init__(self, at, amounts):
+        self.at, self.amounts = at, amounts
+
+    def __call__(self, step):
+        passed = ops.expand_dims(step, -1) >= Tensor(self.at, step.dtype)
+        return ops.where(passed, Tensor(self.amounts, step.dtype), ops.zeros_like(step).expand_dims(-1)).sum(-1)
+
+
+class MultiStepLR(_Formula):
+    """``learning_rate * gamma ** n``, where n is the number of milestones that are not above the step.
+
+    Examples
+    --------
+    >>> from adcore import nn
+    >>> [float(nn.MultiStepLR(1.0, [2, 5], 0.5)(step)) for step in (1, 2, 4, 5)]
+    [1.0, 0.5, 0.5, 0.25]
+    """
+
+    def __init__(self, learning_rate, milestones, gamma=0.1):
+        super().__init__()
+        self.learning_rate = _rate("MultiStepLR", "learning_rate", learning_rate)
+        if not isinstance(milestones, (list, tuple)):
+            raise TypeError(f"MultiStepLR: milestones must be a list or tuple, but got {type(milestones).__name__}.")
+        if not milestones:
+            raise ValueError("MultiStepLR: there are no milestones.")
+        self.milestones = tuple(_count("MultiStepLR", "milestones", m) for m in milestones)
+        if list(self.milestones) != sorted(self.milestones):
+            raise ValueError(f"MultiStepLR: milestones must not fall, but got {self.milestones}.")
+        self.gamma = _rate("MultiStepLR", "gamma", gamma)
+        self._passed = _Passed(self.milestones, (1.0,) * len(self.milestones))
+
+    def construct(self, global_step):
+        """Return the rate of a step."""
+        step = _as_float(global_step)
+        return self.learning_rate * ops.full_like(step, self.gamma) ** self._passed(step)
+
+
+class CosineAnnealingWarmRestarts(_Formula):
+    """Half a cosine from `learning_rate` to `eta_min` in `T_0` steps, begun anew, each time `T_mult` times as long.
+
+    Loshchilov and Hutter 2017, arXiv:1608.03983.
+
+    Examples
+    --------
+    >>> from adcore import nn
+    >>> schedule = nn.CosineAnnealingWarmRestarts(1.0, T_0=2, T_mult=2)
+    >>> [round(float(schedule(step)), 4) for step in range(7)]
+    [1.0, 0.5, 1.0, 0.8536, 0.5, 0.1464, 1.0]
+    """
+
+    def __init__(self, learning_rate, T_0, T_mult=1, eta_min=0.0):
+        super().__init__()
+        name = "CosineAnnealingWarmRestarts"
+        self.learning_rate = _rate(name, "learning_rate", learning_rate)
+        self.eta_min = _rate(name, "eta_min", eta_min, zero=True)
+        if eta_min > learning_rate:
+            raise ValueError(f"{name}: eta_min is {eta_min}, above the learning_rate of {learning_rate}.")
+        self.T_0 = _count(name, "T_0", T_0)
+        self.T_mult = _count(name, "T_mult", T_mult)
+        # Where cycles begin: all that an int32 can count to.
+        starts, lengths = [0], [T_0]
+        while T_mult > 1 and starts[-1] + lengths[-1] < 2**31:
+            starts.append(starts[-1] + lengths[-1])
+            lengths.append(lengths[-1] * T_mult)
+        self._start = _Passed(starts[1:], lengths[:-1]) if starts[1:] else None
+        self._growth = _Passed(starts[1:], [b - a for a, b in zip(lengths, lengths[1:])])
+
+    def construct(self, global_step):
+        """Return the rate of a step."""
+        step = _as_float(global_step)
+        if self._start is None:
+            part = step % self.T_0 / self.T_0
+        else:
+            part = (step - self._start(step)) / (self._growth(step) + self.T_0)
+        return self.eta_min + 0.5 * (self.learning_rate - self.eta_min) * (1.0 + ops.cos(math.pi * part))
+
+
+class OneCycleLR(_Formula):
+    """One cycle: up to `max_lr` in a part of the steps, then down far below where it began (Smith and Topin 2018).
+
+    From ``max_lr / div_factor`` to `max_lr` in the first ``pct_start * total_steps - 1`` steps, then to
+    ``max_lr / div_factor / final_div_factor`` at the last one, where it stays.
+
+    Examples
+    --------
+    >>> from adcore import nn
+    >>> schedule = nn.OneCycleLR(1.0, total_steps=5, pct_start=0.6, div_factor=2.0, final_div_factor=2.0)
+    >>> [round(float(schedule(step)), 4) for step in range(5)]
+    [0.5, 0.75, 1.0, 0.625, 0.25]
+    """
+
+    def __init__(
+        self, max_lr, total_steps, pct_start=0.3, anneal_strategy="cos", div_factor=25.0, final_div_factor=1e4
+    ):
+        super().__init__()
+        self.max_lr = _rate("OneCycleLR", "max_lr", max_lr)
+        self.total_steps = _count("OneCycleLR", "total_steps", total_steps)
+        self.pct_start = _rate("OneCycleLR", "pct_start", pct_start, zero=True)
+        if pct_start > 1:
+            raise ValueError(f"OneCycleLR: pct_start must be in [0, 1], but got {pct_start}.")
+        if anneal_strategy not in ("cos", "linear"):
+            raise ValueError(f"OneCycleLR: anneal_strategy must be 'cos' or 'linear', but got {anneal_strategy!r}.")
+        self.anneal_strategy = anneal_strategy
+        self.div_factor = _rate("OneCycleLR", "div_factor", div_factor)
+        self.final_div_factor = _rate("OneCycleLR", "final_div_factor", final_div_factor)
+
+    def construct(self, global_step):
+        """Return the rate of a step."""
+        first = self.max_lr / self.div_factor
+        up = self.pct_start * self.total_steps - 1
+        down = self.total_steps - 1 - up
+        step = ops.clamp(_as_float(global_step), max=float(self.total_steps - 1))
+        falling = step > up
+        # No step lies within a part that has no length; what is divided by there does not matter.
+        part = ops.where(falling, (step - up) / (down if down > 0 else 1), step / (up if up > 0 else 1))
+        if self.anneal_strategy == "cos":
+            part = 0.5 * (1.0 - ops.cos(math.pi * part))
+        rising, sinking = first + (self.max_lr - first) * part, self.max_lr
+        return ops.where(falling, sinking + (first / self.final_div_factor - sinking) * part, rising)
+
+
 # ---- lists --------------------------------------------------------------------------------------------------------
 
 

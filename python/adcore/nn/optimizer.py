@@ -7,12 +7,13 @@ step sees it. Numbers that are kept in Parameters are float32, or float64 where 
 once, to the dtype of its Parameter.
 
 The native call checks everything before it changes anything: a step that raises leaves the Parameters, the states and
-the step as they were. Start reading at `Optimizer._step`.
+the step as they were. Start reading at `_Ruled.construct`.
 """
 
 import math
 from collections.abc import Iterable
 
+from .. import ops
 from .._core import Parameter, Tensor, float32, float64, int32, optimizer_step
 from ..parameter import ParameterTuple
 from .cell import Cell
@@ -34,8 +35,9 @@ class Optimizer(Cell):
         A fixed rate (number or 0-d Tensor), one rate for each step (1-d Tensor or iterable), or a schedule, called with
         the step.
     parameters : iterable of Parameter or of dict
-        A dict is a group: its Parameters under 'params', and optionally 'lr' and 'weight_decay' of its own. A dict
-        with the one key 'order_params' gives the order of all Parameters.
+        A dict is a group: its Parameters under 'params', and optionally 'lr', 'weight_decay' and
+        'grad_centralization' (bool, see `gradients_centralization`) of its own. A dict with the one key 'order_params'
+        gives the order of all Parameters.
     weight_decay : float, int or Cell
         Where there are no groups, Parameters with 'beta' or 'gamma' in their names are not decayed. A Cell is called
         with the step.
@@ -86,6 +88,7 @@ class Optimizer(Cell):
         if self.is_group:
             parameters = self._read_groups(parameters, learning_rate, weight_decay)
         else:
+            self.grad_centralization_flags = (False,) * len(parameters)
             self.learning_rate = self._rate(learning_rate, "learning_rate")
             self.weight_decay = self._decay(weight_decay)
             self.decay_flags = tuple("beta" not in p.name and "gamma" not in p.name for p in parameters)
@@ -100,6 +103,7 @@ class Optimizer(Cell):
             seen.add(id(param))
         self.parameters = ParameterTuple(parameters)
         self._done = (True,) * len(parameters)
+        self._centralizes = True in self.grad_centralization_flags
 
     # ---- arguments -----------------------------------------------------------------------------------------------
 
@@ -171,7 +175,7 @@ class Optimizer(Cell):
     def _read_groups(self, groups, learning_rate, weight_decay):
         """Set the rates and decays, one for each Parameter; return the Parameters."""
         default = self._rate(learning_rate, "learning_rate")
-        entries, order = [], None  # (parameter, learning rate, weight decay)
+        entries, order = [], None  # (parameter, learning rate, weight decay, grad_centralization)
         for number, group in enumerate(groups):
             unknown = [key for key in group if key not in _GROUP_KEYS]
             if unknown:
@@ -183,15 +187,14 @@ class Optimizer(Cell):
                 continue
             if "params" not in group:
                 raise KeyError(f"{self.cls_name}: group {number} has no 'params'.")
-            if self._flag("grad_centralization", group.get("grad_centralization", False)):
-                raise NotImplementedError(f"{self.cls_name}: grad_centralization is not available.")
+            central = self._flag("grad_centralization", group.get("grad_centralization", False))
             rate = self._rate(group["lr"], f"learning_rate_group_{number}") if "lr" in group else default
             self.is_group_lr = self.is_group_lr or "lr" in group
             decay = self._decay(group.get("weight_decay", weight_decay))
-            entries += [(param, rate, decay) for param in self._group_params(group["params"])]
+            entries += [(param, rate, decay, central) for param in self._group_params(group["params"])]
         entries = self._ordered(entries, order)
         if self.is_group_lr:
-            rates = [rate for _, rate, _ in entries]
+            rates = [rate for _, rate, _, _ in entries]
             if any(isinstance(rate, Cell) for rate in rates):
                 fixed = {id(rate): _FixedRate(rate) for rate in rates if isinstance(rate, Parameter)}
                 self.learning_rate = CellList([fixed.get(id(rate), rate) for rate in rates], auto_prefix=False)
@@ -199,9 +202,10 @@ class Optimizer(Cell):
                 self.learning_rate = ParameterTuple(rates)
         else:
             self.learning_rate = default
-        self.weight_decay = tuple(decay for _, _, decay in entries)
+        self.weight_decay = tuple(decay for _, _, decay, _ in entries)
         self.decay_flags = tuple(isinstance(decay, Cell) or decay > 0 for decay in self.weight_decay)
-        return [param for param, _, _ in entries]
+        self.grad_centralization_flags = tuple(central for *_, central in entries)
+        return [param for param, *_ in entries]
 
     def _group_params(self, params):
         params = self._listed(params)
@@ -279,21 +283,27 @@ class Optimizer(Cell):
         return tuple(gradient * (1.0 / self.loss_scale) for gradient in gradients)
 
     def gradients_centralization(self, gradients):
-        """Return the gradients; centralisation is not available."""
-        return gradients
+        """Return the gradients; those of groups with 'grad_centralization' lose their mean over all axes but the first.
+
+        Of less than two axes they stay as they are (Yong et al. 2020, arXiv:2004.01461).
+        """
+        return tuple(
+            g - ops.mean(g, tuple(range(1, g.ndim)), True) if central and g.ndim > 1 else g
+            for g, central in zip(gradients, self.grad_centralization_flags, strict=True)
+        )
 
     # ---- one step ------------------------------------------------------------------------------------------------
 
-    def _evaluated(self, rate):
+    def _evaluated(self, rate, step=None):
         if isinstance(rate, Parameter):
             return rate
-        step = self.global_step
+        step = self.global_step if step is None else step
         if isinstance(rate, _Formula) and self._number_dtype == float64:
             step = step.astype(float64)
         return rate(step).reshape(())
 
-    def _decay_now(self, decay):
-        return _scalar(decay(self.global_step)) if isinstance(decay, Cell) else decay
+    def _decay_now(self, decay, step=None):
+        return _scalar(decay(self.global_step if step is None else step)) if isinstance(decay, Cell) else decay
 
     def _decays(self):
         """The weight decay of this step, a float or 0-d Tensor; a tuple of them where Parameters have their own."""
@@ -302,8 +312,8 @@ class Optimizer(Cell):
         decay = self._decay_now(self.weight_decay)
         return tuple(decay if flag else 0.0 for flag in self.decay_flags) if _is_decay(decay) else 0.0
 
-    def _step(self, rule, gradients, states, settings, *numbers):
-        """Do a step of all Parameters by a native rule; `numbers` are cells that the rule reads besides the rates."""
+    def _checked(self, gradients):
+        """The gradients as a tuple, one for each Parameter."""
         if type(gradients) is not tuple:
             gradients = (gradients,) if isinstance(gradients, Tensor) else tuple(gradients)
         if len(gradients) != len(self._done):
@@ -311,15 +321,43 @@ class Optimizer(Cell):
                 f"{self.cls_name}: got {len(gradients)} gradients for {len(self._done)} parameters. "
                 "Differentiate with respect to optimizer.parameters."
             )
-        if self.loss_scale != 1.0:
-            gradients = self.scale_grad(gradients)
-        numbers = (self.get_lr(), self._decays(), *numbers)
-        optimizer_step(rule, self.global_step, settings, numbers, self.parameters, gradients, *states)
-        return self._done
+        return gradients
 
     def construct(self, gradients):
         """Do one step. Every optimizer overrides this."""
         raise NotImplementedError(f"{self.cls_name}: construct(self, gradients) is not defined.")
+
+
+class _Ruled(Optimizer):
+    """An optimizer whose step is one native call, by a row of ``src/cpp/kernels/optimizers.h``."""
+
+    _native = optimizer_step
+    # Whether the rule's weight decay is part of the gradient. MindSpore takes the mean of both together.
+    _decay_in_gradient = True
+
+    def _plan(self):
+        """The rule's name, its states, its settings, and the cells of its numbers besides the rates."""
+        raise NotImplementedError
+
+    def _numbers_after(self, step, numbers):
+        """The numbers of `_plan` after a step; `step` were done before it."""
+        return numbers
+
+    def construct(self, gradients):
+        """Do one step with the gradients of ``self.parameters``, a tuple or list of Tensors."""
+        if type(gradients) is not tuple or len(gradients) != len(self._done):
+            gradients = self._checked(gradients)
+        decays = self._decays()
+        if self._centralizes:
+            if self._decay_in_gradient:
+                gradients, decays = self.decay_weight(gradients), 0.0
+            gradients = self.gradients_centralization(gradients)
+        if self.loss_scale != 1.0:
+            gradients = self.scale_grad(gradients)
+        rule, states, settings, numbers = self._plan()
+        numbers = (self.get_lr(), decays, *numbers)
+        done = self._native(rule, self.global_step, settings, numbers, self.parameters, gradients, *states)
+        return done or self._done
 
 
 def _parameters_in(parameters):

@@ -103,7 +103,7 @@ enum class OpKind : uint8_t {
 };
 
 inline constexpr int kMaxNeeds = 5;
-inline constexpr int kMaxOver = 3;
+inline constexpr int kMaxOver = 4;
 
 /// infer sees shapes and dtypes alone; run fills outputs from operands and attributes alone, and reads nothing else.
 struct Op {

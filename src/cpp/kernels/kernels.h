@@ -303,25 +303,13 @@ struct RandomKernels {
 /// A parameter, its gradient and its states, and where the new ones go: each over the old one, or apart from all.
 template <class T>
 struct OptimizerArrays {
-  const T *p, *g, *a, *b;
-  T *new_p, *new_a, *new_b;
+  const T *p, *g, *state[3];
+  T *new_p, *new_state[3];
   int64_t n;
 };
-
+/// One step by a row of optimizers.h. `scalars`: what the row's text of that name returns; the settings are rounded to T.
 template <class T>
-struct OptimizerKernels {
-  /// g += decay * p; p -= lr * g
-  void (*sgd)(const OptimizerArrays<T>&, T lr, T decay);
-  /// g += decay * p; a = first ? g : momentum * a + (1 - dampening) * g; p -= lr * (nesterov ? g + momentum * a : a)
-  void (*sgd_momentum)(const OptimizerArrays<T>&, T lr, T decay, T momentum, T dampening, bool nesterov, bool first);
-  /// g += decay * p; a = momentum * a + g; p -= lr * (nesterov ? g + momentum * a : a)
-  void (*momentum)(const OptimizerArrays<T>&, T lr, T decay, T momentum, bool nesterov);
-  /// g += decay * p; a = b1 a + (1-b1) g; b = b2 b + (1-b2) g g; p -= lr_t * (nesterov ? b1 a + (1-b1) g : a) /
-  /// (sqrt(b) + eps)
-  void (*adam)(const OptimizerArrays<T>&, T lr_t, T decay, T beta1, T beta2, T eps, bool nesterov);
-  /// a = b1 a + (1-b1) g; b = b2 b + (1-b2) g g; p -= lr * (a / (sqrt(b) + eps) + decay * p)
-  void (*adam_weight_decay)(const OptimizerArrays<T>&, T lr, T decay, T beta1, T beta2, T eps);
-};
+using OptimizerKernel = void (*)(const OptimizerArrays<T>&, const double* scalars, const double* settings);
 
 // ---- the table ----------------------------------------------------------------------------------------------------
 
@@ -347,8 +335,8 @@ struct Kernels {
   FactorKernels<float> factor_f32;
   FactorKernels<double> factor_f64;
   RandomKernels random;
-  OptimizerKernels<float> optim_f32;
-  OptimizerKernels<double> optim_f64;
+  const OptimizerKernel<float>* optim_f32;  // one per row of optimizers.h, in its order
+  const OptimizerKernel<double>* optim_f64;
   ConvKernels<float> conv_f32;
   ConvKernels<double> conv_f64;
   PoolKernels<float> pool_f32;

@@ -1,14 +1,22 @@
 #include "ops/optim.h"
 
-#include <cmath>
+#include <cstring>
 #include <type_traits>
 
 #include "base/few.h"
 #include "ops/drive.h"
 #include "ops/functions.h"
 #include "ops/rules.h"
+#include "ops/sym.h"
 
 namespace adcore {
+
+/// What the rows call so, of symbols. It has a kink at 0 as a function of the gradients.
+inline Sym root(const Sym& v) {
+  const SymMask none = v == 0.0;
+  return select(none, 0.0, sqrt(select(none, 1.0, v)));
+}
+
 namespace {
 
 // ---- what all rules have in common --------------------------------------------------------------------------------
@@ -25,17 +33,18 @@ bool is_plain(const Call& call) {
   return true;
 }
 
+const char* role(int operand) { return operand == 0 ? "parameter" : operand == 1 ? "gradient" : "state"; }
+
 void step_infer(Call& call) {
-  static constexpr const char* kRoles[] = {"parameter", "gradient", "state", "state"};
   const char* const name = call.op.name;
   const Tensor& p = call.in(0);
   const int arrays = arrays_of(call.op);
   for (int k = 0; k < arrays; ++k) {
     const Tensor& t = call.in(k);
     if (k != 1 && !is_float(t.dtype()))
-      fail(ErrorKind::Type, name, ": the ", kRoles[k], " must be of a float dtype, got ", name_of(t.dtype()), ".");
+      fail(ErrorKind::Type, name, ": the ", role(k), " must be of a float dtype, got ", name_of(t.dtype()), ".");
     if (!(t.shape() == p.shape())) {
-      fail(ErrorKind::Value, name, ": the ", kRoles[k], " has shape ", to_string(t.shape()), ", the parameter ",
+      fail(ErrorKind::Value, name, ": the ", role(k), " has shape ", to_string(t.shape()), ", the parameter ",
            to_string(p.shape()), ".");
     }
     if (k != 1) call.out[k == 0 ? 0 : k - 1].set_shape(p.shape(), t.dtype());
@@ -56,34 +65,6 @@ double number_in(const Tensor& t) {
   return item(t);
 }
 
-/// What a rule's kernel is called with.
-template <class T>
-struct Step {
-  Call& call;
-
-  OptimizerArrays<T> arrays() const {
-    const int states = call.op.outputs - 1;
-    OptimizerArrays<T> x{};
-    x.p = call.in(0).data_as<T>();
-    x.g = call.in(1).data_as<T>();
-    x.new_p = call.out[0].mutable_data_as<T>();
-    x.n = call.in(0).size();
-    if (states > 0) x.a = call.in(2).data_as<T>(), x.new_a = call.out[1].mutable_data_as<T>();
-    if (states > 1) x.b = call.in(3).data_as<T>(), x.new_b = call.out[2].mutable_data_as<T>();
-    return x;
-  }
-  double number(int k) const { return number_in(call.in(arrays_of(call.op) + k)); }
-  T rate() const { return static_cast<T>(number(0)); }
-  T decay() const { return static_cast<T>(number(1)); }
-  const OptimizerKernels<T>& kernels() const {
-    if constexpr (std::is_same_v<T, float>) {
-      return adcore::kernels().optim_f32;
-    } else {
-      return adcore::kernels().optim_f64;
-    }
-  }
-};
-
 /// The step on copies in the computing type.
 void run_on_copies(Call& call) {
   const DType type = storage_of(compute_of(call.in(0).dtype()));
@@ -103,23 +84,46 @@ void run_on_copies(Call& call) {
     if (call.out[j].dtype() != type) copy_to(out[j], call.out[j].mutable_data(), call.out[j].dtype());
 }
 
-template <class Rule>
-Rule settings_of(Attrs attrs) {
-  if constexpr (std::is_empty_v<Rule>) {
-    return {};
-  } else {
-    return attrs.as<Rule>();
-  }
+template <int Row>
+constexpr int kStates = std::remove_cvref_t<decltype(row_at<Row>(kOptimizers))>::kStates;
+
+/// As the computing type rounds them.
+template <class T>
+OptimizerSettings settings_of(Attrs attrs) {
+  OptimizerSettings s{};
+  std::memcpy(s.v, attrs.words(), static_cast<size_t>(attrs.count()) * sizeof(double));
+  for (double& v : s.v) v = static_cast<double>(static_cast<T>(v));
+  return s;
 }
 
-template <class Rule>
+template <int Row, class T>
+void run_kernel(Call& call, const OptimizerKernel<T>* kernels) {
+  constexpr const auto& row = row_at<Row>(kOptimizers);
+  OptimizerArrays<T> x{};
+  x.p = call.in(0).data_as<T>();
+  x.g = call.in(1).data_as<T>();
+  x.new_p = call.out[0].mutable_data_as<T>();
+  x.n = call.in(0).size();
+  for (int j = 0; j < kStates<Row>; ++j) {
+    x.state[j] = call.in(2 + j).data_as<T>();
+    x.new_state[j] = call.out[1 + j].mutable_data_as<T>();
+  }
+  const Operand* const numbers = call.operands + arrays_of(call.op);
+  double n[kMaxOptimizerNumbers];
+  for (int k = 0; k < row.facts.numbers; ++k) n[k] = number_in(*numbers[k].value);
+  const double t = row.facts.counts ? number_in(*numbers[row.facts.numbers].value) + 1 : 0;
+  const OptimizerSettings s = settings_of<T>(call.attrs);
+  const auto c = row.scalars(n, t, s);
+  kernels[Row](x, c.v, s.v);
+}
+
+template <int Row>
 void step_run(Call& call) {
   if (!is_plain(call)) return run_on_copies(call);
-  const auto rule = settings_of<Rule>(call.attrs);
   if (call.in(0).dtype() == DType::Float64) {
-    rule.run(Step<double>{call});
+    run_kernel<Row, double>(call, kernels().optim_f64);
   } else {
-    rule.run(Step<float>{call});
+    run_kernel<Row, float>(call, kernels().optim_f32);
   }
 }
 
@@ -141,185 +145,58 @@ void step_batch(Batching& b) {
 
 // ---- the rules written with ops -----------------------------------------------------------------------------------
 
-/// The operands of an expansion, in the parameter's dtype.
-struct Terms {
-  std::span<const Tensor> operands;
-  int states;
-
-  const Tensor& p() const { return operands[0]; }
-  DType dtype() const { return p().dtype(); }
-  Tensor g() const { return cast(operands[1], dtype()); }
-  Tensor state(int j) const { return cast(operands[static_cast<size_t>(2 + j)], dtype()); }
-  Tensor number(int k) const { return number(k, dtype()); }
-  Tensor number(int k, DType type) const {
-    return cast(reshape(operands[static_cast<size_t>(2 + states + k)], {}), type);
-  }
-  Tensor rate() const { return number(0); }
-  Tensor decayed() const { return g() + number(1) * p(); }
-  /// Has no derivative: it counts.
-  Tensor steps_done() const { return cast(reshape(stop_gradient(operands.back()), {}), DType::Float64); }
-  /// What the kernel computes with.
-  double rounded(double setting) const {
-    return dtype() == DType::Float64 ? setting : static_cast<double>(static_cast<float>(setting));
-  }
-};
-
-template <class Rule>
+template <int Row>
 void step_expand(std::span<const Tensor> operands, Attrs attrs, Tensor* out) {
-  settings_of<Rule>(attrs).expand(Terms{operands, Rule::kStates}, out);
+  constexpr const auto& row = row_at<Row>(kOptimizers);
+  const DType type = operands[0].dtype();
+  const auto scalar_at = [&](size_t k) { return cast(reshape(operands[k], {}), DType::Float64); };
+  Sym n[kMaxOptimizerNumbers];
+  for (size_t k = 0; k < static_cast<size_t>(row.facts.numbers); ++k) n[k] = {scalar_at(2 + kStates<Row> + k)};
+  // The count has no derivative.
+  const Sym t = row.facts.counts ? Sym{stop_gradient(scalar_at(operands.size() - 1))} + 1.0 : Sym{};
+  const OptimizerSettings s = type == DType::Float64 ? settings_of<double>(attrs) : settings_of<float>(attrs);
+  auto c = row.scalars(static_cast<const Sym*>(n), t, s);
+  for (Sym& v : c.v) v.t = cast(v.t, type);
+  Before<Sym, kStates<Row>> before{{operands[0]}, {cast(operands[1], type)}, {}};
+  for (size_t j = 0; j < static_cast<size_t>(kStates<Row>); ++j) before.state[j].t = cast(operands[2 + j], type);
+  const auto after = row.update(before, c, s);
+  for (int j = 0; j <= kStates<Row>; ++j) out[j] = after[j].t;
 }
-
-Tensor operator-(double a, const Tensor& b) { return number(a, b) - b; }
-Tensor is(const Tensor& a, double value) { return map("equal", a, number(value, a)); }
-
-/// Its derivative is 0 at 0, where it has a kink as a function of the gradients.
-Tensor root(const Tensor& v) {
-  const Tensor zero = is(v, 0);
-  return map("where", zero, number(0.0, v), map("sqrt", map("where", zero, number(1.0, v), v)));
-}
-
-// ---- SGD ----------------------------------------------------------------------------------------------------------
-
-struct Sgd {
-  static constexpr const char* kName = "sgd_plain";
-  static constexpr int kStates = 0, kNumbers = 2;
-  static constexpr bool kCounts = false;
-
-  template <class T>
-  void run(const Step<T>& s) const {
-    s.kernels().sgd(s.arrays(), s.rate(), s.decay());
-  }
-  void expand(const Terms& x, Tensor* out) const { out[0] = x.p() - x.rate() * x.decayed(); }
-};
-
-/// The third number is the momentum; where that is 0, the state is not used and stays as it is.
-struct SgdMomentum {
-  static constexpr const char* kName = "sgd";
-  static constexpr int kStates = 1, kNumbers = 3;
-  static constexpr bool kCounts = true;
-  double dampening, nesterov;
-
-  template <class T>
-  void run(const Step<T>& s) const {
-    const auto x = s.arrays();
-    const double momentum = s.number(2);
-    if (momentum == 0) {
-      s.kernels().sgd(x, s.rate(), s.decay());
-      if (x.new_a != x.a) copy_to(s.call.in(2), x.new_a, s.call.out[1].dtype());
-      return;
-    }
-    s.kernels().sgd_momentum(x, s.rate(), s.decay(), static_cast<T>(momentum), static_cast<T>(dampening), nesterov != 0,
-                             s.number(3) == 0);
-  }
-  void expand(const Terms& x, Tensor* out) const {
-    const Tensor g = x.decayed(), a = x.state(0), momentum = x.number(2);
-    const Tensor idle = is(momentum, 0);
-    const Tensor moved = map("where", is(x.steps_done(), 0), g, momentum * a + g * (1 - x.rounded(dampening)));
-    const Tensor step = nesterov != 0 ? g + momentum * moved : moved;
-    out[0] = x.p() - x.rate() * map("where", idle, g, step);
-    out[1] = map("where", idle, a, moved);
-  }
-};
-
-// ---- momentum -----------------------------------------------------------------------------------------------------
-
-struct Momentum {
-  static constexpr const char* kName = "momentum";
-  static constexpr int kStates = 1, kNumbers = 3;
-  static constexpr bool kCounts = false;
-  double nesterov;
-
-  template <class T>
-  void run(const Step<T>& s) const {
-    s.kernels().momentum(s.arrays(), s.rate(), s.decay(), static_cast<T>(s.number(2)), nesterov != 0);
-  }
-  void expand(const Terms& x, Tensor* out) const {
-    const Tensor g = x.decayed(), momentum = x.number(2);
-    out[1] = momentum * x.state(0) + g;
-    out[0] = x.p() - x.rate() * (nesterov != 0 ? g + momentum * out[1] : out[1]);
-  }
-};
-
-// ---- the Adam family ----------------------------------------------------------------------------------------------
-
-struct Adam {
-  static constexpr const char* kName = "adam";
-  static constexpr int kStates = 2, kNumbers = 2;
-  static constexpr bool kCounts = true;
-  double beta1, beta2, eps, nesterov;
-
-  // What the averages of t gradients lack, starting from zero, is one factor of the rate. 1 - beta2 is small: a factor
-  // that did not use beta2 as the averages round it would be off by 1e-5.
-  template <class T>
-  void run(const Step<T>& s) const {
-    const T b1 = static_cast<T>(beta1), b2 = static_cast<T>(beta2);
-    const double t = s.number(2) + 1;
-    const double factor =
-        std::sqrt(1 - std::pow(static_cast<double>(b2), t)) / (1 - std::pow(static_cast<double>(b1), t));
-    s.kernels().adam(s.arrays(), static_cast<T>(s.number(0) * factor), s.decay(), b1, b2, static_cast<T>(eps),
-                     nesterov != 0);
-  }
-  void expand(const Terms& x, Tensor* out) const {
-    const double b1 = x.rounded(beta1), b2 = x.rounded(beta2);
-    const Tensor g = x.decayed(), t = x.steps_done() + 1;
-    const Tensor factor = map("sqrt", 1 - map("pow", number(b2, t), t)) / (1 - map("pow", number(b1, t), t));
-    const Tensor rate = cast(x.number(0, DType::Float64) * factor, x.dtype());
-    out[1] = x.state(0) * b1 + g * (1 - b1);
-    out[2] = x.state(1) * b2 + g * (1 - b2) * g;
-    const Tensor mean = nesterov != 0 ? out[1] * b1 + g * (1 - b1) : out[1];
-    out[0] = x.p() - rate * mean / (root(out[2]) + eps);
-  }
-};
-
-struct AdamWeightDecay {
-  static constexpr const char* kName = "adam_weight_decay";
-  static constexpr int kStates = 2, kNumbers = 2;
-  static constexpr bool kCounts = false;
-  double beta1, beta2, eps;
-
-  template <class T>
-  void run(const Step<T>& s) const {
-    s.kernels().adam_weight_decay(s.arrays(), s.rate(), s.decay(), static_cast<T>(beta1), static_cast<T>(beta2),
-                                  static_cast<T>(eps));
-  }
-  void expand(const Terms& x, Tensor* out) const {
-    const double b1 = x.rounded(beta1), b2 = x.rounded(beta2);
-    const Tensor g = x.g();
-    out[1] = x.state(0) * b1 + g * (1 - b1);
-    out[2] = x.state(1) * b2 + g * (1 - b2) * g;
-    out[0] = x.p() - x.rate() * (out[1] / (root(out[2]) + eps) + x.number(1) * x.p());
-  }
-};
 
 // ---- the ops ------------------------------------------------------------------------------------------------------
 
-template <class Rule>
-const Op kOp{.name = Rule::kName,
+template <int Row>
+const Op kOp{.name = row_at<Row>(kOptimizers).name.data(),
              .kind = OpKind::Custom,
              .infer = step_infer,
-             .run = step_run<Rule>,
-             .over = {needs_input(0), needs_input(2), needs_input(3)},
-             .outputs = 1 + Rule::kStates,
-             .visible = 1 + Rule::kStates,
+             .run = step_run<Row>,
+             .over = {needs_input(0), needs_input(2), needs_input(3), needs_input(4)},
+             .outputs = 1 + kStates<Row>,
+             .visible = 1 + kStates<Row>,
              .needs_always = kAllInputs,
              .batch = step_batch,
              .work = step_work,
-             .expand = step_expand<Rule>};
+             .expand = step_expand<Row>};
 
-template <class Rule>
-OptimizerRule rule(const Op* stateless = nullptr) {
-  constexpr int settings = std::is_empty_v<Rule> ? 0 : sizeof(Rule) / sizeof(double);
-  return {&kOp<Rule>, Rule::kNumbers, settings, Rule::kCounts, stateless};
+template <int Row>
+OptimizerRule rule() {
+  constexpr OptimizerFacts facts = row_at<Row>(kOptimizers).facts;
+  const Op* stateless = nullptr;
+  if constexpr (!facts.stateless.empty()) stateless = &kOp<optimizer_index(facts.stateless)>;
+  return {&kOp<Row>, facts, stateless};
 }
 
-const OptimizerRule kRules[] = {rule<SgdMomentum>(&kOp<Sgd>), rule<Momentum>(), rule<Adam>(), rule<AdamWeightDecay>()};
+template <int... Row>
+std::span<const OptimizerRule> rules(std::integer_sequence<int, Row...>) {
+  static const OptimizerRule all[] = {rule<Row>()...};
+  return all;
+}
 
 }  // namespace
 
 const OptimizerRule* optimizer_rule(std::string_view name) noexcept {
-  for (const OptimizerRule& r : kRules)
-    if (r.op->name == name) return &r;
-  return nullptr;
+  const int row = optimizer_index(name);
+  return row < 0 ? nullptr : &rules(std::make_integer_sequence<int, kOptimizerCount>())[static_cast<size_t>(row)];
 }
 
 }  // namespace adcore

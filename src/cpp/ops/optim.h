@@ -8,16 +8,15 @@
 #include <string_view>
 
 #include "core/op.h"
+#include "kernels/optimizers.h"
 
 namespace adcore {
 
-/// An optimizer, as whoever calls its op sees it.
+/// A row of kernels/optimizers.h, as whoever calls its op sees it.
 struct OptimizerRule {
   const Op* op;
-  int numbers;          // learning rate, weight decay and the rule's own
-  int settings;         // attributes
-  bool counts;          // the steps done before are the last operand
-  const Op* stateless;  // what it comes to where its third number is 0: the states stay as they are; may be null
+  OptimizerFacts facts;
+  const Op* stateless;  // what it comes to where its third number is 0; null where that is nothing else
 
   int states() const noexcept { return op->outputs - 1; }
 };
