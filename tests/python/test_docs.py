@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import adcore
-from adcore import Parameter, Tensor, nn, ops
+from adcore import Parameter, Tensor, nn, ops, train
 
 ROOT = Path(__file__).parents[2]
-MODULES = {"adcore": adcore, "adcore.ops": ops, "adcore.nn": nn}
+MODULES = {"adcore": adcore, "adcore.ops": ops, "adcore.nn": nn, "adcore.train": train}
 # What an example may use without importing it.
 NAMES = {"adcore": adcore, "np": np, "nn": nn, "ops": ops, "Parameter": Parameter, "Tensor": Tensor}
 

@@ -1,0 +1,66 @@
+"""Training: Model, callbacks, metrics, and a summary of a network."""
+
+from .callback import Callback, RunContext
+from .control import EarlyStopping, LearningRateScheduler, ReduceLROnPlateau
+from .logs import CSVLogger, LearningCurves, ProgressBar, TensorBoard
+from .metrics import (
+    F1,
+    MAE,
+    MSE,
+    ROC,
+    Accuracy,
+    ConfusionMatrix,
+    ConfusionMatrixMetric,
+    Fbeta,
+    Loss,
+    Metric,
+    Perplexity,
+    Precision,
+    Recall,
+    Top1CategoricalAccuracy,
+    Top5CategoricalAccuracy,
+    TopKCategoricalAccuracy,
+    auc,
+    get_metric_fn,
+    names,
+    rearrange_inputs,
+)
+from .model import Model
+from .monitors import History, LambdaCallback, LossMonitor, TimeMonitor
+
+__all__ = [
+    "F1",
+    "MAE",
+    "MSE",
+    "ROC",
+    "Accuracy",
+    "CSVLogger",
+    "Callback",
+    "ConfusionMatrix",
+    "ConfusionMatrixMetric",
+    "EarlyStopping",
+    "Fbeta",
+    "History",
+    "LambdaCallback",
+    "LearningCurves",
+    "LearningRateScheduler",
+    "Loss",
+    "LossMonitor",
+    "Metric",
+    "Model",
+    "Perplexity",
+    "Precision",
+    "ProgressBar",
+    "Recall",
+    "ReduceLROnPlateau",
+    "RunContext",
+    "TensorBoard",
+    "TimeMonitor",
+    "Top1CategoricalAccuracy",
+    "Top5CategoricalAccuracy",
+    "TopKCategoricalAccuracy",
+    "auc",
+    "get_metric_fn",
+    "names",
+    "rearrange_inputs",
+]
