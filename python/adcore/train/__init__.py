@@ -27,6 +27,7 @@ from .metrics import (
 )
 from .model import Model
 from .monitors import History, LambdaCallback, LossMonitor, TimeMonitor
+from .summary import NetworkSummary, summary
 
 __all__ = [
     "F1",
@@ -48,6 +49,7 @@ __all__ = [
     "LossMonitor",
     "Metric",
     "Model",
+    "NetworkSummary",
     "Perplexity",
     "Precision",
     "ProgressBar",
@@ -63,4 +65,5 @@ __all__ = [
     "get_metric_fn",
     "names",
     "rearrange_inputs",
+    "summary",
 ]
