@@ -14,6 +14,7 @@ import adcore
 from adcore import Parameter, Tensor, nn, ops
 from adcore.train import (
     Callback,
+    CheckpointConfig,
     CSVLogger,
     EarlyStopping,
     History,
@@ -22,6 +23,7 @@ from adcore.train import (
     LearningRateScheduler,
     LossMonitor,
     Model,
+    ModelCheckpoint,
     ProgressBar,
     ReduceLROnPlateau,
     RunContext,
@@ -582,3 +584,135 @@ def test_the_package_loads_training_when_it_is_asked_for():
     code = "import sys, adcore; print('adcore.train' in sys.modules, adcore.train.Model.__name__)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False Model\n"
     assert adcore.train.Callback is Callback
+
+
+# ---- checkpoints ---------------------------------------------------------------------------------------------------
+
+
+def files(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def momentum():
+    adcore.set_seed(4)
+    net = nn.Dense(2, 1)
+    return Model(net, nn.MSELoss(), nn.Momentum(net.trainable_params(), 0.1, 0.9))
+
+
+@pytest.mark.parametrize(
+    "options, expected",
+    [
+        ({}, ["net-1_3.ckpt", "net-1_4.ckpt", "net-2_1.ckpt", "net-2_2.ckpt", "net-2_3.ckpt"]),
+        ({"keep_checkpoint_max": 2}, ["net-2_2.ckpt", "net-2_3.ckpt"]),
+        ({"save_checkpoint_steps": 3}, ["net-1_3.ckpt", "net-2_2.ckpt", "net-2_3.ckpt"]),
+        ({"save_checkpoint_steps": 0, "save_checkpoint_seconds": 1000}, ["net-2_3.ckpt"]),
+        ({"save_checkpoint_steps": 100}, ["net-2_3.ckpt"]),
+        ({"keep_checkpoint_max": 0}, ["net-2_3.ckpt"]),
+        ({"keep_checkpoint_max": 0, "keep_checkpoint_per_n_minutes": 9}, ["net-1_1.ckpt", "net-2_3.ckpt"]),
+        ({"save_checkpoint_steps": 100, "format": "safetensors"}, ["net-2_3.safetensors"]),
+    ],
+)
+def test_which_checkpoints_are_kept(tmp_path, options, expected):
+    def four_then_three():
+        yield from [ONES] * (4 if not seen else 3)
+        seen.append(1)
+
+    seen = []
+    save = ModelCheckpoint("net", tmp_path / "folder", CheckpointConfig(**options))
+    momentum().train(2, four_then_three, callbacks=save)
+    assert files(tmp_path / "folder") == expected
+    assert save.latest_ckpt_file_name == str(tmp_path / "folder" / expected[-1])
+
+
+def test_a_checkpoint_holds_the_network_and_the_optimizer(tmp_path):
+    config = CheckpointConfig(
+        save_checkpoint_steps=4, append_info=["epoch_num", "step_num", {"name": "x", "rate": 0.5}]
+    )
+    model = momentum()
+    model.train(2, [ONES] * 4, callbacks=ModelCheckpoint("net", tmp_path, config))
+    saved = adcore.load_checkpoint(tmp_path / "net-2_4.ckpt")
+    for name, param in model.train_network.parameters_dict().items():
+        assert np.array_equal(saved.pop(name).asnumpy(), param.asnumpy()), name
+    assert {name: value if isinstance(value, str) else float(value) for name, value in saved.items()} == {
+        "epoch_num": 2,
+        "step_num": 8,
+        "name": "x",
+        "rate": 0.5,
+    }
+    # It goes on from there with the same bits.
+    again = momentum()
+    adcore.load_checkpoint(tmp_path / "net-1_4.ckpt", again.train_network)
+    again.train(2, [ONES] * 4, initial_epoch=1)
+    for a, b in zip(model.train_network.get_parameters(), again.train_network.get_parameters()):
+        assert np.array_equal(a.asnumpy(), b.asnumpy()), a.name
+
+
+def test_a_network_of_its_own_is_saved(tmp_path):
+    model = momentum()
+    config = CheckpointConfig(saved_network=model.predict_network)
+    model.train(1, [ONES], callbacks=ModelCheckpoint("net", tmp_path, config))
+    assert sorted(adcore.load_checkpoint(tmp_path / "net-1_1.ckpt")) == ["bias", "weight"]
+
+
+def test_no_file_of_others_is_written_over_or_removed(tmp_path):
+    others = ["net-1_1.ckpt", "net_3-1_1.ckpt", "net_4-1_1_breakpoint.ckpt", "network-1_1.ckpt", "net_x-1_1.ckpt"]
+    for name in others:
+        (tmp_path / name).write_text("mine")
+    save = ModelCheckpoint("net", tmp_path, CheckpointConfig(keep_checkpoint_max=1))
+    momentum().train(2, [ONES] * 2, callbacks=save)
+    assert files(tmp_path) == sorted([*others, "net_4-2_2.ckpt"])
+    assert all((tmp_path / name).read_text() == "mine" for name in others)
+
+
+def test_names_and_folders_by_functions(tmp_path):
+    save = ModelCheckpoint(
+        lambda params: f"step{params.cur_step_num}", lambda params: tmp_path / f"epoch{params.cur_epoch_num}"
+    )
+    momentum().train(2, [ONES], callbacks=save)
+    assert [files(tmp_path / f"epoch{n}") for n in (1, 2)] == [["step1.ckpt"], ["step2.ckpt"]]
+    with pytest.raises(ValueError, match="prefix must return a str without '/', but it returned 5"):
+        momentum().train(1, [ONES], callbacks=ModelCheckpoint(lambda params: 5, tmp_path))
+
+
+def test_a_checkpoint_of_where_it_failed(tmp_path):
+    def fails():
+        yield from [ONES] * 3
+        raise OSError("gone")
+
+    config = CheckpointConfig(save_checkpoint_steps=100, exception_save=True, append_info=["step_num"])
+    model = momentum()
+    with pytest.raises(OSError, match="gone"):
+        model.train(1, fails, callbacks=ModelCheckpoint("net", tmp_path, config))
+    assert files(tmp_path) == ["net-1_3_breakpoint.ckpt"]
+    saved = adcore.load_checkpoint(tmp_path / "net-1_3_breakpoint.ckpt")
+    assert int(saved["step_num"]) == 3
+    assert np.array_equal(saved["weight"].asnumpy(), model.predict_network.weight.asnumpy())
+
+
+def test_an_evaluation_saves_nothing(tmp_path):
+    model = model_of()
+    save = ModelCheckpoint("net", tmp_path)
+    model.eval([ONES], callbacks=save)
+    assert files(tmp_path) == []
+    model.fit(1, [ONES], [ONES] * 3, callbacks=save)
+    assert files(tmp_path) == ["net-1_1.ckpt"]
+
+
+@pytest.mark.parametrize(
+    "make, error, text",
+    [
+        (lambda: ModelCheckpoint("a/b"), ValueError, "prefix must be a str without '/', or callable, got 'a/b'"),
+        (lambda: ModelCheckpoint(config={}), TypeError, "config must be a CheckpointConfig, got dict"),
+        (lambda: CheckpointConfig(-1), ValueError, "save_checkpoint_steps must be an int of at least 0, got -1"),
+        (lambda: CheckpointConfig(0, 0, 0, 0), ValueError, "must not all be 0 or None"),
+        (lambda: CheckpointConfig(saved_network=3), TypeError, "saved_network must be a Cell, got int"),
+        (lambda: CheckpointConfig(append_info=["epochs"]), ValueError, "takes 'epoch_num', 'step_num' and a dict"),
+        (lambda: CheckpointConfig(append_info=[{"a": []}]), TypeError, "got 'a': list"),
+        (lambda: CheckpointConfig(append_info={}), TypeError, "append_info must be a list, got dict"),
+        (lambda: CheckpointConfig(enc_key=b"k"), NotImplementedError, "enc_key and remove_redundancy are not"),
+        (lambda: CheckpointConfig(format="h5"), ValueError, "format must be 'ckpt' or 'safetensors', got 'h5'"),
+    ],
+)
+def test_arguments_of_checkpoints_that_do_not_fit(make, error, text):
+    with pytest.raises(error, match=text):
+        make()

@@ -1,6 +1,7 @@
 """Training: Model, callbacks, metrics, and a summary of a network."""
 
 from .callback import Callback, RunContext
+from .checkpoint import CheckpointConfig, ModelCheckpoint
 from .control import EarlyStopping, LearningRateScheduler, ReduceLROnPlateau
 from .logs import CSVLogger, LearningCurves, ProgressBar, TensorBoard
 from .metrics import (
@@ -37,6 +38,7 @@ __all__ = [
     "Accuracy",
     "CSVLogger",
     "Callback",
+    "CheckpointConfig",
     "ConfusionMatrix",
     "ConfusionMatrixMetric",
     "EarlyStopping",
@@ -49,6 +51,7 @@ __all__ = [
     "LossMonitor",
     "Metric",
     "Model",
+    "ModelCheckpoint",
     "NetworkSummary",
     "Perplexity",
     "Precision",
