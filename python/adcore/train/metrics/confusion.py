@@ -208,8 +208,8 @@ class ConfusionMatrixMetric(Metric):
     --------
     >>> from adcore.train import ConfusionMatrixMetric
     >>> metric = ConfusionMatrixMetric(metric_name="recall")
-    >>> float(metric([[0, 1], [1, 0]], [[0, 1], [0, 1]]))
-    0.5
+    >>> metric([[0, 1], [1, 0]], [[0, 1], [0, 1]]).tolist()
+    [0.5]
     """
 
     def __init__(self, skip_channel=True, metric_name="sensitivity", calculation_method=False, decrease="mean"):
@@ -286,8 +286,11 @@ class ConfusionMatrixMetric(Metric):
         self._total, self._weight = self._total + rates * defined, self._weight + defined
 
     def eval(self):
-        """Return the rate, NaN where it is not defined; a RuntimeError if there was no batch."""
+        """Return the rate, NaN where it is not defined; a RuntimeError if there was no batch.
+
+        The rate of all counts together is an array of shape (1,).
+        """
         self._require(self._is_update)
         if self.calculation_method and np.any(self._weight):
             return _ratio(self._total, self._weight)[()]
-        return self._rate(_Rates(self._counts))[()]
+        return self._rate(_Rates(self._counts[None]))
