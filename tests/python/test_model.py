@@ -12,7 +12,7 @@ import pytest
 
 import adcore
 from adcore import Parameter, Tensor, nn, ops, value_and_grad
-from adcore.train import Accuracy, Callback, Loss, LossMonitor, Metric, Model
+from adcore.train import Accuracy, Callback, LambdaCallback, Loss, LossMonitor, Metric, Model
 
 
 def network():
@@ -111,7 +111,40 @@ class Columns:
         return 4
 
     def create_tuple_iterator(self):
-        return iter([list(batch) for batch in data()])
+        return [list(batch) for batch in data()]
+
+
+class Resumable(Columns):
+    """One whose iterators go through one epoch after the other, each in an order of its own, and can be set."""
+
+    begun = 0
+
+    def create_tuple_iterator(self):
+        return ResumableIterator(self)
+
+
+class ResumableIterator:
+    def __init__(self, dataset):
+        self.dataset, self.start, self.epoch, self.position = dataset, dataset.begun, 0, 0
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self.position == 0:
+            self.dataset.begun = max(self.dataset.begun, self.start + self.epoch + 1)
+        if self.position == 4:
+            self.epoch, self.position = self.epoch + 1, 0
+            raise StopIteration
+        order = np.random.default_rng(self.start + self.epoch).permutation(4)
+        self.position += 1
+        return list(data()[order[self.position - 1]])
+
+    def state_dict(self):
+        return {"start": self.start, "epoch": self.epoch, "position": self.position}
+
+    def load_state_dict(self, state):
+        self.__dict__.update(state)
 
 
 class Again:
@@ -142,6 +175,72 @@ DATASETS = {
 def test_every_data_set_is_read_anew_for_each_epoch(dataset):
     expected, _ = by_hand(data(), 2)
     assert_same_bits(trained(dataset, 2)[0], expected)
+
+
+def test_a_training_that_goes_on_reads_the_epochs_that_were_not_read():
+    """In the same process and in a new one, where the data set is made anew."""
+    expected, _ = trained(Resumable(), 5)
+    once = trained(data(), 5)[0]
+    assert any(a.tobytes() != b.tobytes() for (_, a), (_, b) in zip(expected, once))
+    for anew in (False, True):
+        model, dataset = model_of(), Resumable()
+        model.train(2, dataset)
+        model.train(5, Resumable() if anew else dataset, initial_epoch=2)
+        assert_same_bits(state(model.predict_network, model._optimizer), expected)
+
+
+@pytest.mark.parametrize("steps", [1, 3, 4, 6, 8])
+def test_a_training_that_goes_on_within_an_epoch(steps):
+    """The iterator itself is the data set; its state says where it is, the end of an epoch among it."""
+    expected, _ = trained(Resumable(), 3)
+    model, iterator, kept = model_of(), Resumable().create_tuple_iterator(), {}
+
+    class Stop(Callback):
+        def on_train_step_end(self, run_context):
+            params = run_context.original_args()
+            if params.cur_step_num == steps:
+                kept.update(iterator.state_dict(), done=params.cur_epoch_num - 1)
+                run_context.request_stop()
+
+    model.train(3, iterator, callbacks=Stop())
+    again, done = Resumable().create_tuple_iterator(), kept.pop("done")
+    again.load_state_dict(kept)
+    model.train(3, again, initial_epoch=done)
+    assert_same_bits(state(model.predict_network, model._optimizer), expected)
+
+
+def test_the_data_set_is_let_go():
+    """An exception that somebody keeps must not keep processes of a data set alive."""
+    closed = []
+
+    class Watched(Again):
+        def __iter__(self):
+            try:
+                yield from data()
+            finally:
+                closed.append(1)
+
+    class Fails(Callback):
+        def on_train_step_end(self, run_context):
+            raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone") as kept:
+        model_of().train(1, Watched(), callbacks=Fails())
+    assert closed == [1] and kept.value is not None
+    model_of().train(1, Watched(), callbacks=LambdaCallback(on_train_step_end=lambda context: context.request_stop()))
+    assert closed == [1, 1]
+
+
+def test_a_data_set_need_not_count():
+    class Uncounted(Again):
+        def __len__(self):
+            raise TypeError("it is not known")
+
+        def get_dataset_size(self):
+            raise AssertionError("nobody asked")
+
+    expected, _ = by_hand(data(), 2)
+    assert_same_bits(trained(Uncounted(), 2)[0], expected)
 
 
 def test_an_iterator_lasts_for_an_epoch():

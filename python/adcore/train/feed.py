@@ -9,7 +9,7 @@ import inspect
 
 from adcore._core import Tensor
 
-__all__ = ["batches", "check_dataset", "check_elements", "length"]
+__all__ = ["Feed", "as_input", "check_dataset", "check_elements"]
 
 
 def check_dataset(name, dataset):
@@ -23,33 +23,63 @@ def check_dataset(name, dataset):
         )
 
 
-def length(dataset):
-    """Return the number of batches of an epoch, or None where the data set does not know it."""
-    if hasattr(dataset, "get_dataset_size"):
-        return dataset.get_dataset_size()
-    return len(dataset) if hasattr(dataset, "__len__") else None
+class Feed:
+    """A data set as a run reads it: an iteration is an epoch, of batches as tuples of Tensors.
 
+    Parameters
+    ----------
+    name : str
+        Who reads; errors start with it.
+    dataset : object
+    done : int
+        How many epochs a training did before. What can, goes on with the order of the next one.
 
-def batches(name, dataset):
-    """Iterate over the batches of one epoch, as tuples of Tensors.
-
-    Raises
-    ------
-    ValueError
-        If there are none.
+    Attributes
+    ----------
+    length : int or None
+        The number of batches of an epoch, where the data set knows it without counting.
     """
-    if hasattr(dataset, "create_tuple_iterator"):
-        found = dataset.create_tuple_iterator()
-    elif hasattr(dataset, "__iter__"):
-        found = iter(dataset)
-    else:
-        found = iter(dataset())
-    number = 0
-    for number, batch in enumerate(found, 1):  # noqa: B007 - read below
-        yield _elements(batch)
-    if number == 0:
-        hint = " An iterator is read once; pass the function that makes it." if found is dataset else ""
-        raise ValueError(f"{name}: the data set gave no batches.{hint}")
+
+    def __init__(self, name, dataset, done=0):
+        check_dataset(name, dataset)
+        self._name, self._dataset = name, dataset
+        self.length = _length(dataset)
+        self._iterator = None
+        if hasattr(dataset, "create_tuple_iterator"):
+            self._iterator = dataset.create_tuple_iterator()  # of one epoch after the other
+            if done and hasattr(self._iterator, "load_state_dict"):
+                state = self._iterator.state_dict()
+                self._iterator.load_state_dict({**state, "start": max(state["start"], done)})
+
+    def __iter__(self):
+        return self._epoch()
+
+    def close(self):
+        """Let the data set go: an exception that is kept would keep its processes, too."""
+        self._iterator = None
+
+    def _epoch(self):
+        if self._iterator is not None:
+            found = self._iterator
+        else:
+            found = iter(self._dataset if hasattr(self._dataset, "__iter__") else self._dataset())
+        # The rest of an epoch that a training goes on with may be nothing.
+        begun = hasattr(found, "state_dict") and found.state_dict().get("position", 0) > 0
+        for batch in found:
+            begun = True
+            yield _elements(batch)
+        if not begun:
+            hint = " An iterator is read once; pass the function that makes it." if found is self._dataset else ""
+            raise ValueError(f"{self._name}: the data set gave no batches.{hint}")
+
+
+def _length(dataset):
+    if hasattr(dataset, "__len__"):
+        try:
+            return len(dataset)
+        except TypeError:  # it would have to count
+            return None
+    return dataset.get_dataset_size() if hasattr(dataset, "get_dataset_size") else None
 
 
 def _elements(batch):

@@ -12,7 +12,7 @@ from adcore.nn.wrap import TrainOneStepCell, WithEvalCell, WithLossCell
 from adcore.transforms.options import check_callable
 
 from .callback import Callbacks, InternalCallbackParam, RunContext
-from .feed import as_input, batches, check_dataset, check_elements, length
+from .feed import Feed, as_input, check_dataset, check_elements
 from .metrics import Loss, get_metrics
 
 __all__ = ["Model"]
@@ -169,7 +169,6 @@ class Model:
         epoch: 2 step: 1, loss is 0.25
         """
         self._check_run("Model.train", epoch, initial_epoch, dataset_sink_mode, sink_size)
-        check_dataset("Model.train", train_dataset)
         self._train("Model.train", epoch, train_dataset, callbacks, initial_epoch)
 
     def fit(
@@ -214,7 +213,6 @@ class Model:
         Eval result: epoch 2, metrics: {'mae': 0.25}
         """
         self._check_run("Model.fit", epoch, initial_epoch, dataset_sink_mode, sink_size)
-        check_dataset("Model.fit", train_dataset)
         frequency = valid_frequency
         if not (type(frequency) is int or isinstance(frequency, list) and all(type(f) is int for f in frequency)):
             raise TypeError(f"Model.fit: valid_frequency must be an int or a list of ints, got {frequency!r}.")
@@ -238,7 +236,8 @@ class Model:
         _check_sink_mode(name, sink_mode)
 
     def _train(self, name, epoch, dataset, callbacks, initial_epoch, valid_dataset=None, valid_frequency=1):
-        params = self._params("train", dataset, callbacks)
+        feed = Feed(name, dataset, initial_epoch)
+        params = self._params("train", feed)
         params.update(
             train_network=self._train_network,
             epoch_num=epoch,
@@ -247,13 +246,13 @@ class Model:
             metric_names=[*self._metric_fns, *self._eval_loss_name()] if valid_dataset is not None else [],
         )
         context = RunContext(params)
-        with Callbacks(name, callbacks) as run:
+        with contextlib.closing(feed), Callbacks(name, callbacks) as run:
             params["list_callback"] = run
             run.on_train_begin(context)
             for number in range(initial_epoch + 1, epoch + 1):
                 params["cur_epoch_num"] = number
                 run.on_train_epoch_begin(context)
-                self._epoch(name, dataset, params, run, context)
+                self._epoch(name, feed, params, run, context)
                 if valid_dataset is not None and _is_due(number, valid_frequency):
                     self._eval_in_fit(valid_dataset, params, run)
                 run.on_train_epoch_end(context)
@@ -263,10 +262,10 @@ class Model:
                     break
             run.on_train_end(context)
 
-    def _epoch(self, name, dataset, params, run, context):
+    def _epoch(self, name, feed, params, run, context):
         step, count = 0, None
-        with contextlib.closing(batches(name, dataset)) as found:
-            for elements in found:
+        with contextlib.closing(iter(feed)) as batches:
+            for elements in batches:
                 if len(elements) != count:
                     check_elements(name, elements, self._network, self._loss_fn is not None)
                     count = len(elements)
@@ -286,13 +285,13 @@ class Model:
         if network.training is not mode or self._network.training is not mode:
             network.set_train(mode)
 
-    def _params(self, mode, dataset, callbacks):
+    def _params(self, mode, feed):
         return InternalCallbackParam(
             mode=mode,
             network=self._network,
             loss_fn=self._loss_fn,
             optimizer=self._optimizer,
-            batch_num=length(dataset),
+            batch_num=feed.length,
             cur_step_num=0,
             dataset_sink_mode=False,
         )
@@ -328,13 +327,13 @@ class Model:
         {'loss': 1.0, 'mae': 1.0}
         """
         _check_sink_mode("Model.eval", dataset_sink_mode)
-        check_dataset("Model.eval", valid_dataset)
         self._check_metrics("Model.eval")
-        params = self._params("eval", valid_dataset, callbacks)
+        feed = Feed("Model.eval", valid_dataset)
+        params = self._params("eval", feed)
         params.update(eval_network=self._eval_network, valid_dataset=valid_dataset)
-        with Callbacks("Model.eval", callbacks) as run:
+        with contextlib.closing(feed), Callbacks("Model.eval", callbacks) as run:
             params["list_callback"] = run
-            return self._eval("Model.eval", valid_dataset, params, run)
+            return self._eval("Model.eval", feed, params, run)
 
     def _check_metrics(self, name):
         if not self._metric_fns:
@@ -349,23 +348,24 @@ class Model:
         """Evaluate between epochs of training: what the callbacks know of the training is there again afterwards."""
         names = ("mode", "batch_num", "cur_step_num", "cur_step_in_epoch", "net_outputs")
         before = {name: params.get(name) for name in names}
-        params.update(mode="eval", batch_num=length(dataset), cur_step_num=0, eval_network=self._eval_network)
         loss = Loss()
-        try:
-            metrics = self._eval("Model.fit", dataset, params, run.in_evaluation_of_fit(), loss)
-        finally:
-            params.update(before)
+        with contextlib.closing(Feed("Model.fit", dataset)) as feed:
+            params.update(mode="eval", batch_num=feed.length, cur_step_num=0, eval_network=self._eval_network)
+            try:
+                metrics = self._eval("Model.fit", feed, params, run.in_evaluation_of_fit(), loss)
+            finally:
+                params.update(before)
         params["eval_results"] = {**metrics, **{name: loss.eval() for name in self._eval_loss_name()}}
 
-    def _eval(self, name, dataset, params, run, loss=None):
+    def _eval(self, name, feed, params, run, loss=None):
         for metric in self._metric_fns.values():
             metric.clear()
         context = RunContext(params)
         run.on_eval_begin(context)
         run.on_eval_epoch_begin(context)
         step, count = 0, None
-        with contextlib.closing(batches(name, dataset)) as found:
-            for elements in found:
+        with contextlib.closing(iter(feed)) as batches:
+            for elements in batches:
                 if len(elements) != count:
                     network = self._eval_network
                     check_elements(name, elements, network, isinstance(network, WithEvalCell))
