@@ -555,13 +555,14 @@ def test_ctrl_c_ends_a_training_at_once_and_leaves_all_usable(tmp_path, where):
 
 
 def test_a_press_from_outside(tmp_path):
-    """While it runs for long: the caller goes on, and the log has whole lines."""
+    """While it runs for long and saves every step: the caller goes on, and all that is in the files is whole."""
     log = tmp_path / "log.csv"
     code = textwrap.dedent(
         """
-        import sys
+        import os, sys
         sys.path.insert(0, {tests!r})
-        from adcore.train import Callback, CSVLogger
+        import adcore
+        from adcore.train import Callback, CSVLogger, ModelCheckpoint
         from test_model import data, model_of
 
         class Say(Callback):
@@ -570,12 +571,17 @@ def test_a_press_from_outside(tmp_path):
                     print("running", flush=True)
 
         model = model_of(metrics={{"acc"}})
+        save = ModelCheckpoint("net", {folder!r})
         try:
-            model.fit(10**9, data(), data(), callbacks=[CSVLogger({log!r}), Say()])
+            model.fit(10**9, data(), data(), callbacks=[CSVLogger({log!r}), save, Say()])
         except KeyboardInterrupt:
             print(sorted(model.eval(data())))
+            found = os.listdir({folder!r})
+            for name in found:
+                adcore.load_checkpoint(os.path.join({folder!r}, name), model.train_network, strict_load=True)
+            print(len(found))
         """
-    ).format(tests=os.path.dirname(__file__), log=str(log))
+    ).format(tests=os.path.dirname(__file__), log=str(log), folder=str(tmp_path / "saved"))
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout.readline() == "running\n", process.stderr.read()
@@ -583,7 +589,9 @@ def test_a_press_from_outside(tmp_path):
         out, errors = process.communicate(timeout=60)
     finally:
         process.kill()
-    assert (out, process.returncode) == ("['acc']\n", 0), errors
+    names, saved = out.splitlines()
+    assert (names, process.returncode) == ("['acc']", 0), errors
+    assert saved in ("5", "6"), errors  # the oldest may be there still
     lines = log.read_text().splitlines()
     assert len(lines) >= 4 and {line.count(",") for line in lines} == {4}
 

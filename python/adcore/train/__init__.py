@@ -28,7 +28,7 @@ from .metrics import (
 )
 from .model import Model
 from .monitors import History, LambdaCallback, LossMonitor, TimeMonitor
-from .summary import NetworkSummary, summary
+from .network_summary import NetworkSummary, summary
 
 __all__ = [
     "F1",
