@@ -11,7 +11,9 @@ from adcore.nn.container import CellList as CellList
 from adcore.nn.learning_rate_schedule import CosineDecayLR as CosineDecayLR
 from adcore.nn.layers import Dense as Dense
 from adcore.nn.layers import Dropout as Dropout
+from adcore.nn.wrap import DynamicLossScaleUpdateCell as DynamicLossScaleUpdateCell
 from adcore.nn.learning_rate_schedule import ExponentialDecayLR as ExponentialDecayLR
+from adcore.nn.wrap import FixedLossScaleUpdateCell as FixedLossScaleUpdateCell
 from adcore.nn.layers import Flatten as Flatten
 from adcore.nn.wrap import ForwardValueAndGrad as ForwardValueAndGrad
 from adcore.nn.layers import GELU as GELU
@@ -27,6 +29,7 @@ from adcore.nn.optim import SGD as SGD
 from adcore.nn.container import SequentialCell as SequentialCell
 from adcore.nn.layers import Softmax as Softmax
 from adcore.nn.wrap import TrainOneStepCell as TrainOneStepCell
+from adcore.nn.wrap import TrainOneStepWithLossScaleCell as TrainOneStepWithLossScaleCell
 from adcore.nn.learning_rate_schedule import WarmUpLR as WarmUpLR
 from adcore.nn.wrap import WithEvalCell as WithEvalCell
 from adcore.nn.wrap import WithLossCell as WithLossCell

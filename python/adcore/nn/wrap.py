@@ -1,8 +1,13 @@
-"""Cells around networks: the loss, its derivative, a training step, an evaluation."""
+"""Cells around networks: the loss, its derivative, a training step with and without loss scaling, an evaluation."""
 
+import math
+
+from adcore import ops
+from adcore._core import Parameter, Tensor, bfloat16, float16, float32, int32
 from adcore.transforms import value_and_grad
 from adcore.transforms.grad_operation import gradients_of
 from adcore.transforms.options import check_callable, check_flag, checked_weights, taken_sens
+from adcore.transforms.trees import tensors_of
 
 from .cell import Cell
 
@@ -161,7 +166,7 @@ class TrainOneStepCell(Cell):
     optimizer : Cell
         Updates its ``parameters``.
     sens : float, default 1.0
-        What the derivatives are multiplied with.
+        What the loss is multiplied with before it is differentiated, and so the derivatives.
     return_grad : bool, default False
         A call also returns the dict of the derivatives by the Parameters' names, multiplied with `sens`.
 
@@ -193,13 +198,209 @@ class TrainOneStepCell(Cell):
         self.sens = sens
         self.return_grad = return_grad
         self._run = value_and_grad(network, None, tuple(optimizer.parameters))
+        self._run_scaled = value_and_grad(_scaled, None, tuple(optimizer.parameters), has_aux=True)
 
     def construct(self, *inputs):
         """Take one step; return the loss before it."""
-        loss, gradients = self._run(*inputs)
-        if self.sens != 1.0:
-            gradients = tuple(gradient * self.sens for gradient in gradients)
+        if self.sens == 1.0:
+            loss, gradients = self._run(*inputs)
+        else:
+            loss, gradients = _without_scaled(self._run_scaled(self.network, self.sens, inputs))
         self.optimizer(gradients)
         if not self.return_grad:
             return loss
         return loss, {p.name: gradient for p, gradient in zip(self.weights, gradients)}
+
+
+# ---- loss scaling ----------------------------------------------------------------------------------------------------
+
+
+class FixedLossScaleUpdateCell(Cell):
+    """The rule of a loss scale that stays as it is; see `TrainOneStepWithLossScaleCell`.
+
+    Parameters
+    ----------
+    loss_scale_value : float
+        At least 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no number, or less than 1.
+
+    Examples
+    --------
+    >>> from adcore import nn
+    >>> nn.FixedLossScaleUpdateCell(1024).get_loss_scale()
+    1024
+    """
+
+    def __init__(self, loss_scale_value):
+        super().__init__()
+        self.loss_scale_value = _scale(self.cls_name, loss_scale_value)
+
+    def get_loss_scale(self):
+        """Return the scale to begin with."""
+        return self.loss_scale_value
+
+    def construct(self, loss_scale, overflow):
+        """Return `overflow`."""
+        return overflow
+
+
+class DynamicLossScaleUpdateCell(Cell):
+    """The rule of a loss scale that falls at an overflow and rises after a time without; see
+    `TrainOneStepWithLossScaleCell`.
+
+    Parameters
+    ----------
+    loss_scale_value : float
+        The scale to begin with, at least 1.
+    scale_factor : int
+        What it is divided by at an overflow, down to 1, and multiplied with otherwise.
+    scale_window : int
+        After how many steps in a row without an overflow it rises.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number is of another kind or out of range.
+
+    Examples
+    --------
+    >>> from adcore import Parameter, Tensor, nn
+    >>> rule, scale = nn.DynamicLossScaleUpdateCell(1024, 2, 3), Parameter(Tensor(1024.0), name="scale")
+    >>> for overflow in (True, False, False, False):
+    ...     _ = rule(scale, overflow)
+    ...     print(float(scale))
+    512.0
+    512.0
+    512.0
+    1024.0
+    """
+
+    def __init__(self, loss_scale_value, scale_factor, scale_window):
+        super().__init__()
+        for name, value in (("scale_factor", scale_factor), ("scale_window", scale_window)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValueError(f"DynamicLossScaleUpdateCell: {name} must be a positive int, got {value!r}.")
+        self.loss_scale_value = _scale(self.cls_name, loss_scale_value)
+        self.scale_factor = scale_factor
+        self.scale_window = scale_window
+        self.cur_iter = Parameter(Tensor(1, int32), name="current_iterator_step", requires_grad=False)
+        self.last_overflow_iter = Parameter(Tensor(0, int32), name="last_overflow_iterator_step", requires_grad=False)
+
+    def get_loss_scale(self):
+        """Return the scale to begin with."""
+        return self.loss_scale_value
+
+    def construct(self, loss_scale, overflow):
+        """Set the Parameter `loss_scale` to the scale of the next step; return `overflow`."""
+        overflow = bool(overflow)
+        rises = not overflow and int(self.cur_iter - self.last_overflow_iter) >= self.scale_window
+        if overflow:
+            loss_scale.set_data(ops.maximum(loss_scale / self.scale_factor, ops.ones_like(loss_scale)))
+        elif rises:
+            raised = loss_scale * self.scale_factor
+            loss_scale.set_data(ops.where(ops.isfinite(raised), raised, loss_scale))
+        if overflow or rises:
+            self.last_overflow_iter.set_data(self.cur_iter)
+        self.cur_iter.set_data(self.cur_iter + 1)
+        return overflow
+
+
+class TrainOneStepWithLossScaleCell(Cell):
+    """A training step whose loss is scaled before it is differentiated, so that small float16 derivatives are not 0.
+
+    The derivatives are divided by the scale, in float32 at least. Where they are not all finite the step is left out:
+    the Parameters and the optimizer stay as they are. A call returns the loss, whether it was left out, and the scale
+    that it used.
+
+    Parameters
+    ----------
+    network : Cell
+        Returns the loss.
+    optimizer : Cell
+        Updates its ``parameters``.
+    scale_sense : Cell or Tensor
+        The rule, `FixedLossScaleUpdateCell` or `DynamicLossScaleUpdateCell`; or the scale, one number, which stays.
+
+    Attributes
+    ----------
+    scale_sense : Parameter
+        The scale.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of another kind.
+
+    Examples
+    --------
+    >>> from adcore import nn, ops
+    >>> net = nn.Dense(3, 1, weight_init="ones", bias_init="zeros")
+    >>> loss, optimizer = nn.WithLossCell(net, nn.MSELoss()), nn.SGD(net.trainable_params(), 0.1)
+    >>> step = nn.TrainOneStepWithLossScaleCell(loss, optimizer, nn.DynamicLossScaleUpdateCell(1024, 2, 100))
+    >>> loss, left_out, scale = step(ops.ones((4, 3)), ops.zeros((4, 1)))
+    >>> float(loss), bool(left_out), float(scale)
+    (9.0, False, 1024.0)
+    """
+
+    def __init__(self, network, optimizer, scale_sense):
+        super().__init__(auto_prefix=False)
+        _check_cell("TrainOneStepWithLossScaleCell", "network", network)
+        _check_cell("TrainOneStepWithLossScaleCell", "optimizer", optimizer)
+        self.network = network
+        self.optimizer = optimizer
+        self.weights = optimizer.parameters
+        self.loss_scaling_manager = None
+        if isinstance(scale_sense, Cell):
+            self.loss_scaling_manager = scale_sense
+            scale_sense = Tensor(float(scale_sense.get_loss_scale()), float32)
+        self.scale_sense = Parameter(self._checked(scale_sense), name="scale_sense", requires_grad=False)
+        self._run = value_and_grad(_scaled, None, tuple(optimizer.parameters), has_aux=True)
+
+    def _checked(self, scale):
+        if not isinstance(scale, Tensor) or scale.size != 1:
+            raise TypeError(f"{self.cls_name}: scale_sense must be a Cell or a Tensor of one number, got {scale!r}.")
+        _scale(self.cls_name, float(scale.reshape(())))
+        return scale.reshape(()).float()
+
+    def set_sense_scale(self, sens):
+        """Set the scale, a Tensor of one number."""
+        self.scale_sense.set_data(self._checked(sens))
+
+    def construct(self, *inputs):
+        """Take one step; return the loss before it, whether the step was left out, and the scale."""
+        scale = self.scale_sense.value()
+        loss, gradients = _without_scaled(self._run(self.network, scale, inputs))
+        unscaled = tuple(_wide(gradient) / scale for gradient in gradients)
+        overflow = not all(bool(ops.isfinite(g).all()) for g in unscaled)
+        if self.loss_scaling_manager is not None:
+            self.loss_scaling_manager(self.scale_sense, overflow)
+        if not overflow:
+            self.optimizer(unscaled)
+        return loss, Tensor(overflow), scale
+
+
+def _wide(tensor):
+    return tensor.float() if tensor.dtype in (float16, bfloat16) else tensor
+
+
+def _scaled(network, scale, inputs):
+    """Return the sum of the scaled losses of a network, which is what is differentiated, and the losses themselves."""
+    losses = network(*inputs)
+    return sum((_wide(loss) * scale).sum() for loss in tensors_of(losses)), losses
+
+
+def _without_scaled(result):
+    (_, *losses), gradients = result
+    return losses[0], gradients
+
+
+def _scale(name, value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name}: the loss scale must be a number, got {type(value).__name__}.")
+    if not 1 <= value < math.inf:
+        raise ValueError(f"{name}: the loss scale must be at least 1 and finite, got {value}.")
+    return value

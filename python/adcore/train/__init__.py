@@ -4,6 +4,7 @@ from .callback import Callback, RunContext
 from .checkpoint import CheckpointConfig, ModelCheckpoint
 from .control import EarlyStopping, LearningRateScheduler, ReduceLROnPlateau
 from .logs import CSVLogger, LearningCurves, ProgressBar, TensorBoard
+from .loss_scale import DynamicLossScaleManager, FixedLossScaleManager, LossScaleManager
 from .metrics import (
     F1,
     MAE,
@@ -41,14 +42,17 @@ __all__ = [
     "CheckpointConfig",
     "ConfusionMatrix",
     "ConfusionMatrixMetric",
+    "DynamicLossScaleManager",
     "EarlyStopping",
     "Fbeta",
+    "FixedLossScaleManager",
     "History",
     "LambdaCallback",
     "LearningCurves",
     "LearningRateScheduler",
     "Loss",
     "LossMonitor",
+    "LossScaleManager",
     "Metric",
     "Model",
     "ModelCheckpoint",

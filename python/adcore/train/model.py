@@ -8,11 +8,12 @@ import contextlib
 import logging
 
 from adcore.nn.cell import Cell
-from adcore.nn.wrap import TrainOneStepCell, WithEvalCell, WithLossCell
+from adcore.nn.wrap import TrainOneStepCell, TrainOneStepWithLossScaleCell, WithEvalCell, WithLossCell
 from adcore.transforms.options import check_callable
 
 from .callback import Callbacks, InternalCallbackParam, RunContext
 from .feed import Feed, as_input, check_dataset, check_elements
+from .loss_scale import WideLossCell, at_level
 from .metrics import Loss, get_metrics
 
 __all__ = ["Model"]
@@ -38,9 +39,14 @@ class Model:
     eval_indexes : list of int, optional
         Where the loss, the output and the label stand in what `eval_network` returns. Without it a metric gets all
         that is returned.
-    amp_level : {"O0"}
-        All is computed in the dtypes that the network has.
+    amp_level : {"O0", "O2", "O3"}
+        "O2" and "O3" let the network compute in float16 (`Cell.to_float`) and the loss in float32; its Parameters keep
+        their dtypes. "O2" leaves batch and layer normalization in float32 and scales the loss, by a
+        `DynamicLossScaleManager`.
     boost_level : {"O0"}
+    **kwargs
+        ``loss_scale_manager``, a `LossScaleManager` or None, and ``keep_batchnorm_fp32``, a bool, in place of what the
+        level says. Where a manager leaves steps out, a step returns ``(loss, left out, scale)``.
 
     Raises
     ------
@@ -73,6 +79,7 @@ class Model:
         eval_indexes=None,
         amp_level="O0",
         boost_level="O0",
+        **kwargs,
     ):
         for argument, value, kind in (
             ("network", network, Cell),
@@ -83,19 +90,27 @@ class Model:
                 raise TypeError(f"Model: {argument} must be a {kind.__name__}, got {type(value).__name__}.")
         if loss_fn is not None:
             check_callable("Model", loss_fn)
-        for option, level in (("amp_level", amp_level), ("boost_level", boost_level)):
-            if level != "O0":
-                raise NotImplementedError(f"Model: {option} must be 'O0', got {level!r}.")
+        if boost_level != "O0":
+            raise NotImplementedError(f"Model: boost_level must be 'O0', got {boost_level!r}.")
         self._network, self._loss_fn, self._optimizer = network, loss_fn, optimizer
+        self._half = amp_level != "O0"
+        self._loss_scale_manager = at_level(amp_level, network, kwargs)
         self._train_network = self._built_train_network()
         self._metric_fns = get_metrics(metrics)
         self._eval_network, self._eval_indexes = self._built_eval_network(eval_network, eval_indexes)
 
     def _built_train_network(self):
-        network = self._network
+        network, manager = self._network, self._loss_scale_manager
         if self._loss_fn is not None:
-            network = WithLossCell(network, self._loss_fn)
-        return network if self._optimizer is None else TrainOneStepCell(network, self._optimizer)
+            network = (WideLossCell if self._half else WithLossCell)(network, self._loss_fn)
+        if self._optimizer is None:
+            if manager is not None:
+                raise ValueError("Model: a scaled loss needs an optimizer.")
+            return network
+        rule = None if manager is None else manager.get_update_cell()
+        if rule is not None:
+            return TrainOneStepWithLossScaleCell(network, self._optimizer, rule)
+        return TrainOneStepCell(network, self._optimizer, 1.0 if manager is None else manager.get_loss_scale())
 
     def _built_eval_network(self, network, indexes):
         if indexes is not None and not (
@@ -107,7 +122,7 @@ class Model:
         if network is not None:
             return network, indexes
         if self._loss_fn is not None:
-            return WithEvalCell(self._network, self._loss_fn), (0, 1, 2)
+            return WithEvalCell(self._network, self._loss_fn, add_cast_fp32=self._half), (0, 1, 2)
         if self._metric_fns:
             raise ValueError("Model: metrics need a loss_fn, or an eval_network whose outputs they are computed of.")
         return None, None
@@ -275,7 +290,9 @@ class Model:
                 params["train_dataset_element"] = elements
                 run.on_train_step_begin(context)
                 self._set_train(self._train_network, True)  # a callback may have evaluated
-                params["net_outputs"] = self._train_network(*elements)
+                outputs = params["net_outputs"] = self._train_network(*elements)
+                if self._loss_scale_manager is not None and self._loss_scale_manager.get_drop_overflow_update():
+                    self._loss_scale_manager.update_loss_scale(bool(outputs[1]))
                 run.on_train_step_end(context)
                 if context.get_stop_requested():
                     return
