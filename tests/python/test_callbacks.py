@@ -13,8 +13,10 @@ import pytest
 import adcore
 from adcore import Parameter, Tensor, nn, ops
 from adcore.train import (
+    Accuracy,
     Callback,
     CheckpointConfig,
+    ConfusionMatrix,
     CSVLogger,
     EarlyStopping,
     History,
@@ -440,6 +442,17 @@ def test_the_loss_of_an_epoch_is_the_mean_over_its_steps(tmp_path):
     path = tmp_path / "log.csv"
     Model(Scripted([1.0, 2.0, 6.0, 3.0])).train(2, [Tensor(0.0)] * 2, callbacks=CSVLogger(path))
     assert [row["loss"] for row in rows(path)] == ["1.5", "4.5"]
+
+
+def test_arrays_are_written_in_a_line(tmp_path):
+    path = tmp_path / "log.csv"
+    net = nn.Dense(2, 2, "zeros", "zeros")
+    optimizer = nn.SGD(net.trainable_params(), 0.5)
+    model = Model(net, nn.CrossEntropyLoss(), optimizer, {"m": ConfusionMatrix(2), "a": Accuracy()})
+    data = [(ops.ones((4, 2)), Tensor([0, 1, 1, 1], adcore.int32))]
+    model.fit(1, data, data, callbacks=CSVLogger(path))
+    assert len(path.read_text().splitlines()) == 2
+    assert rows(path)[0]["m"] == "[[0.0, 1.0], [0.0, 3.0]]" and rows(path)[0]["a"] == "0.75"
 
 
 def test_csv_goes_on(tmp_path):

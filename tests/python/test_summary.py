@@ -126,14 +126,16 @@ def test_what_cannot_be_traced_is_not_known():
 
 
 class Counts(nn.Cell):
-    """It draws random numbers and counts its calls."""
+    """It draws random numbers, counts its calls and keeps what it saw."""
 
     def __init__(self):
         super().__init__()
+        self.last = None
         self.calls = Parameter(Tensor(0.0), name="calls", requires_grad=False)
 
     def construct(self, x):
         self.calls = self.calls + 1
+        self.last, self.new = x, x
         return x + ops.randn(*x.shape)
 
 

@@ -62,6 +62,10 @@ def _learning_rate(optimizer):
     return float(str(rate.asnumpy())) if isinstance(rate, Tensor) and rate.ndim == 0 else None
 
 
+def _in_a_line(value):
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
 class CSVLogger(_EpochLog):
     """Write a table with a line for each epoch: its number, the mean loss, the learning rate, the results of `fit`.
 
@@ -126,7 +130,7 @@ class CSVLogger(_EpochLog):
             return None
 
     def _log(self, epoch, numbers):
-        self._write([epoch, *(numbers.get(name, "") for name in self._columns[1:])])
+        self._write([epoch, *(_in_a_line(numbers.get(name, "")) for name in self._columns[1:])])
 
     def _write(self, row):
         self._writer.writerow(row)

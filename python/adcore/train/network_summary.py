@@ -100,8 +100,8 @@ def _size(number):
 def summary(net, *inputs):
     """Return a table of the cells of a network: output shapes, Parameters, multiply-adds, memory.
 
-    The network runs once, in evaluation mode, and is traced to count. It is left as it was: its mode, its Parameters
-    and the random numbers to come.
+    The network runs once, in evaluation mode, and is traced to count. It is left as it was: the attributes of its
+    cells, its Parameters and the random numbers to come.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def _bytes(tree):
 
 @contextlib.contextmanager
 def _left_as_it_was(net):
-    modes = [(cell, cell.training) for _, cell in net.cells_and_names()]
+    attributes = [(cell, dict(cell.__dict__)) for _, cell in net.cells_and_names()]
     values = [(param, param.value()) for param in net.get_parameters()]
     random = get_rng_state()
     try:
@@ -175,8 +175,9 @@ def _left_as_it_was(net):
         set_rng_state(random)
         for param, value in values:
             param.set_data(value)
-        for cell, mode in modes:
-            cell.__dict__["training"] = mode
+        for cell, before in attributes:
+            cell.__dict__.clear()
+            cell.__dict__.update(before)
 
 
 @contextlib.contextmanager
