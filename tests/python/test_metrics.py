@@ -13,8 +13,11 @@ from adcore.train import (
     MSE,
     ROC,
     Accuracy,
+    BleuScore,
     ConfusionMatrix,
     ConfusionMatrixMetric,
+    CosineSimilarity,
+    Dice,
     Fbeta,
     Loss,
     Metric,
@@ -263,6 +266,45 @@ def test_rates_that_are_not_defined_do_not_count():
     assert np.isnan(ConfusionMatrixMetric()(Tensor([[1, 0]]), Tensor([[0, 0]])))
 
 
+def test_dice(rng):
+    a, b = rng.integers(0, 2, (2, 60))
+    assert Dice(1e-12)(Tensor(a), Tensor(b)) == pytest.approx(reference.f1_score(b, a))
+    expected = np.mean([reference.f1_score(*pair) for pair in ((b[:20], a[:20]), (b[20:], a[20:]))])
+    metric = Dice(1e-12)
+    metric.update(Tensor(a[:20]), Tensor(b[:20]))
+    metric.update(Tensor(a[20:]), Tensor(b[20:]))
+    assert metric.eval() == pytest.approx(expected)
+
+
+def test_cosine_similarity(rng):
+    vectors = rng.normal(size=(7, 3))
+    vectors[2] = 0
+    cosines = reference.pairwise.cosine_similarity(vectors)
+    np.testing.assert_allclose(CosineSimilarity(zero_diagonal=False)(Tensor(vectors)), cosines)
+    np.fill_diagonal(cosines, 0)
+    np.testing.assert_allclose(CosineSimilarity()(Tensor(vectors)), cosines)
+    np.testing.assert_allclose(CosineSimilarity(reduction="mean")(Tensor(vectors)), cosines.mean(1))
+    dots = CosineSimilarity("dot", "sum", zero_diagonal=False)(Tensor(vectors))
+    np.testing.assert_allclose(dots, (vectors @ vectors.T).sum(1))
+
+
+def test_bleu_score():
+    """Counts by hand: 5 of 6 words, 3 of 5 pairs, 2 of 4 triples, 1 of 3 fours."""
+    text, references = "the cat sat on a mat".split(), ["the cat sat on the mat".split(), "a cat".split()[:1] * 9]
+    assert BleuScore()([text], [references[:1]]) == pytest.approx((5 / 6 * 3 / 5 * 2 / 4 * 1 / 3) ** (1 / 4))
+    smooth = BleuScore(smooth=True)([text], [references[:1]])
+    assert smooth == pytest.approx((6 / 7 * 4 / 6 * 3 / 5 * 2 / 4) ** (1 / 4))
+    # "a" is in the other reference; each of its n-grams counts once for each time that one reference has it.
+    assert BleuScore(1)([text], [references]) == pytest.approx(np.exp(1 - 6 / 6))
+    assert BleuScore(1)([["the"] * 7], [["the cat is on the mat".split()]]) == pytest.approx(2 / 7)
+    assert BleuScore(1)([["the"]], [["the cat is on the mat".split()]]) == pytest.approx(np.exp(1 - 6))
+    assert BleuScore()([text], [[["nothing"]]]) == 0.0
+    both = BleuScore(1)
+    both.update([text], [references[:1]])
+    both.update([["the"] * 7], [["the cat is on the mat".split()]])
+    assert both.eval() == pytest.approx((5 + 2) / (6 + 7))
+
+
 # ---- the protocol --------------------------------------------------------------------------------------------------
 
 
@@ -344,6 +386,12 @@ def test_a_metric_needs_its_three_methods():
         (lambda: ConfusionMatrix(2)([2], [1]), ValueError, "each prediction must be one of 2 classes"),
         (lambda: ConfusionMatrix(2)([1], [-1]), ValueError, "each label must be one of 2 classes"),
         (lambda: ConfusionMatrixMetric(metric_name="luck"), NotImplementedError, "no metric_name 'luck'. There are: s"),
+        (lambda: Dice(0), ValueError, "smooth must be greater than 0"),
+        (lambda: Dice()([1, 0], [1]), ValueError, r"the shapes \(2,\) and \(1,\) differ"),
+        (lambda: CosineSimilarity("l2"), ValueError, "similarity must be one of cosine, dot, got 'l2'"),
+        (lambda: CosineSimilarity()([1.0]), ValueError, r"must have the shape \(N, D\), got \(1,\)"),
+        (lambda: BleuScore(5), ValueError, "n_gram must be an int from 1 to 4, got 5"),
+        (lambda: BleuScore()([["a"]], []), ValueError, "as many lists of references, got 1 and 0"),
         (lambda: ConfusionMatrixMetric(decrease="max"), ValueError, "decrease must be one of none, mean"),
         (lambda: ConfusionMatrixMetric()([[1, 2]], [[1, 0]]), ValueError, "both must be 0 or 1"),
     ],

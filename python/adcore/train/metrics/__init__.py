@@ -14,6 +14,7 @@ from .confusion import ConfusionMatrix, ConfusionMatrixMetric
 from .curves import ROC, auc
 from .metric import Metric, rearrange_inputs
 from .numbers import MAE, MSE, Loss, Perplexity
+from .similarity import BleuScore, CosineSimilarity, Dice
 
 __all__ = [
     "F1",
@@ -21,8 +22,11 @@ __all__ = [
     "MSE",
     "ROC",
     "Accuracy",
+    "BleuScore",
     "ConfusionMatrix",
     "ConfusionMatrixMetric",
+    "CosineSimilarity",
+    "Dice",
     "Fbeta",
     "Loss",
     "Metric",
@@ -43,8 +47,11 @@ _METRICS = {
     "acc": Accuracy,
     "accuracy": Accuracy,
     "auc": auc,
+    "bleu_score": BleuScore,
     "confusion_matrix": ConfusionMatrix,
     "confusion_matrix_metric": ConfusionMatrixMetric,
+    "cosine_similarity": CosineSimilarity,
+    "dice": Dice,
     "loss": Loss,
     "mae": MAE,
     "mse": MSE,
