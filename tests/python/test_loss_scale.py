@@ -228,6 +228,7 @@ def test_a_manager_of_ones_own():
         (lambda n, o: FixedLossScaleManager(0.5), ValueError, "the loss scale must be at least 1"),
         (lambda n, o: DynamicLossScaleManager(scale_window=0), ValueError, "scale_window must be a positive int"),
         (lambda n, o: Model(n, amp_level="O1"), NotImplementedError, "amp_level must be 'O0', 'O2' or 'O3', got 'O1'"),
+        (lambda n, o: Model(n, amp_level="O3", metrics={"acc"}), ValueError, "metrics need a loss_fn"),
         (lambda n, o: Model(n, loss_scale=2), TypeError, "Model: there is no argument 'loss_scale'"),
         (lambda n, o: Model(n, loss_scale_manager=2), TypeError, "must be a LossScaleManager, got int"),
         (lambda n, o: Model(n, loss_scale_manager=Own()), ValueError, "a scaled loss needs an optimizer"),

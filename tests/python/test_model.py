@@ -576,7 +576,7 @@ def test_a_press_from_outside(tmp_path):
             model.fit(10**9, data(), data(), callbacks=[CSVLogger({log!r}), save, Say()])
         except KeyboardInterrupt:
             print(sorted(model.eval(data())))
-            found = os.listdir({folder!r})
+            found = [name for name in os.listdir({folder!r}) if name[0] != "."]
             for name in found:
                 adcore.load_checkpoint(os.path.join({folder!r}, name), model.train_network, strict_load=True)
             print(len(found))

@@ -126,25 +126,33 @@ def _wide(tensor):
     return tensor.float() if tensor.dtype in (float16, bfloat16) else tensor
 
 
-def at_level(level, network, options):
-    """Let a network compute as an `amp_level` says; return what scales its loss, or None."""
+def read_level(level, options):
+    """Return what an `amp_level` and the options beside it say.
+
+    Returns
+    -------
+    tuple
+        Whether to compute in float16, whether normalization stays in float32, and what scales the loss, or None.
+    """
     unknown = [name for name in options if name not in ("keep_batchnorm_fp32", "loss_scale_manager")]
     if unknown:
         raise TypeError(f"Model: there is no argument {unknown[0]!r}.")
     if level not in ("O0", "O2", "O3"):
         raise NotImplementedError(f"Model: amp_level must be 'O0', 'O2' or 'O3', got {level!r}.")
-    manager = options["loss_scale_manager"] if "loss_scale_manager" in options else _manager_of(level)
+    if "loss_scale_manager" in options:
+        manager = options["loss_scale_manager"]
+    else:
+        manager = DynamicLossScaleManager() if level == "O2" else None
     if manager is not None and not isinstance(manager, LossScaleManager):
         raise TypeError(f"Model: loss_scale_manager must be a LossScaleManager, got {type(manager).__name__}.")
-    keep = options.get("keep_batchnorm_fp32", level == "O2")
-    check_flag("Model", "keep_batchnorm_fp32", keep)
-    if level != "O0":
-        network.to_float(float16)
-        for _, cell in network.cells_and_names() if keep else ():
-            if not _NORMS.isdisjoint(kind.__name__ for kind in type(cell).__mro__):
-                cell.to_float(float32)
-    return manager
+    keeps_norms = options.get("keep_batchnorm_fp32", level == "O2")
+    check_flag("Model", "keep_batchnorm_fp32", keeps_norms)
+    return level != "O0", keeps_norms, manager
 
 
-def _manager_of(level):
-    return DynamicLossScaleManager() if level == "O2" else None
+def compute_in_half(network, keeps_norms):
+    """Let a network compute in float16, except for its normalizations if they are kept."""
+    network.to_float(float16)
+    for _, cell in network.cells_and_names() if keeps_norms else ():
+        if not _NORMS.isdisjoint(kind.__name__ for kind in type(cell).__mro__):
+            cell.to_float(float32)

@@ -13,7 +13,7 @@ from adcore.transforms.options import check_callable
 
 from .callback import Callbacks, InternalCallbackParam, RunContext
 from .feed import Feed, as_input, check_dataset, check_elements
-from .loss_scale import WideLossCell, at_level
+from .loss_scale import WideLossCell, compute_in_half, read_level
 from .metrics import Loss, get_metrics
 
 __all__ = ["Model"]
@@ -81,23 +81,20 @@ class Model:
         boost_level="O0",
         **kwargs,
     ):
-        for argument, value, kind in (
-            ("network", network, Cell),
-            ("optimizer", optimizer, Cell),
-            ("eval_network", eval_network, Cell),
-        ):
-            if not isinstance(value, kind) and (value is not None or argument == "network"):
-                raise TypeError(f"Model: {argument} must be a {kind.__name__}, got {type(value).__name__}.")
+        for argument, value in (("network", network), ("optimizer", optimizer), ("eval_network", eval_network)):
+            if not isinstance(value, Cell) and (value is not None or argument == "network"):
+                raise TypeError(f"Model: {argument} must be a Cell, got {type(value).__name__}.")
         if loss_fn is not None:
             check_callable("Model", loss_fn)
         if boost_level != "O0":
             raise NotImplementedError(f"Model: boost_level must be 'O0', got {boost_level!r}.")
         self._network, self._loss_fn, self._optimizer = network, loss_fn, optimizer
-        self._half = amp_level != "O0"
-        self._loss_scale_manager = at_level(amp_level, network, kwargs)
+        self._half, keeps_norms, self._loss_scale_manager = read_level(amp_level, kwargs)
         self._train_network = self._built_train_network()
         self._metric_fns = get_metrics(metrics)
         self._eval_network, self._eval_indexes = self._built_eval_network(eval_network, eval_indexes)
+        if self._half:  # last: a Model that cannot be made changes nothing
+            compute_in_half(network, keeps_norms)
 
     def _built_train_network(self):
         network, manager = self._network, self._loss_scale_manager
