@@ -69,11 +69,11 @@ _Function, _no_grad = Function, no_grad  # their names in MindSpore
 
 
 def __getattr__(name):
-    # It needs NumPy, which importing the package does not load.
-    if name == "testing":
+    # They need NumPy, which importing the package does not load.
+    if name in ("dataset", "testing"):
         import importlib
 
-        return importlib.import_module("adcore.testing")
+        return importlib.import_module(f"adcore.{name}")
     raise AttributeError(f"module 'adcore' has no attribute {name!r}")
 
 

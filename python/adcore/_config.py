@@ -2,6 +2,8 @@
 
 from adcore import _core
 
+seedings = 0  # how often the seed was set: what counts from a seed on starts anew then
+
 
 def set_seed(seed):
     """Start the sequence of random numbers of `seed` anew.
@@ -29,7 +31,9 @@ def set_seed(seed):
         raise TypeError(f"set_seed: seed must be an int, got {type(seed).__name__}.")
     if not 0 <= seed < 2**64:
         raise ValueError(f"set_seed: seed must be in [0, 2**64), got {seed}.")
+    global seedings
     _core.set_seed(seed)
+    seedings += 1
 
 
 def get_seed():

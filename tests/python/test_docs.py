@@ -9,10 +9,18 @@ import numpy as np
 import pytest
 
 import adcore
-from adcore import Parameter, Tensor, nn, ops
+from adcore import Parameter, Tensor, dataset, nn, ops
 
 ROOT = Path(__file__).parents[2]
-MODULES = {"adcore": adcore, "adcore.ops": ops, "adcore.nn": nn}
+MODULES = {
+    "adcore": adcore,
+    "adcore.ops": ops,
+    "adcore.nn": nn,
+    "adcore.dataset": dataset,
+    "adcore.dataset.config": dataset.config,
+    "adcore.dataset.transforms": dataset.transforms,
+    "adcore.dataset.vision": dataset.vision,
+}
 # What an example may use without importing it.
 NAMES = {"adcore": adcore, "np": np, "nn": nn, "ops": ops, "Parameter": Parameter, "Tensor": Tensor}
 

@@ -19,7 +19,7 @@ PACKAGE = ROOT / "python" / "adcore"
 # Lowest first. What is in a layer may point to its own layer and to those before it.
 LAYERS = ["base", "kernels", "core", "ops", "sweeps", "jit", "python"]
 PYTHON_LAYERS = ["_core", "_config", "_context", "tensor", "_ops", "transforms", "ops", "common", "parameter", "nn"]
-PYTHON_LAYERS += ["serialization", "testing", "mindspore", "as_mindspore", "__main__"]
+PYTHON_LAYERS += ["dataset", "serialization", "testing", "mindspore", "as_mindspore", "__main__"]
 
 # What a function may import when it runs, because few programs need it and it is slow to load.
 SLOW_TO_LOAD = {"fcntl", "safetensors", "zlib", "copy", "importlib", "inspect", "logging", "numpy", "weakref"}

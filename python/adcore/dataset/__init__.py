@@ -1,0 +1,43 @@
+"""Pipelines of data: sources, operations on their rows, and iterators, with MindSpore's names.
+
+A pipeline is a tree of immutable nodes (nodes.py) over sources (sources.py), whose orders samplers draw (samplers.py,
+runs.py); workers.py works ahead of the consumer, who holds an iterator (iterators.py).
+"""
+
+from . import config, orders, transforms, vision  # noqa: F401
+from .batches import BatchInfo
+from .iterators import DictIterator, TupleIterator
+from .nodes import Dataset
+from .parts import zip_datasets as zip
+from .samplers import (
+    DistributedSampler,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    SubsetRandomSampler,
+    SubsetSampler,
+    WeightedRandomSampler,
+)
+from .sources import CSVDataset, GeneratorDataset, NumpyFileDataset, NumpySlicesDataset
+
+__all__ = [
+    "BatchInfo",
+    "CSVDataset",
+    "Dataset",
+    "DictIterator",
+    "DistributedSampler",
+    "GeneratorDataset",
+    "NumpyFileDataset",
+    "NumpySlicesDataset",
+    "RandomSampler",
+    "Sampler",
+    "SequentialSampler",
+    "SubsetRandomSampler",
+    "SubsetSampler",
+    "TupleIterator",
+    "WeightedRandomSampler",
+    "config",
+    "transforms",
+    "vision",
+    "zip",
+]
