@@ -352,7 +352,7 @@ def test_what_a_function_keeps_is_not_what_the_consumer_gets():
     got = [x for (x,) in rows([1.0, 2.0]).map(reused)]
     assert [x.asnumpy().tolist() for x in got] == [[1, 1], [2, 2]]
     got = list(rows([1.0, 2.0]).map(reused).batch(2))
-    assert got[0][0].asnumpy().tolist() == [[1, 1], [2, 2]] or got[0][0].asnumpy().tolist() == [[2, 2], [2, 2]]
+    assert got[0][0].asnumpy().tolist() == [[1, 1], [2, 2]]
 
 
 @pytest.mark.parametrize(
@@ -740,7 +740,11 @@ def test_bad_input_is_refused_by_the_call(call, error, message):
             ValueError,
             r"list gave 2 values in row 0, but there are the columns \['x'\]",
         ),
-        (GeneratorDataset([object()], "x"), TypeError, "column 'x' of row 0 of list must be an array, a number or a string"),
+        (
+            GeneratorDataset([object()], "x"),
+            TypeError,
+            "column 'x' of row 0 of list must be an array, a number or a string",
+        ),
         (GeneratorDataset([1.5], "x", [np.int32]), TypeError, "dtype float64, which is not converted to int32"),
         (GeneratorDataset([300], "x", [np.int8]), ValueError, "does not fit into int8"),
     ],
@@ -767,7 +771,7 @@ def test_faults_of_files_are_told(tmp_path):
             CSVDataset(path, column_defaults=defaults)
     (tmp_path / "b.csv").write_text("a,c\n1,2\n")
     path.write_text("a,b\n1,2\n")
-    with pytest.raises(ValueError, match="the columns of .*b.csv are"):
+    with pytest.raises(ValueError, match="but those of .*b.csv are"):
         CSVDataset([path, tmp_path / "b.csv"])
     np.save(tmp_path / "o.npy", np.array([object()]), allow_pickle=True)
     np.save(tmp_path / "s.npy", np.float64(1))

@@ -154,8 +154,6 @@ class Batch(Over):
         self._function = BatchFunction(op, known, pads, per_batch_map, inputs, others, outputs, replaces)
         self._workers = Workers(op, num_parallel_workers, python_multiprocessing)
 
-    _owns = True
-
     def _size(self):
         size = self._child._size()
         if size is None or size == math.inf:
@@ -230,19 +228,18 @@ class Batch(Over):
 
     def _cut_tensors(self, slices):
         """Slices of Tensors, which takes less time than Tensors of slices do."""
-        batch = self._batch
-        for columns in slices:
-            whole = len(columns[0]) // batch
-            if whole:
-                yield from map(list, zip(*[self._unbound(c, column, whole) for c, column in enumerate(columns)]))
-            rest = [column[whole * batch :] for column in columns]
-            if len(rest[0]):
-                yield [tensor(name, column, True) for name, column in zip(self._names, rest)]
+        return itertools.chain.from_iterable(map(self._cut_tensor, slices))
 
-    def _unbound(self, c, column, whole):
-        """The first `whole` batches of a column."""
-        split = column[: whole * self._batch].reshape(whole, self._batch, *column.shape[1:])
-        batches = tensor(self._names[c], split, True)
+    def _cut_tensor(self, columns):
+        count = len(columns[0]) // self._batch
+        rest = [column[count * self._batch :] for column in columns]
+        batches = map(list, zip(*map(self._unbound, self._names, columns, itertools.repeat(count))))
+        return itertools.chain(batches, [list(map(tensor, self._names, rest))]) if len(rest[0]) else batches
+
+    def _unbound(self, name, column, count):
+        """The first `count` batches of a column."""
+        split = column[: count * self._batch].reshape(count, self._batch, *column.shape[1:])
+        batches = tensor(name, split)
         return unbind(batches) if isinstance(batches, Tensor) else split
 
 

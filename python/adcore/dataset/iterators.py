@@ -7,11 +7,11 @@ from . import checks, config
 from .runs import Run
 
 
-def tensor(name, value, owned):
-    """The Tensor of an array, which shares its memory if nobody else writes to it; strings stay what they are."""
+def tensor(name, value):
+    """The Tensor of an array of a row, which shares its memory; strings stay what they are."""
     kind = value.dtype.kind
     if kind in "biuf":
-        if owned and value.flags.c_contiguous and value.flags.writeable and value.dtype.isnative:
+        if value.flags.c_contiguous and value.flags.writeable and value.dtype.isnative:
             return Tensor.from_numpy(value)
         return Tensor(np.ascontiguousarray(value, value.dtype.newbyteorder("=")).reshape(value.shape))
     if kind in "US":
@@ -72,8 +72,8 @@ class _Iterator:
         return self._rows
 
     def _as_tensors(self, rows):
-        names, owned = self._dataset._names, self._dataset._owns
-        return ([tensor(name, value, owned) for name, value in zip(names, row)] for row in rows)
+        names = self._dataset._names
+        return ([tensor(name, value) for name, value in zip(names, row)] for row in rows)
 
     def state_dict(self):
         """Return where the iterator is, as a dict of ints.

@@ -1,6 +1,7 @@
 """Datasets: immutable nodes of a tree, whose leaves are sources (sources.py).
 
-A node has rows: tuples of NumPy arrays, one for each column. Given a run (runs.py) it can say
+A node has rows: tuples of NumPy arrays, one for each column, which are new: nobody else holds their memory, so that a
+Tensor shares it and the consumer may write to it. Given a run (runs.py) a node can say
 
 - `_rows(run, start)`: the rows of the epoch from number `start` on;
 - `_fetch(run, blocks)`, if it is `_addressable`: the rows whose numbers stand in `blocks`, an iterator of index arrays.
@@ -49,10 +50,8 @@ def blocks(start, stop):
 
 
 def array(value):
-    """A value of a row as an array."""
-    if isinstance(value, Tensor):
-        return np.array(value.asnumpy())
-    return np.asarray(value)
+    """A new array of what a function or a source of the caller gives."""
+    return np.array(value.asnumpy() if isinstance(value, Tensor) else value)
 
 
 class Dataset:
@@ -84,8 +83,6 @@ class Dataset:
     # ---- what nodes say of themselves
 
     _addressable = False
-    _owns = False  # whether its arrays are new ones, which nobody else writes to
-
     def _size(self):
         """The number of rows of an epoch, if it is known without going through one."""
         return None
@@ -389,10 +386,6 @@ class Over(Dataset):
     @property
     def _addressable(self):
         return self._child._addressable
-
-    @property
-    def _owns(self):
-        return self._child._owns
 
     def _size(self):
         return self._child._size()

@@ -14,10 +14,6 @@ class Parts(Dataset):
     """Parts that follow each other: `_part(run, i)` gives the node and the run of part i, `_counts()` their sizes."""
 
     @property
-    def _owns(self):
-        return all(child._owns for child in self._children)
-
-    @property
     def _addressable(self):
         return all(child._addressable for child in self._children) and self._size() != math.inf
 
@@ -154,10 +150,6 @@ class Zip(Dataset):
                 raise TypeError(f"zip: needs datasets, got {type(child).__name__}.")
         names = [name for child in children for name in child._names]
         super().__init__(children, checks.names("zip", "the columns", names))
-
-    @property
-    def _owns(self):
-        return all(child._owns for child in self._children)
 
     @property
     def _addressable(self):

@@ -92,8 +92,6 @@ class Map(RowByRow):
         self._function = RowFunction(operations, self._inputs, others, len(outputs), replaces)
         self._workers = Workers("map", num_parallel_workers, python_multiprocessing)
 
-    _owns = False  # a function may return what it keeps
-
     def _made(self, run, rows, numbers):
         return self._workers.map(self._function, run, self._stream, numbers, rows)
 

@@ -89,14 +89,14 @@ class SequentialSampler(Sampler):
 
     def __init__(self, start_index=None, num_samples=None):
         super().__init__(num_samples)
-        self._start = checks.optional_integer("SequentialSampler", "start_index", start_index, 0) or 0
+        self.start = checks.optional_integer("SequentialSampler", "start_index", start_index, 0) or 0
 
     def _check(self, op, n):
-        if self._start >= n:
-            raise ValueError(f"{op}: start_index of the SequentialSampler is {self._start}, but there are {n} rows.")
+        if self.start >= n:
+            raise ValueError(f"{op}: start_index of the SequentialSampler is {self.start}, but there are {n} rows.")
 
     def _order(self, n, rng):
-        return np.arange(self._start, n)
+        return np.arange(self.start, n)
 
 
 class RandomSampler(Sampler):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .._core import bfloat16
+from .._core import Tensor, bfloat16
 from .._core import dtype as _dtype
 from . import checks, samplers, workers
 from .nodes import BYTES, Dataset, array
@@ -74,8 +74,10 @@ class _Columns(_Indexed):
         super().__init__(op, names, lengths[0], *choice)
 
     def _gather(self, run):
+        in_order = isinstance(self._sampler, samplers.SequentialSampler)
+
         def gather(index):
-            rows = self._order(run)[index]
+            rows = index + self._sampler.start if in_order else self._order(run)[index]
             return [column.take(rows, axis=0) for column in self._columns]
 
         return gather
@@ -164,7 +166,7 @@ class NumpySlicesDataset(_Columns):
 
 def _column(op, name, values):
     try:
-        column = array(values)
+        column = np.asarray(values.asnumpy() if isinstance(values, Tensor) else values)
     except ValueError as error:
         raise ValueError(
             f"{op}: column {name!r} has rows of different shapes; GeneratorDataset takes them ({error})."
@@ -173,7 +175,7 @@ def _column(op, name, values):
         raise TypeError(f"{op}: column {name!r} must be a sequence, got {type(values).__name__}.")
     if column.dtype.kind == "O":
         raise TypeError(f"{op}: column {name!r} must be numbers or strings, got {type(column.flat[0]).__name__}.")
-    return np.asarray(column)
+    return column
 
 
 class NumpyFileDataset(_Columns):
@@ -420,9 +422,8 @@ class _Values:
         return tuple([self._value(number, c, v) for c, v in enumerate(value)])
 
     def _value(self, number, c, value):
-        # A copy, so that a map that writes to it does not write to the source.
         try:
-            out = np.array(array(value))
+            out = array(value)
         except ValueError as error:
             raise ValueError(f"{self._told(number, c)} is no array: {error}") from error
         if out.dtype.kind in "OV":
