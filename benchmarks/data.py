@@ -1,7 +1,7 @@
 """Measures what data costs beside training: an epoch of loading, shuffling and batching by an epoch of training steps.
 
-100,000 rows of 30 floats with a label each, in batches of 32, for the small network of `workloads.py`. Both are measured in
-rounds that alternate, on one core, and every epoch has another order.
+100,000 rows of 30 floats with a label each, in batches of 32, for the small network of `workloads.py`. Both are
+measured in rounds that alternate, on one core, as time of the processor; every epoch has another order.
 
     python benchmarks/data.py
 """
@@ -46,7 +46,8 @@ def main(rounds=15):
     taken = [(seconds(load), seconds(train)) for _ in range(rounds)][2:]
     of_data, of_training = (np.array(times) for times in zip(*taken))
     ratio = statistics.median(of_data / of_training)
-    print(f"data {1e6 * np.median(of_data) / batches:.2f} us, step {1e6 * np.median(of_training) / batches:.2f} us a batch")
+    data, training = (1e6 * np.median(times) / batches for times in (of_data, of_training))
+    print(f"a batch: data {data:.2f} us, step {training:.2f} us")
     print(f"data by training: median {ratio:.3f}, best {(of_data / of_training).min():.3f}, wanted at most {WANTED}")
 
 

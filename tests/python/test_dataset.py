@@ -2,6 +2,7 @@
 operations and workers; an iterator that is resumed goes on with the same bits. Right values are lists by hand.
 """
 
+import gzip
 import itertools
 import math
 
@@ -15,6 +16,7 @@ from adcore import Tensor, dataset
 from adcore.dataset import (
     CSVDataset,
     GeneratorDataset,
+    MnistDataset,
     NumpyFileDataset,
     NumpySlicesDataset,
     config,
@@ -405,6 +407,33 @@ def test_csv_files(tmp_path):
     assert d.output_types()[:2] == [np.int32, np.float32]
     assert values(CSVDataset(tmp_path / "b.csv", column_names=["p", "q", "r"], shuffle=False))[1] == ["3", "2.5", "c"]
     assert sorted(values(CSVDataset(tmp_path / "a.csv").project("n"))) == ["1", "2"]
+
+
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_files_of_mnist(tmp_path, ending, rng):
+    images, labels = rng.integers(0, 256, (5, 4, 3), np.uint8), rng.integers(0, 10, 5, np.uint8)
+
+    def write(name, *numbers, data):
+        content = np.array(numbers, ">i4").tobytes() + data.tobytes()
+        (tmp_path / f"{name}{ending}").write_bytes(gzip.compress(content) if ending else content)
+
+    for part, i in (("train", slice(3)), ("t10k", slice(3, 5))):
+        write(f"{part}-images-idx3-ubyte", 2051, len(images[i]), 4, 3, data=images[i])
+        write(f"{part}-labels-idx1-ubyte", 2049, len(labels[i]), data=labels[i])
+    for usage, i in ((None, slice(5)), ("all", slice(5)), ("train", slice(3)), ("test", slice(3, 5))):
+        d = MnistDataset(tmp_path, usage, shuffle=False)
+        assert values(d) == [[x[..., None].tolist(), int(y)] for x, y in zip(images[i], labels[i])]
+    write("t10k-labels-idx1-ubyte", 2049, 1, data=labels[:1])
+    with pytest.raises(ValueError, match="'image' has 2, 'label' has 1"):
+        MnistDataset(tmp_path, "test")
+    write("t10k-labels-idx1-ubyte", 2049, 7, data=labels[:1])
+    with pytest.raises(ValueError, match="t10k-labels.* is no such file: cannot reshape"):
+        MnistDataset(tmp_path, "test")
+    write("t10k-labels-idx1-ubyte", 1, 1, data=labels[:1])
+    with pytest.raises(ValueError, match="its first number is 1, not 2049"):
+        MnistDataset(tmp_path, "test")
+    with pytest.raises(FileNotFoundError, match="there is no file"):
+        MnistDataset(tmp_path / "elsewhere")
 
 
 @pytest.mark.parametrize("form", ["npy", "npz", "compressed", "dict", "fortran"])

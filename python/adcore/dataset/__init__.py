@@ -18,7 +18,7 @@ from .samplers import (
     SubsetSampler,
     WeightedRandomSampler,
 )
-from .sources import CSVDataset, GeneratorDataset, NumpyFileDataset, NumpySlicesDataset
+from .sources import CSVDataset, GeneratorDataset, MnistDataset, NumpyFileDataset, NumpySlicesDataset
 
 __all__ = [
     "BatchInfo",
@@ -27,6 +27,7 @@ __all__ = [
     "DictIterator",
     "DistributedSampler",
     "GeneratorDataset",
+    "MnistDataset",
     "NumpyFileDataset",
     "NumpySlicesDataset",
     "RandomSampler",

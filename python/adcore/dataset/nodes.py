@@ -83,6 +83,7 @@ class Dataset:
     # ---- what nodes say of themselves
 
     _addressable = False
+
     def _size(self):
         """The number of rows of an epoch, if it is known without going through one."""
         return None

@@ -100,13 +100,13 @@ class Map(RowByRow):
         gather = self._child._gather(run)
         if gather is None or not self._function._replaces or len(self._inputs) != 1:
             return None
-        if not all(hasattr(operation, "on_rows") for operation in self._operations):
+        if not all(hasattr(operation, "_on_rows") for operation in self._operations):
             return None
 
         def mapped(index):
             columns = list(gather(index))
             for operation in self._operations:
-                columns[self._inputs[0]] = operation.on_rows(columns[self._inputs[0]])
+                columns[self._inputs[0]] = operation._on_rows(columns[self._inputs[0]])
             return columns
 
         return mapped

@@ -2,10 +2,12 @@
 
 import csv
 import glob
+import gzip
 import itertools
 import struct
 import types
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -395,6 +397,84 @@ def _parsed(op, name, default, i, lines):
             raise ValueError(f"{op}: {path}, line {number}, column {name!r}: {text!r} is not {wanted}.") from None
         values.append(value)
     return np.array(values, kinds[type(default)])
+
+
+class MnistDataset(_Columns):
+    """The images of handwritten digits of MNIST, or of what has the same files, as ``image`` and ``label``.
+
+    Parameters
+    ----------
+    dataset_dir : str or Path
+        The folder of the files ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte`` and those that begin with
+        ``t10k``, which may end with ``.gz``. Nothing is downloaded.
+    usage : str, optional
+        "train", "test" or "all"; unless given, all that is there.
+    num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id
+        As of `NumpySlicesDataset`.
+
+    Raises
+    ------
+    FileNotFoundError
+        For a folder without the files.
+    ValueError
+        For files that are none of these, or do not belong together.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from adcore import dataset
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with open(os.path.join(folder, "train-images-idx3-ubyte"), "wb") as file:
+    ...         _ = file.write(np.array([2051, 2, 28, 28], ">i4").tobytes() + bytes(2 * 28 * 28))
+    ...     with open(os.path.join(folder, "train-labels-idx1-ubyte"), "wb") as file:
+    ...         _ = file.write(np.array([2049, 2], ">i4").tobytes() + bytes([7, 3]))
+    ...     digits = dataset.MnistDataset(folder, shuffle=False)
+    ...     print([(image.shape, int(label)) for image, label in digits])
+    [((28, 28, 1), 7), ((28, 28, 1), 3)]
+    """
+
+    def __init__(
+        self,
+        dataset_dir,
+        usage=None,
+        num_samples=None,
+        num_parallel_workers=None,
+        shuffle=None,
+        sampler=None,
+        num_shards=None,
+        shard_id=None,
+    ):
+        op = "MnistDataset"
+        checks.optional_integer(op, "num_parallel_workers", num_parallel_workers, 1)
+        if usage not in (None, "train", "test", "all"):
+            raise ValueError(f"{op}: usage must be 'train', 'test' or 'all', got {usage!r}.")
+        parts = {"train": ["train"], "test": ["t10k"]}.get(usage, ["train", "t10k"])
+        folder = Path(dataset_dir)
+        if usage is None:
+            parts = [part for part in parts if list(folder.glob(f"{part}-*"))] or parts
+        images = [_idx(op, folder, f"{part}-images-idx3-ubyte", 3) for part in parts]
+        labels = [_idx(op, folder, f"{part}-labels-idx1-ubyte", 1) for part in parts]
+        if len({part.shape[1:] for part in images}) > 1:
+            raise ValueError(f"{op}: the images have different sizes, {[part.shape[1:] for part in images]}.")
+        columns = [np.concatenate(images)[..., None], np.concatenate(labels).astype(np.uint32)]
+        super().__init__(op, columns, ["image", "label"], sampler, shuffle, num_samples, num_shards, shard_id)
+
+
+def _idx(op, folder, name, rank):
+    """The bytes of an IDX file: a magic number, the lengths of the axes, the elements."""
+    found = [path for path in (folder / name, folder / f"{name}.gz") if path.is_file()]
+    if not found:
+        raise FileNotFoundError(f"{op}: there is no file {str(folder / name)!r}.")
+    data = found[0].read_bytes()
+    try:
+        data = gzip.decompress(data) if found[0].suffix == ".gz" else data
+        magic, *shape = struct.unpack_from(f">{1 + rank}i", data)
+        if magic != 2048 + rank:
+            raise ValueError(f"its first number is {magic}, not {2048 + rank}")
+        return np.frombuffer(data, np.uint8, offset=4 * (1 + rank)).reshape(shape)
+    except (ValueError, OSError, EOFError, zlib.error, struct.error) as error:
+        raise ValueError(f"{op}: {found[0]} is no such file: {error}.") from error
 
 
 # ---- Python objects --------------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ class TypeCast:
     def __call__(self, x):
         return np.asarray(x).astype(self._type)
 
-    def on_rows(self, rows):
+    def _on_rows(self, rows):
         """Convert many rows at once."""
         return rows.astype(self._type)
 
@@ -106,7 +106,7 @@ class OneHot:
             return out.astype(x.dtype)
         return (out * (1 - self._smoothing) + self._smoothing / self._count).astype(np.float32)
 
-    on_rows = __call__
+    _on_rows = __call__
 
 
 __all__ = ["Compose", "OneHot", "TypeCast"]

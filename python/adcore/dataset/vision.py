@@ -33,7 +33,7 @@ class Rescale:
     def __call__(self, image):
         return np.asarray(image).astype(np.float32) * self._rescale + self._shift
 
-    on_rows = __call__
+    _on_rows = __call__
 
 
 class Normalize:
@@ -70,7 +70,7 @@ class Normalize:
             raise ValueError(f"Normalize: an image has two or three axes, got the shape {image.shape}.")
         return self._normalized(image, image.ndim == 2)
 
-    def on_rows(self, rows):
+    def _on_rows(self, rows):
         """Normalize many images at once."""
         if rows.ndim not in (3, 4):
             raise ValueError(f"Normalize: an image has two or three axes, got the shape {rows.shape[1:]}.")
@@ -101,7 +101,7 @@ class HWC2CHW:
             raise ValueError(f"HWC2CHW: an image has two or three axes, got the shape {image.shape}.")
         return image if image.ndim == 2 else np.ascontiguousarray(image.transpose(2, 0, 1))
 
-    def on_rows(self, rows):
+    def _on_rows(self, rows):
         """Do it for many images at once."""
         if rows.ndim not in (3, 4):
             raise ValueError(f"HWC2CHW: an image has two or three axes, got the shape {rows.shape[1:]}.")

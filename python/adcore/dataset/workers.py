@@ -1,8 +1,8 @@
 """Threads and processes that work ahead of the consumer, in order.
 
 `ordered` is the one way in: it maps a function over tasks, of which some are under way at once, and gives the results
-in the order of the tasks. Threads and processes end when the generator is closed, be that by its end, an error, Ctrl-C or
-because nobody holds it any more; what is still there when the interpreter ends is stopped then.
+in the order of the tasks. Threads and processes end when the generator is closed, be that by its end, an error, Ctrl-C
+or because nobody holds it any more; what is still there when the interpreter ends is stopped then.
 """
 
 import atexit
