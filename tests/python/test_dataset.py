@@ -518,6 +518,30 @@ def test_batches():
     assert [x.shape[0] for (x,) in large] == [3] * 33 + [1]
 
 
+@pytest.mark.parametrize("shape", [(5,), (5, 3), (0, 2), (4, 0), (6, 1)])
+@pytest.mark.parametrize("count", [1, 2, 5, 2**62])
+def test_batches_of_an_array_share_its_memory(shape, count):
+    x = np.arange(math.prod(shape), dtype=np.float64).reshape(shape)
+    batches = Tensor._batches(x, count)
+    expected = [x[i : i + count] for i in range(0, shape[0], count)]
+    assert [b.shape for b in batches] == [e.shape for e in expected] and all(b.is_contiguous() for b in batches)
+    x += 1
+    for got, wanted in zip(batches, expected):
+        np.testing.assert_array_equal(got.asnumpy(), wanted)
+        np.testing.assert_array_equal((got + 1).asnumpy(), wanted + 1)
+    assert [int(b.sum().item()) for b in batches] == [int(e.sum()) for e in expected]
+
+
+@pytest.mark.parametrize(
+    "arguments, error",
+    [((np.ones(3), 0), ValueError), ((3, 1), ValueError), ((np.array(1.0), 1), ValueError), ((), TypeError)]
+    + [((np.array(["a"]), 1), TypeError), ((np.broadcast_to(1.0, 3), 1), ValueError)],
+)
+def test_what_has_no_batches(arguments, error):
+    with pytest.raises(error):
+        Tensor._batches(*arguments)
+
+
 def test_per_batch_map():
     d = rows({"a": [1, 2, 3], "b": [10, 20, 30]})
 
