@@ -304,6 +304,36 @@ def test_epochs_of_an_iterator_come_to_an_end():
     assert [len(list(endless)) for _ in range(5)] == [2] * 5
 
 
+def test_a_training_that_is_resumed_has_the_same_bits(tmp_path, rng):
+    """Parameters, optimizer and the position in the data, by one file."""
+    pytest.importorskip("safetensors")
+    data = rng.standard_normal((50, 3)).astype(np.float32), rng.standard_normal((50, 1)).astype(np.float32)
+    file = str(tmp_path / "run.state")
+
+    def losses(stop=None, resume=False):
+        config.set_seed(1)
+        adcore.set_seed(2)
+        net = adcore.nn.Dense(3, 1)
+        optimizer = adcore.nn.Adam(net.trainable_params(), 0.1)
+        iterator = NumpySlicesDataset(data).batch(8).create_tuple_iterator(num_epochs=3)
+        step = adcore.value_and_grad(lambda x, y: ((net(x) - y) ** 2).mean(), None, optimizer.parameters)
+        if resume:
+            adcore.load_state(file, net=net, optimizer=optimizer, data=iterator)
+        out = []
+        while iterator.state_dict()["epoch"] < 3:
+            for x, y in iterator:
+                loss, gradients = step(x, y)
+                optimizer(gradients)
+                out.append(float(loss))
+                if len(out) == stop:
+                    adcore.save_state(file, net=net, optimizer=optimizer, data=iterator)
+                    return out
+        return out
+
+    whole = losses()
+    assert len(whole) == 21 and losses(stop=10) + losses(resume=True) == whole
+
+
 # ---- sources -------------------------------------------------------------------------------------------------------
 
 
