@@ -304,6 +304,36 @@ def test_epochs_of_an_iterator_come_to_an_end():
     assert [len(list(endless)) for _ in range(5)] == [2] * 5
 
 
+def test_a_training_that_is_resumed_has_the_same_bits(tmp_path, rng):
+    """Parameters, optimizer and the position in the data, by one file."""
+    pytest.importorskip("safetensors")
+    data = rng.standard_normal((50, 3)).astype(np.float32), rng.standard_normal((50, 1)).astype(np.float32)
+    file = str(tmp_path / "run.state")
+
+    def losses(stop=None, resume=False):
+        config.set_seed(1)
+        adcore.set_seed(2)
+        net = adcore.nn.Dense(3, 1)
+        optimizer = adcore.nn.Adam(net.trainable_params(), 0.1)
+        iterator = NumpySlicesDataset(data).batch(8).create_tuple_iterator(num_epochs=3)
+        step = adcore.value_and_grad(lambda x, y: ((net(x) - y) ** 2).mean(), None, optimizer.parameters)
+        if resume:
+            adcore.load_state(file, net=net, optimizer=optimizer, data=iterator)
+        out = []
+        while iterator.state_dict()["epoch"] < 3:
+            for x, y in iterator:
+                loss, gradients = step(x, y)
+                optimizer(gradients)
+                out.append(float(loss))
+                if len(out) == stop:
+                    adcore.save_state(file, net=net, optimizer=optimizer, data=iterator)
+                    return out
+        return out
+
+    whole = losses()
+    assert len(whole) == 21 and losses(stop=10) + losses(resume=True) == whole
+
+
 # ---- sources -------------------------------------------------------------------------------------------------------
 
 
@@ -516,6 +546,30 @@ def test_batches():
     assert sorted(map(tuple, values(d.batch(2).shuffle()))) == [(0, 1), (2, 3), (4,)]
     large = rows(np.zeros((100, 100_000), np.float32)).batch(3)  # many blocks
     assert [x.shape[0] for (x,) in large] == [3] * 33 + [1]
+
+
+@pytest.mark.parametrize("shape", [(5,), (5, 3), (0, 2), (4, 0), (6, 1)])
+@pytest.mark.parametrize("count", [1, 2, 5, 2**62])
+def test_batches_of_an_array_share_its_memory(shape, count):
+    x = np.arange(math.prod(shape), dtype=np.float64).reshape(shape)
+    batches = Tensor._batches(x, count)
+    expected = [x[i : i + count] for i in range(0, shape[0], count)]
+    assert [b.shape for b in batches] == [e.shape for e in expected] and all(b.is_contiguous() for b in batches)
+    x += 1
+    for got, wanted in zip(batches, expected):
+        np.testing.assert_array_equal(got.asnumpy(), wanted)
+        np.testing.assert_array_equal((got + 1).asnumpy(), wanted + 1)
+    assert [int(b.sum().item()) for b in batches] == [int(e.sum()) for e in expected]
+
+
+@pytest.mark.parametrize(
+    "arguments, error",
+    [((np.ones(3), 0), ValueError), ((3, 1), ValueError), ((np.array(1.0), 1), ValueError), ((), TypeError)]
+    + [((np.array(["a"]), 1), TypeError), ((np.broadcast_to(1.0, 3), 1), ValueError)],
+)
+def test_what_has_no_batches(arguments, error):
+    with pytest.raises(error):
+        Tensor._batches(*arguments)
 
 
 def test_per_batch_map():

@@ -136,6 +136,7 @@ def test_threads_give_what_is_given_without(count, prefetch):
         yield from range(20)
 
     for make in (
+        lambda n: NUMBERS.shuffle(seed=3).batch(3, num_parallel_workers=n),
         lambda n: NUMBERS.shuffle(seed=3).map(plus_one, num_parallel_workers=n),
         lambda n: NUMBERS.map(plus_one, num_parallel_workers=n).shuffle(seed=3).batch(3, num_parallel_workers=n),
         lambda n: GeneratorDataset(stream, "x", num_parallel_workers=n).batch(4, num_parallel_workers=n),

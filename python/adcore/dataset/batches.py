@@ -6,9 +6,8 @@ import math
 import numpy as np
 
 from .._core import Tensor
-from ..ops import unbind
 from . import checks, workers
-from .iterators import tensor
+from .iterators import is_shared, tensor
 from .nodes import BYTES, Over, array, made_by
 from .rowwise import Workers
 
@@ -231,16 +230,12 @@ class Batch(Over):
         return itertools.chain.from_iterable(map(self._cut_tensor, slices))
 
     def _cut_tensor(self, columns):
-        count = len(columns[0]) // self._batch
-        rest = [column[count * self._batch :] for column in columns]
-        batches = map(list, zip(*map(self._unbound, self._names, columns, itertools.repeat(count))))
-        return itertools.chain(batches, [list(map(tensor, self._names, rest))]) if len(rest[0]) else batches
+        return map(list, zip(*map(self._batches, self._names, columns)))
 
-    def _unbound(self, name, column, count):
-        """The first `count` batches of a column."""
-        split = column[: count * self._batch].reshape(count, self._batch, *column.shape[1:])
-        batches = tensor(name, split)
-        return unbind(batches) if isinstance(batches, Tensor) else split
+    def _batches(self, name, column):
+        if is_shared(name, column):
+            return Tensor._batches(column, self._batch)
+        return (tensor(name, column[i : i + self._batch]) for i in range(0, len(column), self._batch))
 
 
 def _checked_pads(op, pad_info, known):

@@ -7,18 +7,23 @@ from . import checks, config
 from .runs import Run
 
 
+def is_shared(name, value):
+    """Whether the Tensor of an array shares its memory; raises where there is none."""
+    if value.dtype.kind not in "biufUS" or value.dtype == np.longdouble:
+        raise TypeError(
+            f"column {name!r} has the dtype {value.dtype}, of which there is no Tensor; output_numpy=True gives arrays."
+        )
+    flags = value.flags
+    return value.dtype.kind in "biuf" and flags.c_contiguous and flags.writeable and value.dtype.isnative
+
+
 def tensor(name, value):
-    """The Tensor of an array of a row, which shares its memory; strings stay what they are."""
-    kind = value.dtype.kind
-    if kind in "biuf":
-        if value.flags.c_contiguous and value.flags.writeable and value.dtype.isnative:
-            return Tensor.from_numpy(value)
-        return Tensor(np.ascontiguousarray(value, value.dtype.newbyteorder("=")).reshape(value.shape))
-    if kind in "US":
+    """The Tensor of an array of a row; strings stay what they are."""
+    if is_shared(name, value):
+        return Tensor.from_numpy(value)
+    if value.dtype.kind in "US":
         return value
-    raise TypeError(
-        f"column {name!r} has the dtype {value.dtype}, of which there is no Tensor; output_numpy=True gives arrays."
-    )
+    return Tensor(np.ascontiguousarray(value, value.dtype.newbyteorder("=")).reshape(value.shape))
 
 
 class _Iterator:

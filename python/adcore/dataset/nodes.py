@@ -24,7 +24,7 @@ from .iterators import DictIterator, TupleIterator
 from .runs import Run
 
 _BLOCK = 1024  # numbers of rows that are asked for at once
-BYTES = 1 << 19  # of rows that are gathered at once: a part of a core's cache
+BYTES = 1 << 18  # of rows that are gathered at once: a part of a core's cache
 
 
 # The kinds of nodes by the method of Dataset that makes them: they are subclasses of it, in modules of their own.

@@ -2,6 +2,8 @@
 //
 // Start reading at binary(). What is not on the path of an op (printing, pickling, tolist) is Python:
 // adcore/_tensor.py.
+#include <algorithm>
+
 #include "core/box.h"
 #include "ops/table.h"
 #include "python/cells.h"
@@ -566,6 +568,30 @@ PyObject* from_numpy(PyObject*, PyObject* array) {
   });
 }
 
+/// Tensors of `rows` rows each of an array, whose memory they share; the last has what is left. One call for many keeps
+/// batches of data cheap beside the steps of a small network.
+PyObject* batches_of(PyObject*, PyObject* args) {
+  PyObject* array = nullptr;
+  Py_ssize_t rows = 0;
+  if (!PyArg_ParseTuple(args, "On:_batches", &array, &rows)) return nullptr;
+  return guarded([&] {
+    if (!PyObject_CheckBuffer(array) || rows < 1)
+      fail(ErrorKind::Value, "_batches: needs a NumPy array and a number of rows above zero.");
+    const Tensor whole = share_array(array);
+    if (!whole.rank()) fail(ErrorKind::Value, "_batches: a single number has no rows.");
+    Dims shape = whole.shape();
+    const int64_t size = shape[0];
+    const int64_t count = size / rows + (size % rows != 0);
+    Owned out(checked(PyTuple_New(count)));
+    for (int64_t i = 0; i < count; ++i) {
+      shape[0] = std::min<int64_t>(rows, size - i * rows);
+      const int64_t offset = whole.offset() + i * rows * whole.strides()[0];
+      PyTuple_SET_ITEM(out.get(), i, wrap(Tensor(whole.buffer(), offset, shape, whole.strides(), whole.dtype())));
+    }
+    return out.release();
+  });
+}
+
 PyMethodDef kMethods[] = {
     {"item", tensor_item, METH_NOARGS, "item($self, /)\n--\n\nThe one element as a Python number."},
     {"is_contiguous", is_contiguous, METH_NOARGS,
@@ -579,6 +605,8 @@ PyMethodDef kMethods[] = {
      "_assign($self, value, /)\n--\n\nPuts the value of another Tensor, which is held no longer, into the cell."},
     {"from_numpy", from_numpy, METH_O | METH_STATIC,
      "from_numpy(array, /)\n--\n\nA Tensor that shares the memory of a writable array: changes of the array show."},
+    {"_batches", batches_of, METH_VARARGS | METH_STATIC,
+     "_batches(array, rows, /)\n--\n\nTensors of `rows` rows each, which share the memory of a writable array."},
     {nullptr, nullptr, 0, nullptr}};
 
 PyGetSetDef kGetSet[] = {
