@@ -115,7 +115,14 @@ using ArgReduceFn = void (*)(const void* x, int64_t* y, int64_t outer, int64_t n
 /// y[outer, n, inner]; `reverse` starts at the end.
 using ScanFn = void (*)(const void* x, void* y, int64_t outer, int64_t n, int64_t inner, bool reverse);
 struct ScanKernel {
-  ScanFn run[kComputeCount];
+  ScanFn run[kComputeCount];  // null for integers where the row is of floats
+};
+/// y[i] = b[i] + a[i] * y[i - 1], y[0] = b[0]; `lagged` takes a[i - 1]. i counts from the end where `reverse`.
+struct RecurrenceArgs {
+  const void *b, *a;
+  void* y;
+  int64_t outer, n, inner;
+  bool reverse, lagged;
 };
 
 struct PlaceKernels {
@@ -336,8 +343,9 @@ struct Kernels {
   void (*take)(const TakeArgs&);
   void (*put)(const PutArgs&);
   void (*gather)(const GatherArgs&);
-  const ReductionKernel* reductions;  // one per row of reductions.h, in its order
-  const ScanKernel* scans;            // likewise
+  const ReductionKernel* reductions;             // one per row of reductions.h, in its order
+  const ScanKernel* scans;                       // likewise
+  void (*recurrence[2])(const RecurrenceArgs&);  // F32, F64
   PlaceKernels places[kComputeCount];
   SoftmaxKernels softmax[2];  // F32, F64
   LossKernels<float> loss_f32;
