@@ -265,23 +265,25 @@ struct PoolKernels {
 // ---- normalization ------------------------------------------------------------------------------------------------
 
 /// Rows of x[lead, repeat, outer, n]: row (l, o) is all repeat * n elements of that lead and outer. With the mean and
-/// rstd = 1 / sqrt(variance + eps) of its row, every element gives y = (x - mean) * rstd.
+/// rstd = 1 / sqrt(variance + eps) of its row, every element gives y = (x - mean) * rstd, or that times its weight, plus
+/// its bias. The element at i has number i / segment % weights of them: segments divide a piece of n elements; where they
+/// are of one element, rows are one piece and n divides the weights.
 struct NormSizes {
-  int64_t lead, repeat, outer, n;
+  int64_t lead, repeat, outer, n, segment, weights;
 };
 template <class T>
 struct NormArgs {
   NormSizes sizes;
-  const T* x;
-  T *y, *rstd, *mean;  // y like x, the others [lead, outer]
+  const T *x, *weight, *bias;  // both or neither of the last
+  T *y, *rstd, *mean;          // y like x, the others [lead, outer]
   double eps;
 };
-/// grad = rstd * (g - mean(g) - y * mean(g * y))
+/// grad = rstd * (g w - mean(g w) - y * mean(g w y)), y without weight and bias; their gradients are the sums of g y and g.
 template <class T>
 struct NormGradArgs {
   NormSizes sizes;
-  const T *g, *y, *rstd;
-  T* grad;
+  const T *g, *x, *weight, *rstd, *mean;
+  T *grad, *weight_grad, *bias_grad;
 };
 template <class T>
 struct NormKernels {
