@@ -8,6 +8,7 @@ from adcore import _core
 from adcore._ops import (  # noqa: F401  their composites are declared now
     activation,
     assignment,
+    contraction,
     convolution,
     elementwise,
     image,
@@ -18,6 +19,7 @@ from adcore._ops import (  # noqa: F401  their composites are declared now
     loss_sequences,
     loss_vectors,
     math,
+    matrix,
     neural,
     normalization,
     numpy_protocols,
