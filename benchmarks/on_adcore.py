@@ -140,9 +140,23 @@ def binary(statement, a, b):
     return Case(statement, names, lambda: arrays(eval(statement, names)))
 
 
+def pullback(expression, given):
+    """The value of an expression of ops, and the cotangents of its float inputs."""
+    inputs = {name: Tensor(array) for name, array in given.items()}
+    floats_ = [name for name, tensor in inputs.items() if tensor.dtype.is_floating_point]
+    others = {name: tensor for name, tensor in inputs.items() if name not in floats_}
+    names = {"gather": ops.gather_elements} if "gather(" in expression else {}
+    fn = eval(f"lambda {', '.join(floats_)}: {expression}", {**vars(ops), **names, **others})
+    args = [inputs[name] for name in floats_]
+    out = fn(*args)
+    args.append(Tensor(floats(*out.shape, seed=9)))
+    run = ops.GradOperation(get_all=True, sens_param=True)(fn)
+    return Case("run(*args)", {"run": run, "args": args}, lambda: [out.asnumpy(), *arrays(run(*args))])
+
+
 def build(name):
     """The case of a workload."""
     if name in PUSHED:
         return pushed(PUSHED[name])
     others = (tutorial, chain1000, bce1m, chain1m, hessian, jacobian, per_sample)
-    return any_case(name, binary, train, {f.__name__: f for f in others})
+    return any_case(name, binary, train, pullback, {f.__name__: f for f in others})

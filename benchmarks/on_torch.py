@@ -96,8 +96,21 @@ def binary(statement, a, b):
     return Case(statement, names, lambda: [eval(statement, names).numpy()])
 
 
+def pullback(expression, given):
+    """The value of an expression of ops, and the cotangents of its float inputs."""
+    inputs = {name: torch.tensor(array) for name, array in given.items()}
+    args = [t.requires_grad_() for t in inputs.values() if t.is_floating_point()]
+    code, names = compile(expression, "op", "eval"), {**vars(torch), **vars(torch.linalg), **vars(F), **inputs}
+    value = eval(code, names).detach()
+    g = torch.tensor(floats(*value.shape, seed=9))
+
+    def run():
+        return torch.autograd.grad(eval(code, names), args, g)
+
+    return Case("run()", {"run": run}, lambda: [value.numpy(), *(t.numpy() for t in run())])
+
+
 def build(name):
     """The case of a workload."""
-    return any_case(
-        name, binary, train, {f.__name__: f for f in (tutorial, chain1000, bce1m, chain1m, hessian, jacobian)}
-    )
+    others = (tutorial, chain1000, bce1m, chain1m, hessian, jacobian)
+    return any_case(name, binary, train, pullback, {f.__name__: f for f in others})

@@ -5,7 +5,7 @@ that a neighbour or a clock that changes meets all of them. Results are compared
 `measure`.
 
     python benchmarks/peers.py                      # one and two threads, then widths, neighbour and memory
-    python benchmarks/peers.py --threads 1 --only matmul
+    python benchmarks/peers.py --threads 1 --only matmul,conv_3x3
 """
 
 import argparse
@@ -244,7 +244,9 @@ def arguments():
     parser.add_argument("--threads", default="1,2", help="thread counts, as 1,2")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--steps", type=int, default=20_000, help="training steps of the memory row")
-    parser.add_argument("--only", default="", help="workloads whose name has this in it; peers only")
+    parser.add_argument(
+        "--only", default="", help="workloads whose name has one of these in it, as conv,norm; peers only"
+    )
     parser.add_argument("--json", type=Path, help="file for all times")
     parser.add_argument("--picture", type=Path, help="file for a picture")
     parser.add_argument("--markdown", action="store_true", help="print the table for the README too")
@@ -259,7 +261,7 @@ def main():
     if args.section:
         print(json.dumps(worker(args)))
         return
-    names = [w.name for w in WORKLOADS if args.only in w.name]
+    names = [w.name for w in WORKLOADS if any(part in w.name for part in args.only.split(","))]
     times = {n: run("peers", names, int(n), args) for n in args.threads.split(",")}
     print_peers(times)
     everything = {"peers": times}

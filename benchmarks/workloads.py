@@ -22,6 +22,153 @@ class Workload:
     limits: dict = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Pullback(Workload):
+    """An op that all frameworks spell alike: its value, and the cotangents of its inputs from one of that value.
+
+    `inputs` has, by the name in the expression, the shape of floats or a function that makes an array; integers are not
+    differentiated.
+    """
+
+    expression: str = ""
+    inputs: dict = field(default_factory=dict)
+
+    def arrays(self):
+        sizes = self.inputs.items()
+        return {name: v() if callable(v) else floats(*v, seed=k) for k, (name, v) in enumerate(sizes)}
+
+
+def op(name, text, limit, expression, **inputs):
+    return Pullback(name, text, {"torch": limit}, expression, inputs)
+
+
+def indices(n, *shape):
+    return lambda: np.random.default_rng(7).integers(0, n, shape)
+
+
+def permutation(dtype):
+    return lambda: np.random.default_rng(8).permutation(MILLION).astype(dtype)
+
+
+def positive_definite(n):
+    def make():
+        a = floats(n, n)
+        return a @ a.T / n + np.eye(n, dtype=np.float32)
+
+    return make
+
+
+OPS = [
+    op("conv_3x3", "conv2d 3x3, 32x64x32x32", 1.1, "conv2d(x, w, padding=1)", x=(32, 64, 32, 32), w=(64, 64, 3, 3)),
+    op("conv_1x1", "conv2d 1x1, 32x64x32x32", 1.1, "conv2d(x, w)", x=(32, 64, 32, 32), w=(64, 64, 1, 1)),
+    op(
+        "conv_depthwise",
+        "conv2d 3x3 depthwise, 32x64x32x32",
+        1.1,
+        "conv2d(x, w, padding=1, groups=64)",
+        x=(32, 64, 32, 32),
+        w=(64, 1, 3, 3),
+    ),
+    op("conv_1d", "conv1d 3, 8x64x1000", 1.0, "conv1d(x, w, padding=1)", x=(8, 64, 1000), w=(64, 64, 3)),
+    *(
+        op(
+            f"conv_small_{size}_{channels}",
+            f"conv2d 3x3, 32x{channels}x{size}x{size}",
+            0.5,
+            "conv2d(x, w, padding=1)",
+            x=(32, channels, size, size),
+            w=(channels, channels, 3, 3),
+        )
+        for size in (8, 28)
+        for channels in (8, 32)
+    ),
+    op("max_pool", "max_pool2d 2, 32x64x32x32", 1.0, "max_pool2d(x, 2)", x=(32, 64, 32, 32)),
+    op(
+        "batch_norm",
+        "batch_norm, 32x64x32x32",
+        1.0,
+        "batch_norm(x, None, None, w, b, True)",
+        x=(32, 64, 32, 32),
+        w=(64,),
+        b=(64,),
+    ),
+    op("layer_norm", "layer_norm, 1024x512", 1.0, "layer_norm(x, (512,), w, b)", x=(1024, 512), w=(512,), b=(512,)),
+    op(
+        "group_norm",
+        "group_norm 8, 32x64x32x32",
+        1.0,
+        "group_norm(x, 8, w, b)",
+        x=(32, 64, 32, 32),
+        w=(64,),
+        b=(64,),
+    ),
+    op("rms_norm", "rms_norm, 1024x512", 1.0, "rms_norm(x, (512,), w)", x=(1024, 512), w=(512,)),
+    op("softmax", "softmax, 1024x512", 1.0, "softmax(x, -1)", x=(1024, 512)),
+    op("embedding", "embedding 100,000x64, 4,096", 1.0, "embedding(i, w)", i=indices(100_000, 4096), w=(100_000, 64)),
+    op(
+        "attention",
+        "scaled_dot_product_attention, 8 heads, 128x64",
+        1.0,
+        "scaled_dot_product_attention(q, k, v)",
+        q=(1, 8, 128, 64),
+        k=(1, 8, 128, 64),
+        v=(1, 8, 128, 64),
+    ),
+    op("sort", "sort, 1M", 1.0, "sort(x)[0]", x=permutation(np.float32)),
+    op("cumsum", "cumsum, 1M", 1.0, "cumsum(x, 0)", x=(MILLION,)),
+    op("cumsum_rows", "cumsum, 1024x1024", 1.0, "cumsum(x, 1)", x=(1024, 1024)),
+    op("cumprod", "cumprod, 1024x1024", 1.0, "cumprod(x, 1)", x=(1024, 1024)),
+    op("logcumsumexp", "logcumsumexp, 1024x1024", 1.0, "logcumsumexp(x, 1)", x=(1024, 1024)),
+    op("nansum", "nansum, 1024x1024", 1.0, "nansum(x, 1)", x=(1024, 1024)),
+    op("nanmean", "nanmean, 1024x1024", 1.0, "nanmean(x, 1)", x=(1024, 1024)),
+    op("gather", "gather of 1M from 1M", 1.0, "gather(x, 0, i)", x=(MILLION,), i=indices(MILLION, MILLION)),
+    op("index_select", "index_select of 1M", 1.0, "index_select(x, 0, i)", x=(MILLION,), i=indices(MILLION, MILLION)),
+    op(
+        "scatter_add",
+        "scatter_add of 1M into 1M",
+        1.0,
+        "scatter_add(x, 0, i, v)",
+        x=(MILLION,),
+        i=indices(MILLION, MILLION),
+        v=(MILLION,),
+    ),
+    op(
+        "scatter",
+        "scatter of 1M, each place once",
+        1.0,
+        "scatter(x, 0, i, v)",
+        x=(MILLION,),
+        i=permutation(np.int64),
+        v=(MILLION,),
+    ),
+    op(
+        "index_add",
+        "index_add of 16,384 rows of 64",
+        1.0,
+        "index_add(x, 0, i, v)",
+        x=(16384, 64),
+        i=indices(16384, 16384),
+        v=(16384, 64),
+    ),
+    *(
+        op(f"{name}_{n}", f"{name}, {n}x{n}", limit, expression, a=positive_definite(n), **more(n))
+        for name, expression, more in (
+            ("cholesky", "cholesky(a)", lambda n: {}),
+            ("solve", "solve(a, b)", lambda n: {"b": (n, 8)}),
+        )
+        for n, limit in ((8, 0.3), (64, 1.0), (512, 1.2))
+    ),
+    op("bmm", "bmm, 16x64x64x64", 1.0, "bmm(a, b)", a=(16, 64, 64), b=(16, 64, 64)),
+    op(
+        "einsum",
+        "einsum bij,bjk->bik, 16x64x64x64",
+        1.0,
+        "einsum('bij,bjk->bik', a, b)",
+        a=(16, 64, 64),
+        b=(16, 64, 64),
+    ),
+]
+
 WORKLOADS = [
     Workload("add4", "`a + b`, 4 floats", {"numpy": 1 / 5, "torch": 1 / 15}),
     Workload("tutorial", "gradient of a linear model and its BCE, 5x3", {"torch": 1 / 45, "jax": 1 / 6}),
@@ -40,7 +187,9 @@ WORKLOADS = [
     Workload("per_sample", "per-sample gradients of 16-64-16, batch 256; plain: of the batch", {"plain": 3.0}),
     Workload("jvp_mlp", "jvp of tanh(tanh(x W) V), 64-64-64, batch 32", {"plain": 2.5}),
     Workload("jvp_chain", "jvp of 10 x `sin(x)*0.5 + exp(-x*x)`, 1,000 elements", {"plain": 2.5}),
+    *OPS,
 ]
+PULLBACKS = {row.name: row for row in OPS}
 
 
 def floats(*shape, seed=0):
@@ -97,8 +246,11 @@ def split_parameters(p):
     return p[: 3 * HIDDEN].reshape(3, HIDDEN), p[3 * HIDDEN : 4 * HIDDEN], p[4 * HIDDEN :].reshape(HIDDEN, 1)
 
 
-def any_case(name, binary, train, others):
+def any_case(name, binary, train, pullback, others):
     """The case of a workload in a framework that has most; `others` by name, each made by a call."""
+    if name in PULLBACKS:
+        row = PULLBACKS[name]
+        return pullback(row.expression, row.arrays())
     if name == "add4":
         return binary("a + b", floats(4), floats(4, seed=1))
     if name.startswith("matmul"):

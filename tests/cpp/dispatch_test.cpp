@@ -39,8 +39,8 @@ TEST_CASE("no table has a hole") {
     CHECK(k.elementwise);
     CHECK((k.copy && k.load_block && k.store_block && k.take && k.put && k.gather));
     for (int row = 0; row < kReductionCount; ++row) CHECK((k.reductions[row].run[0] && k.reductions[row].run[1]));
-    for (int row = 0; row < kScanCount; ++row)
-      for (ScanFn run : k.scans[row].run) CHECK(run);
+    for (int row = 0; row < kScanCount; ++row) CHECK((k.scans[row].run[0] && k.scans[row].run[1]));
+    CHECK((k.recurrence[0] && k.recurrence[1]));
     for (const PlaceKernels& p : k.places) CHECK((p.argmax && p.argmin && p.index_add && p.scatter_add));
     for (const SoftmaxKernels& s : k.softmax) CHECK((s.softmax && s.log_softmax));
     CHECK((k.loss_f32.bce_logits && k.loss_f32.cross_entropy && k.loss_f64.bce_logits && k.loss_f64.cross_entropy));

@@ -9,7 +9,7 @@ import pytest
 import adcore
 from adcore import Parameter, Tensor, grad, ops, vjp, vmap
 from helpers import array_of, check_grads
-from neural_oracles import conv, pooled, windows
+from neural_oracles import conv, pooled, standardized, windows
 
 RNG = np.random.default_rng(31)
 
@@ -198,6 +198,92 @@ def test_large_values_are_normalized_without_cancellation():
     got = array_of(ops.layer_norm(Tensor(x), 64, eps=0.0))
     expected = (x - x.mean(1, keepdims=True)) / x.std(1, keepdims=True)
     np.testing.assert_allclose(got, expected, atol=1e-9)
+
+
+# The function with weight and bias; the shape of the input; as it is read, with the axes of a row; that of the weights
+# beside it.
+NORMALIZED = {
+    "rows": (lambda x, w, b: ops.layer_norm(x, 37, w, b), (300, 37), (300, 37), (1,), (1, 37)),
+    "rows of two axes": (lambda x, w, b: ops.layer_norm(x, (5, 7), w, b), (2, 3, 5, 7), (2, 3, 5, 7), (2, 3), (5, 7)),
+    "short rows": (lambda x, w, b: ops.layer_norm(x, 3, w, b), (5000, 3), (5000, 3), (1,), (1, 3)),
+    "rows of one": (lambda x, w, b: ops.layer_norm(x, 1, w, b), (4, 1), (4, 1), (1,), (1, 1)),
+    "one row": (lambda x, w, b: ops.layer_norm(x, 2100, w, b), (2100,), (2100,), (0,), (2100,)),
+    "no rows": (lambda x, w, b: ops.layer_norm(x, 4, w, b), (0, 4), (0, 4), (1,), (1, 4)),
+    "channels": (
+        lambda x, w, b: ops.batch_norm(x, None, None, w, b, True),
+        (5, 3, 4, 6),
+        (5, 3, 4, 6),
+        (0, 2, 3),
+        (1, 3, 1, 1),
+    ),
+    "columns": (lambda x, w, b: ops.batch_norm(x, None, None, w, b, True), (200, 33), (200, 33), (0,), (1, 33)),
+    "one channel": (
+        lambda x, w, b: ops.batch_norm(x, None, None, w, b, True),
+        (20, 1, 5),
+        (20, 1, 5),
+        (0, 2),
+        (1, 1, 1),
+    ),
+    "one image": (lambda x, w, b: ops.batch_norm(x, None, None, w, b, True), (1, 4, 9), (1, 4, 9), (0, 2), (1, 4, 1)),
+    "instances": (lambda x, w, b: ops.instance_norm(x, weight=w, bias=b), (3, 4, 50), (3, 4, 50), (2,), (1, 4, 1)),
+    "groups": (lambda x, w, b: ops.group_norm(x, 2, w, b), (3, 6, 5, 2), (3, 2, 3, 10), (2, 3), (1, 2, 3, 1)),
+    "groups without space": (lambda x, w, b: ops.group_norm(x, 3, w, b), (40, 6), (40, 3, 2, 1), (2, 3), (1, 3, 2, 1)),
+    "groups of one": (lambda x, w, b: ops.group_norm(x, 4, w, b), (3, 4, 7), (3, 4, 1, 7), (2, 3), (1, 4, 1, 1)),
+}
+
+
+def weights_of(name):
+    beside = NORMALIZED[name][4]
+    return beside if name == "rows of two axes" else (int(np.prod(beside)),)
+
+
+@pytest.mark.parametrize("name", NORMALIZED)
+def test_gradients_of_weights_and_biases_in_closed_form(name):
+    f, shape, read, axes, beside = NORMALIZED[name]
+    x, w, b = noise(*shape) + 3, noise(*weights_of(name)), noise(*weights_of(name))
+    y, pull = vjp(f, Tensor(x), Tensor(w), Tensor(b))
+    g = noise(*shape)
+    gx, gw, gb = (array_of(t) for t in pull(Tensor(g)))
+    g, rows = g.reshape(read), x.reshape(read)
+    unit, slope = standardized(rows, axes), g * w.reshape(beside)
+    mean = lambda v: v.mean(axes, keepdims=True)
+    others = tuple(i - len(beside) for i, n in enumerate(beside) if n == 1 and read[i - len(beside)] != 1)
+    total = lambda v: v.sum((*range(len(read) - len(beside)), *others)).reshape(w.shape)
+    np.testing.assert_allclose(array_of(y), (unit * w.reshape(beside) + b.reshape(beside)).reshape(shape), 1e-9, 1e-9)
+    rstd = 1 / np.sqrt(rows.var(axes, keepdims=True) + 1e-5)
+    np.testing.assert_allclose(
+        gx, (rstd * (slope - mean(slope) - unit * mean(slope * unit))).reshape(shape), 1e-8, 1e-9
+    )
+    np.testing.assert_allclose(gw, total(g * unit), 1e-8, 1e-9)
+    np.testing.assert_allclose(gb, total(g), 1e-8, 1e-9)
+
+
+@pytest.mark.parametrize("name", [name for name in NORMALIZED if name != "no rows"])
+def test_members_that_have_weights_of_their_own_have_the_bits_of_one_alone(name):
+    f, shape = NORMALIZED[name][:2]
+    of_weights = weights_of(name)
+    args = [noise(3, *s).astype(np.float32) for s in (shape, of_weights, of_weights)]
+    gradient = grad(lambda x, w, b: (f(x, w, b) ** 2).sum(), (0, 1, 2))
+    together = vmap(gradient)(*(Tensor(a) for a in args))
+    for k in range(3):
+        for all_of_them, one in zip(together, gradient(*(Tensor(a[k]) for a in args))):
+            np.testing.assert_array_equal(array_of(all_of_them)[k], array_of(one))
+    shared = vmap(gradient, in_axes=(0, None, None))(Tensor(args[0]), Tensor(args[1][0]), Tensor(args[2][0]))
+    for all_of_them, one in zip(shared, gradient(Tensor(args[0][1]), Tensor(args[1][0]), Tensor(args[2][0]))):
+        np.testing.assert_array_equal(array_of(all_of_them)[1], array_of(one))
+
+
+def test_a_normalization_in_half_precision_rounds_once():
+    x, w, b = (noise(*shape).astype(np.float16) for shape in ((6, 40), (40,), (40,)))
+    exact = standardized(x.astype(np.float64), (1,)) * w + b
+    got = array_of(ops.layer_norm(Tensor(x), 40, Tensor(w), Tensor(b)))
+    assert got.dtype == np.float16
+    assert (np.abs(got - exact) <= 0.51 * np.spacing(np.abs(exact).astype(np.float16)).astype(np.float64)).all()
+    assert ops.layer_norm(Tensor(x), 40, Tensor(w.astype(np.float32))).dtype == adcore.float32
+    only_bias = array_of(ops.layer_norm(Tensor(x), 40, None, Tensor(b)))
+    np.testing.assert_array_equal(
+        only_bias, array_of(ops.layer_norm(Tensor(x), 40, Tensor(np.ones(40, np.float16)), Tensor(b)))
+    )
 
 
 @pytest.mark.parametrize("name", ["dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout"])

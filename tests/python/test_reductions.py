@@ -279,3 +279,68 @@ def test_a_norm_has_a_hessian_where_an_element_alone_is_zero(p):
     f = lambda x: ops.norm(x, p, 0)
     for hessian in (adcore.jacrev(adcore.grad(f)), adcore.jacfwd(adcore.grad(f)), adcore.jacfwd(adcore.jacfwd(f))):
         np.testing.assert_allclose(array_of(hessian(Tensor(x))), exact, rtol=1e-14, atol=1e-15)
+
+
+# ---- scans -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("zeros", [(), (0,), (4,), (2,), (2, 3), (0, 5)])
+def test_running_products_of_zeros_have_derivatives_of_every_order(zeros):
+    """In closed form: the derivative of a product by some of its factors is the product of the others."""
+    x = np.array([1.5, -2.0, 0.5, 3.0, -1.0, 2.0])
+    x[list(zeros)] = 0.0
+    jacobian = np.array([[0.0 if k > i else np.prod(np.delete(x[: i + 1], k)) for k in range(6)] for i in range(6)])
+    f = lambda x: ops.cumprod(x, 0)
+    for derivative in (adcore.jacrev(f), adcore.jacfwd(f)):
+        np.testing.assert_allclose(numbers(derivative(t64(x))), jacobian, 1e-14)
+    second = np.array(
+        [
+            [
+                [0.0 if j == k or max(j, k) > i else np.prod(np.delete(x[: i + 1], [j, k])) for k in range(6)]
+                for j in range(6)
+            ]
+            for i in range(6)
+        ]
+    )
+    for derivative in (
+        adcore.jacrev(adcore.jacrev(f)),
+        adcore.jacfwd(adcore.jacrev(f)),
+        adcore.jacrev(adcore.jacfwd(f)),
+        adcore.jacfwd(adcore.jacfwd(f)),
+    ):
+        np.testing.assert_allclose(numbers(derivative(t64(x))), second, 1e-14)
+
+
+def test_running_exponentials_of_infinities():
+    inf = np.inf
+    f = lambda x: ops.logcumsumexp(x, 0)
+    np.testing.assert_array_equal(numbers(f(t64([-inf, -inf, 0.0, inf, 1.0]))), [-inf, -inf, 0.0, inf, inf])
+    np.testing.assert_array_equal(numbers(f(t64([0.0, np.nan, 1.0]))), [0.0, np.nan, np.nan])
+    np.testing.assert_array_equal(numbers(grad(f)(t64([-inf, -inf, -inf]))), [0.0, 0.0, 0.0])
+    later = 1 / (1 + np.exp(-1.0))
+    np.testing.assert_allclose(numbers(grad(f)(t64([-inf, 2.0, 1.0]))), [0.0, 1 + later, 1 - later], 1e-14)
+    np.testing.assert_array_equal(numbers(grad(f)(t64([-1000.0, 1000.0, -1000.0]))), [1.0, 2.0, 0.0])
+    hessian = numbers(adcore.hessian(lambda x: f(x)[2])(t64([-inf, 2.0, 1.0])))
+    np.testing.assert_allclose(hessian[1:, 1:], later * (1 - later) * np.array([[1, -1], [-1, 1]]), 1e-14)
+    np.testing.assert_array_equal(hessian[0], 0.0)
+
+
+def test_scans_have_the_same_bits_along_rows_and_columns_alone_and_together():
+    rows = np.random.default_rng(3).standard_normal((37, 300)).astype(np.float32)
+    for scan in (ops.cumsum, ops.cumprod, ops.logcumsumexp):
+        together = scan(Tensor(rows), 1).asnumpy()
+        np.testing.assert_array_equal(scan(Tensor(rows.T.copy()), 0).asnumpy().T, together)
+        for k in (0, 36):
+            np.testing.assert_array_equal(scan(Tensor(rows[k]), 0).asnumpy(), together[k])
+        f = lambda x, axis, scan=scan: (scan(x, axis) ** 2).sum()
+        slopes = grad(lambda x, f=f: f(x, 1))(Tensor(rows)).asnumpy()
+        np.testing.assert_array_equal(grad(lambda x, f=f: f(x, 0))(Tensor(rows.T.copy())).asnumpy().T, slopes)
+        np.testing.assert_array_equal(grad(lambda x, f=f: f(x, 0))(Tensor(rows[36])).asnumpy(), slopes[36])
+
+
+def test_a_scan_in_half_precision_differentiates_what_it_did_not_round():
+    x = np.random.default_rng(4).uniform(0.5, 2.0, 9).astype(np.float16)
+    for scan in (ops.cumprod, ops.logcumsumexp):
+        half = numbers(grad(lambda x, scan=scan: scan(x, 0).sum())(Tensor(x)))
+        exact = numbers(grad(lambda x, scan=scan: scan(x, 0).sum())(t64(x)))
+        assert (np.abs(half - exact) <= 0.51 * np.spacing(np.abs(exact).astype(np.float16)).astype(np.float64)).all()

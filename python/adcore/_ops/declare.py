@@ -88,6 +88,21 @@ def require_tensor(op, name, value):
         raise TypeError(f"{op}: {name} must be a Tensor, got {type(value).__name__}.")
 
 
+def require_tensors(op, **tensors):
+    """Raise a TypeError where one of several arguments is no Tensor."""
+    for name, value in tensors.items():
+        require_tensor(op, name, value)
+
+
+def require_rank(op, rank, **tensors):
+    """Raise a ValueError where one of several arguments has not so many axes."""
+    require_tensors(op, **tensors)
+    for name, value in tensors.items():
+        if value.ndim != rank:
+            words = {1: "a vector", 2: "a matrix", 3: "a batch of matrices"}
+            raise ValueError(f"{op}: {name} must be {words[rank]}, got the shape {value.shape}.")
+
+
 def broadcast_shape(op, *shapes):
     """Return the shape to which shapes broadcast."""
     rank = max(map(len, shapes))

@@ -1,4 +1,4 @@
-"""Normalizations: rows of mean 0 and variance 1 are an op of the core; what stands around it is told here."""
+"""Normalizations: rows of mean 0 and variance 1, with weights and biases, are an op of the core."""
 
 from __future__ import annotations
 
@@ -27,26 +27,18 @@ def _trailing(op, input, normalized_shape):
     return tuple(range(input.ndim - len(shape), input.ndim)), shape
 
 
-def _affine(op, y, weight, bias, shape):
-    for name, factor in (("weight", weight), ("bias", bias)):
+def _require_factors(op, shape, **factors):
+    for name, factor in factors.items():
         if factor is not None:
             require_tensor(op, name, factor)
             if factor.shape != shape:
                 raise ValueError(f"{op}: {name} must have the shape {shape}, got {factor.shape}.")
-    if weight is not None:
-        y = native.mul(y, weight)
-    return y if bias is None else native.add(y, bias)
 
 
 def _per_channel(op, y, weight, bias):
     """Return y * weight + bias with one of each per channel, the axis 1."""
-    channels = y.shape[1:2]
+    _require_factors(op, y.shape[1:2], weight=weight, bias=bias)
     apart = (-1,) + (1,) * (y.ndim - 2)
-    for name, factor in (("weight", weight), ("bias", bias)):
-        if factor is not None:
-            require_tensor(op, name, factor)
-            if factor.shape != channels:
-                raise ValueError(f"{op}: {name} must have the shape {channels}, got {factor.shape}.")
     if weight is not None:
         y = native.mul(y, native.reshape(weight, apart))
     return y if bias is None else native.add(y, native.reshape(bias, apart))
@@ -84,7 +76,8 @@ def layer_norm(
     """
     _require_float("layer_norm", "input", input)
     axes, shape = _trailing("layer_norm", input, normalized_shape)
-    return _affine("layer_norm", native._standardize(input, axes, eps)[0], weight, bias, shape)
+    _require_factors("layer_norm", shape, weight=weight, bias=bias)
+    return native._normalize(input, axes, eps, weight, bias, axes[0])[0]
 
 
 def _running(op, name, running, channels):
@@ -123,8 +116,8 @@ def _batch_norm(op, input, running_mean, running_var, weight, bias, axes, traini
         n *= input.shape[axis]
     if n < 2:
         raise ValueError(f"{op}: training needs more than one value per channel, got shape {input.shape}.")
-    normalized, rstd, mean = native._standardize(input, axes, eps)
-    y = _per_channel(op, normalized, weight, bias)
+    _require_factors(op, channels, weight=weight, bias=bias)
+    y, rstd, mean = native._normalize(input, axes, eps, weight, bias, 1)
     others = tuple(axis for axis in range(input.ndim) if axis != 1)
     if running_mean is not None:
         _update(running_mean, native.mean(native.stop_gradient(mean), others), momentum)
@@ -244,11 +237,10 @@ def group_norm(
         raise ValueError(
             f"group_norm: num_groups must divide the channels, got {groups} for an input of shape {input.shape}."
         )
-    size = input.size // max(1, input.shape[0] * groups)
-    rows = native.reshape(input, (input.shape[0], groups, size))
-    return _per_channel(
-        "group_norm", native.reshape(native._standardize(rows, (2,), eps)[0], input.shape), weight, bias
-    )
+    batch, channels = input.shape[:2]
+    _require_factors("group_norm", (channels,), weight=weight, bias=bias)
+    rows = native.reshape(input, (batch, groups, channels // groups, input.size // max(1, batch * channels)))
+    return native.reshape(native._normalize(rows, (2, 3), eps, weight, bias, 1)[0], input.shape)
 
 
 @op(samples=("rms_norm(x(3, 4), 4, x(4))",))
@@ -275,7 +267,9 @@ def rms_norm(input: Tensor, normalized_shape: dims, weight: Tensor | None = None
     axes, shape = _trailing("rms_norm", input, normalized_shape)
     eps = _EPSILON[input.dtype] if eps is None else eps
     scale = native.rsqrt(native.add(native.mean(native.square(input), axes, True), eps))
-    return _affine("rms_norm", native.mul(input, scale), weight, None, shape)
+    _require_factors("rms_norm", shape, weight=weight)
+    y = native.mul(input, scale)
+    return y if weight is None else native.mul(y, weight)
 
 
 @op(samples=("local_response_norm(x(2, 4, 3), 3)", "local_response_norm(x(1, 5, 2, 2), 2, 0.5, 0.75, 2.0)"))

@@ -1,296 +1,17 @@
-"""Products of vectors, matrices and arrays of any rank, written with matmul and elementwise products.
-
-All that sums over indices is a contraction: `_contract` takes two arrays with a label for each axis and makes one
-matmul of them, in which axes that both have and that stay are a batch. `einsum` is a chain of those, in the order that
-NumPy finds the cheapest.
-"""
+"""Products of vectors, matrices and arrays of any rank, written with matmul, contractions and elementwise products."""
 
 from __future__ import annotations
 
-import functools
-import math
 from collections.abc import Sequence
 from operator import index
 
-from adcore._core import Tensor, dtype
+from adcore._core import Tensor
 from adcore._ops import native
-from adcore._ops.declare import Number, dims, op, require_tensor
+from adcore._ops.contraction import checked_axes, common, contract, matmul
+from adcore._ops.declare import Number, dims, op, require_rank, require_tensor, require_tensors
 from adcore._ops.precision import rounded, widened
 
 PAGE = "Products"
-
-
-def _require(op, **tensors):
-    for name, value in tensors.items():
-        require_tensor(op, name, value)
-
-
-def _require_rank(op, rank, **tensors):
-    _require(op, **tensors)
-    for name, value in tensors.items():
-        if value.ndim != rank:
-            words = {1: "a vector", 2: "a matrix", 3: "a batch of matrices"}
-            raise ValueError(f"{op}: {name} must be {words[rank]}, got the shape {value.shape}.")
-
-
-def _common(*tensors):
-    """Return tensors in the dtype to which they promote together."""
-    if all(tensor.dtype == tensors[0].dtype for tensor in tensors):
-        return tensors
-    promoted = native.zeros((0,), tensors[0].dtype)
-    for tensor in tensors[1:]:
-        promoted = native.add(promoted, native.zeros((0,), tensor.dtype))
-    return tuple(native.cast(tensor, promoted.dtype) for tensor in tensors)
-
-
-def _matmul(a, b):
-    return native.matmul(*_common(a, b))
-
-
-# ---- contractions ---------------------------------------------------------------------------------------------------
-
-
-def _prepared(tensor, steps):
-    """Return a tensor summed over some axes, permuted and reshaped; None stands for what changes nothing."""
-    axes, order, shape = steps
-    if axes is not None:
-        tensor = native.sum(tensor, axes)
-    if order is not None:
-        tensor = native.permute(tensor, order)
-    return tensor if shape is None else native.reshape(tensor, shape)
-
-
-def _side(labels, sizes, needed, groups):
-    """Return the steps of `_prepared` for axes in groups: the first group as it is, each further one as one axis."""
-    axes = tuple(axis for axis, label in enumerate(labels) if label not in needed)
-    left = [label for label in labels if label in needed]
-    order = [label for group in groups for label in group]
-    places = tuple(left.index(label) for label in order)
-    before = tuple(sizes[label] for label in order)
-    after = (*(sizes[label] for label in groups[0]), *(math.prod(sizes[label] for label in g) for g in groups[1:]))
-    return (
-        axes or None,
-        None if places == tuple(range(len(places))) else places,
-        None if after == before else after,
-    )
-
-
-@functools.lru_cache(maxsize=1024)
-def _pair(a_labels, a_shape, b_labels, b_shape, kept):
-    """Return how two tensors are contracted: the steps of both, whether by matmul, the result's shape and labels."""
-    sizes = dict(zip(a_labels, a_shape)) | dict(zip(b_labels, b_shape))
-    both = [label for label in a_labels if label in b_labels]
-    batch = [label for label in both if label in kept]
-    summed = [label for label in both if label not in kept]
-    left = [label for label in a_labels if label in kept and label not in both]
-    right = [label for label in b_labels if label in kept and label not in both]
-    a_steps = _side(a_labels, sizes, {*both, *kept}, (batch, left, summed))
-    b_steps = _side(b_labels, sizes, {*both, *kept}, (batch, summed, right))
-    labels = (*batch, *left, *right)
-    product = (*(sizes[label] for label in batch), *(math.prod(sizes[label] for label in g) for g in (left, right)))
-    shape = tuple(sizes[label] for label in labels)
-    return a_steps, b_steps, bool(summed), None if shape == product else shape, labels
-
-
-def _contract(a, a_labels, b, b_labels, kept):
-    """Return the product of two tensors, summed over the labels that are not kept, and its labels."""
-    a_steps, b_steps, by_matmul, shape, labels = _pair(tuple(a_labels), a.shape, tuple(b_labels), b.shape, kept)
-    a, b = _prepared(a, a_steps), _prepared(b, b_steps)
-    product = _matmul(a, b) if by_matmul else native.mul(a, b)
-    return (product if shape is None else native.reshape(product, shape)), labels
-
-
-def _diagonal(tensor, first, second):
-    """Return the elements with equal indices of two axes, along a last axis."""
-    others = tuple(axis for axis in range(tensor.ndim) if axis not in (first, second))
-    tensor = native.permute(tensor, (*others, first, second))
-    size = tensor.shape[-1]
-    flat = native.reshape(tensor, (*tensor.shape[:-2], size * size))
-    return flat[(..., slice(None, None, size + 1))].copy()  # what an index reads cannot be written to
-
-
-# ---- einsum ---------------------------------------------------------------------------------------------------------
-
-
-def _subscripts(equation, shapes):
-    """Return the labels of each operand's axes and of the result; axes of an ellipsis are labelled by numbers."""
-    inputs, arrow, output = equation.replace(" ", "").partition("->")
-    terms = inputs.split(",")
-    if len(terms) != len(shapes):
-        raise ValueError(f"einsum: {equation!r} has {len(terms)} operands, got {len(shapes)}.")
-
-    def parse(term, what):
-        before, dots, after = term.partition("...")
-        for letter in before + after:
-            if not ("a" <= letter <= "z" or "A" <= letter <= "Z"):
-                raise ValueError(f"einsum: {letter!r} in {what} of {equation!r} is no letter.")
-        return before, dots, after
-
-    parsed, widest = [], 0
-    for number, (term, shape) in enumerate(zip(terms, shapes)):
-        before, dots, after = parse(term, f"operand {number}")
-        more = len(shape) - len(before) - len(after)
-        if more < 0 or (more and not dots):
-            raise ValueError(f"einsum: operand {number} of the shape {shape} does not have the axes of {term!r}.")
-        widest = max(widest, more)
-        parsed.append([*before, *range(-more, 0), *after])
-    spread = list(range(-widest, 0))
-    if arrow:
-        before, dots, after = parse(output, "the result")
-        result = [*before, *(spread if dots else ()), *after]
-        for label in before + after:
-            if not any(label in labels for labels in parsed):
-                raise ValueError(f"einsum: {label!r} in the result of {equation!r} is in no operand.")
-        if len({*result}) < len(result):
-            raise ValueError(f"einsum: a subscript stands twice in the result of {equation!r}.")
-    else:
-        letters = [label for labels in parsed for label in labels if isinstance(label, str)]
-        result = [*spread, *sorted(letter for letter in {*letters} if letters.count(letter) == 1)]
-    return parsed, result
-
-
-def _path(labels, shapes, result):
-    """Return the groups to contract, as NumPy says; the result of each comes last."""
-    if len(shapes) < 3:
-        return (tuple(range(len(shapes))),)
-    import numpy as np
-
-    numbers = {}
-    operands = []
-    for own, shape in zip(labels, shapes):
-        operands += [np.broadcast_to(0.0, shape), [numbers.setdefault(label, len(numbers)) for label in own]]
-    path, _ = np.einsum_path(*operands, [numbers[label] for label in result], optimize="greedy")
-    return tuple(path[1:])
-
-
-@functools.lru_cache(maxsize=1024)
-def _plan(equation, shapes):
-    """Return for each operand its diagonals, the axes to leave out, the labels left; the path; the result's labels."""
-    labels, result = _subscripts(equation, shapes)
-    sizes = {}
-    for own, shape in zip(labels, shapes):
-        for label, size in zip(own, shape):
-            if sizes.setdefault(label, size) == 1:
-                sizes[label] = size
-            elif size not in (1, sizes[label]):
-                what = f"subscript {label!r}" if isinstance(label, str) else "an axis of the ellipsis"
-                raise ValueError(f"einsum: {what} of {equation!r} has the sizes {sizes[label]} and {size}.")
-    operands, left = [], []
-    for own, shape in zip(labels, shapes):
-        diagonals = []
-        while len({*own}) < len(own):
-            twice = next(label for label in own if own.count(label) > 1)
-            first = own.index(twice)
-            second = own.index(twice, first + 1)
-            if shape[first] != shape[second]:
-                raise ValueError(
-                    f"einsum: subscript {twice!r} of {equation!r} has the sizes {shape[first]} and {shape[second]} in "
-                    "one operand."
-                )
-            diagonals.append((first, second))
-            others = [axis for axis in range(len(own)) if axis not in (first, second)]
-            shape = (*(shape[axis] for axis in others), shape[first])
-            own = [*(own[axis] for axis in others), twice]
-        # An axis of size 1 that is longer elsewhere broadcasts: it is the same without.
-        stretched = tuple(axis for axis, label in enumerate(own) if shape[axis] == 1 != sizes[label])
-        own = tuple(label for axis, label in enumerate(own) if axis not in stretched)
-        operands.append((tuple(diagonals), stretched, own))
-        left.append(tuple(size for axis, size in enumerate(shape) if axis not in stretched))
-    return tuple(operands), _path([own for _, _, own in operands], left, result), tuple(result)
-
-
-@op(
-    samples=(
-        "einsum('ij,jk->ik', x(3, 4), x(4, 2))",
-        "einsum('bij,bjk->bik', x(2, 3, 4), x(2, 4, 2))",
-        "einsum('ii', x(3, 3))",
-        "einsum('iij->ji', x(3, 3, 2))",
-        "einsum('i,j,ij->', x(3), x(4), x(3, 4))",
-        "einsum('...ij,...jk', x(2, 3, 4), x(4, 2))",
-        "einsum('ij,ij->i', x(3, 4), x(3, 4))",
-        "einsum('ij->j', x(3, 4))",
-        "einsum('abc,cd,eb->aed', x(2, 3, 4), x(4, 2), x(3, 3))",
-        "einsum('ij,jk', x(3, 1), x(4, 2))",
-    ),
-)
-def einsum(equation: str, *operands: Tensor) -> Tensor:
-    """Sum of products after Einstein's convention, in all of NumPy's forms.
-
-    Parameters
-    ----------
-    equation : str
-        Letters for the axes of each operand, as in ``"ij,jk->ik"``; ``...`` stands for any further axes, which
-        broadcast. A letter that the result does not have is summed over, one that stands twice at an operand takes its
-        diagonal. Without ``->`` the result has the letters that stand once, in the order of the alphabet. Instead of
-        it, operands and lists of integers may alternate, the list of the result last.
-    *operands : Tensor
-
-    Returns
-    -------
-    Tensor
-        Pairs are contracted in the order of `numpy.einsum_path`, each by one `matmul`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For an equation that does not fit the operands.
-
-    Examples
-    --------
-    >>> from adcore import Tensor, ops
-    >>> print(ops.einsum("i,i->", Tensor([1.0, 2.0]), Tensor([3.0, 4.0])))
-    11.0
-    """
-    if isinstance(equation, Tensor):
-        equation, operands = _from_lists((equation, *operands))
-    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
-        operands = tuple(operands[0])
-    for operand in operands:
-        require_tensor("einsum", "each operand", operand)
-    if not isinstance(equation, str):
-        raise TypeError(f"einsum: equation must be a str, got {type(equation).__name__}.")
-    prepared, path, result = _plan(equation, tuple(operand.shape for operand in operands))
-    tensors = []
-    for operand, (diagonals, stretched, own) in zip(operands, prepared):
-        tensor = widened(operand)
-        for first, second in diagonals:
-            tensor = _diagonal(tensor, first, second)
-        tensors.append((native.squeeze(tensor, stretched) if stretched else tensor, own))
-    for step in path:
-        chosen = [tensors[place] for place in step]
-        tensors = [tensor for place, tensor in enumerate(tensors) if place not in step]
-        kept = frozenset(result).union(*(own for _, own in tensors))
-        tensor, own = chosen[0]
-        for place, (other, others) in enumerate(chosen[1:], 2):
-            later = (label for _, labels in chosen[place:] for label in labels)
-            tensor, own = _contract(tensor, own, other, others, kept.union(later))
-        tensors.append((tensor, own))
-    tensor, own = tensors[0]
-    if own != result:
-        sizes = dict(zip(own, tensor.shape))
-        tensor = _prepared(tensor, _side(own, sizes, {*result}, (result,)))
-    return rounded(tensor, *operands)
-
-
-def _from_lists(arguments):
-    """Return what stands in operands and lists of integers as an equation and its operands."""
-    alphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-    def term(numbers):
-        if not isinstance(numbers, (list, tuple)):
-            raise TypeError(f"einsum: behind each operand stands a list of integers, got {type(numbers).__name__}.")
-        letters = []
-        for number in numbers:
-            if number is not Ellipsis and not 0 <= index(number) < len(alphabet):
-                raise ValueError(f"einsum: an axis has a number from 0 to {len(alphabet) - 1}, got {number}.")
-            letters.append("..." if number is Ellipsis else alphabet[index(number)])
-        return "".join(letters)
-
-    pairs = len(arguments) // 2
-    equation = ",".join(term(arguments[2 * k + 1]) for k in range(pairs))
-    if len(arguments) % 2:
-        equation += "->" + term(arguments[-1])
-    return equation, arguments[0 : 2 * pairs : 2]
 
 
 # ---- arrays of any rank ---------------------------------------------------------------------------------------------
@@ -325,7 +46,7 @@ def tensor_dot(x1: Tensor, x2: Tensor, axes: dims = 2) -> Tensor:
     >>> print(ops.tensor_dot(Tensor([[1.0, 2.0]]), Tensor([[3.0], [4.0]]), 1))
     [[11.]]
     """
-    _require("tensor_dot", x1=x1, x2=x2)
+    require_tensors("tensor_dot", x1=x1, x2=x2)
     if isinstance(axes, int):
         if not 0 <= axes <= min(x1.ndim, x2.ndim):
             raise ValueError(f"tensor_dot: axes={axes} for the shapes {x1.shape} and {x2.shape}.")
@@ -334,7 +55,7 @@ def tensor_dot(x1: Tensor, x2: Tensor, axes: dims = 2) -> Tensor:
         given = [tuple(own) if isinstance(own, (list, tuple)) else (own,) for own in axes]
         if len(given) != 2 or len(given[0]) != len(given[1]):
             raise ValueError(f"tensor_dot: axes must be as many of x1 as of x2, got {axes}.")
-    pair = [_checked_axes("tensor_dot", own, tensor) for own, tensor in zip(given, (x1, x2))]
+    pair = [checked_axes("tensor_dot", own, tensor) for own, tensor in zip(given, (x1, x2))]
     x1_labels = list(range(x1.ndim))
     x2_labels = [x1.ndim + axis for axis in range(x2.ndim)]
     for one, other in zip(*pair):
@@ -344,14 +65,7 @@ def tensor_dot(x1: Tensor, x2: Tensor, axes: dims = 2) -> Tensor:
             )
         x2_labels[other] = one
     kept = [label for label in x1_labels if label not in pair[0]] + [label for label in x2_labels if label >= x1.ndim]
-    return rounded(_contract(widened(x1), x1_labels, widened(x2), x2_labels, frozenset(kept))[0], x1, x2)
-
-
-def _checked_axes(op, axes, tensor):
-    found = tuple(index(axis) + (tensor.ndim if index(axis) < 0 else 0) for axis in axes)
-    if any(not 0 <= axis < tensor.ndim for axis in found) or len({*found}) < len(found):
-        raise ValueError(f"{op}: the axes {tuple(axes)} are not different axes of the shape {tensor.shape}.")
-    return found
+    return rounded(contract(widened(x1), x1_labels, widened(x2), x2_labels, frozenset(kept))[0], x1, x2)
 
 
 @op(samples=("dot(x(3), x(3))", "dot(x(2, 3), x(3, 2))", "dot(x(2, 3), x(4, 3, 2))", "dot(x(2, 3), x(3))"), method=True)
@@ -364,7 +78,7 @@ def dot(input: Tensor, other: Tensor) -> Tensor:
     >>> print(ops.dot(Tensor([1.0, 2.0]), Tensor([3.0, 4.0])))
     11.0
     """
-    _require("dot", input=input, other=other)
+    require_tensors("dot", input=input, other=other)
     if input.ndim == 0 or other.ndim == 0:
         return native.mul(input, other)
     if input.shape[-1] != other.shape[max(other.ndim - 2, 0)]:
@@ -382,10 +96,10 @@ def vdot(input: Tensor, other: Tensor) -> Tensor:
     >>> print(ops.vdot(Tensor([1.0, 2.0]), Tensor([[3.0], [4.0]])))
     11.0
     """
-    _require("vdot", input=input, other=other)
+    require_tensors("vdot", input=input, other=other)
     if input.size != other.size:
         raise ValueError(f"vdot: the shapes {input.shape} and {other.shape} differ in their number of elements.")
-    return _matmul(native.reshape(input, (-1,)), native.reshape(other, (-1,)))
+    return matmul(native.reshape(input, (-1,)), native.reshape(other, (-1,)))
 
 
 @op(samples=("vecdot(x(2, 3), x(2, 3))", "vecdot(x(2, 3), x(3))", "vecdot(x(2, 3), x(2, 3), axis=0)"), method=True)
@@ -398,7 +112,7 @@ def vecdot(x: Tensor, y: Tensor, *, axis: int = -1) -> Tensor:
     >>> print(ops.vecdot(Tensor([[1.0, 2.0], [0.0, 1.0]]), Tensor([3.0, 4.0])))
     [11.  4.]
     """
-    _require("vecdot", x=x, y=y)
+    require_tensors("vecdot", x=x, y=y)
     return rounded(native.sum(native.mul(widened(x), widened(y)), axis), x, y)
 
 
@@ -412,7 +126,7 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
     >>> print(ops.inner(Tensor([1.0, 2.0]), Tensor([3.0, 4.0])))
     11.0
     """
-    _require("inner", input=input, other=other)
+    require_tensors("inner", input=input, other=other)
     if input.ndim == 0 or other.ndim == 0:
         return native.mul(input, other)
     if input.shape[-1] != other.shape[-1]:
@@ -431,7 +145,7 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     [[3. 4.]
      [6. 8.]]
     """
-    _require("outer", input=input, vec2=vec2)
+    require_tensors("outer", input=input, vec2=vec2)
     return native.mul(native.reshape(input, (-1, 1)), native.reshape(vec2, (1, -1)))
 
 
@@ -445,7 +159,7 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     >>> print(ops.kron(Tensor([1.0, 10.0]), Tensor([1.0, 2.0])))
     [ 1.  2. 10. 20.]
     """
-    _require("kron", input=input, other=other)
+    require_tensors("kron", input=input, other=other)
     rank = max(input.ndim, other.ndim)
     p = (1,) * (rank - input.ndim) + input.shape
     q = (1,) * (rank - other.ndim) + other.shape
@@ -477,7 +191,7 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     >>> print(ops.cross(Tensor([1.0, 0.0, 0.0]), Tensor([0.0, 1.0, 0.0])))
     [0. 0. 1.]
     """
-    _require("cross", input=input, other=other)
+    require_tensors("cross", input=input, other=other)
     rank = max(input.ndim, other.ndim)
     a, b = (native.reshape(t, (1,) * (rank - t.ndim) + t.shape) for t in (input, other))
     if dim is None:
@@ -514,7 +228,7 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
     >>> print(ops.mm(Tensor([[1.0, 2.0]]), Tensor([[3.0], [4.0]])))
     [[11.]]
     """
-    _require_rank("mm", 2, input=input, mat2=mat2)
+    require_rank("mm", 2, input=input, mat2=mat2)
     return native.matmul(input, mat2)
 
 
@@ -528,8 +242,8 @@ def mv(mat: Tensor, vec: Tensor) -> Tensor:
     >>> print(ops.mv(Tensor([[1.0, 2.0]]), Tensor([3.0, 4.0])))
     [11.]
     """
-    _require_rank("mv", 2, mat=mat)
-    _require_rank("mv", 1, vec=vec)
+    require_rank("mv", 2, mat=mat)
+    require_rank("mv", 1, vec=vec)
     return native.matmul(mat, vec)
 
 
@@ -559,9 +273,9 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Number = 1, alpha:
     >>> print(ops.addmm(Tensor([[1.0]]), Tensor([[1.0, 2.0]]), Tensor([[3.0], [4.0]])))
     [[12.]]
     """
-    _require("addmm", input=input)
-    _require_rank("addmm", 2, mat1=mat1, mat2=mat2)
-    return _plus("addmm", input, _matmul(widened(mat1), widened(mat2)), beta, alpha, mat1, mat2)
+    require_tensors("addmm", input=input)
+    require_rank("addmm", 2, mat1=mat1, mat2=mat2)
+    return _plus("addmm", input, matmul(widened(mat1), widened(mat2)), beta, alpha, mat1, mat2)
 
 
 @op(samples=("addmv(x(3), x(3, 4), x(4))", "addmv(x(), x(3, 4), x(4), beta=0.5, alpha=2.0)"), method=True)
@@ -574,10 +288,10 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Number = 1, alpha: N
     >>> print(ops.addmv(Tensor([1.0]), Tensor([[1.0, 2.0]]), Tensor([3.0, 4.0])))
     [12.]
     """
-    _require("addmv", input=input)
-    _require_rank("addmv", 2, mat=mat)
-    _require_rank("addmv", 1, vec=vec)
-    return _plus("addmv", input, _matmul(widened(mat), widened(vec)), beta, alpha, mat, vec)
+    require_tensors("addmv", input=input)
+    require_rank("addmv", 2, mat=mat)
+    require_rank("addmv", 1, vec=vec)
+    return _plus("addmv", input, matmul(widened(mat), widened(vec)), beta, alpha, mat, vec)
 
 
 @op(samples=("addr(x(3, 4), x(3), x(4))", "addr(x(4), x(3), x(4), beta=0.5, alpha=2.0)"), method=True)
@@ -590,8 +304,8 @@ def addr(x: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Number = 1, alpha: Numb
     >>> print(ops.addr(Tensor([[1.0]]), Tensor([3.0]), Tensor([4.0])))
     [[13.]]
     """
-    _require("addr", x=x)
-    _require_rank("addr", 1, vec1=vec1, vec2=vec2)
+    require_tensors("addr", x=x)
+    require_rank("addr", 1, vec1=vec1, vec2=vec2)
     return _plus("addr", x, outer(widened(vec1), widened(vec2)), beta, alpha, vec1, vec2)
 
 
@@ -608,9 +322,9 @@ def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, 
     >>> print(ops.baddbmm(Tensor([1.0]), Tensor([[[1.0, 2.0]]]), Tensor([[[3.0], [4.0]]])))
     [[[12.]]]
     """
-    _require("baddbmm", input=input)
-    _require_rank("baddbmm", 3, batch1=batch1, batch2=batch2)
-    product = native.bmm(*_common(widened(batch1), widened(batch2)))
+    require_tensors("baddbmm", input=input)
+    require_rank("baddbmm", 3, batch1=batch1, batch2=batch2)
+    product = native.bmm(*common(widened(batch1), widened(batch2)))
     return _plus("baddbmm", input, product, beta, alpha, batch1, batch2)
 
 
@@ -627,8 +341,8 @@ def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, a
     >>> print(ops.addbmm(Tensor([1.0]), Tensor([[[1.0, 2.0]]]), Tensor([[[3.0], [4.0]]])))
     [[12.]]
     """
-    _require("addbmm", input=input)
-    _require_rank("addbmm", 3, batch1=batch1, batch2=batch2)
+    require_tensors("addbmm", input=input)
+    require_rank("addbmm", 3, batch1=batch1, batch2=batch2)
     if batch1.shape[0] != batch2.shape[0] or batch1.shape[2] != batch2.shape[1]:
         raise ValueError(f"addbmm: the shapes {batch1.shape} and {batch2.shape} do not fit.")
     product = tensor_dot(widened(batch1), widened(batch2), ((0, 2), (0, 1)))
@@ -688,7 +402,7 @@ def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
     factors = [widened(tensor) for tensor in tensors]
 
     def product(i, j):
-        return factors[i] if i == j else _matmul(product(i, split[i, j]), product(split[i, j] + 1, j))
+        return factors[i] if i == j else matmul(product(i, split[i, j]), product(split[i, j] + 1, j))
 
     return rounded(product(0, len(factors) - 1), *tensors)
 
@@ -706,134 +420,7 @@ def chain_matmul(*matrices: Tensor) -> Tensor:
     return multi_dot(matrices)
 
 
-# ---- of matrices ----------------------------------------------------------------------------------------------------
-
-
-@op(samples=("matrix_transpose(x(2, 3, 4))",))
-def matrix_transpose(x: Tensor) -> Tensor:
-    """The last two axes exchanged: ``x.mT``.
-
-    Examples
-    --------
-    >>> from adcore import Tensor, ops
-    >>> ops.matrix_transpose(Tensor([[1.0, 2.0]])).shape
-    (2, 1)
-    """
-    _require("matrix_transpose", x=x)
-    if x.ndim < 2:
-        raise ValueError(f"matrix_transpose: needs a matrix, got the shape {x.shape}.")
-    return x.mT
-
-
-@op(samples=("t(x(3, 4))",), method=True)
-def t(input: Tensor) -> Tensor:
-    """A matrix transposed; a vector or a number as it is.
-
-    Examples
-    --------
-    >>> from adcore import Tensor, ops
-    >>> ops.t(Tensor([[1.0, 2.0]])).shape
-    (2, 1)
-    """
-    _require("t", input=input)
-    if input.ndim > 2:
-        raise ValueError(f"t: needs two axes at most, got the shape {input.shape}; use permute.")
-    return input.T
-
-
-@op(samples=("trace(x(3, 4))", "trace(x(3, 4), 1)", "trace(x(2, 3, 3), -1, 1, 2)", "trace(x(3, 4), 7)"), method=True)
-def trace(input: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1, *, dtype: dtype | None = None) -> Tensor:
-    """Sum of the elements on a diagonal.
-
-    Parameters
-    ----------
-    input : Tensor
-    offset : int, default 0
-        So far to the right of the main diagonal; negative ones lie below.
-    axis1, axis2 : int
-        Of the matrices.
-    dtype : dtype, optional
-        Of the sum.
-
-    Examples
-    --------
-    >>> from adcore import Tensor, ops
-    >>> print(ops.trace(Tensor([[1.0, 2.0], [3.0, 4.0]])))
-    5.0
-    """
-    _require("trace", input=input)
-    if input.ndim < 2:
-        raise ValueError(f"trace: needs a matrix, got the shape {input.shape}.")
-    first, second = _checked_axes("trace", (axis1, axis2), input)
-    offset = index(offset)
-    others = tuple(axis for axis in range(input.ndim) if axis not in (first, second))
-    matrices = native.permute(input, (*others, first, second))
-    rows, columns = matrices.shape[-2:]
-    count = max(0, min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns))
-    start = offset if offset >= 0 else -offset * columns
-    flat = native.reshape(matrices, (*matrices.shape[:-2], rows * columns))
-    diagonal = flat[(..., slice(start, start + count * (columns + 1), columns + 1) if count else slice(0))]
-    return native.sum(diagonal, -1, dtype=dtype)
-
-
-@op(samples=("block_diag(x(2, 3), x(3, 2))", "block_diag(x(2, 2), x(3), x())"))
-def block_diag(*inputs: Tensor) -> Tensor:
-    """Matrix with the inputs on its diagonal, zeros elsewhere; a vector is a row, a number a matrix of one element.
-
-    Examples
-    --------
-    >>> from adcore import Tensor, ops
-    >>> print(ops.block_diag(Tensor([[1.0, 2.0]]), Tensor([[3.0]])))
-    [[1. 2. 0.]
-     [0. 0. 3.]]
-    """
-    if not inputs:
-        raise ValueError("block_diag: needs one Tensor or more.")
-    for place, block in enumerate(inputs):
-        require_tensor("block_diag", f"inputs[{place}]", block)
-        if block.ndim > 2:
-            raise ValueError(f"block_diag: inputs[{place}] must be a matrix, got the shape {block.shape}.")
-    blocks = [native.reshape(block, (1,) * (2 - block.ndim) + block.shape) for block in _common(*inputs)]
-    width = sum(block.shape[1] for block in blocks)
-    rows, left = [], 0
-    for block in blocks:
-        height, columns = block.shape
-        sides = (left, width - left - columns)
-        before, after = (native.zeros((height, size), block.dtype) for size in sides)
-        rows.append(native.concat((before, block, after), 1))
-        left += columns
-    return native.concat(rows, 0)
-
-
-@op(samples=("vander(x(3))", "vander(x(3), 2)", "vander(x(3), 4, True)", "vander(x(3), 0)"))
-def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
-    """Vandermonde matrix: the powers of the elements, from the highest to 0 unless `increasing`.
-
-    Parameters
-    ----------
-    x : Tensor
-        A vector.
-    N : int, optional
-        How many powers; as many as there are elements if it is not given.
-    increasing : bool, default False
-
-    Examples
-    --------
-    >>> from adcore import Tensor, ops
-    >>> print(ops.vander(Tensor([2.0, 3.0])))
-    [[2. 1.]
-     [3. 1.]]
-    """
-    _require_rank("vander", 1, x=x)
-    count = x.shape[0] if N is None else index(N)
-    if count < 0:
-        raise ValueError(f"vander: N must not be negative, got {N}.")
-    if count == 0:
-        return native.zeros((x.shape[0], 0), x.dtype)
-    powers = [native.ones_like(x)]
-    while len(powers) < count:
-        powers.append(native.mul(powers[-1], x))
-    return native.stack(powers if increasing else powers[::-1], 1)
+# ---- distances ------------------------------------------------------------------------------------------------------
 
 
 def p_norm(difference, p):
@@ -879,7 +466,7 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0) -> Tensor:
     >>> print(ops.cdist(Tensor([[0.0, 0.0]]), Tensor([[3.0, 4.0]])))
     [[5.]]
     """
-    _require("cdist", x1=x1, x2=x2)
+    require_tensors("cdist", x1=x1, x2=x2)
     if x1.ndim < 2 or x2.ndim < 2 or x1.shape[-1] != x2.shape[-1]:
         raise ValueError(f"cdist: rows of x1 and x2 must be of one length, got {x1.shape} and {x2.shape}.")
     if not p >= 0:

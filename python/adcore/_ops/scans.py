@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from adcore._core import Tensor, bool_, dtype, float32, int64
+from adcore._core import Tensor, bool_, dtype, float32
 from adcore._ops import native
 from adcore._ops.declare import dims, op, require_tensor
-from adcore._ops.precision import HALVES
 from adcore._ops.shape import checked_axis
 
 PAGE = "Reductions and scans"
@@ -16,40 +15,6 @@ def _part(axis, start, stop):
 
 
 # ---- reductions ------------------------------------------------------------------------------------------------------
-
-
-@op(samples=("nansum(x(3, 4) ** 2, 1)", "nansum(x(3, 4) ** 2, (0, 1), keepdims=True)"), method=True)
-def nansum(input: Tensor, axis: dims | None = None, keepdims: bool = False, *, dtype: dtype | None = None) -> Tensor:
-    """Sum of the elements that are numbers, over some axes or all; parameters as :func:`sum`.
-
-    Examples
-    --------
-    >>> from adcore import Tensor, ops
-    >>> print(ops.nansum(Tensor([1.0, float("nan"), 2.0])))
-    3.0
-    """
-    require_tensor("nansum", "input", input)
-    if input.dtype.is_floating_point:
-        input = native.where(native.isnan(input), 0, input)
-    return native.sum(input, axis, keepdims, dtype=dtype)
-
-
-@op(samples=("nanmean(x(3, 4) ** 2, 1)", "nanmean(x(3, 4) ** 2)"), method=True)
-def nanmean(input: Tensor, axis: dims | None = None, keepdims: bool = False, *, dtype: dtype | None = None) -> Tensor:
-    """Mean of the elements that are numbers, over some axes or all; NaN where there is none.
-
-    Examples
-    --------
-    >>> from adcore import Tensor, ops
-    >>> print(ops.nanmean(Tensor([1.0, float("nan"), 2.0])))
-    1.5
-    """
-    require_tensor("nanmean", "input", input)
-    own = dtype or (input.dtype if input.dtype.is_floating_point else float32)
-    wide = native.cast(input, float32 if own in HALVES else own)
-    numbers = native.sum(native.logical_not(native.isnan(wide)), axis, keepdims)
-    mean = native.div(nansum(wide, axis, keepdims), native.cast(numbers, wide.dtype))
-    return native.cast(mean, own)
 
 
 @op(samples=("count_nonzero(i(3, 4))", "count_nonzero(i(3, 4), 1)"), method=True)
@@ -109,71 +74,6 @@ def ptp(input: Tensor, axis: dims | None = None, keepdims: bool = False) -> Tens
     """
     require_tensor("ptp", "input", input)
     return native.sub(native.amax(input, axis, keepdims), native.amin(input, axis, keepdims))
-
-
-# ---- scans -----------------------------------------------------------------------------------------------------------
-
-
-def _doubled(y, axis, combine):
-    """The scan of an associative function in steps of 1, 2, 4, ...: ordinary ops, so every derivative is right."""
-    size, step = y.shape[axis], 1
-    while step < size:
-        later = combine(y[_part(axis, step, None)], y[_part(axis, None, size - step)])
-        y = native.concat((y[_part(axis, None, step)], later), axis)
-        step *= 2
-    return y
-
-
-def _scanned(op, x, axis, scan):
-    """Scan along an axis in the computing type; half precision rounds once."""
-    axis = checked_axis(op, axis, x)
-    return native.cast(scan(native.cast(x, float32), axis), x.dtype) if x.dtype in HALVES else scan(x, axis)
-
-
-@op(
-    samples=(
-        "cumprod(x(3, 4), 1) ** 2",
-        "cumprod(x(5), 0)",
-        "cumprod(concat((x(2), x(1, low=0.0, high=0.0), x(2))), 0)",
-    ),
-    method=True,
-)
-def cumprod(input: Tensor, dim: int, dtype: dtype | None = None) -> Tensor:
-    """Running product along an axis. Bool counts as int64. With `dtype` the elements are converted first.
-
-    Examples
-    --------
-    >>> from adcore import Tensor, ops
-    >>> print(ops.cumprod(Tensor([1.0, 2.0, 3.0]), 0))
-    [1. 2. 6.]
-    """
-    require_tensor("cumprod", "input", input)
-    if dtype is not None or input.dtype is bool_:
-        input = native.cast(input, int64 if dtype is None else dtype)
-    return _scanned("cumprod", input, dim, lambda x, axis: _doubled(x, axis, native.mul))
-
-
-@op(samples=("logcumsumexp(x(3, 4), 1) ** 2", "logcumsumexp(x(5, low=-300.0, high=300.0), 0)"), method=True)
-def logcumsumexp(input: Tensor, axis: int) -> Tensor:
-    """Logarithm of the running sum of exponentials along an axis, without overflow. Integers are taken as float32.
-
-    Examples
-    --------
-    >>> from adcore import Tensor, ops
-    >>> print(ops.logcumsumexp(Tensor([0.0, 0.0]), 0))
-    [0.        0.6931472]
-    """
-    require_tensor("logcumsumexp", "input", input)
-    if not input.dtype.is_floating_point:
-        input = native.cast(input, float32)
-
-    def both(a, b):
-        return native.logsumexp(native.stack((a, b)), 0)
-
-    return _scanned("logcumsumexp", input, axis, lambda x, axis: _doubled(x, axis, both))
-
-
-# ---- differences and trapezoids --------------------------------------------------------------------------------------
 
 
 @op(

@@ -591,11 +591,11 @@ struct Rows {
   const T* valid;  // [flat], 0 where no output stands; null where it does not matter
 };
 
-/// acc += the products at q, q + kLanes, ... before `end`; or of the first `lanes` at q alone. The sums are copied, so that
-/// they stay in registers.
+/// acc += the products of all images at q, q + kLanes, ... before `end`; or of the first `lanes` at q alone. The sums are
+/// copied, so that they stay in registers. Rows and columns beyond `rows` and `cols` are the last again.
 template <bool kPartial, bool kMasked, class T, int kRows, int kCols>
-[[gnu::always_inline]] inline void add_products(const T* const (&g)[kRows], const T* const (&x)[kCols], const T* valid,
-                                                int64_t q, int64_t end, int lanes, Pack<T> (&acc)[1][kRows * kCols]) {
+[[gnu::always_inline]] inline void add_products(const Rows<T>& r, int rows, const int64_t* off, int cols, int64_t first,
+                                                int64_t end, int lanes, Pack<T> (&acc)[1][kRows * kCols]) {
   constexpr int kLanes = Pack<T>::kLanes;
   const auto load = [lanes](const T* p) __attribute__((always_inline)) {
     return kPartial ? Pack<T>::load(p, lanes) : Pack<T>::load(p);
@@ -603,16 +603,23 @@ template <bool kPartial, bool kMasked, class T, int kRows, int kCols>
   Pack<T> sums[kRows * kCols];
 #pragma GCC unroll 32
   for (int i = 0; i < kRows * kCols; ++i) sums[i] = acc[0][i];
-  for (; q < end; q += kLanes) {
-    Pack<T> line[kRows];
+  for (int64_t image = 0; image < r.images; ++image) {
+    const T *g[kRows], *x[kCols];
 #pragma GCC unroll 16
-    for (int i = 0; i < kRows; ++i) line[i] = load(g[i] + q);
+    for (int i = 0; i < kRows; ++i) g[i] = r.g + image * r.g_image + (i < rows ? i : rows - 1) * r.g_pitch;
 #pragma GCC unroll 16
-    for (int j = 0; j < kCols; ++j) {
-      Pack<T> column = load(x[j] + q);
-      if constexpr (kMasked) column = select(load(valid + q) != Pack<T>(0), column, Pack<T>(0));
+    for (int j = 0; j < kCols; ++j) x[j] = r.x + image * r.x_image + off[j < cols ? j : cols - 1];
+    for (int64_t q = first; q < end; q += kLanes) {
+      Pack<T> line[kRows];
 #pragma GCC unroll 16
-      for (int i = 0; i < kRows; ++i) sums[i * kCols + j] = fma(line[i], column, sums[i * kCols + j]);
+      for (int i = 0; i < kRows; ++i) line[i] = load(g[i] + q);
+#pragma GCC unroll 16
+      for (int j = 0; j < kCols; ++j) {
+        Pack<T> column = load(x[j] + q);
+        if constexpr (kMasked) column = select(load(r.valid + q) != Pack<T>(0), column, Pack<T>(0));
+#pragma GCC unroll 16
+        for (int i = 0; i < kRows; ++i) sums[i * kCols + j] = fma(line[i], column, sums[i * kCols + j]);
+      }
     }
   }
 #pragma GCC unroll 32
@@ -626,15 +633,10 @@ void inner(const Rows<T>& r, int rows, const int64_t* off, int cols, T* c, int64
   Pack<T> acc[1][kRows * kCols];
   gemm::clear(acc);
   const int64_t whole = r.flat / kLanes * kLanes;
-  for (int64_t image = 0; image < r.images; ++image) {
-    const T *g[kRows], *x[kCols];
-#pragma GCC unroll 16
-    for (int i = 0; i < kRows; ++i) g[i] = r.g + image * r.g_image + (i < rows ? i : rows - 1) * r.g_pitch;
-#pragma GCC unroll 16
-    for (int j = 0; j < kCols; ++j) x[j] = r.x + image * r.x_image + off[j < cols ? j : cols - 1];
-    add_products<false, kMasked>(g, x, r.valid, 0, whole, kLanes, acc);
-    if (whole < r.flat)
-      add_products<true, kMasked>(g, x, r.valid, whole, r.flat, static_cast<int>(r.flat - whole), acc);
+  add_products<false, kMasked, T, kRows, kCols>(r, rows, off, cols, 0, whole, kLanes, acc);
+  if (whole < r.flat) {
+    const int lanes = static_cast<int>(r.flat - whole);
+    add_products<true, kMasked, T, kRows, kCols>(r, rows, off, cols, whole, r.flat, lanes, acc);
   }
   T total[kRows * kCols];
   gemm::sums(acc[0], total);
@@ -677,7 +679,12 @@ void weight(const ConvSizes& s, const T* x, const T* y, T* w) {
   const int64_t most = work <= kLong / 2 || size * kSlices > kMaxPartial ? 1 : kSlices;
   r.lay_out(sizeof(T), ceil_div(most, s.n));
   const int64_t bands = r.bands(), flat = r.flat(r.rows);
-  const int64_t canvas = round_up(r.canvas_elements(), 16), g_pitch = round_up(flat, 16), g_canvas = s.co * g_pitch;
+  const bool gaps = r.has_gaps(r.rows);
+  // Where both are copies, zeros fill up the last pack: of a row of y, and of what a canvas is read beyond its end.
+  constexpr int64_t kLanes = Pack<T>::kLanes;
+  const bool filled = gaps && r.on_canvas;
+  const int64_t canvas = round_up(r.canvas_elements() + (filled ? kLanes : 0), 16);
+  const int64_t g_pitch = round_up(flat, 16), g_canvas = s.co * g_pitch;
   int64_t images = 1;
   if (bands == 1) {
     const int64_t fit = kBandBytes / larger(1, (s.ci * r.channel_pitch + g_canvas) * static_cast<int64_t>(sizeof(T)));
@@ -690,12 +697,11 @@ void weight(const ConvSizes& s, const T* x, const T* y, T* w) {
   // Where there are few slices, each is also cut along the rows of the result.
   const int64_t cuts = !parallel || slices * s.groups >= 4 ? 1 : smaller(ceil_div(s.co, 4), 4);
   const int64_t cut = round_up(ceil_div(s.co, cuts), 4);
-  const bool gaps = r.has_gaps(r.rows);
   const int64_t g_elements = gaps ? images * g_canvas : 0, tasks = s.groups * slices * cuts;
   const int64_t partial = slices > 1 ? s.groups * slices * size : 0;
   const Workspace sums(static_cast<size_t>(partial) * sizeof(T) + 64);
   const Places places(workers(parallel, tasks),
-                      (images * canvas + g_elements + (gaps ? flat : 0) + 64) * static_cast<int64_t>(sizeof(T)));
+                      (images * canvas + g_elements + (gaps ? g_pitch : 0) + 64) * static_cast<int64_t>(sizeof(T)));
   const auto task = [&](int64_t at, char* memory) {
     const int64_t part = at % cuts, slice = at / cuts % slices, g = at / cuts / slices;
     const int64_t first = part * cut, end = smaller(s.co, first + cut);
@@ -709,10 +715,14 @@ void weight(const ConvSizes& s, const T* x, const T* y, T* w) {
       const int64_t b = u % bands, image = u / bands * images, count = smaller(images, s.n - image);
       const T* from = x + image * x_image + g * s.ci * r.source_size();
       const T* back = y + image * y_image + g * s.co * out;
-      const int64_t rows = r.rows_of(b), columns = r.flat(rows), row_first = b * r.rows;
+      const int64_t rows = r.rows_of(b), flat_of_band = r.flat(rows), row_first = b * r.rows;
+      const int64_t columns = filled ? round_up(flat_of_band, kLanes) : flat_of_band;
       Rows<T> p{count, columns, nullptr, 0, 0, nullptr, 0, nullptr};
       if (r.on_canvas) {
-        for (int64_t i = 0; i < count; ++i) fill_canvas(r, from + i * x_image, b, canvases + i * canvas);
+        for (int64_t i = 0; i < count; ++i) {
+          fill_canvas(r, from + i * x_image, b, canvases + i * canvas);
+          if (filled) clear_row(canvas - r.canvas_elements(), canvases + i * canvas + r.canvas_elements());
+        }
         p.x = canvases;
         p.x_image = canvas;
       } else {

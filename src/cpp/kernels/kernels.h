@@ -115,7 +115,14 @@ using ArgReduceFn = void (*)(const void* x, int64_t* y, int64_t outer, int64_t n
 /// y[outer, n, inner]; `reverse` starts at the end.
 using ScanFn = void (*)(const void* x, void* y, int64_t outer, int64_t n, int64_t inner, bool reverse);
 struct ScanKernel {
-  ScanFn run[kComputeCount];
+  ScanFn run[kComputeCount];  // null for integers where the row is of floats
+};
+/// y[i] = b[i] + a[i] * y[i - 1], y[0] = b[0]; `lagged` takes a[i - 1]. i counts from the end where `reverse`.
+struct RecurrenceArgs {
+  const void *b, *a;
+  void* y;
+  int64_t outer, n, inner;
+  bool reverse, lagged;
 };
 
 struct PlaceKernels {
@@ -258,23 +265,25 @@ struct PoolKernels {
 // ---- normalization ------------------------------------------------------------------------------------------------
 
 /// Rows of x[lead, repeat, outer, n]: row (l, o) is all repeat * n elements of that lead and outer. With the mean and
-/// rstd = 1 / sqrt(variance + eps) of its row, every element gives y = (x - mean) * rstd.
+/// rstd = 1 / sqrt(variance + eps) of its row, every element gives y = (x - mean) * rstd, or that times its weight, plus
+/// its bias. The element at i has number i / segment % weights of them: segments divide a piece of n elements; where they
+/// are of one element, rows are one piece and n divides the weights.
 struct NormSizes {
-  int64_t lead, repeat, outer, n;
+  int64_t lead, repeat, outer, n, segment, weights;
 };
 template <class T>
 struct NormArgs {
   NormSizes sizes;
-  const T* x;
-  T *y, *rstd, *mean;  // y like x, the others [lead, outer]
+  const T *x, *weight, *bias;  // both or neither of the last
+  T *y, *rstd, *mean;          // y like x, the others [lead, outer]
   double eps;
 };
-/// grad = rstd * (g - mean(g) - y * mean(g * y))
+/// grad = rstd * (g w - mean(g w) - y * mean(g w y)), y without weight and bias; their gradients are the sums of g y and g.
 template <class T>
 struct NormGradArgs {
   NormSizes sizes;
-  const T *g, *y, *rstd;
-  T* grad;
+  const T *g, *x, *weight, *rstd, *mean;
+  T *grad, *weight_grad, *bias_grad;
 };
 template <class T>
 struct NormKernels {
@@ -324,8 +333,9 @@ struct Kernels {
   void (*take)(const TakeArgs&);
   void (*put)(const PutArgs&);
   void (*gather)(const GatherArgs&);
-  const ReductionKernel* reductions;  // one per row of reductions.h, in its order
-  const ScanKernel* scans;            // likewise
+  const ReductionKernel* reductions;             // one per row of reductions.h, in its order
+  const ScanKernel* scans;                       // likewise
+  void (*recurrence[2])(const RecurrenceArgs&);  // F32, F64
   PlaceKernels places[kComputeCount];
   SoftmaxKernels softmax[2];  // F32, F64
   LossKernels<float> loss_f32;

@@ -217,6 +217,20 @@ inline constexpr auto kReductions = [] {
                 finish<kTotal>([](auto r) { return r.total / r.n; }),
                 pull<0>([](auto g, auto, auto r) { return g / r.n; }))
           .with({.samples = {"mean(x(3, 4) ** 2)", "mean(x(3, 4) ** 2, -1, keepdims=True)"}}),
+      reduction("nansum(input, axis=None, keepdims=False, *, dtype=None)",
+                "Sum of the elements that are numbers, over some axes or all; otherwise as `sum`.",
+                {"nansum(Tensor([1.0, float('nan'), 2.0]))", "3.0"}, Result::Wide, none,
+                fold(Sum{}, [](auto a, auto) { return select(a == a, a, 0.0); }), total_itself,
+                pull<kElement>([](auto g, auto a, auto) { return select(a == a, g, 0.0); }))
+          .with({.samples = {"nansum(x(3, 4) ** 2, 1)", "nansum(x(3, 4) ** 2, (0, 1), keepdims=True)"}}),
+      reduction("nanmean(input, axis=None, keepdims=False, *, dtype=None)",
+                "Mean of the elements that are numbers, over some axes or all; NaN where there is none.",
+                {"nanmean(Tensor([1.0, float('nan'), 2.0]))", "1.5"}, Result::Float,
+                fold(Sum{}, [](auto a, auto) { return select(a == a, 1.0, 0.0); }),
+                fold(Sum{}, [](auto a, auto) { return select(a == a, a, 0.0); }),
+                finish<kFirst | kTotal>([](auto r) { return r.total / r.first; }),
+                pull<kElement | kFirst>([](auto g, auto a, auto r) { return select(a == a, g / r.first, 0.0); }))
+          .with({.samples = {"nanmean(x(3, 4) ** 2, 1)", "nanmean(x(3, 4) ** 2)"}}),
       reduction(
           "prod(input, axis=None, keep_dims=False, dtype=None)",
           "Product over some axes, or all; bool and integers as int64, uint64 as itself, any as `dtype`. Of nothing 1.",
@@ -300,9 +314,16 @@ constexpr int reduction_index(std::string_view name) {
 }
 
 // ---- scans --------------------------------------------------------------------------------------------------------
-// scan(signature, summary, example, combine, pull).with({facts}): element i of the result combines elements 0 ... i.
-// signature is name(operand, axis, dtype=None). pull<needs>(function of (g, a, y, suffix_sum)) gives the cotangent of the
-// operand; suffix_sum sums its argument along the axis from every place to the end. Needs are kElement and kValue.
+// scan(signature, summary, example, result, combine, pull).with({facts}): element i of the result combines elements
+// 0 ... i. signature is name(operand, axis) or name(operand, axis, dtype=None); result is Same, where bool becomes int64,
+// or Float. pull<needs>(function of (g, a, y, along)) gives the cotangent of the operand; needs are kElement and kValue, and
+// along is what runs along the axis:
+//   along.suffix_sum(g)            g of this place and of all later ones
+//   along.suffix_recurrence(g, a)  z[i] = g[i] + a[i + 1] * z[i + 1]
+//   along.before(y, first)         y[i - 1]; `first` at the first place
+
+/// Terms are exponentials; the value is the logarithm of their sum.
+struct LogSumExp {};
 
 template <class Combine_, class Pull>
 struct ScanRow {
@@ -310,6 +331,7 @@ struct ScanRow {
   const char* signature;
   const char* summary;
   Example example;
+  Result result;
   Pull pull;
   ReductionFacts facts = {};
 
@@ -317,19 +339,43 @@ struct ScanRow {
     const std::string_view s = signature;
     return s.substr(0, s.find('('));
   }
-  constexpr ScanRow with(ReductionFacts more) const { return {signature, summary, example, pull, more}; }
+  constexpr ScanRow with(ReductionFacts more) const { return {signature, summary, example, result, pull, more}; }
 };
 template <class Combine, class Pull>
-constexpr ScanRow<Combine, Pull> scan(const char* signature, const char* summary, Example example, Combine, Pull pull) {
-  return {signature, summary, example, pull};
+constexpr ScanRow<Combine, Pull> scan(const char* signature, const char* summary, Example example, Result result,
+                                      Combine, Pull pull) {
+  return {signature, summary, example, result, pull};
 }
 
-inline constexpr auto kScans = std::make_tuple(
-    scan("cumsum(x, axis, dtype=None)",
-         "Running sum along an axis. Bool counts as int64. With `dtype` the elements are converted first.",
-         {"cumsum(Tensor([1.0, 2.0, 3.0]), 0)", "[1. 3. 6.]"}, Sum{},
-         pull<0>([](auto g, auto, auto, auto suffix_sum) { return suffix_sum(g); }))
-        .with({.samples = {"cumsum(x(3, 4) ** 2, 0)", "cumsum(x(2, 3, 2) ** 2, -1)"}}));
+inline constexpr auto kScans = [] {
+  using namespace reduction_parts;
+  return std::make_tuple(
+      scan("cumsum(x, axis, dtype=None)",
+           "Running sum along an axis. Bool counts as int64. With `dtype` the elements are converted first.",
+           {"cumsum(Tensor([1.0, 2.0, 3.0]), 0)", "[1. 3. 6.]"}, Result::Same, Sum{},
+           pull<0>([](auto g, auto, auto, auto along) { return along.suffix_sum(g); }))
+          .with({.samples = {"cumsum(x(3, 4) ** 2, 0)", "cumsum(x(2, 3, 2) ** 2, -1)"}}),
+      // No division: zeros are like other elements.
+      scan("cumprod(input, dim, dtype=None)",
+           "Running product along an axis. Bool counts as int64. With `dtype` the elements are converted first.",
+           {"cumprod(Tensor([1.0, 2.0, 3.0]), 0)", "[1. 2. 6.]"}, Result::Same, Product{},
+           pull<kElement | kValue>(
+               [](auto g, auto a, auto y, auto along) { return along.before(y, 1.0) * along.suffix_recurrence(g, a); }))
+          .with({.samples = {"cumprod(x(3, 4), 1) ** 2", "cumprod(x(5), 0)",
+                             "cumprod(concat((x(2), x(1, low=0.0, high=0.0), x(2))), 0)"}}),
+      // exp(a - y[j]), of all later j, is exp(a - y) times what y decays by from place to place: nothing overflows. Where
+      // y is -inf the subgradient is 0.
+      scan("logcumsumexp(input, axis)",
+           "Logarithm of the running sum of exponentials along an axis, without overflow. Integers are taken as "
+           "float32.",
+           {"logcumsumexp(Tensor([0.0, 0.0]), 0)", "[0.        0.6931472]"}, Result::Float, LogSumExp{},
+           pull<kElement | kValue>([](auto g, auto a, auto y, auto along) {
+             const auto earlier = along.before(y, -kInf);
+             const auto decay = exp(select(abs(earlier) < kInf, earlier - y, -kInf));
+             return exp(select(y == -kInf, -kInf, a - y)) * along.suffix_recurrence(g, decay);
+           }))
+          .with({.samples = {"logcumsumexp(x(3, 4), 1) ** 2", "logcumsumexp(x(5, low=-300.0, high=300.0), 0)"}}));
+}();
 
 inline constexpr int kScanCount = std::tuple_size_v<decltype(kScans)>;
 

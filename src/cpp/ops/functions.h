@@ -75,7 +75,7 @@ Tensor packed(const Tensor& x);
 /// Writes v (of the shape of the region; converted) into the elements of `dst` at `s`: for memory that nobody else sees.
 void copy_into_slice(Tensor& dst, const Tensor& v, const Slice& s);
 
-// ---- reductions and scans (reduce.cpp): those of the rows of reductions.h that rules use --------------------------
+// ---- reductions and scans (reduce.cpp, scan.cpp): those of the rows of reductions.h that rules use --------------------------
 
 /// The axes that a reduction is over: all where nothing is said. An empty list of axes is no axis, never all.
 class Axes {

@@ -1,4 +1,4 @@
-// The rows of reductions.h as ops, and argmax and argmin. Every one runs on a contiguous [outer, n, inner] of a compute
+// The reductions of reductions.h as ops, and argmax and argmin. Every one runs on a contiguous [outer, n, inner] of a compute
 // type; canonical() makes it. Start reading at reduce_run() and elements_vjp(); make_reduction() picks what a row needs.
 #include "ops/reduce.h"
 
@@ -56,9 +56,6 @@ Dims reduced_last(int rank, uint32_t mask) {
   return order;
 }
 
-/// Half precision in the computing type, so that what follows rounds once.
-Tensor widened(const Tensor& x) { return is_float(x.dtype()) ? cast(x, storage_of(compute_of(x.dtype()))) : x; }
-
 }  // namespace
 
 uint32_t Axes::mask(const char* op, int rank) const {
@@ -71,6 +68,8 @@ uint32_t Axes::mask(const char* op, int rank) const {
   }
   return rank ? mask : 0;
 }
+
+Tensor widened(const Tensor& x) { return is_float(x.dtype()) ? cast(x, storage_of(compute_of(x.dtype()))) : x; }
 
 Canonical canonical(const Tensor& x, uint32_t mask, Compute compute) {
   Canonical c;
@@ -291,16 +290,9 @@ constexpr auto kExpansion<Product> = product_expand;
 
 // ---- the ops ------------------------------------------------------------------------------------------------------
 
-template <size_t N>
-struct Name {
-  char text[N] = {};
-  explicit constexpr Name(std::string_view name) { std::copy(name.begin(), name.end(), text); }
-};
 /// A row's name, ended by 0.
 template <int Row>
-constexpr Name<kRow<Row>.name().size() + 1> kName{kRow<Row>.name()};
-template <int Row>
-constexpr Name<std::get<Row>(kScans).name().size() + 1> kScanName{std::get<Row>(kScans).name()};
+constexpr NameOfRow<kRow<Row>.name().size() + 1> kName{kRow<Row>.name()};
 
 template <int Row>
 constexpr Op make_reduction() {
@@ -449,60 +441,6 @@ using PlacesOfMin = Places<reduction_index("amin"), &PlaceKernels::argmin>;
 const Op kArgmax = PlacesOfMax::index("argmax"), kArgmin = PlacesOfMin::index("argmin");
 const Op kMaxAt = PlacesOfMax::both("max_with_index"), kMinAt = PlacesOfMin::both("min_with_index");
 
-// ---- scans --------------------------------------------------------------------------------------------------------
-
-struct ScanAttr {
-  int64_t axis;
-  int64_t reverse;
-};
-void scan_infer(Call& call) {
-  const DType t = call.in(0).dtype();
-  call.out->set_shape(call.in(0).shape(), t == DType::Bool ? DType::Int64 : t);
-}
-void scan_run(Call& call, const ScanKernel& kernel) {
-  const auto a = call.attrs.as<ScanAttr>();
-  const Compute compute = compute_of(call.in(0).dtype());
-  const Canonical c = canonical(call.in(0), 1u << a.axis, compute);
-  into(*call.out, compute,
-       [&](void* out) { kernel.run[static_cast<int>(compute)](c.x.data(), out, c.outer, c.n, c.inner, a.reverse); });
-}
-template <int Row>
-void scan_vjp(Pullback& p) {
-  constexpr uint32_t kNeeds = std::remove_cvref_t<decltype(std::get<Row>(kScans).pull)>::kNeeds;
-  const auto a = p.attrs<ScanAttr>();
-  Sym x, y;
-  if constexpr (kNeeds & kElement) x.t = p.in(0);
-  if constexpr (kNeeds & kValue) y.t = p.out();
-  const auto suffix_sum = [&](const Sym& v) { return Sym{cumsum(v.t, a.axis, !a.reverse)}; };
-  p.give(0, std::get<Row>(kScans).pull.f(Sym{p.g}, x, y, suffix_sum).t);
-}
-void scan_batch(Batching& b) {
-  const auto a = b.attrs.as<ScanAttr>();
-  b.run(ScanAttr{a.axis + 1, a.reverse});
-}
-
-template <int Row>
-constexpr Op make_scan() {
-  constexpr const auto& row = std::get<Row>(kScans);
-  constexpr uint32_t kNeeds = std::remove_cvref_t<decltype(row.pull)>::kNeeds;
-  return {.name = kScanName<Row>.text,
-          .kind = kNeeds ? OpKind::Custom : OpKind::Linear,
-          .infer = scan_infer,
-          .run = [](Call& call) { scan_run(call, kernels().scans[Row]); },
-          .vjp = scan_vjp<Row>,
-          .needs = {(kNeeds & kElement ? needs_input(0) : 0) | (kNeeds & kValue ? needs_output(0) : 0)},
-          .batch = scan_batch};
-}
-
-constexpr auto kScanOps = []<int... Row>(std::integer_sequence<int, Row...>) {
-  return std::array{make_scan<Row>()...};
-}(std::make_integer_sequence<int, kScanCount>());
-
-Tensor scan_along(int row, const Tensor& x, int64_t axis, bool reverse) {
-  const Op& op = kScanOps[static_cast<size_t>(row)];
-  return apply(op, {&x}, Attrs(ScanAttr{checked_axis(op.name, axis, x.rank()), reverse}));
-}
-
 /// `p`: the number of a row that has one.
 Tensor reduce(ReductionName name, const Tensor& x, const Axes& axes, bool keep, double p) {
   static constexpr auto kResult = std::apply([](const auto&... row) { return std::array{row.result...}; }, kReductions);
@@ -529,9 +467,6 @@ Tensor amin(const Tensor& x, const Axes& axes, bool keep) { return reduce("amin"
 Tensor logsumexp(const Tensor& x, const Axes& axes, bool keep) { return reduce("logsumexp", x, axes, keep, 0); }
 Tensor argmax(const Tensor& x, int64_t axis, bool keep) { return index_along(kArgmax, x, axis, keep); }
 Tensor argmin(const Tensor& x, int64_t axis, bool keep) { return index_along(kArgmin, x, axis, keep); }
-Tensor cumsum(const Tensor& x, int64_t axis, bool reverse) {
-  return scan_along(scan_index("cumsum"), x, axis, reverse);
-}
 
 namespace {
 
@@ -604,17 +539,6 @@ constexpr Function reduction_function() {
           {kRow<Row>.facts.method, kRow<Row>.facts.aliases, kRow<Row>.facts.samples}};
 }
 
-template <int Row>
-constexpr Function scan_function() {
-  constexpr const auto& row = std::get<Row>(kScans);
-  return def(row.signature, row.summary, row.example,
-             [](const Tensor& x, int64_t axis, ToDType dtype) {
-               if (!dtype) return scan_along(Row, x, axis, false);
-               return cast(scan_along(Row, cast(x, *dtype), axis, false), *dtype);
-             },
-             {row.facts.method, row.facts.aliases, row.facts.samples});
-}
-
 using Axis = std::optional<int64_t>;
 
 /// Of the flattened tensor where no axis is given.
@@ -654,11 +578,10 @@ constexpr Function kPlaceFunctions[] = {
         {.samples = {"argmin(i(3, 4, n=9))", "argmin(i(3, 4, n=9), 1, keepdims=True)"}}),
 };
 
-constexpr auto kFunctions = []<int... Row, int... ScanRow>(std::integer_sequence<int, Row...>,
-                                                           std::integer_sequence<int, ScanRow...>) {
-  return std::array{reduction_function<Row>()..., scan_function<ScanRow>()..., kPlaceFunctions[0],
-                    kPlaceFunctions[1],           kPlaceFunctions[2],          kPlaceFunctions[3]};
-}(std::make_integer_sequence<int, kReductionCount>(), std::make_integer_sequence<int, kScanCount>());
+constexpr auto kFunctions = []<int... Row>(std::integer_sequence<int, Row...>) {
+  return std::array{reduction_function<Row>()..., kPlaceFunctions[0], kPlaceFunctions[1], kPlaceFunctions[2],
+                    kPlaceFunctions[3]};
+}(std::make_integer_sequence<int, kReductionCount>());
 
 }  // namespace
 

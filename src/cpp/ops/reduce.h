@@ -1,11 +1,24 @@
 // The layout that reductions, scans and softmax run on.
 #pragma once
 
+#include <algorithm>
+#include <string_view>
+
 #include "base/buffer.h"
 #include "core/tensor.h"
 #include "kernels/kernels.h"
 
 namespace adcore {
+
+/// A row's name, ended by 0.
+template <size_t N>
+struct NameOfRow {
+  char text[N] = {};
+  explicit constexpr NameOfRow(std::string_view name) { std::copy(name.begin(), name.end(), text); }
+};
+
+/// Half precision in the computing type, so that what follows rounds once.
+Tensor widened(const Tensor& x);
 
 /// x as a contiguous [outer, n, inner] of the compute type, n over the axes of the mask.
 struct Canonical {

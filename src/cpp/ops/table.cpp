@@ -55,6 +55,7 @@ std::span<const Family> families() {
                                {"Moving elements", kMoveFunctions},
                                {"Arranging elements", kArrangeFunctions},
                                {"Reductions and scans", kReduceFunctions},
+                               {"Reductions and scans", kScanFunctions},
                                {"Softmax", kSoftmaxFunctions},
                                {"Losses", kLossFunctions},
                                {"Products", kMatmulFunctions},

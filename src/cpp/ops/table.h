@@ -318,7 +318,7 @@ Tensor apart(const Tensor& y, const Tensor& x);
 std::span<const Family> families();
 
 extern const std::span<const Function> kShapeFunctions, kMoveFunctions, kArrangeFunctions, kReduceFunctions,
-    kSoftmaxFunctions, kLossFunctions, kMatmulFunctions, kLinalgFunctions, kConvFunctions, kPoolFunctions,
-    kNormFunctions, kIndexFunctions, kSortFunctions, kRandomFunctions, kCreateFunctions;
+    kScanFunctions, kSoftmaxFunctions, kLossFunctions, kMatmulFunctions, kLinalgFunctions, kConvFunctions,
+    kPoolFunctions, kNormFunctions, kIndexFunctions, kSortFunctions, kRandomFunctions, kCreateFunctions;
 
 }  // namespace adcore
