@@ -1,6 +1,7 @@
 // Normalization of rows that may lie in several pieces: batch_norm's are a channel of every image.
 //
-// A sum takes leaves of some packs, then adds the leaves in double, in order; so a row rounds the same wherever it lies.
+// A sum takes leaves of some packs, then adds the leaves in double, in order; so a row rounds the same wherever it
+// lies.
 #include "kernels/isa.h"
 #include "kernels/pairwise.h"
 

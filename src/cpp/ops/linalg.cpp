@@ -1,15 +1,16 @@
-// Linear algebra: factorisations, solutions, determinants of the matrices in the last two axes; leading axes are a batch.
+// Linear algebra: factorisations, solutions, determinants of the matrices in the last two axes; leading axes are a
+// batch.
 //
 // An op of matrices is told by its shapes, by what it does with one matrix (each_matrix runs it over the batch, several
-// members at once where that pays), and by its reverse rule, which is written with ops; matrix_op() adds what is common:
-// the batch rule, tangents by transposing the rule. Operands and outputs of one call have the same leading axes, and are
-// float32 or float64: functions broadcast, and compute half precision in float32.
+// members at once where that pays), and by its reverse rule, which is written with ops; matrix_op() adds what is
+// common: the batch rule, tangents by transposing the rule. Operands and outputs of one call have the same leading
+// axes, and are float32 or float64: functions broadcast, and compute half precision in float32.
 //
 // Whatever needs A^-1 is made of the LU factors of A: factors are constants beside A itself, by which the rules pass
 // derivatives. So a derivative solves again with the factors that are there, at any order.
 //
-// Rules: M. B. Giles 2008, "Collected matrix derivative results for forward and reverse mode algorithmic differentiation",
-// where nothing else is said. Start reading at each_matrix().
+// Rules: M. B. Giles 2008, "Collected matrix derivative results for forward and reverse mode algorithmic
+// differentiation", where nothing else is said. Start reading at each_matrix().
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -556,8 +557,8 @@ void qr_run(Call& call) {
   });
 }
 
-// S. F. Walter and L. Lehmann 2018, "Algorithmic differentiation of linear algebra functions with application in optimum
-// experimental design", of A with independent columns.
+// S. F. Walter and L. Lehmann 2018, "Algorithmic differentiation of linear algebra functions with application in
+// optimum experimental design", of A with independent columns.
 void qr_vjp(Pullback& p) {
   const Tensor &q = p.out(0), &r = p.out(1), &gq = p.cotangent(0), &gr = p.cotangent(1);
   if (rows_of(r) > columns_of(r)) {
@@ -752,8 +753,8 @@ void exp_run(Call& call) {
   });
 }
 
-/// The derivative of the exponential at a, along e: what stands at the upper right in the exponential of ((a, e), (0, a)).
-/// R. Mathias 1996, "A chain rule for matrix functions and applications".
+/// The derivative of the exponential at a, along e: what stands at the upper right in the exponential of ((a, e), (0,
+/// a)). R. Mathias 1996, "A chain rule for matrix functions and applications".
 Tensor exp_along(const Op& op, const Tensor& a, const Tensor& e) {
   const int64_t n = rows_of(a);
   const Tensor up[] = {a, e}, down[] = {zeros_like(a), a};

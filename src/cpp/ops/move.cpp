@@ -136,7 +136,8 @@ struct Run {
   int64_t start, step, count, to;
 };
 
-/// What the padded axis consists of: the window [-before, size + after) of the axis and of what its mode puts around it.
+/// What the padded axis consists of: the window [-before, size + after) of the axis and of what its mode puts around
+/// it.
 class PaddedAxis {
  public:
   PaddedAxis(PadMode mode, int axis, int64_t size, int64_t before, int64_t after) {

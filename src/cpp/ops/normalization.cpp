@@ -94,7 +94,7 @@ void standardize_run(Call& call) {
                                                 : standardize(call, kernels().norm_f64);
 }
 
-// ---- the gradient: of g, y and rstd; linear in g ----------------------------------------------------------------------
+// ---- the gradient: of g, y and rstd; linear in g --------------------------------------------------------------------
 
 void grad_infer(Call& call) { call.out->set_shape(call.in(0).shape(), call.in(0).dtype()); }
 
@@ -157,7 +157,7 @@ const Op kStandardizeGrad{.name = "standardize_grad",
                           .batch = norm_batch,
                           .expand = grad_expand};
 
-// ---- the op -----------------------------------------------------------------------------------------------------------
+// ---- the op ---------------------------------------------------------------------------------------------------------
 
 void standardize_vjp(Pullback& p) {
   if (!p.g.defined() || p.cotangent(1).defined() || p.cotangent(2).defined()) return p.expand();

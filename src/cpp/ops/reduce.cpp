@@ -1,5 +1,6 @@
 // The rows of reductions.h as ops, and argmax and argmin. Every one runs on a contiguous [outer, n, inner] of a compute
-// type; canonical() makes it. Start reading at reduce_run() and elements_vjp(); make_reduction() picks what a row needs.
+// type; canonical() makes it. Start reading at reduce_run() and elements_vjp(); make_reduction() picks what a row
+// needs.
 #include "ops/reduce.h"
 
 #include <algorithm>
