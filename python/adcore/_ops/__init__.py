@@ -10,6 +10,7 @@ from adcore._ops import (  # noqa: F401  their composites are declared now
     assignment,
     convolution,
     elementwise,
+    factors,
     image,
     indexing,
     linalg,
@@ -22,11 +23,13 @@ from adcore._ops import (  # noqa: F401  their composites are declared now
     normalization,
     numpy_protocols,
     order,
+    parts,
     pooling,
     product,
     random,
     scans,
     shape,
+    windows,
 )
 from adcore._ops.declare import composites
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
-from adcore._core import Tensor, float32, float64, int64
+from adcore._core import Tensor, bool_, float32, float64, int64, uint8
 from adcore._ops import native
-from adcore._ops.declare import op, require_tensor
+from adcore._ops.declare import Number, op, require_tensor
 from adcore._ops.precision import widened
+from adcore._ops.product import in_one_dtype
 from adcore._ops.shape import checked_axis
 
 PAGE = "Order"
@@ -251,3 +252,46 @@ def aminmax(input: Tensor, *, axis: int | None = 0, keepdims: bool = False) -> t
     """
     require_tensor("aminmax", "input", input)
     return native.amin(input, axis, keepdims), native.amax(input, axis, keepdims)
+
+
+@op(samples=("isin(i(3, 4, n=9), i(5, n=9))", "isin(i(3, n=9), 2, invert=True)"), method=True)
+def isin(elements: Number, test_elements: Number, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
+    """Which elements are among others; NaN is not.
+
+    Parameters
+    ----------
+    elements, test_elements : Tensor or number
+    assume_unique : bool, default False
+        Is taken and changes nothing.
+    invert : bool, default False
+        Tells which are not among them.
+
+    Returns
+    -------
+    Tensor
+        Of bool, of the shape of the elements.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> print(ops.isin(Tensor([1, 2, 3]), Tensor([3, 1])))
+    [ True False  True]
+    """
+    for name, given in (("elements", elements), ("test_elements", test_elements)):
+        if not isinstance(given, (Tensor, int, float)):
+            raise TypeError(f"isin: {name} must be a Tensor or a number, got {type(given).__name__}.")
+    x, tests = (v if isinstance(v, Tensor) else Tensor(v) for v in (elements, test_elements))
+    if not isinstance(elements, Tensor) or not isinstance(test_elements, Tensor):
+        # A number does not widen the tensor.
+        found = native.any(native.equal(native.expand_dims(x, -1), native.ravel(tests)), -1)
+        return native.logical_not(found) if invert else found
+    x, tests = in_one_dtype(x, native.ravel(tests))
+    if tests.size == 0:
+        return native.full(x.shape, invert, dtype=bool_)
+    if x.dtype is bool_:
+        x, tests = native.cast(x, uint8), native.cast(tests, uint8)
+    ordered, _ = native.sort(native.stop_gradient(tests))
+    flat = native.ravel(native.stop_gradient(x))
+    places = native.minimum(native.searchsorted(ordered, flat), tests.size - 1)
+    found = native.reshape(native.equal(native.gather(ordered, places, 0), flat), x.shape)
+    return native.logical_not(found) if invert else found

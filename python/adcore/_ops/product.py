@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from operator import index
 
-from adcore._core import Tensor, dtype
+from adcore._core import Tensor, dtype, int64
 from adcore._ops import native
 from adcore._ops.declare import Number, dims, op, require_tensor
 from adcore._ops.precision import rounded, widened
@@ -33,7 +33,7 @@ def _require_rank(op, rank, **tensors):
             raise ValueError(f"{op}: {name} must be {words[rank]}, got the shape {value.shape}.")
 
 
-def _common(*tensors):
+def in_one_dtype(*tensors):
     """Return tensors in the dtype to which they promote together."""
     if all(tensor.dtype == tensors[0].dtype for tensor in tensors):
         return tensors
@@ -44,7 +44,7 @@ def _common(*tensors):
 
 
 def _matmul(a, b):
-    return native.matmul(*_common(a, b))
+    return native.matmul(*in_one_dtype(a, b))
 
 
 # ---- contractions ---------------------------------------------------------------------------------------------------
@@ -610,7 +610,7 @@ def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, 
     """
     _require("baddbmm", input=input)
     _require_rank("baddbmm", 3, batch1=batch1, batch2=batch2)
-    product = native.bmm(*_common(widened(batch1), widened(batch2)))
+    product = native.bmm(*in_one_dtype(widened(batch1), widened(batch2)))
     return _plus("baddbmm", input, product, beta, alpha, batch1, batch2)
 
 
@@ -741,6 +741,46 @@ def t(input: Tensor) -> Tensor:
     return input.T
 
 
+@op(samples=("pdist(x(4, 3))", "pdist(x(2, 3, 2), 1.0)", "pdist(x(4, 3), 3.0)"))
+def pdist(input: Tensor, p: float = 2.0) -> Tensor:
+    """Distances in the p-norm of each row to each of the later ones.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of shape (..., N, M).
+    p : float, default 2.0
+        Not negative. 0 counts the elements that differ.
+
+    Returns
+    -------
+    Tensor
+        Of shape (..., N (N - 1) / 2): rows 0 and 1, 0 and 2, ..., 1 and 2, ... Where rows are equal its derivative is
+        0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is no matrix, and a negative p.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> print(ops.pdist(Tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]])))
+    [5.        1.        4.2426405]
+    """
+    _require("pdist", input=input)
+    if input.ndim < 2:
+        raise ValueError(f"pdist: the input must be a matrix, got the shape {input.shape}.")
+    if not p >= 0:
+        raise ValueError(f"pdist: p must not be negative, got {p}.")
+    x, rows = widened(input), range(input.shape[-2])
+    first = Tensor([i for i in rows for j in rows[i + 1 :]], int64)
+    second = Tensor([j for i in rows for j in rows[i + 1 :]], int64)
+    axis = x.ndim - 2
+    return rounded(p_norm(native.sub(native.gather(x, first, axis), native.gather(x, second, axis)), p), input)
+
+
 @op(samples=("trace(x(3, 4))", "trace(x(3, 4), 1)", "trace(x(2, 3, 3), -1, 1, 2)", "trace(x(3, 4), 7)"), method=True)
 def trace(input: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1, *, dtype: dtype | None = None) -> Tensor:
     """Sum of the elements on a diagonal.
@@ -793,7 +833,7 @@ def block_diag(*inputs: Tensor) -> Tensor:
         require_tensor("block_diag", f"inputs[{place}]", block)
         if block.ndim > 2:
             raise ValueError(f"block_diag: inputs[{place}] must be a matrix, got the shape {block.shape}.")
-    blocks = [native.reshape(block, (1,) * (2 - block.ndim) + block.shape) for block in _common(*inputs)]
+    blocks = [native.reshape(block, (1,) * (2 - block.ndim) + block.shape) for block in in_one_dtype(*inputs)]
     width = sum(block.shape[1] for block in blocks)
     rows, left = [], 0
     for block in blocks:
@@ -812,7 +852,7 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
     Parameters
     ----------
     x : Tensor
-        A vector.
+        Vectors along the last axis.
     N : int, optional
         How many powers; as many as there are elements if it is not given.
     increasing : bool, default False
@@ -824,16 +864,18 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
     [[2. 1.]
      [3. 1.]]
     """
-    _require_rank("vander", 1, x=x)
-    count = x.shape[0] if N is None else index(N)
+    _require("vander", x=x)
+    if x.ndim == 0:
+        raise ValueError("vander: x must be a vector, got the shape ().")
+    count = x.shape[-1] if N is None else index(N)
     if count < 0:
         raise ValueError(f"vander: N must not be negative, got {N}.")
     if count == 0:
-        return native.zeros((x.shape[0], 0), x.dtype)
+        return native.zeros((*x.shape, 0), x.dtype)
     powers = [native.ones_like(x)]
     while len(powers) < count:
         powers.append(native.mul(powers[-1], x))
-    return native.stack(powers if increasing else powers[::-1], 1)
+    return native.stack(powers if increasing else powers[::-1], -1)
 
 
 def p_norm(difference, p):
