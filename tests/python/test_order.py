@@ -311,6 +311,8 @@ X = t32([1.0, 2.0, 3.0], [4.0, 5.0, 6.0])
         (lambda: ops.tril_indices(2**40, 2**40), MemoryError, None),
         (lambda: ops.tril_indices(2**40, 1), MemoryError, None),
         (lambda: ops.quantile(X, 1.5), ValueError, "quantile: q must be a number in"),
+        (lambda: ops.quantile(X, Tensor([0.5, -0.1])), ValueError, "quantile: q must be a number in"),
+        (lambda: ops.quantile(X, Tensor([[0.5]])), ValueError, "quantile: q must have one axis at most"),
         (lambda: ops.median(ops.zeros((2, 0))), ValueError, "median: has no value over zero elements"),
         (lambda: ops.diff(X, -1), ValueError, "diff: n must not be negative"),
         (lambda: ops.take_along_dim(X, Tensor([0]), 1), ValueError, "take_along_dim: indices of shape"),
@@ -320,3 +322,9 @@ X = t32([1.0, 2.0, 3.0], [4.0, 5.0, 6.0])
 def test_errors(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+def test_fractions_of_quantiles_may_differ_between_members():
+    x, q = np.linspace(-1, 1, 7) ** 3, np.array([0.3, 1.0, 1.5])
+    got = array_of(vmap(lambda q: ops.quantile(Tensor(x), q))(Tensor(q)))
+    np.testing.assert_allclose(got, [*np.quantile(x, q[:2]), np.nan], rtol=1e-12)

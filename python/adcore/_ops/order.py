@@ -105,26 +105,43 @@ def nanmedian(input: Tensor, axis: int | None = -1, keepdims: bool = False) -> t
 _INTERPOLATIONS = ("linear", "lower", "higher", "nearest", "midpoint")
 
 
+def _fractions(op, q):
+    """Return fractions along one axis, whether they had one, and which are none, where these could not be refused."""
+    fractions, outside = None, None
+    if isinstance(q, Tensor):
+        if q.ndim > 1:
+            raise ValueError(f"{op}: q must have one axis at most, got the shape {q.shape}.")
+        several, fractions = q.ndim == 1, native.reshape(native.cast(q, float64), (q.size,))
+        try:
+            numbers = native.stop_gradient(fractions).tolist()
+        except ValueError:  # they differ between the members of a batch
+            numbers = []
+            inside = native.logical_and(native.greater_equal(fractions, 0), native.less_equal(fractions, 1))
+            fractions, outside = native.where(inside, fractions, 0.0), native.logical_not(inside)
+    else:
+        several = isinstance(q, (list, tuple))
+        numbers = list(q) if several else [q]
+    for number in numbers:
+        if not isinstance(number, (int, float)) or not 0 <= number <= 1:
+            raise ValueError(f"{op}: q must be a number in [0, 1] or a list of them along one axis, got {number!r}.")
+    return Tensor(numbers, float64) if fractions is None else fractions, several, outside
+
+
 def _quantile(op, input, q, axis, keepdims, interpolation, ignores_nan):
     require_tensor(op, "input", input)
     if not input.dtype.is_floating_point:
         input = native.cast(input, float32)
     if interpolation not in _INTERPOLATIONS:
         raise ValueError(f"{op}: interpolation must be one of {', '.join(_INTERPOLATIONS)}, got {interpolation!r}.")
-    fractions = native.stop_gradient(q).tolist() if isinstance(q, Tensor) else q
-    several = isinstance(fractions, (list, tuple))
-    fractions = list(fractions) if several else [fractions]
-    for fraction in fractions:
-        if not isinstance(fraction, (int, float)) or not 0 <= fraction <= 1:
-            raise ValueError(f"{op}: q must be a number in [0, 1] or a list of them along one axis, got {fraction!r}.")
+    fractions, several, outside = _fractions(op, q)
     x, along = _along(op, input, axis)
     wide = widened(x)
     ordered = native.sort(native.movedim(wide, along, -1))[0]
     n = ordered.shape[-1]
     nan = native.isnan(ordered)
     last = native.sub(native.sum(native.logical_not(nan), -1, True), 1) if ignores_nan else n - 1
-    place = native.mul(native.cast(native.maximum(last, 0), float64), Tensor(fractions, float64))
-    place = native.broadcast_to(place, (*ordered.shape[:-1], len(fractions)))
+    place = native.mul(native.cast(native.maximum(last, 0), float64), fractions)
+    place = native.broadcast_to(place, (*ordered.shape[:-1], fractions.shape[0]))
     if interpolation == "nearest":
         place = native.round(place)
     low, high = native.floor(place), native.ceil(place)
@@ -143,15 +160,22 @@ def _quantile(op, input, q, axis, keepdims, interpolation, ignores_nan):
         value = native.where(native.equal(low, high), below, below + (above - below) * weight)
     if not ignores_nan:
         value = native.where(native.any(nan, -1, True), math.nan, value)
+    if outside is not None:
+        value = native.where(outside, math.nan, value)
     value = native.cast(native.movedim(value, -1, 0), x.dtype)
     if keepdims and input.ndim:
         shape = (1,) * input.ndim if axis is None else input.shape[:along] + (1,) + input.shape[along + 1 :]
-        value = native.reshape(value, (len(fractions), *shape))
+        value = native.reshape(value, (fractions.shape[0], *shape))
     return value if several else native.select(value, 0, 0)
 
 
 @op(
-    samples=("quantile(x(3, 4), 0.3, 1) ** 2", "quantile(x(3, 4), 0.75) ** 2", "quantile(x(3, 4), (0.0, 0.4, 1.0), 0)"),
+    samples=(
+        "quantile(x(3, 4), 0.3, 1) ** 2",
+        "quantile(x(3, 4), 0.75) ** 2",
+        "quantile(x(3, 4), (0.0, 0.4, 1.0), 0)",
+        "quantile(x(3, 5), x(2, low=0.1, high=0.9), 1)",
+    ),
     method=True,
 )
 def quantile(
@@ -169,7 +193,7 @@ def quantile(
     input : Tensor
         Integers are taken as float32.
     q : float, Tensor or sequence of float
-        Fractions in [0, 1]; several make a new first axis. They are constants.
+        Fractions in [0, 1]; several make a new first axis. With linear interpolation a Tensor has a derivative.
     axis : int, optional
     keepdims : bool, default False
     interpolation : {"linear", "lower", "higher", "nearest", "midpoint"}
@@ -183,7 +207,8 @@ def quantile(
     Raises
     ------
     TypeError, ValueError
-        For fractions outside of [0, 1], no elements, another word.
+        For fractions outside of [0, 1], no elements, another word. Where the members of a `vmap` have fractions of
+        their own, one outside gives NaN.
 
     Examples
     --------
@@ -194,7 +219,7 @@ def quantile(
     return _quantile("quantile", input, q, axis, keepdims, interpolation, False)
 
 
-@op(samples=("nanquantile(x(3, 4), 0.3, 1) ** 2",), method=True)
+@op(samples=("nanquantile(x(3, 4), 0.3, 1) ** 2", "nanquantile(x(3, 4), x(low=0.4, high=0.6), 1)"), method=True)
 def nanquantile(
     input: Tensor,
     q: float | Tensor,
