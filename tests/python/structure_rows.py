@@ -283,6 +283,7 @@ STRUCTURE = [
     ("bucketize", (LEVELS, np.array([0.5, 1.0])), np.digitize, {"right": True}, 1, "right"),
     ("histc", (X, 5), lambda x, n: np.histogram(x, n)[0].astype(float)),
     ("histc", (X, 4, -1.0, 1.0), lambda x, n, a, b: np.histogram(x, n, (a, b))[0].astype(float), {}, 1, "range"),
+    ("histogram", (np.zeros((2, 0)), 3), lambda x, n: np.histogram(x, n), {}, 1, "nothing"),
     ("histogram", (X, [-1.0, 0.0, 0.5, 2.0]), lambda x, e: np.histogram(x, e), {}, 1, "edges"),
     # order
     ("sort", (CUBE,), lambda x: sorted_pair(x, -1)),

@@ -564,8 +564,9 @@ _MOST_BINS = 2**26  # each takes 40 bytes while they are counted
 
 def _range(op, input, low, high):
     """Return the bounds of a histogram: those of the elements where none are given."""
-    if low == high == 0 and input.size:
-        low, high = float(native.amin(input)), float(native.amax(input))
+    if low == high == 0:
+        # Of no elements 0 to 1, as in NumPy.
+        low, high = (float(native.amin(input)), float(native.amax(input))) if input.size else (0.0, 1.0)
     if not low <= high or low - low != 0 or high - high != 0:
         raise ValueError(f"{op}: the range must be finite and in order, got {low} to {high}.")
     return (low - 0.5, high + 0.5) if low == high else (low, high)
