@@ -183,6 +183,18 @@ COMPOSITES = [
         256,
         "right",
     ),
+    *(
+        (
+            "matrix_norm",
+            (np.zeros(shape), order),
+            lambda x, o: np.linalg.norm(x, o, (-2, -1)),
+            {},
+            1,
+            f"{shape} {order}",
+        )
+        for shape in ((0, 3), (3, 0), (2, 0, 0))
+        for order in (1, 2, np.inf, "nuc")
+    ),
     # statistics and slopes
     ("cov", (rows(3, 5),), np.cov, {}, 8),
     ("cov", (rows(5),), np.cov, {}, 8, "vector"),
