@@ -1,4 +1,5 @@
-// The single door: what it records, what it leaves alone, long calls, failures, and what a warm step takes from the system.
+// The single door: what it records, what it leaves alone, long calls, failures, and what a warm step takes from the
+// system.
 #include <algorithm>
 #include <cstdlib>
 #include <stdexcept>
@@ -7,7 +8,8 @@
 #include "core/scope.h"
 #include "tensor_cases.h"
 
-// Counts what this thread takes from the C library, beneath operator new and aligned_alloc. Not where a sanitizer does the same.
+// Counts what this thread takes from the C library, beneath operator new and aligned_alloc. Not where a sanitizer does
+// the same.
 #if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define ADCORE_COUNTS_ALLOCATIONS 1
 namespace {

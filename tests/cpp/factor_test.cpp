@@ -1,4 +1,5 @@
-// Blocks of factorisations on every instruction set: the product of the factors is the matrix, rows with gaps stay apart.
+// Blocks of factorisations on every instruction set: the product of the factors is the matrix, rows with gaps stay
+// apart.
 //
 // The bound is that of a backward stable algorithm on a matrix of n rows whose elements are at most `size`: a small
 // multiple of n u size, and of the growth of elements, which is small where the diagonal dominates.

@@ -1,4 +1,5 @@
-// The losses as tensors see them: their formulas in long double, reductions, weights, ignored rows, derivatives, errors.
+// The losses as tensors see them: their formulas in long double, reductions, weights, ignored rows, derivatives,
+// errors.
 #include "tensor_cases.h"
 
 namespace adcore {

@@ -1,4 +1,5 @@
-// Tape and Level: slots, parameters, nesting, stale references, exceptions, threads. Derivatives are those of polynomials.
+// Tape and Level: slots, parameters, nesting, stale references, exceptions, threads. Derivatives are those of
+// polynomials.
 #include <stdexcept>
 #include <thread>
 

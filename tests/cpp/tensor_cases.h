@@ -126,7 +126,8 @@ inline Function1 weighted(Function1 f, uint64_t seed) {
   };
 }
 
-/// The gradients of the sum of f's elements with respect to every input, joined into one vector; it can be differentiated.
+/// The gradients of the sum of f's elements with respect to every input, joined into one vector; it can be
+/// differentiated.
 inline Function1 gradient_of(Function1 f) {
   return [f = std::move(f)](const std::vector<Tensor>& x) {
     std::vector<Tensor> flat;

@@ -17,7 +17,7 @@ import warnings
 
 import numpy as np
 import torch
-from counterparts import OUT_OF_SCOPE, RANDOM, Skip, counterpart, reason_to_differ
+from counterparts import COMPARED, OUT_OF_SCOPE, RANDOM, Skip, counterpart, reason_to_differ
 from torch.testing._internal.common_methods_invocations import op_db
 
 import adcore
@@ -149,7 +149,8 @@ class Case:
 
     def __init__(self, op, f, sample):
         self.arguments = Arguments(sample)
-        finish = sample.output_process_fn_grad
+        self.compared = COMPARED.get(op.name, lambda result: result)
+        finish = COMPARED.get(op.name, sample.output_process_fn_grad)
         self.theirs_whole = lambda *xs: self.arguments.call(op.op, xs, lambda v: v)
         self.ours_whole = lambda *xs: self.arguments.call(f, xs, ours)
         self.theirs = lambda *xs: float_leaves(finish(self.theirs_whole(*xs)))
@@ -164,7 +165,7 @@ class Case:
 
     def value(self):
         wanted = self.theirs_whole(*self.torch_inputs())
-        compare("value", self.ours_whole(*self.our_inputs()), wanted)
+        compare("value", self.compared(self.ours_whole(*self.our_inputs())), self.compared(wanted))
 
     def scalar(self, f, tensor):
         """The float outputs times fixed weights, summed."""
@@ -176,6 +177,15 @@ class Case:
         return total
 
     def torch_gradients(self, order):
+        """None where PyTorch has no derivative."""
+        try:
+            return self.swept(order)
+        except (RuntimeError, NotImplementedError) as error:
+            if "not implemented" in str(error):
+                return None
+            raise
+
+    def swept(self, order):
         inputs = self.torch_inputs()
         total = self.scalar(self.theirs, torch.tensor)(*inputs)
         if total is None or not total.requires_grad:
@@ -257,9 +267,9 @@ def torch_can(case):
 
 
 def walk(op, f, limit):
-    """Return, for each kind, how many samples were checked, and the failures; and how many differ for which reason."""
+    """Return, by kind, how many samples were checked, and the failures; by reason, how many differ or are left out."""
     counts, failures = collections.Counter(), collections.defaultdict(list)
-    differing = collections.Counter()
+    differing, skipped = collections.Counter(), collections.Counter()
     for number, sample in enumerate(op.sample_inputs("cpu", torch.float64, requires_grad=False)):
         if limit and number >= limit:
             break
@@ -269,7 +279,8 @@ def walk(op, f, limit):
         try:
             case.arguments.call(lambda *a, **k: None, case.our_inputs(), ours)
             case.ours_whole(*case.our_inputs())
-        except Skip:
+        except Skip as reason:
+            skipped[str(reason)] += 1
             continue
         except Exception:
             pass  # told below
@@ -286,7 +297,7 @@ def walk(op, f, limit):
             result = attempt(check)
             if result is False:
                 continue
-            reason = result and reason_to_differ(op.name, sample)
+            reason = result and reason_to_differ(op.name, sample, kind)
             if reason:
                 differing[reason] += 1
                 break
@@ -297,17 +308,17 @@ def walk(op, f, limit):
                     break
     if op.error_inputs_func is not None:
         for wrong in op.error_inputs("cpu"):
-            result = attempt_wrong(f, wrong.sample_input)
+            result = attempt_wrong(op, f, wrong.sample_input)
             if result is False:
                 continue
-            reason = result == "no error" and reason_to_differ(op.name, wrong.sample_input)
+            reason = result == "no error" and reason_to_differ(op.name, wrong.sample_input, "wrong")
             if reason:
                 differing[reason] += 1
                 continue
             counts["wrong"] += 1
             if result is not None:
                 failures["wrong"].append((describe(wrong.sample_input), result))
-    return counts, failures, differing
+    return counts, failures, differing, skipped
 
 
 def compare_shapes(case):
@@ -316,9 +327,14 @@ def compare_shapes(case):
         raise Wrong("shapes differ")
 
 
-def attempt_wrong(f, sample):
+def attempt_wrong(op, f, sample):
     if set(sample.kwargs) & (IGNORED | {"out"}):
         return False  # of options that are not here
+    try:
+        op.op(sample.input, *sample.args, **sample.kwargs)
+        return False  # PyTorch itself takes it
+    except Exception:
+        pass
     try:
         arguments = map_leaves((sample.input, tuple(sample.args), dict(sample.kwargs)), ours)
     except Skip:
@@ -356,14 +372,14 @@ def main():
     torch.manual_seed(0)
     names = sorted({op.name for op in op_db})
     classes = collections.defaultdict(list)
-    total, failed, on_purpose = collections.Counter(), collections.Counter(), collections.Counter()
+    total, failed, on_purpose, left_out = (collections.Counter() for _ in range(4))
     for op in op_db:
         if options.only is not None and op.name not in options.only:
             continue
         if op.name in OUT_OF_SCOPE:
             classes["out of scope"].append(op.name)
             continue
-        f = counterpart(op.name)
+        f = counterpart(op.name, op.variant_test_name)
         if f is None:
             classes["missing"].append(op.name)
             continue
@@ -372,12 +388,13 @@ def main():
             continue
         adcore.set_seed(0)
         try:
-            counts, failures, differing = walk(op, f, options.limit)
+            counts, failures, differing, skipped = walk(op, f, options.limit)
         except Exception as error:
             print(f"{op.name}: PyTorch's samples cannot be made: {type(error).__name__}: {error}"[:200])
             continue
         total.update(counts)
         on_purpose.update(differing)
+        left_out.update(skipped)
         failed.update({kind: len(found) for kind, found in failures.items()})
         if failures:
             variant = f".{op.variant_test_name}" if op.variant_test_name else ""
@@ -400,6 +417,8 @@ def main():
             print(f"{kind}: {held} of {total[kind]} samples ({100 * held / total[kind]:.2f} %)")
     for reason, count in on_purpose.items():
         print(f"differs on purpose: {count} samples: {reason}")
+    for reason, count in left_out.items():
+        print(f"left out: {count} samples: {reason}")
 
 
 if __name__ == "__main__":

@@ -172,6 +172,20 @@ def sampled(x, grid, order=1, mode="constant"):
     return y
 
 
+def sampled_bicubic(x, grid, place):
+    """Sums over the pixels around a place, of which `place` tells where they are in the image; None: nowhere."""
+    y = np.zeros((*x.shape[:2], *grid.shape[1:-1]))
+    for b, *at in np.ndindex(grid.shape[:-1]):
+        ways = []
+        for k, size in enumerate(x.shape[2:]):
+            v = (grid[(b, *at)][-1 - k] + 1) * size / 2 - 0.5
+            pixels = range(math.floor(v) - 1, math.floor(v) + 3)
+            ways.append([(place(p, size), cubic(v - p)) for p in pixels if place(p, size) is not None])
+        for (row, down), (column, right) in itertools.product(*ways):
+            y[(b, slice(None), *at)] += down * right * x[b, :, row, column]
+    return y
+
+
 IMAGES, KERNELS = noise(2, 4, 6, 5), noise(6, 2, 3, 2)
 LINES, VOLUMES = noise(2, 3, 9), noise(2, 2, 4, 3, 5)
 TABLE, ROWS_OF_TABLE = noise(5, 3), np.array([[1, 4, 0], [2, 2, 3]])
@@ -181,6 +195,19 @@ CAUSAL = np.tril(np.ones((3, 5), bool))
 GRID = RNG.uniform(-0.7, 0.7, (2, 3, 4, 2))
 CHANNELS = [noise(4) for _ in range(4)]
 ANGLES = noise(2, 2, 3)
+
+
+BAGS = np.array([1, 4, 2, 3, 2])
+
+
+def bagged(f):
+    """f of the rows of each bag, 0 of an empty one."""
+
+    def oracle(rows, table, offsets):
+        bags = np.split(rows, offsets[1:])
+        return np.stack([f(table[bag], 0) if len(bag) else np.zeros(table.shape[1]) for bag in bags])
+
+    return oracle
 
 
 def apart(v, n):
@@ -306,7 +333,7 @@ CALLS = [
             {},
             "",
         )
-        for n, x, out in ((1, LINES, (4,)), (2, IMAGES, (4, 2)))
+        for n, x, out in ((1, LINES, (4,)), (2, IMAGES, (4, 2)), (3, VOLUMES, (3, 2, 4)))
     ),
     *(
         (
@@ -316,7 +343,7 @@ CALLS = [
             {},
             "",
         )
-        for n in (1, 2)
+        for n in (1, 2, 3)
     ),
     (
         "layer_norm",
@@ -365,6 +392,7 @@ CALLS = [
         {},
         "",
     ),
+    ("local_response_norm", (np.zeros((0, 3, 4)), 3), lambda x, n: x, {}, "nothing"),
     ("normalize", (LINES,), lambda x: x / np.linalg.norm(x, axis=1, keepdims=True), {}, ""),
     ("normalize", (LINES, 1.0, 2), lambda x, p, d: x / np.abs(x).sum(2, keepdims=True), {}, "1-norm"),
     ("embedding", (ROWS_OF_TABLE, TABLE), lambda i, w: w[i], {}, ""),
@@ -372,6 +400,31 @@ CALLS = [
     ("embedding_bag", (ROWS_OF_TABLE, TABLE), lambda i, w: w[i].mean(1), {}, ""),
     ("embedding_bag", (ROWS_OF_TABLE, TABLE), lambda i, w: w[i].sum(1), {"mode": "sum"}, "sum"),
     ("embedding_bag", (ROWS_OF_TABLE, TABLE), lambda i, w: w[i].max(1), {"mode": "max"}, "max"),
+    *(
+        ("embedding_bag", (BAGS, TABLE, np.array([0, 2, 2])), bagged(f), {"mode": mode}, f"{mode} of bags")
+        for mode, f in (("sum", np.sum), ("mean", np.mean), ("max", np.max))
+    ),
+    (
+        "embedding_bag",
+        (BAGS, TABLE, np.array([0, 2, 4, 5])),
+        lambda i, w, o: np.stack([w[1] + w[4], w[3], 0 * w[0]]),
+        {"mode": "sum", "padding_idx": 2, "include_last_offset": True},
+        "padding",
+    ),
+    (
+        "embedding_bag",
+        (ROWS_OF_TABLE, TABLE),
+        lambda i, w: np.stack([(w[1] + w[0]) / 2, w[[2, 2, 3]].mean(0)]),
+        {"padding_idx": -1},
+        "padding from the end",
+    ),
+    (
+        "embedding_bag",
+        (ROWS_OF_TABLE, TABLE),
+        lambda i, w: np.stack([w[[1, 4, 0]].max(0), w[3]]),
+        {"padding_idx": 2, "mode": "max"},
+        "maximum without padding",
+    ),
     ("scaled_dot_product_attention", (Q, K, V), attention, {}, ""),
     ("scaled_dot_product_attention", (Q, K, V, MASK), attention, {}, "mask"),
     ("scaled_dot_product_attention", (Q, K, V, noise(3, 5)), attention, {}, "added"),
@@ -410,6 +463,20 @@ CALLS = [
         "reflection",
     ),
     ("grid_sample", (IMAGES, GRID), lambda x, g: sampled(x, g, 0), {"mode": "nearest"}, "nearest"),
+    *(
+        (
+            "grid_sample",
+            (IMAGES, 2 * GRID),
+            lambda x, g, place=place: sampled_bicubic(x, g, place),
+            {"mode": "bicubic", "padding_mode": padding},
+            f"bicubic {padding}",
+        )
+        for padding, place in (
+            ("zeros", lambda p, size: p if 0 <= p < size else None),
+            ("border", lambda p, size: min(max(p, 0), size - 1)),
+            ("reflection", lambda p, size: min(p % (2 * size), (-1 - p) % (2 * size))),
+        )
+    ),
     (
         "affine_grid",
         (ANGLES, (2, 1, 3, 4)),

@@ -7,6 +7,7 @@ their names there, and
     x(*shape, low=-2.0, high=2.0)   an input of float64, which is differentiated
     i(*shape, n=3)                  a constant of int64 in [0, n)
     b(*shape)                       a constant of bool
+    Tensor(values)                  a constant
 
 The numbers depend on the expression alone, those that a cell starts with too. Those of one `x` keep apart from each
 other and from the middle of their interval, so that `max(x(3, 4))` and `abs(x(3, 4))` have no kink within reach of a
@@ -40,7 +41,7 @@ def sample(expression, tensor=Tensor, **names):
     It may be read as that of another library: `tensor` makes of an array what is there instead of a Tensor, and `names`
     are further names, which stand in front.
     """
-    names = {**_NAMES, **names}
+    names = {**_NAMES, "Tensor": tensor, **names}
     code = compile(expression, expression, "eval")
     seed = zlib.crc32(expression.encode())
     rng = np.random.default_rng(seed)

@@ -195,6 +195,16 @@ STRUCTURE = [
         (X, MASK, rows(3, 4)),
         lambda x, m, s: changed(x, lambda y: y.__setitem__(m, s.ravel()[: m.sum()])),
     ),
+    (
+        "masked_scatter",
+        (V, MASK, rows(3, 4)),
+        lambda x, m, s: changed(np.tile(x, (3, 1)), lambda y: y.__setitem__(m, s.ravel()[: m.sum()])),
+        {},
+        1,
+        "broadcast",
+    ),
+    ("diff", (X, 0, 1, X, X), lambda x, *_: x, {}, 1, "no times"),
+    ("vander", (X, 3), lambda x, n: np.stack([np.vander(v, n) for v in x]), {}, 4, "vectors"),
     ("index_add", (X, 0, ROWS_AT, rows(5, 4)), lambda x, a, i, v: changed(x, lambda y: np.add.at(y, i, v)), {}, 4),
     (
         "index_add",
@@ -273,6 +283,7 @@ STRUCTURE = [
     ("bucketize", (LEVELS, np.array([0.5, 1.0])), np.digitize, {"right": True}, 1, "right"),
     ("histc", (X, 5), lambda x, n: np.histogram(x, n)[0].astype(float)),
     ("histc", (X, 4, -1.0, 1.0), lambda x, n, a, b: np.histogram(x, n, (a, b))[0].astype(float), {}, 1, "range"),
+    ("histogram", (np.zeros((2, 0)), 3), lambda x, n: np.histogram(x, n), {}, 1, "nothing"),
     ("histogram", (X, [-1.0, 0.0, 0.5, 2.0]), lambda x, e: np.histogram(x, e), {}, 1, "edges"),
     # order
     ("sort", (CUBE,), lambda x: sorted_pair(x, -1)),

@@ -345,6 +345,11 @@ LOGIT_LOSSES |= {
         lambda x, y: (1 + abs(x) > abs(x - y)) * (mp.sign(x) - mp.sign(x - y)),
         lambda x, y: mp.nan if x in (0, y) else 0,  # the kink of a distance
     ),
+    "triplet_margin_with_distance_loss(x, 0 * x, y, distance_function=lambda a, b: abs(a - b))": (
+        lambda x, y: 1 + abs(x) - abs(x - y),
+        lambda x, y: (1 + abs(x) > abs(x - y)) * (mp.sign(x) - mp.sign(x - y)),
+        lambda x, y: 0,
+    ),
 }
 LOSSES = {name for name in ops.__all__ if "loss" in name or "cross_entropy" in name or name == "kl_div"}
 

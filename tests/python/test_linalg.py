@@ -5,6 +5,8 @@ checked. Derivatives at small sizes are walked with the samples (test_ops_grad.p
 the blocked algorithms take apart, and points where a rule could divide by zero.
 """
 
+import itertools
+
 import numpy as np
 import pytest
 import scipy.linalg
@@ -417,3 +419,54 @@ def test_numpys_functions_are_ops():
     close(np.outer(t, b), np.outer(a, b), np.float64)
     close(np.linalg.multi_dot([t, b, t]), a @ b @ a, np.float64)
     close(grad(lambda x: np.linalg.slogdet(x)[1])(t), np.linalg.inv(a).T, np.float64)
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (5, 3), (3, 5), (2, 4, 2)])
+@pytest.mark.parametrize("order", [1, 2])
+def test_lu_factors_have_derivatives_in_every_shape(shape, order):
+    def parts(x):
+        p, lower, upper = ops.lu(x)
+        return (p @ lower).sin(), upper**2
+
+    # Rows that are exchanged, and no two that could nearly be.
+    x = RNG.uniform(-1, 1, shape) + 4 * np.eye(*shape[-2:])[::-1]
+    check_grads(parts, [x], order=order)
+
+
+def test_lu_factors_of_every_size_give_the_matrix_back():
+    for m, n in itertools.product((0, 1, 2, 33, 130), repeat=2):
+        a = RNG.standard_normal((2, m, n))
+        packed, pivots = ops.lu_factor(Tensor(a))
+        assert packed.shape == a.shape and pivots.shape == (2, min(m, n)) and pivots.dtype == adcore.int32
+        p, lower, upper = ops.lu_unpack(packed, pivots)
+        close(p @ lower @ upper, a, np.float64, 32)
+        for got, expected in zip(ops.lu(Tensor(a)), (p, lower, upper), strict=True):
+            np.testing.assert_array_equal(array_of(got), array_of(expected))
+        assert (np.abs(array_of(lower)) <= 1).all()
+
+
+def test_an_lu_solution_carries_derivatives_to_the_matrix():
+    a, b = regular(2, 3, 3), RNG.standard_normal((2, 3, 2))
+    check_grads(lambda a, b: ops.lu_solve(b, *ops.lu_factor(a)) ** 2, [a, b])
+    close(ops.lu_solve(Tensor(b), *ops.lu_factor(Tensor(a))), np.linalg.solve(a, b), np.float64)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "said"),
+    [
+        (lambda a: ops.lu(a[0]), ValueError, "lu: A must be a matrix"),
+        (lambda a: ops.lu(a, pivot=False), ValueError, "lu: pivot=False is not there"),
+        (lambda a: ops.lu_unpack(a, Tensor([1, 2])), ValueError, "lu_unpack: LU_pivots of shape"),
+        (lambda a: ops.lu_unpack(a, Tensor([1, 4, 3])), IndexError, "lu_unpack: "),
+        (lambda a: ops.lu_unpack(a, a[0]), TypeError, "lu_unpack: LU_pivots must be integers"),
+        (lambda a: ops.lu_solve(a[:2], a, Tensor([1, 2, 3])), ValueError, "lu_solve: b of shape"),
+        (lambda a: ops.lu_solve(a, 0 * a, Tensor([1, 2, 3])), ValueError, "singular"),
+        (lambda a: adcore.grad(lambda a: ops.lu(a)[2].sum())(0 * a), ValueError, "singular"),
+        (lambda a: ops.tensorinv(ops.ones((2, 3))), ValueError, "tensorinv: "),
+        (lambda a: ops.tensorinv(a, 0), ValueError, "tensorinv: ind must be positive"),
+        (lambda a: ops.tensorsolve(a, ops.ones(2)), ValueError, "tensorsolve: a of shape"),
+    ],
+)
+def test_what_is_wrong_with_factors_is_told(call, error, said):
+    with pytest.raises(error, match=said):
+        call(Tensor(regular(3, 3)))

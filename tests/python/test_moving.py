@@ -202,3 +202,8 @@ def test_one_table_read_by_an_index_of_each_member(axis):
     found = grad(lambda x: (read(x, Tensor(index)) ** 2).sum())(Tensor(x))
     counts = np.bincount(index.ravel(), minlength=3).reshape([3 if a == axis else 1 for a in range(3)])
     np.testing.assert_allclose(array_of(found), 2 * x * counts, 1e-14)
+
+
+def test_shapes_broadcast_as_in_numpy():
+    for shapes in ([], [()], [(3, 1), 4], [(2, 1, 5), (1,), (3, 1)], [(0, 1), (1, 4)]):
+        assert ops.broadcast_shapes(*shapes) == np.broadcast_shapes(*shapes)

@@ -128,7 +128,11 @@ WRONG = [
     ("interpolate", ((1, 1, 4),), {"size": 0}, "elements"),
     ("interpolate", ((1, 1, 4),), {"size": 2, "mode": "bilinear"}, "mode"),
     ("interpolate", ((1, 1, 4),), {}, "size"),
+    ("avg_pool2d", ((1, 1, 4, 4),), {"kernel_size": 2, "divisor_override": 0}, "divisor_override must be positive"),
+    ("hardtanh", ((2,),), {"min_val": 1.0, "max_val": -1.0}, "min_val 1.0 is greater"),
+    ("softshrink", ((2,),), {"lambd": -0.5}, "lambd must not be negative"),
     ("grid_sample", ((1, 1, 4, 4), (1, 2, 2, 3)), {}, "grid"),
+    ("grid_sample", ((1, 1, 4, 4, 4), (1, 2, 2, 2, 3)), {"mode": "bicubic"}, "is for images"),
     ("pixel_shuffle", ((1, 3, 2, 2),), {"upscale_factor": 2}, "channels"),
     ("channel_shuffle", ((1, 3, 2),), {"groups": 2}, "groups"),
     ("scaled_dot_product_attention", ((2, 3), (4, 2), (4, 2)), {}, "features"),
@@ -139,6 +143,12 @@ WRONG = [
 def test_what_is_wrong_is_told_by_the_op(name, shapes, options, said):
     with pytest.raises(ValueError, match=f"(?s)^{name}: .*{said}"):
         getattr(ops, name)(*(ops.ones(s) for s in shapes), **options)
+
+
+@pytest.mark.parametrize("offsets", [[1, 2], [0, 3, 2], [0, 7], [[0, 1]], [0.0, 1.0]])
+def test_offsets_of_bags_ascend_from_0(offsets):
+    with pytest.raises((TypeError, ValueError), match="embedding_bag: offsets must"):
+        ops.embedding_bag(Tensor([1, 0, 1, 1, 0]), ops.ones((2, 3)), Tensor(offsets))
 
 
 @pytest.mark.parametrize("dtype", ["int32", "bool_"])

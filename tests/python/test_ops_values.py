@@ -19,6 +19,7 @@ from scipy import special
 
 import adcore
 from adcore import Parameter, Tensor, _core, ops
+from composite_rows import COMPOSITES
 from helpers import TOLERANCE, Expected, array_of, bf16, boolean, check, f16, f32, f64, i32, i64, t32
 from neural_oracles import CALLS as NEURAL
 from samples import sample
@@ -622,6 +623,7 @@ ROWS = [
     Row("index_select", (X, 1, np.array([3, 3, 0])), lambda x, a, i: np.take(x, i, a)),
     Row("stop_gradient", (X,), lambda x: x),
     *(Row(*row) for row in STRUCTURE),
+    *(Row(*row) for row in COMPOSITES),
 ]
 
 OPTIONAL_ROWS = [
@@ -668,6 +670,7 @@ ELSEWHERE = {
     *"exponential standard_gamma gamma random_gamma chi2 beta dirichlet poisson random_poisson geometric".split(),
     *"bernoulli multinomial random_categorical randperm shuffle gumbel_softmax".split(),
     *"cast assign assign_add assign_sub".split(),
+    "broadcast_shapes",  # test_moving.py
     # test_linalg.py
     *"cholesky_inverse cholesky_solve eigh inverse logdet lstsq matrix_exp qr solve_triangular svd".split(),
     "triangular_solve",
@@ -679,6 +682,7 @@ ELSEWHERE = {
 OTHERWISE_IN_NUMPY = {
     *"bernoulli beta gamma kl_div logit max min nonzero norm pad split".split(),
     *"eigh lstsq qr svd".split(),
+    *"cov gradient".split(),
     *"median nanmedian put select sort tril_indices triu_indices unique".split(),
 }
 LIBRARIES = (np, special, np.linalg)
@@ -1395,3 +1399,13 @@ def test_results_do_not_depend_on_the_number_of_threads():
     for other in runs[1:]:
         for one, two in zip(runs[0], other, strict=True):
             assert one.tobytes() == two.tobytes()
+
+
+@pytest.mark.parametrize(("dtype", "least", "greatest"), [(np.float32, -149, 127), (np.float64, -1074, 1023)])
+def test_frexp_is_exact_at_every_exponent(dtype, least, greatest):
+    powers = np.ldexp(1.0, np.arange(least, greatest + 1)).astype(dtype)
+    x = np.concatenate([powers, -powers, np.nextafter(powers, dtype(0)), 1.7 * powers[:-1]]).astype(dtype)
+    fraction, exponent = ops.frexp(Tensor(x))
+    expected = np.frexp(x)
+    np.testing.assert_array_equal(array_of(fraction), expected[0])
+    np.testing.assert_array_equal(array_of(exponent), expected[1])

@@ -455,6 +455,7 @@ def test_options_of_randomness():
 
 X = Tensor([1.0, 2.0])
 REFUSED = [
+    (lambda: ops.log_normal((2,), 0.0, 0.0), ValueError, "log_normal: stddev must be greater than 0, got 0.0"),
     (lambda: ops.normal((2,), 0.0, -1.0), ValueError, "normal: stddev must be at least 0, got -1.0"),
     (lambda: ops.normal((2,), "a"), TypeError, "normal: mean must be a Tensor or a number, got str"),
     (lambda: ops.normal((3,), X), ValueError, r"normal: shapes \(3,\) and \(2,\) do not broadcast"),
@@ -514,3 +515,33 @@ def test_bad_arguments_raise_and_take_no_numbers(case):
     with pytest.raises(kind, match=message):
         call()
     assert adcore.get_rng_state().tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "drawn"),
+    [
+        ("bernoulli_", (0.3,), lambda t: ops.bernoulli(t, 0.3)),
+        ("cauchy_", (1.0, 2.0), lambda t: ops.cauchy(t.shape, 1.0, 2.0, dtype=t.dtype)),
+        ("exponential_", (2.0,), lambda t: ops.exponential(t.shape, 2.0, dtype=t.dtype)),
+        ("geometric_", (0.3,), lambda t: ops.geometric(t.shape, 0.3, dtype=t.dtype)),
+        ("log_normal_", (0.5, 1.5), lambda t: ops.log_normal(t.shape, 0.5, 1.5, dtype=t.dtype)),
+        ("normal_", (1.0, 2.0), lambda t: ops.normal(t.shape, 1.0, 2.0, dtype=t.dtype)),
+        ("uniform_", (-1.0, 3.0), lambda t: ops.uniform(t.shape, -1.0, 3.0, dtype=t.dtype)),
+    ],
+)
+@pytest.mark.parametrize("dtype", [adcore.float32, adcore.float64, adcore.float16])
+def test_a_draw_in_place_is_the_function_s(name, arguments, drawn, dtype):
+    t = ops.zeros((3, 4), dtype)
+    adcore.set_seed(5)
+    expected = drawn(t)
+    adcore.set_seed(5)
+    assert getattr(t, name)(*arguments) is t and t.dtype == dtype
+    np.testing.assert_array_equal(array_of(t), array_of(expected))
+
+
+def test_a_draw_in_place_takes_a_generator_and_leaves_other_tensors():
+    t = ops.zeros(4)
+    other = t + 0
+    t.normal_(generator=Generator().manual_seed(7))
+    np.testing.assert_array_equal(array_of(t), array_of(ops.normal((4,), generator=Generator().manual_seed(7))))
+    assert not array_of(other).any()

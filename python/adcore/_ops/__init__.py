@@ -12,6 +12,7 @@ from adcore._ops import (  # noqa: F401  their composites are declared now
     contraction,
     convolution,
     elementwise,
+    factors,
     image,
     indexing,
     linalg,
@@ -25,11 +26,13 @@ from adcore._ops import (  # noqa: F401  their composites are declared now
     normalization,
     numpy_protocols,
     order,
+    parts,
     pooling,
     product,
     random,
     scans,
     shape,
+    windows,
 )
 from adcore._ops.declare import composites
 

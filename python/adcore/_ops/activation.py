@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from adcore._core import Tensor, float32
 from adcore._ops import native
-from adcore._ops.declare import op, require_tensor
+from adcore._ops.declare import Number, op, require_tensor
 
 PAGE = "Elementwise"
 
@@ -35,6 +35,46 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     if approximate == "tanh":
         return native._gelu_tanh(input)
     raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}.")
+
+
+@op(samples=("hardtanh(x(3, 4))", "hardtanh(x(3, 4), -0.5, 1.5)"), method=True)
+def hardtanh(input: Number, min_val: Number = -1.0, max_val: Number = 1.0) -> Tensor:
+    """input limited to [min_val, max_val].
+
+    Raises
+    ------
+    ValueError
+        For numbers of which the first is the greater one.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> print(ops.hardtanh(Tensor([-2.0, 0.5, 2.0])))
+    [-1.   0.5  1. ]
+    """
+    if not isinstance(min_val, Tensor) and not isinstance(max_val, Tensor) and min_val > max_val:
+        raise ValueError(f"hardtanh: min_val {min_val} is greater than max_val {max_val}.")
+    return native.hardtanh(input, min_val, max_val)
+
+
+@op(samples=("softshrink(x(3, 4), 0.7)",), method=True)
+def softshrink(input: Number, lambd: Number = 0.5) -> Tensor:
+    """input moved by lambd toward 0, and 0 where |input| <= lambd.
+
+    Raises
+    ------
+    ValueError
+        For a negative number lambd.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> print(ops.softshrink(Tensor([-1.0, 0.25, 2.0])))
+    [-0.5  0.   1.5]
+    """
+    if not isinstance(lambd, Tensor) and lambd < 0:
+        raise ValueError(f"softshrink: lambd must not be negative, got {lambd}.")
+    return native.softshrink(input, lambd)
 
 
 @op(samples=("prelu(x(2, 3, 4), x(3))", "prelu(x(3, 4), x(1))", "prelu(x(5), x())"), method=True)

@@ -16,7 +16,7 @@ from adcore._ops.precision import rounded, widened
 PAGE = "Products"
 
 
-def common(*tensors):
+def in_one_dtype(*tensors):
     """Return tensors in the dtype to which they promote together."""
     if all(tensor.dtype == tensors[0].dtype for tensor in tensors):
         return tensors
@@ -28,7 +28,7 @@ def common(*tensors):
 
 def matmul(a, b):
     """Return the matrix product in the dtype to which both promote."""
-    return native.matmul(*common(a, b))
+    return native.matmul(*in_one_dtype(a, b))
 
 
 # ---- contractions ---------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ what a type checker lets pass and what a cell checks when it is made; the compos
 from collections.abc import Sequence
 from functools import wraps
 
-from adcore._core import Tensor, are_synonyms
+from adcore._core import Tensor, are_synonyms, require_writable
 
 Number = Tensor | float
 dims = int | Sequence[int]
@@ -77,7 +77,7 @@ def _parameter(function, parameters, name, options):
     if name in parameters:
         return name
     meant = next((p for p in parameters if are_synonyms(p, name)), name)
-    if meant in options:
+    if meant != name and meant in options:
         raise TypeError(f"{function.__name__}: the arguments {meant} and {name} are the same.")
     return meant
 
@@ -105,7 +105,7 @@ def require_rank(op, rank, **tensors):
 
 def broadcast_shape(op, *shapes):
     """Return the shape to which shapes broadcast."""
-    rank = max(map(len, shapes))
+    rank = max(map(len, shapes), default=0)
     result = []
     for sizes in zip(*((1,) * (rank - len(shape)) + tuple(shape) for shape in shapes)):
         others = set(sizes) - {1}
@@ -113,3 +113,15 @@ def broadcast_shape(op, *shapes):
             raise ValueError(f"{op}: shapes {' and '.join(map(str, map(tuple, shapes)))} do not broadcast.")
         result.append(others.pop() if others else 1)
     return tuple(result)
+
+
+def in_place(name, function, doc=None):
+    """Return the method of Tensor that gives the Tensor what a function makes of it."""
+
+    def method(self, *args, **options):
+        require_writable(name, self)
+        return self._assign(function(self, *args, **options))
+
+    method.__name__ = name
+    method.__doc__ = doc or f"Give the Tensor the value that ``{name[:-1]}`` makes of it, in place; arguments as there."
+    return method

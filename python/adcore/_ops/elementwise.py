@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
-from adcore._core import Tensor, bfloat16, float16, float32, float64, int64
+from adcore._core import Tensor, bfloat16, float16, float32, float64, int32, int64
 from adcore._core import bool_ as boolean
 from adcore._ops import native
 from adcore._ops.declare import Number, op, require_tensor
+from adcore._ops.precision import rounded, widened
 
 PAGE = "Elementwise"
 
@@ -339,3 +340,78 @@ def logit(input: Tensor, eps: float | None = None) -> Tensor:
         return native._logit(input)
     require_tensor("logit", "input", input)
     return native._logit(native._clamp(input, eps, 1 - eps))
+
+
+@op(samples=("frexp(x(3, 4))[0] ** 2",), method=True)
+def frexp(input: Tensor) -> tuple[Tensor, ...]:
+    """Fractions with a magnitude in [0.5, 1) and exponents of 2: ``input = fraction * 2 ** exponent``.
+
+    Parameters
+    ----------
+    input : Tensor
+
+    Returns
+    -------
+    tuple of Tensor
+        The fractions, and the exponents as int32. Of what is 0 or not finite, itself and 0.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> fraction, exponent = ops.frexp(Tensor([8.0, -3.0]))
+    >>> print(fraction, exponent)
+    [ 0.5  -0.75] [4 2]
+    """
+    require_tensor("frexp", "input", input)
+    x = input if input.dtype.is_floating_point else native.cast(input, float32)
+    # What is less than the least normal number is scaled up first: of float64, whose range float32's is within.
+    wide = native.abs(native.cast(native.stop_gradient(x), float64))
+    tiny = native.less(wide, 2.0**-1000)
+    scaled = native.where(tiny, native.mul(wide, 2.0**100), wide)
+    usual = native.logical_and(native.greater(wide, 0), native.less(wide, math.inf))
+    exponent = native.add(native.floor(native.log2(native.where(usual, scaled, 1.0))), 1.0)
+    fraction = native.ldexp(scaled, native.neg(exponent))
+    # The logarithm of a number next to a power of 2 may be rounded to the other side.
+    exponent = native.add(exponent, native.where(native.greater_equal(fraction, 1.0), 1.0, 0.0))
+    exponent = native.sub(exponent, native.where(native.less(fraction, 0.5), 1.0, 0.0))
+    exponent = native.sub(exponent, native.where(tiny, 100.0, 0.0))
+    exponent = native.where(usual, exponent, 0.0)
+    half = native.cast(native.floor(native.mul(exponent, -0.5)), x.dtype)
+    # Two exact steps, since 2 ** 1074 is out of range.
+    rest = native.cast(native.sub(native.neg(exponent), native.cast(half, float64)), x.dtype)
+    return native.ldexp(native.ldexp(x, half), rest), native.cast(exponent, int32)
+
+
+@op(samples=("mvlgamma(x(3, 4, low=1.2, high=4), 3)",), method=True)
+def mvlgamma(input: Tensor, p: int) -> Tensor:
+    """Logarithm of the gamma function of p variables.
+
+    Parameters
+    ----------
+    input : Tensor
+        Greater than ``(p - 1) / 2``; NaN elsewhere.
+    p : int
+        At least 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For another p.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> print(ops.mvlgamma(Tensor([3.0]), 2))
+    [1.550195]
+    """
+    require_tensor("mvlgamma", "input", input)
+    if isinstance(p, bool) or not isinstance(p, int):
+        raise TypeError(f"mvlgamma: p must be an int, got {type(p).__name__}.")
+    if p < 1:
+        raise ValueError(f"mvlgamma: p must be positive, got {p}.")
+    x = widened(input) if input.dtype.is_floating_point else native.cast(input, float32)
+    x = native.where(native.greater(x, (p - 1) / 2), x, math.nan)
+    total = native.lgamma(x)
+    for j in range(1, p):
+        total = native.add(total, native.lgamma(native.sub(x, j / 2)))
+    return rounded(native.add(total, p * (p - 1) / 4 * math.log(math.pi)), input)

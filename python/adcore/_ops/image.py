@@ -170,11 +170,21 @@ def _reflected(x, low, high):
     return native.add(native.where(odd, native.sub(span, rest), rest), low)
 
 
+def _inside(x, size, padding_mode, align_corners):
+    """Return coordinates in pixels, those from outside as the padding takes them."""
+    if padding_mode == "zeros":
+        return x
+    if padding_mode == "reflection":
+        x = _reflected(x, 0.0, size - 1.0) if align_corners else _reflected(x, -0.5, size - 0.5)
+    return native._clamp(x, 0.0, size - 1.0)
+
+
 @op(
     samples=(
         "grid_sample(x(1, 2, 3, 4), x(1, 2, 3, 2, low=-0.9, high=0.9))",
         "grid_sample(x(2, 1, 3, 3), x(2, 2, 2, 2, low=-1.6, high=1.6), 'bilinear', 'border', True)",
         "grid_sample(x(1, 1, 3, 3), x(1, 2, 2, 2, low=-1.6, high=1.6), 'bilinear', 'reflection')",
+        "grid_sample(x(1, 1, 4, 4), x(1, 1, 2, 2, low=-1.4, high=1.4), 'bicubic', 'border')",
     )
 )
 def grid_sample(
@@ -192,7 +202,8 @@ def grid_sample(
         (batch, channels, height, width), or with a depth in front of the height.
     grid : Tensor
         (batch, out height, out width, 2): x, then y, in [-1, 1] from edge to edge. Likewise with a depth.
-    mode : {"bilinear", "nearest"}
+    mode : {"bilinear", "nearest", "bicubic"}
+        bicubic for images alone.
     padding_mode : {"zeros", "border", "reflection"}
         What there is outside.
     align_corners : bool
@@ -214,11 +225,13 @@ def grid_sample(
     n = input.ndim - 2
     if n not in (2, 3) or grid.ndim != n + 2 or grid.shape[-1] != n or grid.shape[0] != input.shape[0]:
         raise ValueError(f"grid_sample: a grid of shape {grid.shape} does not fit an input of shape {input.shape}.")
-    if mode not in ("bilinear", "nearest") or padding_mode not in ("zeros", "border", "reflection"):
+    if mode not in ("bilinear", "nearest", "bicubic") or padding_mode not in ("zeros", "border", "reflection"):
         raise ValueError(
-            "grid_sample: mode must be 'bilinear' or 'nearest' and padding_mode 'zeros', 'border' or 'reflection', "
-            f"got {mode!r} and {padding_mode!r}."
+            "grid_sample: mode must be 'bilinear', 'nearest' or 'bicubic' and padding_mode 'zeros', 'border' or "
+            f"'reflection', got {mode!r} and {padding_mode!r}."
         )
+    if mode == "bicubic" and n != 2:
+        raise ValueError(f"grid_sample: mode 'bicubic' is for images, the input has the shape {input.shape}.")
     if input.dtype != grid.dtype or not input.dtype.is_floating_point:
         raise TypeError(f"grid_sample: input and grid must be floats of one dtype, got {input.dtype} and {grid.dtype}.")
     batch, channels, *space = input.shape
@@ -226,22 +239,21 @@ def grid_sample(
         raise ValueError(f"grid_sample: the input {input.shape} has an empty axis of space.")
     points = grid.size // max(1, batch * n) if batch else 0
     flat = native.reshape(input, (batch, channels, math.prod(space)))
-    at = []
+    corners = []  # of each axis: places and weights
     for k, size in enumerate(space):
         x = _pixels(native.reshape(grid, (batch, points, n))[:, :, n - 1 - k], size, align_corners)
-        if padding_mode == "reflection":
-            x = _reflected(x, 0.0, size - 1.0) if align_corners else _reflected(x, -0.5, size - 0.5)
-        if padding_mode != "zeros":
-            x = native._clamp(x, 0.0, size - 1.0)
-        at.append(x)
-    corners = []  # of each axis: places and weights
-    for x in at:
+        if mode != "bicubic":
+            x = _inside(x, size, padding_mode, align_corners)
         whole = native.stop_gradient(native.round(x) if mode == "nearest" else native.floor(x))
         if mode == "nearest":
             corners.append([(whole, None)])
-        else:
-            t = native.sub(x, whole)
+            continue
+        t = native.sub(x, whole)
+        if mode == "bilinear":
             corners.append([(whole, native.sub(1.0, t)), (native.add(whole, 1.0), t)])
+        else:
+            places = (_inside(native.add(whole, k - 1.0), size, padding_mode, align_corners) for k in range(4))
+            corners.append(list(zip(places, _cubic(t))))
     total = None
     for chosen in itertools.product(*corners):
         index, weight, inside = None, None, None

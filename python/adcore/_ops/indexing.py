@@ -6,13 +6,14 @@ have one of their own.
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Sequence
 
-from adcore import _core
 from adcore._core import Tensor, bool_, float32, float64, int64
 from adcore._ops import native
-from adcore._ops.declare import Number, op, require_tensor
-from adcore._ops.shape import broadcast_shape, checked_axis
+from adcore._ops.declare import Number, broadcast_shape, dims, in_place, op, require_tensor
+from adcore._ops.shape import checked_axis
 
 PAGE = "Indexing"
 
@@ -41,6 +42,85 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Tensor:
     if not as_tuple:
         return found
     return native.unbind(native.nonzero(native.reshape(input, (1,))) if input.ndim == 0 else found, 1)
+
+
+@op(samples=("where(b(3, 4), x(3, 4), x(4))", "where(b(3, 4), x(3, 4), 1.5)"))
+def where(condition: Number, input: Number | None = None, other: Number | None = None) -> Tensor | tuple[Tensor, ...]:
+    """input where the condition is true, other elsewhere; of a condition alone, where it is true.
+
+    Parameters
+    ----------
+    condition : Tensor or number
+        A number counts as true unless it is 0.
+    input, other : Tensor or number
+        Shapes broadcast. No derivative goes to what is not chosen, nor does a NaN come from there.
+
+    Returns
+    -------
+    Tensor, or tuple of Tensor
+        Without input and other a tensor of indices for each axis, as ``nonzero(condition, as_tuple=True)`` gives.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For one of input and other without the other one, and shapes that do not broadcast.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> print(ops.where(Tensor([True, False]), Tensor([1.0, 2.0]), 0.0))
+    [1. 0.]
+    >>> print(ops.where(Tensor([True, False, True]))[0])
+    [0 2]
+    """
+    if input is None and other is None:
+        require_tensor("where", "condition", condition)
+        return nonzero(condition, as_tuple=True)
+    if input is None or other is None:
+        raise TypeError("where: input and other go together.")
+    return native.where(condition, input, other)
+
+
+@op(samples=("unravel_index(i(5, n=12), (3, 4))",))
+def unravel_index(indices: Tensor, shape: dims) -> tuple[Tensor, ...]:
+    """The coordinates of elements that are numbered row by row.
+
+    Parameters
+    ----------
+    indices : Tensor of int
+    shape : int or sequence of int
+
+    Returns
+    -------
+    tuple of Tensor
+        One for each axis, of the shape of the indices.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For indices that are no integers, or not of an element.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> rows, columns = ops.unravel_index(Tensor([5, 2]), (2, 3))
+    >>> print(rows, columns)
+    [1 0] [2 2]
+    """
+    require_tensor("unravel_index", "indices", indices)
+    if not indices.dtype.is_integer:
+        raise TypeError(f"unravel_index: indices must be integers, got {indices.dtype}.")
+    sizes = tuple(map(operator.index, (shape,) if isinstance(shape, int) else shape))
+    if min(sizes, default=0) < 0:
+        raise ValueError(f"unravel_index: sizes must not be negative, got {sizes}.")
+    rest, total = native.cast(indices, int64), math.prod(sizes)
+    if bool(native.any(native.logical_or(native.less(rest, 0), native.greater_equal(rest, total)))):
+        raise ValueError(f"unravel_index: an index is not of one of the {total} elements of the shape {sizes}.")
+    found = []
+    for size in reversed(sizes):
+        found.append(native.remainder(rest, max(size, 1)))
+        rest = native.floor_divide(rest, max(size, 1))
+    return tuple(reversed(found))
 
 
 @op(samples=("argwhere(i(3, 4))",), method=True)
@@ -116,7 +196,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
         raise ValueError(
             f"take_along_dim: indices of shape {indices.shape} must have as many axes as the input {input.shape}."
         )
-    common = broadcast_shape("take_along_dim", (s.shape[:dim] + (1,) + s.shape[dim + 1 :] for s in (input, indices)))
+    common = broadcast_shape("take_along_dim", *(s.shape[:dim] + (1,) + s.shape[dim + 1 :] for s in (input, indices)))
     wide = [native.broadcast_to(s, common[:dim] + (s.shape[dim],) + common[dim + 1 :]) for s in (input, indices)]
     return native.gather_elements(wide[0], dim, wide[1])
 
@@ -139,7 +219,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """
     require_tensor("masked_select", "input", input)
     _require_mask("masked_select", mask)
-    shape = broadcast_shape("masked_select", (input.shape, mask.shape))
+    shape = broadcast_shape("masked_select", input.shape, mask.shape)
     return native.broadcast_to(input, shape)[native.broadcast_to(mask, shape)]
 
 
@@ -162,7 +242,7 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     ----------
     input : Tensor
     mask : Tensor of bool
-        Broadcasts to the input.
+        Broadcasts with the input.
     source : Tensor
         Of the input's dtype, with at least as many elements as are replaced.
 
@@ -182,7 +262,8 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     require_tensor("masked_scatter", "source", source)
     if source.dtype is not input.dtype:
         raise TypeError(f"masked_scatter: source must have the input's dtype {input.dtype}, got {source.dtype}.")
-    wide = native.ravel(native.broadcast_to(mask, input.shape))
+    shape = broadcast_shape("masked_scatter", input.shape, mask.shape)
+    wide = native.ravel(native.broadcast_to(mask, shape))
     if source.size == 0:
         source = native.zeros((1,), source.dtype)
         # Any place beyond the end: what is needed of an empty source is an error.
@@ -190,7 +271,7 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     else:
         places = native.where(wide, native.sub(native.cumsum(wide, 0), 1), 0)
     taken = native.gather(native.ravel(source), places, 0)
-    return native.where(native.reshape(wide, input.shape), native.reshape(taken, input.shape), input)
+    return native.where(native.reshape(wide, shape), native.reshape(taken, shape), input)
 
 
 def _places(op, input, indices):
@@ -232,7 +313,7 @@ def index_put(input: Tensor, indices: Sequence[Tensor], values: Tensor, accumula
     require_tensor("index_put", "input", input)
     require_tensor("index_put", "values", values)
     places = _places("index_put", input, indices)
-    if broadcast_shape("index_put", (values.shape, places.shape)) != places.shape:
+    if broadcast_shape("index_put", values.shape, places.shape) != places.shape:
         raise ValueError(f"index_put: values of shape {values.shape} do not fit the selection {places.shape}.")
     return put(input, places, native.broadcast_to(values, places.shape), accumulate)
 
@@ -483,8 +564,9 @@ _MOST_BINS = 2**26  # each takes 40 bytes while they are counted
 
 def _range(op, input, low, high):
     """Return the bounds of a histogram: those of the elements where none are given."""
-    if low == high == 0 and input.size:
-        low, high = float(native.amin(input)), float(native.amax(input))
+    if low == high == 0:
+        # Of no elements 0 to 1, as in NumPy.
+        low, high = (float(native.amin(input)), float(native.amax(input))) if input.size else (0.0, 1.0)
     if not low <= high or low - low != 0 or high - high != 0:
         raise ValueError(f"{op}: the range must be finite and in order, got {low} to {high}.")
     return (low - 0.5, high + 0.5) if low == high else (low, high)
@@ -594,16 +676,6 @@ def histogram(
 # ---- in place --------------------------------------------------------------------------------------------------------
 
 
-def _in_place(name, function):
-    def method(self, *args, **options):
-        _core.require_writable(name, self)
-        return self._assign(function(self, *args, **options))
-
-    method.__name__ = name
-    method.__doc__ = f"""Give the Tensor the value that ``{name[:-1]}`` makes of it, in place; arguments as there."""
-    return method
-
-
 for _name, _function in {
     "index_add_": native.index_add,
     "index_copy_": native.index_copy,
@@ -616,4 +688,4 @@ for _name, _function in {
     "scatter_add_": native.scatter_add,
     "scatter_reduce_": native.scatter_reduce,
 }.items():
-    setattr(Tensor, _name, _in_place(_name, _function))
+    setattr(Tensor, _name, in_place(_name, _function))

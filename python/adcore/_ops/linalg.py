@@ -15,7 +15,7 @@ PAGE = "Linear algebra"
 _EPSILON = {float32: 2.0**-23, float64: 2.0**-52}
 
 
-def _require_matrix(op, name, tensor, square=False):
+def require_matrix(op, name, tensor, square=False):
     require_tensor(op, name, tensor)
     if tensor.ndim < 2:
         raise ValueError(f"{op}: {name} must be a matrix or a batch of matrices, got the shape {tensor.shape}.")
@@ -70,7 +70,7 @@ def svd(input: Tensor, full_matrices: bool = False, compute_uv: bool = True) -> 
     >>> print(s)
     [2. 1.]
     """
-    _require_matrix("svd", "input", input)
+    require_matrix("svd", "input", input)
     return native._svd(input, full_matrices) if compute_uv else native.svdvals(input)
 
 
@@ -84,7 +84,7 @@ def logdet(input: Tensor) -> Tensor:
     >>> print(ops.logdet(Tensor([[1.0, 0.0], [0.0, 1.0]])))
     0.0
     """
-    _require_matrix("logdet", "input", input, square=True)
+    require_matrix("logdet", "input", input, square=True)
     sign, logarithm = native.slogdet(input)
     return native.where(native.less(sign, 0), math.nan, logarithm)
 
@@ -99,7 +99,7 @@ def cholesky_inverse(input_x: Tensor, upper: bool = False) -> Tensor:
     >>> print(ops.cholesky_inverse(Tensor([[2.0]])))
     [[0.25]]
     """
-    _require_matrix("cholesky_inverse", "input_x", input_x, square=True)
+    require_matrix("cholesky_inverse", "input_x", input_x, square=True)
     factor = _floating(input_x)
     half = native.triangular_solve(_identity_like(factor), factor, upper, upper)
     return rounded(native.matmul(half.mT, half), input_x) if input_x.dtype.is_floating_point else half.mT @ half
@@ -140,11 +140,11 @@ def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, un
     >>> print(ops.solve_triangular(Tensor([[2.0]]), Tensor([[4.0]]), upper=True))
     [[2.]]
     """
-    _require_matrix("solve_triangular", "A", A, square=True)
+    require_matrix("solve_triangular", "A", A, square=True)
     require_tensor("solve_triangular", "B", B)
     if left:
         return native.triangular_solve(B, A, upper, False, unitriangular)
-    _require_matrix("solve_triangular", "B", B)
+    require_matrix("solve_triangular", "B", B)
     return native.triangular_solve(B.mT, A, upper, True, unitriangular).mT
 
 
@@ -152,7 +152,11 @@ def _singular_magnitudes(matrices, hermitian):
     return native.abs(native.eigvalsh(matrices)) if hermitian else native.svdvals(matrices)
 
 
-@op(samples=("pinv(x(4, 3))", "pinv(x(2, 3, 4))", "pinv((lambda a: a + a.T)(x(3, 3)), hermitian=True)"), method=True)
+@op(
+    samples=("pinv(x(4, 3))", "pinv(x(2, 3, 4))", "pinv((lambda a: a + a.T)(x(3, 3)), hermitian=True)"),
+    aliases=("pinverse",),
+    method=True,
+)
 def pinv(
     x: Tensor,
     rcond: float | None = None,
@@ -190,7 +194,7 @@ def pinv(
     >>> print(ops.pinv(Tensor([[2.0], [0.0]])))
     [[0.5 0. ]]
     """
-    _require_matrix("pinv", "x", x, square=hermitian)
+    require_matrix("pinv", "x", x, square=hermitian)
     if rcond is not None and rtol is not None:
         raise ValueError("pinv: rcond and rtol are two names of one bound.")
     if hermitian:
@@ -241,7 +245,7 @@ def matrix_rank(
     >>> print(ops.matrix_rank(Tensor([[1.0, 2.0], [2.0, 4.0]])))
     1
     """
-    _require_matrix("matrix_rank", "A", A, square=hermitian)
+    require_matrix("matrix_rank", "A", A, square=hermitian)
     if tol is not None and atol is not None:
         raise ValueError("matrix_rank: tol and atol are two names of one bound.")
     matrices = _floating(A)
@@ -268,7 +272,7 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
     >>> print(ops.matrix_power(Tensor([[1.0, 1.0], [0.0, 1.0]]), 5).sum())
     7.0
     """
-    _require_matrix("matrix_power", "input", input, square=True)
+    require_matrix("matrix_power", "input", input, square=True)
     if not hasattr(n, "__index__"):
         raise TypeError(f"matrix_power: n must be an int, got {type(n).__name__}.")
     exponent = index(n)
@@ -311,7 +315,7 @@ def lstsq(input: Tensor, A: Tensor, rcond: float | None = None) -> Tensor:
     >>> print(ops.lstsq(Tensor([[1.0], [1.0]]), Tensor([1.0, 3.0])))
     [2.]
     """
-    _require_matrix("lstsq", "input", input)
+    require_matrix("lstsq", "input", input)
     require_tensor("lstsq", "A", A)
     if A.ndim == 0 or A.shape[max(A.ndim - 2, 0)] != input.shape[-2]:
         raise ValueError(f"lstsq: the right side of the shape {A.shape} does not fit the matrix {input.shape}.")
@@ -431,7 +435,8 @@ def matrix_norm(
             raise ValueError(f"matrix_norm: ord must be 'fro', 'nuc', inf, 1 or 2, got {ord!r}.")
     elif isinstance(ord, bool) or not isinstance(ord, (int, float)) or abs(ord) not in (1, 2, math.inf):
         raise ValueError(f"matrix_norm: ord must be 'fro', 'nuc', inf, 1 or 2, got {ord!r}.")
-    if ord == "fro":
+    without_elements = 0 in (A.shape[pair[0]], A.shape[pair[1]])
+    if ord == "fro" or (without_elements and (ord == "nuc" or ord > 0)):  # of no elements: 0
         return native._norm2(A, pair, keepdims)
     order = None if isinstance(ord, str) else ord
     extreme = native.amax if order is None or order > 0 else native.amin
@@ -474,7 +479,7 @@ def cond(A: Tensor, p: float | str | None = None) -> Tensor:
     >>> print(ops.cond(Tensor([[2.0, 0.0], [0.0, 1.0]])))
     2.0
     """
-    _require_matrix("cond", "A", A, square=p not in (None, 2, -2))
+    require_matrix("cond", "A", A, square=p not in (None, 2, -2))
     if p in (None, 2, -2):
         values = native.svdvals(_floating(A))
         largest, smallest = values[..., 0], values[..., -1]

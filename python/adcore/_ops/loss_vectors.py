@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from adcore._core import Tensor
 from adcore._ops import native
 from adcore._ops.declare import Reduction, broadcast_shape, op, require_tensor
@@ -188,3 +190,57 @@ def triplet_margin_loss(
         far = native.minimum(far, pairwise_distance(b, c, p, eps))
     loss = native.relu(native.add(native.sub(near, far), margin))
     return rounded(reduced("triplet_margin_loss", loss, reduction), anchor, positive, negative)
+
+
+@op(
+    samples=(
+        "triplet_margin_with_distance_loss(x(3, 4), x(3, 4), x(3, 4), margin=9.0)",
+        "triplet_margin_with_distance_loss("
+        "x(3, 4), x(3, 4), x(3, 4), distance_function=cosine_similarity, swap=True, reduction='none')",
+    ),
+)
+def triplet_margin_with_distance_loss(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    *,
+    distance_function: Callable[[Tensor, Tensor], Tensor] | None = None,
+    margin: float = 1.0,
+    swap: bool = False,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """``max(0, margin + d(anchor, positive) - d(anchor, negative))`` for a distance d of one's own.
+
+    Parameters
+    ----------
+    anchor, positive, negative : Tensor
+    distance_function : callable, optional
+        Of two tensors; :func:`pairwise_distance` if none is given.
+    margin : float, default 1.0
+        Greater than 0.
+    swap : bool, default False
+        Takes the distance of positive and negative where it is the smaller one.
+    reduction : {"mean", "sum", "none"}
+
+    Raises
+    ------
+    TypeError, ValueError
+        For operands that do not fit.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> square = lambda x, y: ((x - y) ** 2).sum(-1)
+    >>> near, far = Tensor([[1.0]]), Tensor([[2.0]])
+    >>> print(ops.triplet_margin_with_distance_loss(Tensor([[0.0]]), near, far, distance_function=square, margin=5.0))
+    2.0
+    """
+    name = "triplet_margin_with_distance_loss"
+    a, b, c = floats(name, anchor=anchor, positive=positive, negative=negative)
+    number(name, "margin", margin, 0, above=True)
+    distance = pairwise_distance if distance_function is None else distance_function
+    near, far = distance(a, b), distance(a, c)
+    if swap:
+        far = native.minimum(far, distance(b, c))
+    loss = native.relu(native.add(native.sub(near, far), margin))
+    return rounded(reduced(name, loss, reduction), anchor, positive, negative)

@@ -163,4 +163,6 @@ def norm(
         return vector_norm(A, ord, axes, keepdim)
     if len(axes) == 2:
         return matrix_norm(A, ord, axes, keepdim)
-    raise ValueError(f"norm: ord={ord!r} is of vectors or matrices; name one axis or two with dim.")
+    raise ValueError(
+        f"norm: ord={ord!r} is of vectors or matrices: name one axis or two with dim, or take vector_norm."
+    )

@@ -6,8 +6,8 @@ from operator import index
 
 from adcore._core import Tensor, dtype
 from adcore._ops import native
-from adcore._ops.contraction import checked_axes, common
-from adcore._ops.declare import op, require_rank, require_tensor, require_tensors
+from adcore._ops.contraction import checked_axes, in_one_dtype
+from adcore._ops.declare import op, require_tensor, require_tensors
 
 PAGE = "Products"
 
@@ -96,7 +96,7 @@ def block_diag(*inputs: Tensor) -> Tensor:
         require_tensor("block_diag", f"inputs[{place}]", block)
         if block.ndim > 2:
             raise ValueError(f"block_diag: inputs[{place}] must be a matrix, got the shape {block.shape}.")
-    blocks = [native.reshape(block, (1,) * (2 - block.ndim) + block.shape) for block in common(*inputs)]
+    blocks = [native.reshape(block, (1,) * (2 - block.ndim) + block.shape) for block in in_one_dtype(*inputs)]
     width = sum(block.shape[1] for block in blocks)
     rows, left = [], 0
     for block in blocks:
@@ -115,7 +115,7 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
     Parameters
     ----------
     x : Tensor
-        A vector.
+        Vectors along the last axis.
     N : int, optional
         How many powers; as many as there are elements if it is not given.
     increasing : bool, default False
@@ -127,13 +127,15 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
     [[2. 1.]
      [3. 1.]]
     """
-    require_rank("vander", 1, x=x)
-    count = x.shape[0] if N is None else index(N)
+    require_tensors("vander", x=x)
+    if x.ndim == 0:
+        raise ValueError("vander: x must be a vector, got the shape ().")
+    count = x.shape[-1] if N is None else index(N)
     if count < 0:
         raise ValueError(f"vander: N must not be negative, got {N}.")
     if count == 0:
-        return native.zeros((x.shape[0], 0), x.dtype)
+        return native.zeros((*x.shape, 0), x.dtype)
     powers = [native.ones_like(x)]
     while len(powers) < count:
         powers.append(native.mul(powers[-1], x))
-    return native.stack(powers if increasing else powers[::-1], 1)
+    return native.stack(powers if increasing else powers[::-1], -1)

@@ -54,27 +54,90 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     return native.where(is_padding, native.stop_gradient(rows), rows)
 
 
+@op(samples=("bilinear(x(2, 3), x(2, 4), x(5, 3, 4), x(5))", "bilinear(x(2, 2, 3), x(2, 2, 1), x(2, 3, 1))"))
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``input1 @ weight[k] @ input2``, plus a bias, for each output k.
+
+    Parameters
+    ----------
+    input1, input2 : Tensor
+        (..., features1) and (..., features2), with equal leading axes.
+    weight : Tensor
+        (outputs, features1, features2).
+    bias : Tensor, optional
+        (outputs,).
+
+    Raises
+    ------
+    TypeError, ValueError
+        For shapes that do not fit.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> print(ops.bilinear(Tensor([1.0, 2.0]), Tensor([3.0]), Tensor([[[1.0], [1.0]]])))
+    [9.]
+    """
+    for name, given in (("input1", input1), ("input2", input2), ("weight", weight)):
+        require_tensor("bilinear", name, given)
+    if (
+        weight.ndim != 3
+        or not input1.ndim
+        or input1.shape[:-1] != input2.shape[:-1]
+        or (input1.shape[-1], input2.shape[-1:]) != (weight.shape[1], weight.shape[2:])
+    ):
+        raise ValueError(
+            f"bilinear: inputs of shape {input1.shape} and {input2.shape} do not fit a weight of shape {weight.shape}."
+        )
+    outputs, first, second = weight.shape
+    by_first = native.matmul(input1, native.reshape(native.swapaxes(weight, 0, 1), (first, outputs * second)))
+    by_first = native.reshape(by_first, (*input1.shape[:-1], outputs, second))
+    result = native.squeeze(native.matmul(by_first, native.expand_dims(input2, -1)), -1)
+    if bias is None:
+        return result
+    require_tensor("bilinear", "bias", bias)
+    if bias.shape != (outputs,):
+        raise ValueError(f"bilinear: the bias must have the shape {(outputs,)}, got {bias.shape}.")
+    return native.add(result, bias)
+
+
 @op(
     samples=(
         "embedding_bag(i(2, 3, n=4), x(4, 3))",
         "embedding_bag(i(2, 3, n=4), x(4, 3), mode='sum', per_sample_weights=x(2, 3))",
         "embedding_bag(i(2, 3, n=4), x(4, 3), mode='max')",
+        "embedding_bag(i(5, n=4), x(4, 3), arange(0, 6, 2), mode='sum', per_sample_weights=x(5))",
+        "embedding_bag(i(5, n=4), x(4, 3), arange(0, 6, 2), padding_idx=-1)",
+        "embedding_bag(i(5, n=4), x(4, 3), arange(0, 6, 2), mode='max', include_last_offset=True)",
     )
 )
 def embedding_bag(
-    input: Tensor, weight: Tensor, *, mode: str = "mean", per_sample_weights: Tensor | None = None
+    input: Tensor,
+    weight: Tensor,
+    offsets: Tensor | None = None,
+    *,
+    mode: str = "mean",
+    per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
 ) -> Tensor:
     """Sum, mean or maximum of the rows of a table that each bag names.
 
     Parameters
     ----------
     input : Tensor of int
-        (bags, rows of a bag).
+        (bags, rows of a bag), or one axis with the rows of all bags, one bag after the other.
     weight : Tensor
         (rows, features).
+    offsets : Tensor of int, optional
+        Where in an input of one axis each bag begins; the first is 0. A bag may be empty, which gives 0.
     mode : {"mean", "sum", "max"}
     per_sample_weights : Tensor, optional
         Of the input's shape: factors of the rows of a sum.
+    include_last_offset : bool, default False
+        Whether the last offset is the end of the last bag, and begins none.
+    padding_idx : int, optional
+        A row that does not count; a negative one counts from the end.
 
     Raises
     ------
@@ -87,9 +150,15 @@ def embedding_bag(
     >>> print(ops.embedding_bag(Tensor([[1, 0]]), Tensor([[1.0, 2.0], [3.0, 4.0]])))
     [[2. 3.]]
     """
-    rows = embedding(input, weight)
-    if input.ndim != 2:
-        raise ValueError(f"embedding_bag: the input must have the shape (bags, rows of a bag), got {input.shape}.")
+    require_tensor("embedding_bag", "input", input)
+    if mode not in ("mean", "sum", "max"):
+        raise ValueError(f"embedding_bag: mode must be 'mean', 'sum' or 'max', got {mode!r}.")
+    if input.ndim != (2 if offsets is None else 1):
+        raise ValueError(
+            "embedding_bag: the input must have the shape (bags, rows of a bag), or one axis and offsets, got "
+            f"{input.shape} and {'no' if offsets is None else 'some'} offsets."
+        )
+    rows = embedding(input, weight, padding_idx)
     if per_sample_weights is not None:
         require_tensor("embedding_bag", "per_sample_weights", per_sample_weights)
         if mode != "sum" or per_sample_weights.shape != input.shape:
@@ -98,13 +167,45 @@ def embedding_bag(
                 f"{input.shape}, got mode={mode!r} and {per_sample_weights.shape}."
             )
         rows = native.mul(rows, native.expand_dims(per_sample_weights, -1))
-    if mode == "sum":
-        return native.sum(rows, 1)
-    if mode == "mean":
-        return native.mean(rows, 1)
+    if offsets is None and padding_idx is None and input.size:
+        return {"sum": native.sum, "mean": native.mean, "max": native.amax}[mode](rows, 1)
+    if offsets is None:
+        count_of_bags, in_each = input.shape
+        bags = native.broadcast_to(native.expand_dims(native.arange(count_of_bags), 1), input.shape)
+        rows = native.reshape(rows, (count_of_bags * in_each, weight.shape[1]))
+        input, bags = native.ravel(input), native.ravel(bags)
+    else:
+        starts = _starts_of_bags(offsets, input.shape[0], include_last_offset)
+        count_of_bags = starts.shape[0]
+        bags = native.sub(native.searchsorted(starts, native.arange(input.shape[0]), right=True), 1)
+    counts = native.ones(input.shape, rows.dtype)
+    if padding_idx is not None:
+        padding, size = padding_idx % weight.shape[0], weight.shape[0]
+        is_padding = native.logical_or(native.equal(input, padding), native.equal(input, padding - size))
+        counts = native.where(is_padding, 0.0, counts)
+        rows = native.where(native.expand_dims(is_padding, -1), -math.inf if mode == "max" else 0.0, rows)
+    nothing = native.zeros((count_of_bags, weight.shape[1]), rows.dtype)
     if mode == "max":
-        return native.amax(rows, 1)
-    raise ValueError(f"embedding_bag: mode must be 'mean', 'sum' or 'max', got {mode!r}.")
+        places = native.broadcast_to(native.expand_dims(bags, -1), rows.shape)
+        found = native.scatter_reduce(nothing, 0, places, rows, "amax", include_self=False)
+        return native.where(native.equal(found, -math.inf), 0.0, found) if padding_idx is not None else found
+    total = native.index_add(nothing, 0, bags, rows)
+    if mode == "sum":
+        return total
+    size = native.index_add(native.zeros((count_of_bags,), rows.dtype), 0, bags, counts)
+    return native.div(total, native.expand_dims(native.maximum(size, 1.0), -1))
+
+
+def _starts_of_bags(offsets, end, include_last_offset):
+    require_tensor("embedding_bag", "offsets", offsets)
+    if not offsets.dtype.is_integer or offsets.ndim != 1:
+        raise TypeError(
+            f"embedding_bag: offsets must be integers along one axis, got {offsets.dtype} of shape {offsets.shape}."
+        )
+    given = offsets.tolist()
+    if given != sorted(given) or given[:1] not in ([], [0]) or given[-1:] > [end]:
+        raise ValueError(f"embedding_bag: offsets must ascend from 0 to at most {end}, got {given}.")
+    return offsets[:-1] if include_last_offset else offsets
 
 
 @op(

@@ -6,6 +6,9 @@ from adcore._core import Batch, Tensor, bfloat16, float16, float32, float64, inn
 from adcore._ops import math, native
 from adcore._ops.convolution import count, sizes
 from adcore._ops.declare import dims, op, require_tensor
+from adcore._ops.linalg import vector_norm
+from adcore._ops.precision import rounded, widened
+from adcore._ops.shape import checked_axis
 
 PAGE = "Normalization"
 
@@ -285,15 +288,57 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
     """
     _require_float("local_response_norm", "input", input)
     n = count("local_response_norm", "size", size)
-    if input.ndim < 3 or n < 1 or not input.size:
+    if input.ndim < 3 or n < 1:
         raise ValueError(
             f"local_response_norm: needs (batch, channels, ...) and a positive size, got {input.shape} and {n}."
         )
+    if not input.size:
+        return native.reshape(input, input.shape)
     square = native.swapaxes(native.reshape(native.square(input), (*input.shape[:2], -1)), 1, 2)
     padded = native.pad(square, (n // 2, (n - 1) // 2))
     mean = native._avg_pool("local_response_norm", padded, (n,), (1,), (0,), False, True, 0)
     mean = native.reshape(native.swapaxes(mean, 1, 2), input.shape)
     return native.div(input, native.pow(native.add(native.mul(mean, alpha), k), beta))
+
+
+@op(samples=("renorm(x(3, 4), 2, 0, 1.5)", "renorm(x(2, 3, 4), 1, 1, 5.0)"), method=True)
+def renorm(input: Tensor, p: float, axis: int, maxnorm: float) -> Tensor:
+    """The slices along an axis, those whose p-norm is greater than a bound scaled down to it.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of two axes at least.
+    p : float
+        Positive.
+    axis : int
+    maxnorm : float
+        Not negative.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what does not fit.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> print(ops.renorm(Tensor([[3.0, 4.0], [0.5, 0.0]]), 2, 0, 1.0).round(decimals=4))
+    [[0.6 0.8]
+     [0.5 0. ]]
+    """
+    _require_float("renorm", "input", input)
+    if input.ndim < 2:
+        raise ValueError(f"renorm: the input must have two axes at least, got the shape {input.shape}.")
+    if not p > 0 or not maxnorm >= 0:
+        raise ValueError(f"renorm: p must be positive and maxnorm not negative, got {p} and {maxnorm}.")
+    axis = checked_axis("renorm", axis, input)
+    x = widened(input)
+    others = tuple(k for k in range(x.ndim) if k != axis)
+    norms = vector_norm(x, p, others, True)
+    # As PyTorch has it: a little below the bound.
+    factor = native.where(native.greater(norms, maxnorm), native.div(maxnorm, native.add(norms, 1e-7)), 1.0)
+    return rounded(native.mul(x, factor), input)
 
 
 @op(samples=("normalize(x(3, 4))", "normalize(x(3, 4), 1.0, 0)"))

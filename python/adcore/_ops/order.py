@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
-from adcore._core import Tensor, float32, float64, int64
+from adcore._core import Tensor, bool_, float32, float64, int64, uint8
 from adcore._ops import native
-from adcore._ops.declare import op, require_tensor
+from adcore._ops.contraction import in_one_dtype
+from adcore._ops.declare import Number, op, require_tensor
 from adcore._ops.precision import widened
 from adcore._ops.shape import checked_axis
 
@@ -104,26 +105,43 @@ def nanmedian(input: Tensor, axis: int | None = -1, keepdims: bool = False) -> t
 _INTERPOLATIONS = ("linear", "lower", "higher", "nearest", "midpoint")
 
 
+def _fractions(op, q):
+    """Return fractions along one axis, whether they had one, and which are none, where these could not be refused."""
+    fractions, outside = None, None
+    if isinstance(q, Tensor):
+        if q.ndim > 1:
+            raise ValueError(f"{op}: q must have one axis at most, got the shape {q.shape}.")
+        several, fractions = q.ndim == 1, native.reshape(native.cast(q, float64), (q.size,))
+        try:
+            numbers = native.stop_gradient(fractions).tolist()
+        except ValueError:  # they differ between the members of a batch
+            numbers = []
+            inside = native.logical_and(native.greater_equal(fractions, 0), native.less_equal(fractions, 1))
+            fractions, outside = native.where(inside, fractions, 0.0), native.logical_not(inside)
+    else:
+        several = isinstance(q, (list, tuple))
+        numbers = list(q) if several else [q]
+    for number in numbers:
+        if not isinstance(number, (int, float)) or not 0 <= number <= 1:
+            raise ValueError(f"{op}: q must be a number in [0, 1] or a list of them along one axis, got {number!r}.")
+    return Tensor(numbers, float64) if fractions is None else fractions, several, outside
+
+
 def _quantile(op, input, q, axis, keepdims, interpolation, ignores_nan):
     require_tensor(op, "input", input)
     if not input.dtype.is_floating_point:
         input = native.cast(input, float32)
     if interpolation not in _INTERPOLATIONS:
         raise ValueError(f"{op}: interpolation must be one of {', '.join(_INTERPOLATIONS)}, got {interpolation!r}.")
-    fractions = native.stop_gradient(q).tolist() if isinstance(q, Tensor) else q
-    several = isinstance(fractions, (list, tuple))
-    fractions = list(fractions) if several else [fractions]
-    for fraction in fractions:
-        if not isinstance(fraction, (int, float)) or not 0 <= fraction <= 1:
-            raise ValueError(f"{op}: q must be a number in [0, 1] or a list of them along one axis, got {fraction!r}.")
+    fractions, several, outside = _fractions(op, q)
     x, along = _along(op, input, axis)
     wide = widened(x)
     ordered = native.sort(native.movedim(wide, along, -1))[0]
     n = ordered.shape[-1]
     nan = native.isnan(ordered)
     last = native.sub(native.sum(native.logical_not(nan), -1, True), 1) if ignores_nan else n - 1
-    place = native.mul(native.cast(native.maximum(last, 0), float64), Tensor(fractions, float64))
-    place = native.broadcast_to(place, (*ordered.shape[:-1], len(fractions)))
+    place = native.mul(native.cast(native.maximum(last, 0), float64), fractions)
+    place = native.broadcast_to(place, (*ordered.shape[:-1], fractions.shape[0]))
     if interpolation == "nearest":
         place = native.round(place)
     low, high = native.floor(place), native.ceil(place)
@@ -142,15 +160,22 @@ def _quantile(op, input, q, axis, keepdims, interpolation, ignores_nan):
         value = native.where(native.equal(low, high), below, below + (above - below) * weight)
     if not ignores_nan:
         value = native.where(native.any(nan, -1, True), math.nan, value)
+    if outside is not None:
+        value = native.where(outside, math.nan, value)
     value = native.cast(native.movedim(value, -1, 0), x.dtype)
     if keepdims and input.ndim:
         shape = (1,) * input.ndim if axis is None else input.shape[:along] + (1,) + input.shape[along + 1 :]
-        value = native.reshape(value, (len(fractions), *shape))
+        value = native.reshape(value, (fractions.shape[0], *shape))
     return value if several else native.select(value, 0, 0)
 
 
 @op(
-    samples=("quantile(x(3, 4), 0.3, 1) ** 2", "quantile(x(3, 4), 0.75) ** 2", "quantile(x(3, 4), (0.0, 0.4, 1.0), 0)"),
+    samples=(
+        "quantile(x(3, 4), 0.3, 1) ** 2",
+        "quantile(x(3, 4), 0.75) ** 2",
+        "quantile(x(3, 4), (0.0, 0.4, 1.0), 0)",
+        "quantile(x(3, 5), x(2, low=0.1, high=0.9), 1)",
+    ),
     method=True,
 )
 def quantile(
@@ -168,7 +193,7 @@ def quantile(
     input : Tensor
         Integers are taken as float32.
     q : float, Tensor or sequence of float
-        Fractions in [0, 1]; several make a new first axis. They are constants.
+        Fractions in [0, 1]; several make a new first axis. With linear interpolation a Tensor has a derivative.
     axis : int, optional
     keepdims : bool, default False
     interpolation : {"linear", "lower", "higher", "nearest", "midpoint"}
@@ -182,7 +207,8 @@ def quantile(
     Raises
     ------
     TypeError, ValueError
-        For fractions outside of [0, 1], no elements, another word.
+        For fractions outside of [0, 1], no elements, another word. Where the members of a `vmap` have fractions of
+        their own, one outside gives NaN.
 
     Examples
     --------
@@ -193,7 +219,7 @@ def quantile(
     return _quantile("quantile", input, q, axis, keepdims, interpolation, False)
 
 
-@op(samples=("nanquantile(x(3, 4), 0.3, 1) ** 2",), method=True)
+@op(samples=("nanquantile(x(3, 4), 0.3, 1) ** 2", "nanquantile(x(3, 4), x(low=0.4, high=0.6), 1)"), method=True)
 def nanquantile(
     input: Tensor,
     q: float | Tensor,
@@ -251,3 +277,46 @@ def aminmax(input: Tensor, *, axis: int | None = 0, keepdims: bool = False) -> t
     """
     require_tensor("aminmax", "input", input)
     return native.amin(input, axis, keepdims), native.amax(input, axis, keepdims)
+
+
+@op(samples=("isin(i(3, 4, n=9), i(5, n=9))", "isin(i(3, n=9), 2, invert=True)"), method=True)
+def isin(elements: Number, test_elements: Number, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
+    """Which elements are among others; NaN is not.
+
+    Parameters
+    ----------
+    elements, test_elements : Tensor or number
+    assume_unique : bool, default False
+        Is taken and changes nothing.
+    invert : bool, default False
+        Tells which are not among them.
+
+    Returns
+    -------
+    Tensor
+        Of bool, of the shape of the elements.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> print(ops.isin(Tensor([1, 2, 3]), Tensor([3, 1])))
+    [ True False  True]
+    """
+    for name, given in (("elements", elements), ("test_elements", test_elements)):
+        if not isinstance(given, (Tensor, int, float)):
+            raise TypeError(f"isin: {name} must be a Tensor or a number, got {type(given).__name__}.")
+    x, tests = (v if isinstance(v, Tensor) else Tensor(v) for v in (elements, test_elements))
+    if not isinstance(elements, Tensor) or not isinstance(test_elements, Tensor):
+        # A number does not widen the tensor.
+        found = native.any(native.equal(native.expand_dims(x, -1), native.ravel(tests)), -1)
+        return native.logical_not(found) if invert else found
+    x, tests = in_one_dtype(x, native.ravel(tests))
+    if tests.size == 0:
+        return native.full(x.shape, invert, dtype=bool_)
+    if x.dtype is bool_:
+        x, tests = native.cast(x, uint8), native.cast(tests, uint8)
+    ordered, _ = native.sort(native.stop_gradient(tests))
+    flat = native.ravel(native.stop_gradient(x))
+    places = native.minimum(native.searchsorted(ordered, flat), tests.size - 1)
+    found = native.reshape(native.equal(native.gather(ordered, places, 0), flat), x.shape)
+    return native.logical_not(found) if invert else found

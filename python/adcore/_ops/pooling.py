@@ -36,8 +36,8 @@ def _max_pool(op, n, input, kernel_size, stride, padding, dilation, return_indic
 def _avg_pool(op, n, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override=None):
     require_tensor(op, "input", input)
     kernel = sizes(op, "kernel_size", kernel_size, n)
-    divisor = count(op, "divisor_override", divisor_override or 0)
-    if divisor < 0:
+    divisor = 0 if divisor_override is None else count(op, "divisor_override", divisor_override)
+    if divisor_override is not None and divisor < 1:
         raise ValueError(f"{op}: divisor_override must be positive, got {divisor}.")
     return native._avg_pool(
         op,
@@ -360,6 +360,19 @@ def adaptive_max_pool2d(input: Tensor, output_size: dims, return_indices: bool =
     return _adaptive_max("adaptive_max_pool2d", 2, input, output_size, return_indices)
 
 
+@op(samples=("adaptive_max_pool3d(x(1, 2, 3, 4, 5), (2, 3, 2))",))
+def adaptive_max_pool3d(input: Tensor, output_size: dims, return_indices: bool = False) -> Tensor:
+    """Greatest elements of so many parts of volumes, of nearly one size; None keeps an axis.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> print(ops.adaptive_max_pool3d(Tensor([[[[1.0, 3.0], [2.0, 0.0]]]]), 1))
+    [[[[3.]]]]
+    """
+    return _adaptive_max("adaptive_max_pool3d", 3, input, output_size, return_indices)
+
+
 def _unpooled(op, n, input, indices, kernel_size, stride, padding, output_size):
     require_tensor(op, "input", input)
     require_tensor(op, "indices", indices)
@@ -408,6 +421,26 @@ def max_unpool1d(
     [[0. 3. 4. 0.]]
     """
     return _unpooled("max_unpool1d", 1, input, indices, kernel_size, stride, padding, output_size)
+
+
+@op(samples=("max_unpool3d(x(1, 2, 1, 2), arange(4).reshape(1, 2, 1, 2) * 5, 2)",))
+def max_unpool3d(
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: dims,
+    stride: dims | None = None,
+    padding: dims = 0,
+    output_size: dims | None = None,
+) -> Tensor:
+    """Elements put where a `max_pool3d` found them: see `max_unpool2d`.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> ops.max_unpool3d(Tensor([[[[3.0]]]]), Tensor([[[[1]]]]), 2).shape
+    (1, 2, 2, 2)
+    """
+    return _unpooled("max_unpool3d", 3, input, indices, kernel_size, stride, padding, output_size)
 
 
 @op(samples=("max_unpool2d(x(1, 2, 2), arange(4).reshape(1, 2, 2) * 3, 2)",))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from operator import index
 
-from adcore._core import Tensor
+from adcore._core import Tensor, int64
 from adcore._ops import native
-from adcore._ops.contraction import checked_axes, common, contract, matmul
+from adcore._ops.contraction import checked_axes, contract, in_one_dtype, matmul
 from adcore._ops.declare import Number, dims, op, require_rank, require_tensor, require_tensors
 from adcore._ops.precision import rounded, widened
 
@@ -324,7 +324,7 @@ def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, 
     """
     require_tensors("baddbmm", input=input)
     require_rank("baddbmm", 3, batch1=batch1, batch2=batch2)
-    product = native.bmm(*common(widened(batch1), widened(batch2)))
+    product = native.bmm(*in_one_dtype(widened(batch1), widened(batch2)))
     return _plus("baddbmm", input, product, beta, alpha, batch1, batch2)
 
 
@@ -474,3 +474,43 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0) -> Tensor:
     a, b = widened(x1), widened(x2)
     difference = native.sub(native.expand_dims(a, -2), native.expand_dims(b, -3))
     return rounded(p_norm(difference, p), x1, x2)
+
+
+@op(samples=("pdist(x(4, 3))", "pdist(x(2, 3, 2), 1.0)", "pdist(x(4, 3), 3.0)"))
+def pdist(input: Tensor, p: float = 2.0) -> Tensor:
+    """Distances in the p-norm of each row to each of the later ones.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of shape (..., N, M).
+    p : float, default 2.0
+        Not negative. 0 counts the elements that differ.
+
+    Returns
+    -------
+    Tensor
+        Of shape (..., N (N - 1) / 2): rows 0 and 1, 0 and 2, ..., 1 and 2, ... Where rows are equal its derivative is
+        0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is no matrix, and a negative p.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, ops
+    >>> print(ops.pdist(Tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]])))
+    [5.        1.        4.2426405]
+    """
+    require_tensors("pdist", input=input)
+    if input.ndim < 2:
+        raise ValueError(f"pdist: the input must be a matrix, got the shape {input.shape}.")
+    if not p >= 0:
+        raise ValueError(f"pdist: p must not be negative, got {p}.")
+    x, rows = widened(input), range(input.shape[-2])
+    first = Tensor([i for i in rows for j in rows[i + 1 :]], int64)
+    second = Tensor([j for i in rows for j in rows[i + 1 :]], int64)
+    axis = x.ndim - 2
+    return rounded(p_norm(native.sub(native.gather(x, first, axis), native.gather(x, second, axis)), p), input)

@@ -10,7 +10,7 @@ import math
 
 from adcore._core import Tensor, dtype, float32, float64, int64
 from adcore._ops import native
-from adcore._ops.declare import Number, broadcast_shape, dims, op, require_tensor
+from adcore._ops.declare import Number, broadcast_shape, dims, in_place, op, require_tensor
 from adcore._ops.generator import Generator, taken
 from adcore._ops.shape import one_hot
 
@@ -437,7 +437,7 @@ def log_normal(
     (2, 3)
     """
     draw = _Draw("log_normal", shape, seed, generator, dtype, mean=mean, stddev=stddev)
-    _check_numbers("log_normal", 0, False, stddev=stddev)
+    _check_numbers("log_normal", 0, True, stddev=stddev)
     mean, stddev = draw.parameters
     standard = native._random_normal(draw.state(), draw.shape, draw.wide)
     return draw.result(native.exp(native.add(native.mul(standard, stddev), mean)))
@@ -979,3 +979,24 @@ def gumbel_softmax(
         # The difference is 0 in value and has the derivative.
         soft = native.add(native.cast(chosen, draw.wide), native.sub(soft, native.stop_gradient(soft)))
     return draw.result(soft)
+
+
+# ---- in place -----------------------------------------------------------------------------------------------------
+
+
+def _like(draw):
+    """Return a draw as a function of a Tensor, of which shape and dtype count."""
+    return lambda tensor, *args, generator=None: draw(tensor.shape, *args, dtype=tensor.dtype, generator=generator)
+
+
+for _name, _signature, _draw in (
+    ("bernoulli_", "p=0.5", lambda t, p=0.5, *, generator=None: bernoulli(t, p, generator=generator)),
+    ("cauchy_", "median=0, sigma=1", lambda t, median=0.0, sigma=1.0, **o: _like(cauchy)(t, median, sigma, **o)),
+    ("exponential_", "lambd=1", lambda t, lambd=1.0, **o: _like(exponential)(t, lambd, **o)),
+    ("geometric_", "p", lambda t, p, **o: _like(geometric)(t, p, **o)),
+    ("log_normal_", "mean=1, std=2", lambda t, mean=1.0, std=2.0, **o: _like(log_normal)(t, mean, std, **o)),
+    ("normal_", "mean=0, std=1", lambda t, mean=0.0, std=1.0, **o: _like(normal)(t, mean, std, **o)),
+    ("uniform_", "from_=0, to=1", lambda t, from_=0.0, to=1.0, **o: _like(uniform)(t, from_, to, **o)),
+):
+    _doc = f"Give the Tensor numbers that ``{_name[:-1]}`` draws, of its shape and dtype: ({_signature}, *, generator)."
+    setattr(Tensor, _name, in_place(_name, _draw, _doc))

@@ -9,7 +9,7 @@ from operator import index
 
 from adcore._core import Tensor, int64, require_memory
 from adcore._ops import native
-from adcore._ops.declare import Number, dims, op, require_tensor
+from adcore._ops.declare import Number, broadcast_shape, dims, op, require_tensor
 
 PAGE = "Shape"
 
@@ -22,19 +22,6 @@ def checked_axis(op, axis, tensor):
     if not -tensor.ndim <= axis < tensor.ndim:
         raise ValueError(f"{op}: axis {axis} is out of range for a tensor of {tensor.ndim} dimensions.")
     return axis % tensor.ndim
-
-
-def broadcast_shape(op, shapes):
-    """Return the shape that shapes broadcast to."""
-    shapes = [tuple(shape) for shape in shapes]
-    common = [1] * max((len(shape) for shape in shapes), default=0)
-    for shape in shapes:
-        for k in range(1, len(shape) + 1):
-            if common[-k] == 1:
-                common[-k] = shape[-k]
-            elif shape[-k] not in (1, common[-k]):
-                raise ValueError(f"{op}: shapes do not broadcast, {', '.join(map(str, shapes))}.")
-    return tuple(common)
 
 
 def _tensors(op, tensors):
@@ -227,7 +214,13 @@ def dsplit(input: Tensor, indices_or_sections: dims) -> tuple[Tensor, ...]:
     ),
     method=True,
 )
-def repeat_interleave(input: Tensor, repeats: int | Sequence[int] | Tensor, axis: int | None = None) -> Tensor:
+def repeat_interleave(
+    input: Tensor,
+    repeats: int | Sequence[int] | Tensor,
+    axis: int | None = None,
+    *,
+    output_size: int | None = None,
+) -> Tensor:
     """Every slice along an axis as often as is said.
 
     Parameters
@@ -237,11 +230,13 @@ def repeat_interleave(input: Tensor, repeats: int | Sequence[int] | Tensor, axis
         One number for all slices or one for each.
     axis : int, optional
         Without it the flattened tensor is repeated.
+    output_size : int, optional
+        The size of that axis of the result, which is checked.
 
     Raises
     ------
     TypeError, ValueError
-        For numbers that are negative, no integers, or not as many as there are slices.
+        For numbers that are negative, no integers, not as many as there are slices, or of another sum than is said.
 
     Examples
     --------
@@ -254,6 +249,9 @@ def repeat_interleave(input: Tensor, repeats: int | Sequence[int] | Tensor, axis
         input, axis = native.ravel(input), 0
     axis = checked_axis("repeat_interleave", axis, input)
     times = _repetitions(repeats)
+    found = times * input.shape[axis] if isinstance(times, int) else sum(times)
+    if output_size is not None and output_size != found:
+        raise ValueError(f"repeat_interleave: the repeats make {found} slices, output_size is {output_size}.")
     if isinstance(times, int):
         return native.repeat_elements(input, times, axis)
     if len(times) != input.shape[axis] or min(times, default=0) < 0:
@@ -279,6 +277,27 @@ def _repetitions(repeats):
     return times[0] if len(times) == 1 else times
 
 
+@op(samples=())
+def broadcast_shapes(*shapes: dims) -> tuple[int, ...]:
+    """The shape to which shapes broadcast; an int stands for a shape of one axis.
+
+    Raises
+    ------
+    ValueError
+        For shapes that do not broadcast.
+
+    Examples
+    --------
+    >>> from adcore import ops
+    >>> ops.broadcast_shapes((3, 1), 4)
+    (3, 4)
+    """
+    given = [(shape,) if isinstance(shape, int) else tuple(index(size) for size in shape) for shape in shapes]
+    if any(size < 0 for shape in given for size in shape):
+        raise ValueError(f"broadcast_shapes: sizes must not be negative, got {given}.")
+    return broadcast_shape("broadcast_shapes", *given)
+
+
 # ---- several tensors -------------------------------------------------------------------------------------------------
 
 
@@ -294,7 +313,7 @@ def broadcast_tensors(*tensors: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]
      [1 2]]
     """
     each = _tensors("broadcast_tensors", tensors)
-    shape = broadcast_shape("broadcast_tensors", (tensor.shape for tensor in each))
+    shape = broadcast_shape("broadcast_tensors", *(tensor.shape for tensor in each))
     return tuple(native.broadcast_to(tensor, shape) for tensor in each)
 
 

@@ -230,8 +230,8 @@ thread_local ThreadContext* current_context = nullptr;
 #endif
 
 ThreadContext& make_context() {
-  // The C++ library makes what it keeps of a thread's exceptions at the first of them; where that one says that there is no
-  // memory, the system would end the process. Volatile, or the compiler would drop the call.
+  // The C++ library makes what it keeps of a thread's exceptions at the first of them; where that one says that there
+  // is no memory, the system would end the process. Volatile, or the compiler would drop the call.
   [[maybe_unused]] const volatile int made_early = std::uncaught_exceptions();
   context_owner.context = new ThreadContext;
   current_context = context_owner.context;

@@ -1,8 +1,9 @@
 // Values of the transforms: the duals of jvp, the batches of vmap, and what a trace knows of a value.
 //
-// A Frame is an open jvp, vmap or trace. A tensor of such a transform is boxed: its buffer is a Box, which holds what the value
-// is outside of the frame: for jvp the value and its tangent, for vmap the values of all members along a new axis 0; for a trace nothing but its number in the program. To
-// everything else the boxed tensor looks like the value itself: its shape, its dtype, its own place on the tape.
+// A Frame is an open jvp, vmap or trace. A tensor of such a transform is boxed: its buffer is a Box, which holds what
+// the value is outside of the frame: for jvp the value and its tangent, for vmap the values of all members along a new
+// axis 0; for a trace nothing but its number in the program. To everything else the boxed tensor looks like the value
+// itself: its shape, its dtype, its own place on the tape.
 //
 // apply() finds boxed operands after infer and hands the call to the innermost frame that one of them belongs to. The
 // frame computes with their bases *outside of itself*, by apply() again, so frames nest in any order, and levels of

@@ -132,13 +132,15 @@ struct Op {
   /// What is kept besides where the sweep may itself be differentiated: from then on outputs for rules have cotangents.
   uint32_t needs_observed = 0;
   /// The tangents of the outputs, from those of the active arguments. Null for a linear op (it is the op itself on the
-  /// tangents), a bilinear one (the sum of two applications), and where it is derived: from the expansion, else from vjp.
+  /// tangents), a bilinear one (the sum of two applications), and where it is derived: from the expansion, else from
+  /// vjp.
   void (*jvp)(Pushforward&) = nullptr;
   /// The outputs of many calls at once, along axis 0. Null: one call after the other.
   void (*batch)(Batching&) = nullptr;
   /// The work of a call in elementary operations; null: the number of elements touched.
   int64_t (*work)(const Call&) = nullptr;
-  /// The same call written with other ops, in the computing type: fills out[0 ...]. Rules that are not there come from it.
+  /// The same call written with other ops, in the computing type: fills out[0 ...]. Rules that are not there come from
+  /// it.
   void (*expand)(std::span<const Tensor> operands, Attrs attrs, Tensor* out) = nullptr;
   /// Elementwise: the row in formulas.h.
   int row = -1;

@@ -128,8 +128,8 @@ enum class FrameKind : uint8_t { Forward, Batch, Trace };
 /// What the members of a batch get where they draw random numbers: the same, numbers of their own, or an error.
 enum class Draws : uint8_t { Same, Different, Refused };
 
-/// An open jvp, vmap or trace: an interpreter of the calls on the values that are boxed in it (core/box.h). It may be opened again
-/// after it closed, so that a rule kept from inside can run.
+/// An open jvp, vmap or trace: an interpreter of the calls on the values that are boxed in it (core/box.h). It may be
+/// opened again after it closed, so that a rule kept from inside can run.
 class Frame : public std::enable_shared_from_this<Frame> {
  public:
   Frame(FrameKind kind, int64_t size);
@@ -156,8 +156,8 @@ class Frame : public std::enable_shared_from_this<Frame> {
   Place place;
 };
 
-/// Opens a frame in this thread for the time of a scope; nothing where it is open already. One that is open, but hidden by
-/// Outside, stands at a second place meanwhile.
+/// Opens a frame in this thread for the time of a scope; nothing where it is open already. One that is open, but hidden
+/// by Outside, stands at a second place meanwhile.
 class FrameScope {
  public:
   explicit FrameScope(Frame& frame);
@@ -203,8 +203,8 @@ class NoGrad {
   Opened opened_;
 };
 
-/// The value of a first derivative that is taken now may itself be differentiated: what a rule from outside computes must
-/// be recorded.
+/// The value of a first derivative that is taken now may itself be differentiated: what a rule from outside computes
+/// must be recorded.
 bool may_differentiate_rules() noexcept;
 
 /// How many levels, frames and no_grads are open in this thread: 0 where nothing was left behind.

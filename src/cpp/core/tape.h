@@ -1,8 +1,8 @@
 // Tape: a linear list of statements. Recording appends to it; every sweep is a loop over it.
 //
 // One thread has at most one live tape (context().tape). A level (core/scope.h) is a mark on it. Nested derivatives put
-// several levels on one tape: a level is closed before its sweep runs, so the rules of that sweep are recorded for exactly
-// the outer levels. When the outermost level closes nothing records any more; its sweep consumes the tape.
+// several levels on one tape: a level is closed before its sweep runs, so the rules of that sweep are recorded for
+// exactly the outer levels. When the outermost level closes nothing records any more; its sweep consumes the tape.
 //
 // Where to start reading: append() in tape.cpp, then sweeps/backward.cpp.
 #pragma once
@@ -22,7 +22,8 @@ inline constexpr uint32_t kAsGiven = UINT32_MAX - 1;
 
 struct Arg {
   Slot slot;  // 0: constant; else < Statement::out
-  /// Index in the word list of rank and sizes; kNone: the shape of the one output; kAsGiven: whatever its cotangent has.
+  /// Index in the word list of rank and sizes; kNone: the shape of the one output; kAsGiven: whatever its cotangent
+  /// has.
   uint32_t dims;
   DType dtype;
 };
@@ -103,8 +104,8 @@ class Tape {
     if (t.ref().tape == id_) return t.ref().slot;
     return bases_.empty() ? 0 : slot_on_bases(t.ref());
   }
-  /// Makes an empty tape go on where others stood, one after the other: values of those are at their slots here too, and new
-  /// slots come after them. So a part of a tape is recorded again without a change to it.
+  /// Makes an empty tape go on where others stood, one after the other: values of those are at their slots here too,
+  /// and new slots come after them. So a part of a tape is recorded again without a change to it.
   void go_on_from(std::vector<uint64_t> bases, Slot next_slot) noexcept {
     bases_ = std::move(bases);
     next_slot_ = next_slot;
@@ -114,7 +115,8 @@ class Tape {
   Slot new_slot() { return new_slots(1); }
 
   void append(const Call& call);
-  /// A statement of `outputs` outputs whose rule was given from outside: `rule` holds it. Returns the first output's slot.
+  /// A statement of `outputs` outputs whose rule was given from outside: `rule` holds it. Returns the first output's
+  /// slot.
   Slot append(const Op& op, std::span<const Arg> inputs, int outputs, const Tensor& rule);
   /// True where such a statement was appended since clear().
   bool has_rules() const noexcept { return has_rules_; }
@@ -139,7 +141,8 @@ class Tape {
     return at != kNone && at >= first ? parameter_inputs_[at].slot : 0;
   }
   size_t parameter_inputs() const noexcept { return parameter_inputs_.size(); }
-  /// Undoes open_parameter() down to `first`. An assignment since then stays: its value is one of the outer levels' too.
+  /// Undoes open_parameter() down to `first`. An assignment since then stays: its value is one of the outer levels'
+  /// too.
   void close_parameters(size_t first) noexcept;
 
   // ---- what sweeps read ----
@@ -157,9 +160,9 @@ class Tape {
   }
   /// Drops the kept values of statement i and all later ones.
   void release_from(uint32_t i);
-  /// Drops the statements from `i` on, whose outputs stand at the slots from `first` on, and the hooks on these. They are
-  /// not given out again; a value that still stands at one may not be recorded from. Returns what they kept: letting go of it may run
-  /// code of the user, which should find everything in order.
+  /// Drops the statements from `i` on, whose outputs stand at the slots from `first` on, and the hooks on these. They
+  /// are not given out again; a value that still stands at one may not be recorded from. Returns what they kept:
+  /// letting go of it may run code of the user, which should find everything in order.
   [[nodiscard]] std::vector<Tensor> drop_statements(uint32_t i, Slot first);
   bool is_dropped(Slot slot) const noexcept;
   /// Throws where the slot is that of a dropped statement.

@@ -1,8 +1,8 @@
-// trace: a frame that computes nothing. It notes each call on its values, and the notes are a program, which runs again on
-// other inputs.
+// trace: a frame that computes nothing. It notes each call on its values, and the notes are a program, which runs again
+// on other inputs.
 //
-// Levels of reverse mode and other frames inside of it work as ever, because what their rules compute are calls too. Calls
-// on constants alone do not reach the frame: they compute, and what they made is a constant of the program.
+// Levels of reverse mode and other frames inside of it work as ever, because what their rules compute are calls too.
+// Calls on constants alone do not reach the frame: they compute, and what they made is a constant of the program.
 #pragma once
 
 #include <span>

@@ -1,13 +1,14 @@
 // Convolution and its two transposed maps, in any number of spatial axes up to three.
 //
-// No columns of patches are made. An image is copied once into a canvas: padded, and where the stride is more than 1 taken
-// apart into phases, so that every tap of the kernel reads the canvas at one distance from the output, whatever the output.
-// Over the flat index q of a canvas the convolution is then a matrix product whose row k = (channel, tap) of the right
-// operand is the canvas itself, from off[k] on. Outputs between the end of a row and the start of the next are computed in
-// vain and dropped. Back to the input it is the same with other taps; the gradient of the weight is a product of rows.
+// No columns of patches are made. An image is copied once into a canvas: padded, and where the stride is more than 1
+// taken apart into phases, so that every tap of the kernel reads the canvas at one distance from the output, whatever
+// the output. Over the flat index q of a canvas the convolution is then a matrix product whose row k = (channel, tap)
+// of the right operand is the canvas itself, from off[k] on. Outputs between the end of a row and the start of the next
+// are computed in vain and dropped. Back to the input it is the same with other taps; the gradient of the weight is a
+// product of rows.
 //
-// Each element sums in an order that k alone decides (that of the weight: k, the outputs and n), so it has the same bits
-// on any number of threads, in any batch and among any number of groups. Start reading at correlate().
+// Each element sums in an order that k alone decides (that of the weight: k, the outputs and n), so it has the same
+// bits on any number of threads, in any batch and among any number of groups. Start reading at correlate().
 #include <cstdint>
 
 #include "base/thread_pool.h"

@@ -190,8 +190,8 @@ void transpose_rows(const Space& s, const Plane& p) {
 
 // ---- planes of two dtypes -----------------------------------------------------------------------------------------
 
-/// Integers and float64 become float16, bfloat16 and bool in one step from what they are, and floats integers, so that they
-/// saturate where the narrow type ends; else the destination decides.
+/// Integers and float64 become float16, bfloat16 and bool in one step from what they are, and floats integers, so that
+/// they saturate where the narrow type ends; else the destination decides.
 Compute stopover(DType src, DType dst) {
   const bool from_source =
       dst == DType::Bool || dst == DType::Float16 || dst == DType::BFloat16 || (is_float(src) && !is_float(dst));

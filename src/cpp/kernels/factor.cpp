@@ -7,8 +7,8 @@
 namespace adcore::ADCORE_ISA {
 namespace {
 
-/// row[0, lanes) -= sum over k < count of t[k * t_step] * rows[k * b_row ...], then / divisor. The last of kVecs packs has
-/// `last` lanes where that is not 0.
+/// row[0, lanes) -= sum over k < count of t[k * t_step] * rows[k * b_row ...], then / divisor. The last of kVecs packs
+/// has `last` lanes where that is not 0.
 template <class T, int kVecs>
 [[gnu::always_inline]] inline void subtract_rows(int64_t count, const T* t, int64_t t_step, const T* rows,
                                                  int64_t b_row, T divisor, T* row, int last) {

@@ -12,8 +12,8 @@
 // partials    one per operand: d<what it needs>(function of exactly that), needs in the order A, B, C, Y (the result).
 //             What is not needed is not kept for the backward sweep. It returns a value, or One, MinusOne, Zero,
 //             d_value<B>() says that it is an operand or the result as it stands,
-//             or gate(mask, slope): the cotangent times a constant, 1 by default, where the mask holds, and 0 elsewhere,
-//             even if the cotangent is inf or NaN.
+//             or gate(mask, slope): the cotangent times a constant, 1 by default, where the mask holds, and 0
+//             elsewhere, even if the cotangent is inf or NaN.
 //             A row without partials is piecewise constant: its derivative is 0 and it is never recorded.
 //             A slope whose own slope its text would not give accurately is a row itself: _silu_slope.
 // facts       what else is true of the row; most rows have none. See Facts.

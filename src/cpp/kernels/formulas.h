@@ -1,7 +1,7 @@
 // Every elementwise op, once: the rows of all families (formulas/) in one table.
 //
-// A row is the whole op: what it is made of, and what comes from it, stands in formula.h. The kernels are compiled family
-// by family (elementwise_*.cpp), so that a change of one compiles little.
+// A row is the whole op: what it is made of, and what comes from it, stands in formula.h. The kernels are compiled
+// family by family (elementwise_*.cpp), so that a change of one compiles little.
 #pragma once
 
 #include "kernels/formulas/activation.h"

@@ -157,7 +157,8 @@ Choice choose_vector(Product<T>& x) {
   return {Path::kPacked};
 }
 
-/// How to compute a product; it may turn x into its transposed. In place: a copy of what has just been written waits for it.
+/// How to compute a product; it may turn x into its transposed. In place: a copy of what has just been written waits
+/// for it.
 template <class T>
 Choice choose(Product<T>& x) {
   constexpr int kLanes = Pack<T>::kLanes;

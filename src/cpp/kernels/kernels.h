@@ -38,8 +38,8 @@ struct ElementwiseKernel {
 // ---- copy: strides, dtypes ----------------------------------------------------------------------------------------
 
 /// dst[index] = convert(src[index]) over an index space; strides in elements, any sign; a src stride may be 0.
-/// Conversion: as C, but defined everywhere: float to integer truncates, NaN becomes 0, out of range becomes the least or
-/// the greatest integer of the type; integers wrap; anything to bool is != 0.
+/// Conversion: as C, but defined everywhere: float to integer truncates, NaN becomes 0, out of range becomes the least
+/// or the greatest integer of the type; integers wrap; anything to bool is != 0.
 struct CopyArgs {
   int rank;
   const int64_t* shape;
@@ -81,8 +81,8 @@ struct GatherArgs {      // out[o, i, j] = x[o, index[o, i, j], j]; the scatter 
 
 // ---- reductions and scans over the middle axis of a contiguous [outer, n, inner] ----------------------------------
 
-/// y[outer, inner] of a row of reductions.h. Sums are blocked (the error grows with log n); max and min return NaN where
-/// there is one, and are not called for n = 0.
+/// y[outer, inner] of a row of reductions.h. Sums are blocked (the error grows with log n); max and min return NaN
+/// where there is one, and are not called for n = 0.
 struct ReduceArgs {
   const void* x;
   void* y;
@@ -229,8 +229,8 @@ struct FactorKernels {
 
 // ---- convolution: up to three spatial axes ------------------------------------------------------------------------
 
-/// Sizes of y[n, g, o, u] = sum over c and t of x[n, g, c, u * stride - pad + t * dilation] * w[g, o, c, t], where x is 0
-/// outside. Fewer spatial axes stand last; those in front of them have the size 1.
+/// Sizes of y[n, g, o, u] = sum over c and t of x[n, g, c, u * stride - pad + t * dilation] * w[g, o, c, t], where x is
+/// 0 outside. Fewer spatial axes stand last; those in front of them have the size 1.
 struct ConvSizes {
   int64_t n, groups, ci, co;  // channels of a group
   int64_t in[3], out[3], kernel[3], stride[3], pad[3], dilation[3];
@@ -255,8 +255,8 @@ struct PoolArgs {
 };
 template <class T>
 struct PoolKernels {
-  /// y[plane, u] = the greatest element of a window, NaN where there is one; index (may be null): where it first stands in
-  /// its plane. Of an empty window -inf and 0.
+  /// y[plane, u] = the greatest element of a window, NaN where there is one; index (may be null): where it first stands
+  /// in its plane. Of an empty window -inf and 0.
   void (*max)(const PoolArgs&, const T* x, T* y, int64_t* index);
   void (*average)(const PoolArgs&, const T* x, T* y);
   void (*average_grad)(const PoolArgs&, const T* y, T* x);  // the transposed map

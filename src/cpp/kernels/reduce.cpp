@@ -1,10 +1,10 @@
 // The kernels of every row of reductions.h: over the middle axis of a contiguous [outer, n, inner].
 //
 // Two loops carry every fold: reduce_row for inner = 1 (packs along the row, one horizontal step at its end; many short
-// rows take a lane each instead) and reduce_panel for inner > 1 (packs across the columns, a panel of columns at a time).
-// Both combine their leaves pairwise: |error of a sum| <= (log2 n + 22) eps sum|x|. Columns too few to fill registers are
-// folded: [n, inner] is read as [n / f, f * inner], and the f partial results of a column combine at the end. Start
-// reading at reduction_kernel() and pull_kernel(); install_reduce() makes one of each per row.
+// rows take a lane each instead) and reduce_panel for inner > 1 (packs across the columns, a panel of columns at a
+// time). Both combine their leaves pairwise: |error of a sum| <= (log2 n + 22) eps sum|x|. Columns too few to fill
+// registers are folded: [n, inner] is read as [n / f, f * inner], and the f partial results of a column combine at the
+// end. Start reading at reduction_kernel() and pull_kernel(); install_reduce() makes one of each per row.
 #include "kernels/pairwise.h"
 #include "kernels/reductions.h"
 #include "kernels/vmath.h"

@@ -12,13 +12,13 @@
 // first      a fold that the others read, or none; shift(fold): what the result does not depend on but for rounding
 // total      fold(combine, term): the terms of all elements, combined. A term is a function of the element and r
 // finish     the result, a function of r: finish<its needs>(...), or total_itself
-// pull       the cotangent of an element from g, that of the result, linear in g: pull<its needs>(function of (g, a, r)),
-//            or passes (g itself), or by_expansion (ops/reduce.cpp has it written with other ops)
+// pull       the cotangent of an element from g, that of the result, linear in g: pull<its needs>(function of (g, a,
+//            r)), or passes (g itself), or by_expansion (ops/reduce.cpp has it written with other ops)
 // r          Reduced: first, total and value of the elements' own group; their number n; the number p
 // facts      further names, samples, what else is true of the row
 //
-// Everything is generic over the scalar type: SIMD packs (simd.h) and Sym (ops/sym.h). Half precision computes in float32:
-// the value rounds once, and so does a cotangent.
+// Everything is generic over the scalar type: SIMD packs (simd.h) and Sym (ops/sym.h). Half precision computes in
+// float32: the value rounds once, and so does a cotangent.
 #pragma once
 
 #include <limits>

@@ -27,7 +27,8 @@ struct Alone : Packed {
 
 /// A running sum of V (a scalar or a pack). Floats carry the rounding error of every addition along (Knuth's two-sum),
 /// so the error of each value is about one rounding, whatever its index: every kBlock elements `low` goes into the sum,
-/// before it is so large that it rounds itself. It is NaN from the first inf or NaN on: then the plain sum is the answer.
+/// before it is so large that it rounds itself. It is NaN from the first inf or NaN on: then the plain sum is the
+/// answer.
 template <class V>
 struct FloatSum {
   V sum = 0, low = 0;

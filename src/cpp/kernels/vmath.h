@@ -13,8 +13,8 @@
 //   vmath_special.h     erfinv lgamma digamma polygamma i0 i1 i0e i1e
 //   vmath_integer.h     bits, integers, and what has no vector form
 //
-// A slope (silu_slope, ...) is the derivative, and a curvature that of the slope, where a formula of the functions above
-// would lose it.
+// A slope (silu_slope, ...) is the derivative, and a curvature that of the slope, where a formula of the functions
+// above would lose it.
 //
 // Laws, on every instruction set and over the whole range of arguments: within 3 ULP (float) and 4 ULP (double) of the
 // true value; NaN, inf, -0 and denormal numbers as C says; results underflow gradually and overflow where the true

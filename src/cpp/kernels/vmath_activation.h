@@ -1,8 +1,8 @@
 // Activations that are x times something between 0 and 1, with their slopes, and tanhshrink.
 //
-// Written as x * sigmoid(x), they are inf * 0 at -inf and lose bits wherever the second factor is denormal. Here e^-|x| is
-// kept as p 2^n until all that multiplies it has been multiplied, and x in front of it is bounded where the product has
-// underflowed. The rest of each formula is a quotient of sums of positive terms in e: nothing cancels but what the
+// Written as x * sigmoid(x), they are inf * 0 at -inf and lose bits wherever the second factor is denormal. Here e^-|x|
+// is kept as p 2^n until all that multiplies it has been multiplied, and x in front of it is bounded where the product
+// has underflowed. The rest of each formula is a quotient of sums of positive terms in e: nothing cancels but what the
 // function itself makes cancel at its zeros. A slope is its function's derivative, a curvature that of
 // the slope.
 #pragma once

@@ -37,8 +37,8 @@ template <Real T>
 template <Real T>
 inline constexpr T kErfcEnd = static_cast<T>(sizeof(T) == 4 ? 11 : 28);
 
-/// erfc(x) exp(x^2) for 0.79 <= x <= kErfcEnd (error of G: 2^-27.8, 2^-59.9); a number, if a wrong one, for x below. K is a
-/// short number at which G(0) happens to need few bits.
+/// erfc(x) exp(x^2) for 0.79 <= x <= kErfcEnd (error of G: 2^-27.8, 2^-59.9); a number, if a wrong one, for x below. K
+/// is a short number at which G(0) happens to need few bits.
 template <Real T>
 [[gnu::always_inline]] inline Double<T> scaled_erfc(Pack<T> x) {
   const Pack<T> coarse = pick<T>(0x1.8p11, 0x1.8p26);  // rounds to multiples of 2^-12, 2^-26

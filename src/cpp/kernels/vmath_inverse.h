@@ -1,7 +1,7 @@
 // sinh and cosh; asin, acos, atan, atan2, asinh, acosh, atanh; exp2, log2, log10; hypot and sinc.
 //
-// One text in double for both types: floats are computed in it and rounded once. The cores are calls, not in line: they are
-// long, and rare beside the functions of vmath_exp.h.
+// One text in double for both types: floats are computed in it and rounded once. The cores are calls, not in line: they
+// are long, and rare beside the functions of vmath_exp.h.
 // The polynomials are interpolants at Chebyshev's points, found in 300-bit arithmetic and rounded to double; the error
 // named at each is that of the rounded polynomial, relative to the function's value. How arguments are reduced is known
 // from Cephes (S. Moshier: asin.c, atan.c) and fdlibm (Sun: e_asinh.c and its like).

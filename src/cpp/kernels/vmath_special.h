@@ -3,8 +3,8 @@
 // One text in double for both types, as in vmath_inverse.h. lgamma is the C library's. digamma: recurrence into [1, 2],
 // where a polynomial times the distance from the zero stands, Stirling's series from 10 on, reflection for negative
 // numbers. polygamma: the Hurwitz zeta function by Euler and Maclaurin's formula (as Cephes' zeta.c).
-// Bessel: the power series up to 3, all of whose terms are positive; beyond, sqrt(x) i0e(x) and x^1.5 (i0e(x) - i1e(x)) are
-// polynomials in 1/x, one up to 9 and one from there on. The difference has its own because it is the slope of i0e.
+// Bessel: the power series up to 3, all of whose terms are positive; beyond, sqrt(x) i0e(x) and x^1.5 (i0e(x) - i1e(x))
+// are polynomials in 1/x, one up to 9 and one from there on. The difference has its own because it is the slope of i0e.
 // The polynomials are interpolants at Chebyshev's points, found in 300-bit arithmetic and rounded to double.
 // Laws: values within 4 ULP; digamma and lgamma are within 4 ULP of their largest term next to their zeros among the
 // negative numbers; polygamma is within 16 ULP on the positive ones.

@@ -1,5 +1,5 @@
-// Temporary memory of a kernel. Scratch would leave its inline destructor, compiled for this instruction set, to all the
-// program.
+// Temporary memory of a kernel. Scratch would leave its inline destructor, compiled for this instruction set, to all
+// the program.
 #pragma once
 
 #include <cstddef>

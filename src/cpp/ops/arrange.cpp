@@ -1,4 +1,5 @@
-// Functions that arrange elements anew: views and regions (regions.h) of what shape.cpp and move.cpp have. None is an op.
+// Functions that arrange elements anew: views and regions (regions.h) of what shape.cpp and move.cpp have. None is an
+// op.
 #include <algorithm>
 #include <cstdlib>
 

@@ -1,5 +1,5 @@
-// Convolution in one to three spatial axes: bilinear, so its derivatives are its two transposed maps, which are ops of the
-// same family. Start reading at kConv.
+// Convolution in one to three spatial axes: bilinear, so its derivatives are its two transposed maps, which are ops of
+// the same family. Start reading at kConv.
 //
 // Members of a batch that share the weight are more images; members with weights of their own are more groups. A group
 // rounds the same whatever stands beside it, so a member's bits are those it has alone.

@@ -17,7 +17,8 @@ struct CheckAttr {
   char who[32];  // the op that the user called, for the error
 };
 void check_infer(Call& call) { call.out->set_shape(call.in(0).shape(), DType::Int64); }
-/// The index itself where every entry is in range and nobody else can change it, else a copy with the negative ones wrapped.
+/// The index itself where every entry is in range and nobody else can change it, else a copy with the negative ones
+/// wrapped.
 void check_run(Call& call) {
   const auto a = call.attrs.as<CheckAttr>();
   const int64_t size = a.size;

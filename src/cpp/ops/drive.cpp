@@ -1,5 +1,5 @@
-// The index space of the output is merged to as few axes as the strides allow; its inner axis is cut into rows, rows into
-// blocks. Start reading at run_blocks().
+// The index space of the output is merged to as few axes as the strides allow; its inner axis is cut into rows, rows
+// into blocks. Start reading at run_blocks().
 #include "ops/drive.h"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// The driver of straight loops: brings any operands (strided, broadcast, of another dtype) to kernels that read contiguous
-// arrays of a compute type, block by block.
+// The driver of straight loops: brings any operands (strided, broadcast, of another dtype) to kernels that read
+// contiguous arrays of a compute type, block by block.
 #pragma once
 
 #include "base/function_ref.h"
@@ -15,8 +15,8 @@ inline constexpr int64_t kChunkElements =
 /// A kernel on one block; bit k of `scalars`: in[k] is one element.
 using BlockFn = FunctionRef<void(const void* const* in, void* out, int64_t n, uint32_t scalars)>;
 
-/// Calls fn on blocks that cover `out`, which is contiguous. Null operands are passed on as null. `block_out` is what fn
-/// writes: the storage type of `compute`, or Bool. `out` may lie over an operand of its shape and dtype.
+/// Calls fn on blocks that cover `out`, which is contiguous. Null operands are passed on as null. `block_out` is what
+/// fn writes: the storage type of `compute`, or Bool. `out` may lie over an operand of its shape and dtype.
 void run_blocks(const Tensor* const* operands, int count, Tensor& out, Compute compute, DType block_out, BlockFn fn);
 
 /// Floats that kernels compute in as they are stored.

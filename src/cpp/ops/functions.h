@@ -72,7 +72,8 @@ Tensor slice_set(const Tensor& base, const Tensor& v, const Slice& s);
 Slice whole(const Dims& shape);
 /// The elements in memory of their own, by rows.
 Tensor packed(const Tensor& x);
-/// Writes v (of the shape of the region; converted) into the elements of `dst` at `s`: for memory that nobody else sees.
+/// Writes v (of the shape of the region; converted) into the elements of `dst` at `s`: for memory that nobody else
+/// sees.
 void copy_into_slice(Tensor& dst, const Tensor& v, const Slice& s);
 
 // ---- reductions and scans (reduce.cpp, scan.cpp): those of the rows of reductions.h that rules use --------------------------
@@ -146,7 +147,8 @@ Tensor matrix_exp(const Tensor& a);
 Tensor checked_index(const char* op, const Tensor& index, int64_t size);
 Tensor take(const Tensor& x, const Tensor& index, int64_t axis);
 Tensor gather_elements(const Tensor& x, int64_t axis, const Tensor& index);
-/// x with the elements of v added where gather_elements reads them; the index is checked, and of x's shape but for the axis.
+/// x with the elements of v added where gather_elements reads them; the index is checked, and of x's shape but for the
+/// axis.
 Tensor add_elements(const Tensor& x, int64_t axis, const Tensor& index, const Tensor& v);
 /// x with the rows of axis 0 at `index` replaced by those of v; of equal indices the last wins.
 Tensor put_rows(const Tensor& x, const Tensor& index, const Tensor& v);

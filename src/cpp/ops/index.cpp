@@ -14,8 +14,8 @@ namespace {
 
 // ---- index maps ---------------------------------------------------------------------------------------------------
 
-// A map says which elements of a tensor an index names, in attributes: the axis, then the tensor's shape. Each has three
-// ops, of which the rules stand here once:
+// A map says which elements of a tensor an index names, in attributes: the axis, then the tensor's shape. Each has
+// three ops, of which the rules stand here once:
 //   read  operands x, index
 //   add   operands base, v, index: what read gives is added where it came from
 //   put   the same, written; of equal indices the last wins

@@ -5,8 +5,8 @@
 
 namespace adcore {
 
-/// gather_elements() where all is known to fit: an index of x's shape but for one axis, which counts from the front, and
-/// entries that are in range and not negative.
+/// gather_elements() where all is known to fit: an index of x's shape but for one axis, which counts from the front,
+/// and entries that are in range and not negative.
 Tensor pick_elements(const Tensor& x, int axis, const Tensor& index);
 
 }  // namespace adcore

@@ -1,15 +1,16 @@
-// Linear algebra: factorisations, solutions, determinants of the matrices in the last two axes; leading axes are a batch.
+// Linear algebra: factorisations, solutions, determinants of the matrices in the last two axes; leading axes are a
+// batch.
 //
 // An op of matrices is told by its shapes, by what it does with one matrix (each_matrix runs it over the batch, several
-// members at once where that pays), and by its reverse rule, which is written with ops; matrix_op() adds what is common:
-// the batch rule, tangents by transposing the rule. Operands and outputs of one call have the same leading axes, and are
-// float32 or float64: functions broadcast, and compute half precision in float32.
+// members at once where that pays), and by its reverse rule, which is written with ops; matrix_op() adds what is
+// common: the batch rule, tangents by transposing the rule. Operands and outputs of one call have the same leading
+// axes, and are float32 or float64: functions broadcast, and compute half precision in float32.
 //
 // Whatever needs A^-1 is made of the LU factors of A: factors are constants beside A itself, by which the rules pass
 // derivatives. So a derivative solves again with the factors that are there, at any order.
 //
-// Rules: M. B. Giles 2008, "Collected matrix derivative results for forward and reverse mode algorithmic differentiation",
-// where nothing else is said. Start reading at each_matrix().
+// Rules: M. B. Giles 2008, "Collected matrix derivative results for forward and reverse mode algorithmic
+// differentiation", where nothing else is said. Start reading at each_matrix().
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -17,6 +18,7 @@
 #include <exception>
 #include <limits>
 #include <mutex>
+#include <numeric>
 
 #include "base/thread_pool.h"
 #include "core/pullback.h"
@@ -355,6 +357,7 @@ struct Factored {
   }
   explicit Factored(const Pullback& p) : a(p.in(0)), lu(p.in(1)), pivots(p.in(2)) {}
 };
+constexpr uint32_t kTwoOutputs = needs_output(0) | needs_output(1);
 constexpr uint32_t kFactored = needs_input(0) | needs_input(1) | needs_input(2);
 
 template <class T>
@@ -425,6 +428,80 @@ Tensor solve_with(const Factored& f, const Tensor& b, bool transposed, For purpo
   return apply(kSolve, {&f.a, &f.lu, &f.pivots, &b}, Attrs(SolveAttr{transposed, static_cast<int64_t>(purpose)}));
 }
 Tensor inverse_with(const Factored& f, For purpose) { return solve_with(f, identities(f.a), false, purpose); }
+
+// ---- LU factors as values -----------------------------------------------------------------------------------------
+// The same factors, of matrices of any shape, with a derivative: that at these exchanges of rows.
+
+/// x made square by columns or rows behind it, which are zero but for a number on the diagonal.
+Tensor made_square(const Tensor& x, double diagonal) {
+  const int64_t m = rows_of(x), n = columns_of(x), size = std::max(m, n);
+  if (m == n) return x;
+  Slice part = whole(Dims{size, size});
+  part.start.v[m > n] = std::min(m, n);
+  part.count.v[m > n] = size - std::min(m, n);
+  const Tensor extra = slice(pattern(size, 0, diagonal, 0, x), part);
+  const Tensor parts[] = {x, broadcast_to(extra, behind_batch(x, rows_of(extra), columns_of(extra)))};
+  return concat(parts, m > n ? -1 : -2);
+}
+
+struct RowsAttr {
+  int64_t rows;
+};
+
+void permutation_infer(Call& call) {
+  call.out->set_shape(behind_batch(call.in(0), call.attrs.as<RowsAttr>().rows), DType::Int64);
+}
+
+void permutation_run(Call& call) {
+  const int64_t rows = call.attrs.as<RowsAttr>().rows, count = rows_of(call.in(0));
+  each_matrix<double>(call, "lu", rows, [=](const Member& member) {
+    const auto* pivots = member.operand<int64_t>(0);
+    auto* place = member.output<int64_t>(0);
+    std::vector<int64_t> order(static_cast<size_t>(rows));
+    std::iota(order.begin(), order.end(), 0);
+    for (int64_t j = 0; j < count; ++j) std::swap(order[static_cast<size_t>(j)], order[static_cast<size_t>(pivots[j])]);
+    for (int64_t i = 0; i < rows; ++i) place[order[static_cast<size_t>(i)]] = i;
+    return Fault::None;
+  });
+}
+
+int64_t permutation_work(const Call& call) { return call.in(0).size(); }
+
+const Op kPermutation = matrix_op({.name = "lu_permutation",
+                                   .kind = OpKind::Constant,
+                                   .infer = permutation_infer,
+                                   .run = permutation_run,
+                                   .work = permutation_work});
+
+/// For each row of A where it stands in P A, from the exchanges of rows, which are one column for each member.
+Tensor permutation(const Tensor& pivots, int64_t rows) { return apply(kPermutation, {&pivots}, Attrs(RowsAttr{rows})); }
+
+// With both factors made square, by columns or rows that meet the identity: dF = L^-1 P dA U^-1, of which L takes what
+// is below the diagonal and U the rest.
+void lu_factor_vjp(Pullback& p) {
+  const int64_t m = rows_of(p.out(0)), n = columns_of(p.out(0));
+  const Tensor f = made_square(p.out(0), 1), g = made_square(p.cotangent(0), 0);
+  const Tensor below = pattern(rows_of(f), 1, 0, 0, f), rest = pattern(rows_of(f), 0, 1, 1, f);
+  const Tensor lower = f * below + identity(rows_of(f), f), upper = f * rest;
+  const Tensor inner = matmul(turned(lower), g * below) * below + matmul(g * rest, turned(upper)) * rest;
+  const Tensor half = triangular(f, inner, false, true, true);
+  const Tensor whole_g = turned(triangular(f, turned(half), true));
+  Slice part = whole(whole_g.shape());
+  part.count.v[whole_g.rank() - 2] = m;
+  part.count.v[whole_g.rank() - 1] = n;
+  const Tensor places = expand_dims(permutation(expand_dims(p.out(1), -1), m), -1);
+  p.give(0, gather_elements(slice(whole_g, part), -2, broadcast_to(places, behind_batch(p.out(0), m, n))));
+}
+
+const Op kLuFactor = matrix_op({.name = "lu_factor",
+                                .kind = OpKind::Custom,
+                                .infer = lu_infer,
+                                .run = lu_run,
+                                .vjp = lu_factor_vjp,
+                                .outputs = 2,
+                                .visible = 2,
+                                .constant_outputs = 2,
+                                .needs = {kTwoOutputs}});
 
 // ---- determinants -------------------------------------------------------------------------------------------------
 
@@ -556,8 +633,8 @@ void qr_run(Call& call) {
   });
 }
 
-// S. F. Walter and L. Lehmann 2018, "Algorithmic differentiation of linear algebra functions with application in optimum
-// experimental design", of A with independent columns.
+// S. F. Walter and L. Lehmann 2018, "Algorithmic differentiation of linear algebra functions with application in
+// optimum experimental design", of A with independent columns.
 void qr_vjp(Pullback& p) {
   const Tensor &q = p.out(0), &r = p.out(1), &gq = p.cotangent(0), &gr = p.cotangent(1);
   if (rows_of(r) > columns_of(r)) {
@@ -575,7 +652,6 @@ void qr_vjp(Pullback& p) {
   p.give(0, turned(triangular(r, turned(g), true)));
 }
 
-constexpr uint32_t kTwoOutputs = needs_output(0) | needs_output(1);
 const Op kQr = matrix_op({.name = "qr",
                           .kind = OpKind::Custom,
                           .infer = qr_infer,
@@ -752,8 +828,8 @@ void exp_run(Call& call) {
   });
 }
 
-/// The derivative of the exponential at a, along e: what stands at the upper right in the exponential of ((a, e), (0, a)).
-/// R. Mathias 1996, "A chain rule for matrix functions and applications".
+/// The derivative of the exponential at a, along e: what stands at the upper right in the exponential of ((a, e), (0,
+/// a)). R. Mathias 1996, "A chain rule for matrix functions and applications".
 Tensor exp_along(const Op& op, const Tensor& a, const Tensor& e) {
   const int64_t n = rows_of(a);
   const Tensor up[] = {a, e}, down[] = {zeros_like(a), a};
@@ -996,6 +1072,19 @@ constexpr Function kFunctions[] = {
     def("slogdet(input)", "Sign of the determinant, which is 0 for singular matrices, and logarithm of its magnitude.",
         {"slogdet(Tensor([[-1.0, 0.0], [0.0, 1.0]]))[0]", "-1.0"}, [](const Tensor& a) { return slogdet(a); },
         {.samples = {"slogdet(" REGULAR ")", "slogdet(" BATCH ")", "slogdet(-" REGULAR ")"}}),
+    def("_lu_factor(input)", "Both triangles of L and U in one matrix, and for each row the one it was exchanged with.",
+        {"_lu_factor(Tensor([[0.0, 1.0], [2.0, 3.0]]))[0]", "[[2. 3.]\n [0. 1.]]"},
+        [](const Tensor& a) {
+          require_matrix("lu_factor", a);
+          const Tensor x = wide(a);
+          const std::vector<Tensor> made = apply_all(kLuFactor, std::span(&x, 1));
+          return std::array<Tensor, 2>{rounded(made[0], a), made[1]};
+        }),
+    def("_lu_places(pivots, rows)", "For each row of A where it stands in P A.",
+        {"_lu_places(Tensor([1, 1]), 2)", "[1 0]"},
+        [](const Tensor& pivots, int64_t rows) {
+          return permutation(expand_dims(checked_index("lu_unpack", pivots, rows), -1), rows);
+        }),
     def("qr(input, mode='reduced')",
         "Q with orthonormal columns and upper triangular R with Q @ R = input; the derivative is that at full rank.",
         {"qr(Tensor([[3.0], [4.0]]))[1].abs()", "[[5.]]"},

@@ -136,8 +136,8 @@ void bce_vjp(Pullback& p) {
   if (others) p.expand(rest);
 }
 
-/// With a = 1 - y and b = pos_weight * y: -(a logsigmoid(-z) + b logsigmoid(z)), whose slope has no cancellation. Products
-/// with what is infinite at an infinite logit are `_weighted`.
+/// With a = 1 - y and b = pos_weight * y: -(a logsigmoid(-z) + b logsigmoid(z)), whose slope has no cancellation.
+/// Products with what is infinite at an infinite logit are `_weighted`.
 void bce_expand(std::span<const Tensor> in, Attrs attrs, Tensor* out) {
   const auto a = attrs.as<BceAttr>();
   const Tensor &z = in[0], &y = in[1], one = number(1.0, z);

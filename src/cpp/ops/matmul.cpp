@@ -10,12 +10,13 @@
 namespace adcore {
 namespace {
 
-/// Operands that are read with their last two axes exchanged. A vector is a row on the left and a column on the right, and
-/// has no axis in the result there; a turned one is the other way round and keeps its axis. So an outer product is one of two
-/// turned vectors, and every rule is again one product.
+/// Operands that are read with their last two axes exchanged. A vector is a row on the left and a column on the right,
+/// and has no axis in the result there; a turned one is the other way round and keeps its axis. So an outer product is
+/// one of two turned vectors, and every rule is again one product.
 struct MatmulAttr {
   int64_t a_turned = 0, b_turned = 0;
-  /// Not 0: the rows of the left operand are those of the members of a batch, so many each, which round as they do alone.
+  /// Not 0: the rows of the left operand are those of the members of a batch, so many each, which round as they do
+  /// alone.
   int64_t member_rows = 0;
 };
 

@@ -136,7 +136,8 @@ struct Run {
   int64_t start, step, count, to;
 };
 
-/// What the padded axis consists of: the window [-before, size + after) of the axis and of what its mode puts around it.
+/// What the padded axis consists of: the window [-before, size + after) of the axis and of what its mode puts around
+/// it.
 class PaddedAxis {
  public:
   PaddedAxis(PadMode mode, int axis, int64_t size, int64_t before, int64_t after) {
@@ -277,6 +278,9 @@ Tensor pad(const Tensor& x, const std::vector<int64_t>& padding, PadMode mode, c
 
 /// The value in the dtype of x, which stays.
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Number& value) {
+  if (value.is_tensor() && value.tensor().rank() > 0)
+    fail(ErrorKind::Value, "masked_fill: the value must be a number or a tensor without axes, got the shape ",
+         to_string(value.tensor().shape()), "; where() chooses between elements of two tensors.");
   const Tensor v = value.is_tensor() ? filled_beside("masked_fill", value, value.tensor().shape(), x.dtype())
                                      : filled_beside("masked_fill", value, {}, x.dtype());
   return map("where", mask, v, x);

@@ -1,8 +1,9 @@
 // Optimizer steps as ops: a parameter, its gradient and its states give the new parameter and the new states.
 //
-// Operands: the parameter, the gradient and the states, of one shape; then numbers, tensors of one element: the learning
-// rate, the weight decay, what the rule has besides, and last the number of steps done before where the rule asks for
-// it. Attributes: what never changes, as doubles. A step computes in the parameter's computing type and rounds once.
+// Operands: the parameter, the gradient and the states, of one shape; then numbers, tensors of one element: the
+// learning rate, the weight decay, what the rule has besides, and last the number of steps done before where the rule
+// asks for it. Attributes: what never changes, as doubles. A step computes in the parameter's computing type and rounds
+// once.
 #pragma once
 
 #include <string_view>

@@ -1,6 +1,6 @@
 // A number becomes an unsigned key of the same order (key_of), beside it stands its place, and the pairs are sorted by
-// radix: least digit first, which keeps equal keys in their order, and without a comparison. A digit that all keys share
-// costs nothing. NaN is the greatest of all, both zeros are equal. Start reading at order_row().
+// radix: least digit first, which keeps equal keys in their order, and without a comparison. A digit that all keys
+// share costs nothing. NaN is the greatest of all, both zeros are equal. Start reading at order_row().
 #include "ops/order.h"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// The loops of order: which element of a row comes first, where a value belongs in a sorted row, which one leads a running
-// extremum. They read and write one element here and one there, so no instruction set has anything to gain: one
+// The loops of order: which element of a row comes first, where a value belongs in a sorted row, which one leads a
+// running extremum. They read and write one element here and one there, so no instruction set has anything to gain: one
 // compilation serves all.
 #pragma once
 
@@ -9,8 +9,8 @@
 
 namespace adcore {
 
-/// index[o, k, j]: where in x[o, :, j] the element stands that is number first + k of the sorted row, for k in [0, count). Equal
-/// elements keep their order; NaN is the greatest of all. The rows are shared out among `parts` parts.
+/// index[o, k, j]: where in x[o, :, j] the element stands that is number first + k of the sorted row, for k in [0,
+/// count). Equal elements keep their order; NaN is the greatest of all. The rows are shared out among `parts` parts.
 struct OrderArgs {
   const void* x;   // [outer, n, inner]; n < 2^32
   int64_t* index;  // [outer, count, inner]
@@ -31,7 +31,8 @@ struct SearchArgs {
 };
 void search_rows(Compute compute, const SearchArgs& a);
 
-/// index[o, i, j]: where the extremum of x[o, 0 ... i, j] stands, the last of equal ones; the last NaN where there is one.
+/// index[o, i, j]: where the extremum of x[o, 0 ... i, j] stands, the last of equal ones; the last NaN where there is
+/// one.
 struct RunningArgs {
   const void* x;   // [outer, n, inner]
   int64_t* index;  // the same

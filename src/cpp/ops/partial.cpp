@@ -1,5 +1,5 @@
-// The product of a cotangent with a partial is an op, `partial`, whose kernel is the row's. Its derivatives come from its
-// expansion: the text of the partial on symbols. Start reading at times_partial().
+// The product of a cotangent with a partial is an op, `partial`, whose kernel is the row's. Its derivatives come from
+// its expansion: the text of the partial on symbols. Start reading at times_partial().
 #include "ops/partial.h"
 
 #include <array>

@@ -92,7 +92,7 @@ void run_planes(Call& call, Fn fn) {
 }
 bool in_float(const Call& call) { return compute_of(call.in(0).dtype()) == Compute::F32; }
 
-// ---- average ----------------------------------------------------------------------------------------------------------
+// ---- average --------------------------------------------------------------------------------------------------------
 
 void average_infer(Call& call) {
   const auto a = call.attrs.as<PoolAttr>();
@@ -131,7 +131,7 @@ const Op kAverage{.name = "average_pool",
                   .work = pool_work};
 void average_vjp(Pullback& p) { p.give(0, apply(kAverageBack, {&p.g}, p.attrs())); }
 
-// ---- maximum ----------------------------------------------------------------------------------------------------------
+// ---- maximum --------------------------------------------------------------------------------------------------------
 
 void max_infer(Call& call) {
   const auto a = call.attrs.as<PoolAttr>();
@@ -189,7 +189,7 @@ const Op kMaxPool{.name = "max_pool",
                   .batch = batch_same,
                   .work = pool_work};
 
-// ---- functions ----------------------------------------------------------------------------------------------------------
+// ---- functions ------------------------------------------------------------------------------------------------------
 
 constexpr int64_t kMaxSize = int64_t{1} << 40;  // what is computed of sizes fits
 

@@ -310,8 +310,8 @@ double stirling_rest(double k) {
   return 0.5 * log_unit(k) + kHalfLog2Pi + (1.0 / 12 - z * (1.0 / 360 - z * (1.0 / 1260 - z / 1680))) / k;
 }
 
-/// k log(k / mean) + mean - k, without cancellation: C. Loader, Fast and accurate computation of binomial probabilities,
-/// 2000.
+/// k log(k / mean) + mean - k, without cancellation: C. Loader, Fast and accurate computation of binomial
+/// probabilities, 2000.
 double deviance(double k, double mean) {
   if (k == 0) return mean;
   if (std::abs(k - mean) >= 0.1 * (k + mean)) return k * log_unit(k / mean) + mean - k;
@@ -400,8 +400,9 @@ Dual operator*(Dual a, Dual b) { return {a.v * b.v, a.d * b.v + a.v * b.d}; }
 Dual operator/(Dual a, Dual b) { return {a.v / b.v, (a.d - a.v / b.v * b.d) / b.v}; }
 
 /// The derivative by the shape a of the logarithm of a gamma variable that keeps its probability P(a, x): -P'(a) /
-/// (x p(x)), p the density (M. Figurnov, S. Mohamed, A. Mnih: Implicit reparameterization gradients, 2018). Below the mean
-/// from the power series of P, whose terms are positive; above from the continued fraction of 1 - P, differentiated.
+/// (x p(x)), p the density (M. Figurnov, S. Mohamed, A. Mnih: Implicit reparameterization gradients, 2018). Below the
+/// mean from the power series of P, whose terms are positive; above from the continued fraction of 1 - P,
+/// differentiated.
 double log_gamma_slope(double a, double log_x) {
   const double x = std::exp(log_x);
   if (!(a > 0) || std::isnan(x)) return kNaN;

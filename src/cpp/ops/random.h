@@ -1,6 +1,6 @@
-// Random numbers: ops on the state of a generator, which is a value: uint64 [2], a seed and how many numbers were drawn from
-// it. Equal states give equal numbers, at any number of threads. Whoever holds a state draws by reading it and putting the
-// advanced one in its place.
+// Random numbers: ops on the state of a generator, which is a value: uint64 [2], a seed and how many numbers were drawn
+// from it. Equal states give equal numbers, at any number of threads. Whoever holds a state draws by reading it and
+// putting the advanced one in its place.
 #pragma once
 
 #include "base/function_ref.h"
@@ -38,7 +38,8 @@ Tensor choice_weights(const Tensor& weights, int64_t count, bool replacement);
 /// int64 [..., count]: classes, each as often as its weight says.
 Tensor random_choice(const Tensor& state, const Tensor& weights, int64_t count, bool replacement);
 
-/// The process's own generator, for draws that are given no state. The embedding interpreter puts a cell of its own here.
+/// The process's own generator, for draws that are given no state. The embedding interpreter puts a cell of its own
+/// here.
 struct ProcessGenerator {
   Tensor (*state)();
   /// Puts next(state) in the place of the state, which it returns; nobody else sees one between.

@@ -175,8 +175,8 @@ extern const Op kSlice, kMove, kSliceSet, kSliceAdd;
 int words_before(const Op& op, Attrs attrs) { return &op == &kMove ? 1 + static_cast<int>(attrs.words()[0]) : 0; }
 
 /// The cotangent of operand k, which the regions read at number `operand`: what they wrote is read from that of the
-/// output and added where it came from. `frees`: the rule writes over that of the output afterwards, of which a small part
-/// must be no view then.
+/// output and added where it came from. `frees`: the rule writes over that of the output afterwards, of which a small
+/// part must be no view then.
 void pull_regions(Pullback& p, int k, int64_t operand, bool frees = false) {
   const Attrs attrs = p.attrs();
   RegionWords words;

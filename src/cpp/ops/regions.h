@@ -1,10 +1,10 @@
 // Moving elements by regions.
 //
-// A region is a box of indices and where its elements lie in two tensors: where they are read and where they are written.
-// Four ops take a list of them: `slice` shows one as a view, `move` fills an output from any number of operands,
-// `slice_set` writes over a base, `slice_add` adds to one. Their transposes are each other with reading and writing
-// exchanged, their batch rule puts one axis before every box; both stand once, in regions.cpp. A function that moves
-// elements says which regions, and nothing else: see move.cpp.
+// A region is a box of indices and where its elements lie in two tensors: where they are read and where they are
+// written. Four ops take a list of them: `slice` shows one as a view, `move` fills an output from any number of
+// operands, `slice_set` writes over a base, `slice_add` adds to one. Their transposes are each other with reading and
+// writing exchanged, their batch rule puts one axis before every box; both stand once, in regions.cpp. A function that
+// moves elements says which regions, and nothing else: see move.cpp.
 #pragma once
 
 #include <vector>

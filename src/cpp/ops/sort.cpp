@@ -1,5 +1,6 @@
 // Order along an axis. One op tells where the elements of the sorted axis stand (kOrder), one where a running extremum
-// stands (kRunning); both are constant, and what has values gathers them there, so that the rules are those of gathering.
+// stands (kRunning); both are constant, and what has values gathers them there, so that the rules are those of
+// gathering.
 #include <algorithm>
 #include <array>
 

@@ -1,5 +1,5 @@
-// Sym: a symbolic scalar. The text of a formula (kernels/formulas.h), instantiated for it, becomes ops: what differentiates
-// a rule again sees them.
+// Sym: a symbolic scalar. The text of a formula (kernels/formulas.h), instantiated for it, becomes ops: what
+// differentiates a rule again sees them.
 #pragma once
 
 #include <concepts>
@@ -158,9 +158,9 @@ Sym polygamma(const N& n, const Sym& a) {
   return {map("_polygamma", lift(n, a).t, a.t)};
 }
 
-// The slopes of vmath.h. Most are rows themselves, whose partials are accurate where what the rule of a product makes of
-// their text is not; of a curvature, the text is differentiated. Where a slope has reached its limit, `within` holds the operand: its powers stay finite there, and
-// the derivatives of the slope are 0.
+// The slopes of vmath.h. Most are rows themselves, whose partials are accurate where what the rule of a product makes
+// of their text is not; of a curvature, the text is differentiated. Where a slope has reached its limit, `within` holds
+// the operand: its powers stay finite there, and the derivatives of the slope are 0.
 inline Sym within(const Sym& a, double bound) { return {map("_clamp", a.t, number(-bound, a.t), number(bound, a.t))}; }
 inline Sym sigmoid_slope(const Sym& a) { return {map("_sigmoid_slope", a.t)}; }
 inline Sym asin_slope(const Sym& a) { return {map("_asin_slope", a.t)}; }

@@ -7,12 +7,12 @@
 // docstring, the type stub, and the samples that the tests walk. Rows of formulas.h make their own; the others stand at
 // the end of the files of this folder.
 //
-// signature  Python's: names and defaults. A default of None stands for an argument that is absent. *name takes an int, a
-//            sequence of ints, or the remaining positional arguments
+// signature  Python's: names and defaults. A default of None stands for an argument that is absent. *name takes an int,
+//            a sequence of ints, or the remaining positional arguments
 // summary    the first line of the docstring
-// function   the C++ types of its parameters say what the arguments are converted to (KindOf); std::optional says that one
-//            may be absent, as may a Tensor, which is undefined then. It returns a Tensor, a std::array of several, or a
-//            std::vector of any number, which Python gets as a tuple
+// function   the C++ types of its parameters say what the arguments are converted to (KindOf); std::optional says that
+//            one may be absent, as may a Tensor, which is undefined then. It returns a Tensor, a std::array of several,
+//            or a std::vector of any number, which Python gets as a tuple
 // What does not fit the signature does not compile. Start reading at def().
 #pragma once
 
@@ -31,8 +31,8 @@ namespace adcore {
 
 // ---- parameters ---------------------------------------------------------------------------------------------------
 
-/// A number or a tensor: the argument of a parameter that takes either. Of numbers it keeps whether they are bool, whole
-/// or real, and whole ones exactly.
+/// A number or a tensor: the argument of a parameter that takes either. Of numbers it keeps whether they are bool,
+/// whole or real, and whole ones exactly.
 class Number {
  public:
   explicit Number(bool value) : Number(value ? 1.0 : 0.0, value, Type::Bool) {}
@@ -224,8 +224,8 @@ struct Function {
   Signature signature;
   const char* summary;
   Example example;
-  /// Runs it: arguments[i] points to a value of the type of parameter i, or to the int64_t that a word stands for. The result is constructed at `out`: `outputs`
-  /// Tensors, or a std::vector of them where outputs is 0. Null for a row.
+  /// Runs it: arguments[i] points to a value of the type of parameter i, or to the int64_t that a word stands for. The
+  /// result is constructed at `out`: `outputs` Tensors, or a std::vector of them where outputs is 0. Null for a row.
   void (*call)(const void* const* arguments, void* out);
   int outputs;
   Options options;

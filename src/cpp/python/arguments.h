@@ -1,5 +1,5 @@
-// The arguments of a call of a declared function (ops/table.h): found by the signature, then converted to the types that
-// the function takes.
+// The arguments of a call of a declared function (ops/table.h): found by the signature, then converted to the types
+// that the function takes.
 #pragma once
 
 #include <optional>
@@ -31,7 +31,8 @@ class Bound {
   Owned rest_;  // the tuple behind a *parameter
 };
 
-/// The arguments as values of the types that the function takes. A conversion that fails names the op and the parameter.
+/// The arguments as values of the types that the function takes. A conversion that fails names the op and the
+/// parameter.
 class Converted {
  public:
   Converted(const Parameters& parameters, PyObject* const* values);

@@ -1,10 +1,11 @@
-// Cells are what Python holds: Tensors and Parameters, each with one value. There is one door to read a cell, value_of(), and
-// one to write it, assign() (object.h); both ask here whether the thread sees the cells otherwise than they are.
+// Cells are what Python holds: Tensors and Parameters, each with one value. There is one door to read a cell,
+// value_of(), and one to write it, assign() (object.h); both ask here whether the thread sees the cells otherwise than
+// they are.
 //
-// A view is open in a thread for the time of a scope. While a recomputed block runs for the first time a LoggedCells notes
-// what the cells from outside hold as they are read; each time it runs again a ReplayedCells shows it the same, read for
-// read, and keeps its assignments from the cells. So several threads may run it again at once, nothing is assigned twice,
-// and what others assign meanwhile is not seen.
+// A view is open in a thread for the time of a scope. While a recomputed block runs for the first time a LoggedCells
+// notes what the cells from outside hold as they are read; each time it runs again a ReplayedCells shows it the same,
+// read for read, and keeps its assignments from the cells. So several threads may run it again at once, nothing is
+// assigned twice, and what others assign meanwhile is not seen.
 #pragma once
 
 #include <unordered_map>

@@ -1,8 +1,8 @@
-// Tensors for other libraries and theirs for us, by the DLPack protocol (versions 0 and 1): a struct in a capsule, which its
-// consumer renames and whose deleter it calls.
+// Tensors for other libraries and theirs for us, by the DLPack protocol (versions 0 and 1): a struct in a capsule,
+// which its consumer renames and whose deleter it calls.
 //
-// Out: the memory is shared, with a reference to it, and said to be read-only; the old form of the struct cannot say that,
-// so it carries a copy. In: always a copy, because whoever made the memory may write to it.
+// Out: the memory is shared, with a reference to it, and said to be read-only; the old form of the struct cannot say
+// that, so it carries a copy. In: always a copy, because whoever made the memory may write to it.
 #include "core/box.h"
 #include "python/bindings.h"
 
@@ -75,7 +75,7 @@ DType dtype_of(DataType given) {
               std::to_string(given.bits) + " bits and " + std::to_string(given.lanes) + " lanes.");
 }
 
-// ---- out --------------------------------------------------------------------------------------------------------------
+// ---- out ------------------------------------------------------------------------------------------------------------
 
 /// What a capsule points into. Its consumer's deleter ends it, in any thread.
 template <class Managed>
@@ -138,7 +138,7 @@ py::object to_dlpack(const py::object& tensor, bool versioned, const py::object&
   return capsule_of(std::move(exported));
 }
 
-// ---- in ---------------------------------------------------------------------------------------------------------------
+// ---- in -------------------------------------------------------------------------------------------------------------
 
 /// A tensor of its own with the elements of an array.
 Tensor copy_of(const Array& a) {

@@ -1,7 +1,7 @@
 // The frames of jvp and vmap, and what Python builds these from.
 //
-// Every call of a transform makes one, so these are hand-written types, whose slots catch: pybind11 lets an exception out
-// of a constructor, through the interpreter, where memory is short.
+// Every call of a transform makes one, so these are hand-written types, whose slots catch: pybind11 lets an exception
+// out of a constructor, through the interpreter, where memory is short.
 #include "python/frames.h"
 
 #include "base/few.h"
@@ -196,8 +196,8 @@ PyObject* innermost_of(PyObject*, PyObject* leaves) {
   });
 }
 
-/// jvp of a function of tensors: the pair of its value and tangent where it returns one tensor, else of the frame and what
-/// it returned. None, and nothing has run, where the arguments are not tensors with tangents like them.
+/// jvp of a function of tensors: the pair of its value and tangent where it returns one tensor, else of the frame and
+/// what it returned. None, and nothing has run, where the arguments are not tensors with tangents like them.
 PyObject* push_plain(PyObject*, PyObject* const* args, Py_ssize_t count) {
   return guarded([&] {
     check_count("push_plain", count, 3, 3);

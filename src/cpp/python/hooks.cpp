@@ -29,7 +29,8 @@ void set_hooks(const py::object& tensor, const py::object& hooks) {
   if (!PyObject_GC_IsTracked(o)) PyObject_GC_Track(o);
 }
 
-/// Which value a tensor holds, as far as a tape can tell: (0, 0) for a constant, and for a Parameter, which is a variable.
+/// Which value a tensor holds, as far as a tape can tell: (0, 0) for a constant, and for a Parameter, which is a
+/// variable.
 py::tuple tape_ref(const py::object& tensor) {
   PyObject* const o = tensor_object(tensor);
   const TapeRef ref = is_parameter(o) ? TapeRef() : value_of(o).ref();

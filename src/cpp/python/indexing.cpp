@@ -5,8 +5,8 @@
 // basic part leaves. Reading composes ops: slice, reshape, permute, take. Writing finds the same elements. Start
 // reading at Key.
 //
-// A Tensor's value is its own, also where it is a part of another's: t[0] does not follow t, and a write to it could not
-// reach t. So that no write is lost, what a basic key reads is marked, and not written to (require_writable).
+// A Tensor's value is its own, also where it is a part of another's: t[0] does not follow t, and a write to it could
+// not reach t. So that no write is lost, what a basic key reads is marked, and not written to (require_writable).
 #include <algorithm>
 
 #include "python/object.h"

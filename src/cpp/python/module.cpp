@@ -145,7 +145,8 @@ PYBIND11_MODULE(_core_of_main, m, py::multiple_interpreters::not_supported()) {
     try {
       std::rethrow_exception(e);
     } catch (const py::builtin_exception&) {
-      // pybind11 knows its kind; but it speaks of an argument where the interpreter had no memory for one, and has said so.
+      // pybind11 knows its kind; but it speaks of an argument where the interpreter had no memory for one, and has said
+      // so.
       if (!PyErr_Occurred()) throw;
     } catch (...) {
       set_python_error();

@@ -144,7 +144,8 @@ inline const Tensor& value_of(PyObject* o) {
 inline uint64_t made_cells = 0;  // guarded by the interpreter's lock
 inline uint64_t cells_made() noexcept { return made_cells; }
 inline constexpr uint64_t kElement = uint64_t{1} << 63;
-/// Set where another cell may hold the same value, at the same slot: a hook on this one does not see what comes from that.
+/// Set where another cell may hold the same value, at the same slot: a hook on this one does not see what comes from
+/// that.
 inline constexpr uint64_t kShared = uint64_t{1} << 62;
 inline uint64_t made_at(PyObject* cell) noexcept {
   return reinterpret_cast<TensorObject*>(cell)->made & ~(kElement | kShared);
@@ -156,7 +157,8 @@ inline void set_shared(PyObject* cell, bool shared) noexcept {
   made = shared ? made | kShared : made & ~kShared;
 }
 /// Throws where `cell` is what ints, slices, None and '...' read from another Tensor, or iteration. Who writes to it
-/// means that Tensor, which a value does not know any more: NumPy writes through, and nothing is what would happen here.
+/// means that Tensor, which a value does not know any more: NumPy writes through, and nothing is what would happen
+/// here.
 inline void require_writable(PyObject* cell, std::string_view op) {
   if (reinterpret_cast<TensorObject*>(cell)->made & kElement) [[unlikely]]
     fail(ErrorKind::Value, op,
@@ -206,8 +208,8 @@ inline Tensor tracked_value(PyObject* o) {
 /// twice, or at a position too.
 Slot input_parameter(Level& level, const ParameterObject* p);
 
-/// The door to write a cell. For a Parameter the slot goes to the live tape; whether a Tensor shares its value afterwards
-/// says whoever writes.
+/// The door to write a cell. For a Parameter the slot goes to the live tape; whether a Tensor shares its value
+/// afterwards says whoever writes.
 void assign(PyObject* cell, Tensor value);
 
 /// True where a level records the value, or a jvp carries a tangent beside it.
@@ -253,8 +255,8 @@ Dims dims_from(PyObject* o, std::string_view op, std::string_view parameter);
 std::vector<int64_t> ints_from(PyObject* o, std::string_view op, std::string_view parameter);
 PyObject* shape_tuple(const Dims& shape);
 
-/// Waits for the end of the process. The interpreter ends a daemon thread by unwinding its stack, which frames of ours cannot
-/// bear: they would release objects without the interpreter's lock.
+/// Waits for the end of the process. The interpreter ends a daemon thread by unwinding its stack, which frames of ours
+/// cannot bear: they would release objects without the interpreter's lock.
 [[noreturn]] void wait_for_exit() noexcept;
 
 /// Runs f, which calls the interpreter; a thread that the interpreter ends meanwhile waits here. UBSan would object to

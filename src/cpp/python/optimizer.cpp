@@ -1,4 +1,5 @@
-// Optimizer steps: the op of a rule for every parameter, in one call. Every argument is checked before any cell changes.
+// Optimizer steps: the op of a rule for every parameter, in one call. Every argument is checked before any cell
+// changes.
 //
 // What the cells hold is read once, here, and that is what the ops get. Start reading at Steps.
 #include <optional>

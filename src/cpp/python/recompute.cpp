@@ -1,8 +1,8 @@
 // recompute: a call whose statements are made again when they are swept.
 //
-// The call's statements are replaced by one rule. When it is swept, the call runs again on a tape that goes on where the
-// recorded one stood: its inputs are at their slots there, its cells hold what they held, and nothing that it does is seen
-// outside. Start reading at recompute().
+// The call's statements are replaced by one rule. When it is swept, the call runs again on a tape that goes on where
+// the recorded one stood: its inputs are at their slots there, its cells hold what they held, and nothing that it does
+// is seen outside. Start reading at recompute().
 #include <algorithm>
 #include <functional>
 
@@ -31,8 +31,8 @@ Tensor map_parts(const Tensor& t, const std::function<void(Tensor&)>& f) {
   return out;
 }
 
-/// The cells of the result that were made when `first` others had been: those that a block made. Another one is what it is
-/// to whoever made it.
+/// The cells of the result that were made when `first` others had been: those that a block made. Another one is what it
+/// is to whoever made it.
 std::vector<Owned> made_cells_of(const py::object& result, uint64_t first) {
   std::vector<Owned> made;
   tree_visit(result.ptr(), [&](PyObject* leaf) {
@@ -75,8 +75,8 @@ class Recompute : public Rule {
     for (uint32_t number : tape.parameters_set()) parameters_.emplace_back(number, tape.parameter_slot(number));
   }
 
-  /// The inputs' slots; what the cells held; the layouts of all outputs: the parts of the result, then those of the cells
-  /// that the call writes.
+  /// The inputs' slots; what the cells held; the layouts of all outputs: the parts of the result, then those of the
+  /// cells that the call writes.
   void finish(std::vector<Slot> inputs, CellLogs&& cells, std::vector<Layout> outputs) {
     inputs_ = std::move(inputs);
     cells_ = std::move(cells);
@@ -245,8 +245,8 @@ py::object recompute(const py::object& fn, const py::tuple& args, const py::obje
   }();
   if (context().tape != tape || tape->statement_count() == mark) return result;
 
-  // The cells that the block leaves: those of its result, and those that it assigned to. Every part of what they hold gets a
-  // place among the outputs, so that those of the second run have the same ones.
+  // The cells that the block leaves: those of its result, and those that it assigned to. Every part of what they hold
+  // gets a place among the outputs, so that those of the second run have the same ones.
   std::vector<Owned> left = made_cells_of(result, first_cell);
   for (const CellLog& log : cells)
     if (log.written) left.push_back(Owned::copy(log.cell.get()));

@@ -85,7 +85,8 @@ void assign(PyObject* cell, Tensor value) {
     value.set_ref({});
   }
   if (CellView* view = context().cells) return view->write(cell, std::move(value));
-  // Swapped, not overwritten: the old value may be memory whose release runs Python code, and that must not see half a cell.
+  // Swapped, not overwritten: the old value may be memory whose release runs Python code, and that must not see half a
+  // cell.
   std::swap(own_value(cell), value);
 }
 
@@ -464,8 +465,9 @@ Py_ssize_t byte_stride(const Tensor& t, int axis) {
   return static_cast<Py_ssize_t>(static_cast<size_t>(t.strides()[axis]) * size_of(t.dtype()));
 }
 
-/// The strides, in bytes, of elements that lie one after the other; the last index runs fastest in C's order, the first in
-/// Fortran's. True where the tensor's do: the stride of an axis of size 1 has no meaning, nor has any where nothing lies.
+/// The strides, in bytes, of elements that lie one after the other; the last index runs fastest in C's order, the first
+/// in Fortran's. True where the tensor's do: the stride of an axis of size 1 has no meaning, nor has any where nothing
+/// lies.
 bool packed_strides(const Tensor& t, bool fortran, Py_ssize_t* strides) {
   bool packed = true;
   size_t step = size_of(t.dtype());

@@ -1,5 +1,5 @@
-// What a trace sees of Python: arguments and cells are inputs of the program, results and the cells that were written are
-// outputs.
+// What a trace sees of Python: arguments and cells are inputs of the program, results and the cells that were written
+// are outputs.
 #include "jit/trace.h"
 
 #include <memory>
@@ -66,8 +66,8 @@ py::object map_arguments(const py::handle& args, FunctionRef<PyObject*(PyObject*
       args.ptr(), [f](PyObject* leaf) { return is_tensor(leaf) && !is_parameter(leaf) ? f(leaf) : Py_NewRef(leaf); }));
 }
 
-/// The program of one call of a Python function. Its inputs: the Tensors among the arguments, then the cells that the call
-/// read. Its outputs: the Tensors of the result, the arguments and the cells that were written.
+/// The program of one call of a Python function. Its inputs: the Tensors among the arguments, then the cells that the
+/// call read. Its outputs: the Tensors of the result, the arguments and the cells that were written.
 class TracedFunction {
  public:
   TracedFunction(const py::object& fn, const py::tuple& args) {

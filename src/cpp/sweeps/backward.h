@@ -24,8 +24,8 @@ class Backward final : private Sweep {
   /// The same with ones: the gradient is that of the sum of all elements.
   void seed_ones(Slot output, const Dims& shape, DType dtype);
 
-  /// Sweeps. `inputs` are the slots whose cotangents will be asked for. Called once. Hooks on slots below `hooks_from` are
-  /// those of another sweep, which brings together what this one and others find.
+  /// Sweeps. `inputs` are the slots whose cotangents will be asked for. Called once. Hooks on slots below `hooks_from`
+  /// are those of another sweep, which brings together what this one and others find.
   void run(std::span<const Slot> inputs, Slot hooks_from = 0);
 
   bool reached(Slot slot) const noexcept;

@@ -1,7 +1,7 @@
 // Rules from an op's expansion: the same call written with other ops, which are differentiated instead.
 //
-// The kernel of such an op gives the value (of a first derivative, mostly), the expansion gives what nobody wrote by hand:
-// reverse rules of the arguments left out by Op::vjp, tangents, everything of higher order.
+// The kernel of such an op gives the value (of a first derivative, mostly), the expansion gives what nobody wrote by
+// hand: reverse rules of the arguments left out by Op::vjp, tangents, everything of higher order.
 #pragma once
 
 #include "ops/rules.h"

@@ -19,8 +19,8 @@ class Recording {
   Recording(const Recording&) = delete;
   Recording& operator=(const Recording&) = delete;
 
-  /// Names an input: a value at a slot that the level gave out, 0 for one that wants no derivative. The same slot may be
-  /// named again.
+  /// Names an input: a value at a slot that the level gave out, 0 for one that wants no derivative. The same slot may
+  /// be named again.
   void input(Slot slot, const Tensor& value) { ends_->inputs.emplace_back(slot, value); }
   /// Names an output: a value that stands at a slot of the tape, 0 where it depends on none of the inputs.
   void output(Slot slot, const Tensor& value) { ends_->outputs.emplace_back(slot, value); }

@@ -11,8 +11,8 @@ namespace adcore {
 class Rule {
  public:
   virtual ~Rule() = default;
-  /// The cotangents of the inputs from those of the outputs; undefined: zero. `wanted` tells the inputs whose cotangents
-  /// the sweep will use. Several sweeps may call it at once.
+  /// The cotangents of the inputs from those of the outputs; undefined: zero. `wanted` tells the inputs whose
+  /// cotangents the sweep will use. Several sweeps may call it at once.
   virtual std::vector<Tensor> pull(std::span<const Tensor> cotangents, std::span<const bool> wanted) = 0;
   /// Shows the objects of the embedding interpreter that the rule holds, to its garbage collector.
   virtual void traverse(FunctionRef<void(void* object)> visit) const { (void)visit; }

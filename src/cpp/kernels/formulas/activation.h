@@ -110,8 +110,8 @@ inline constexpr auto kActivation = [] {
           }),
           d_zero()),
       // Logarithms are cut off at -100, as PyTorch has it. Slopes are the true ones as far as p tells them: down to
-      // kSmallProbability, and up to 1 - gap, beyond which numbers round to 1. So at 0 and 1 they are finite, and the loss of
-      // a sigmoid has the derivative p - y far into its tails.
+      // kSmallProbability, and up to 1 - gap, beyond which numbers round to 1. So at 0 and 1 they are finite, and the
+      // loss of a sigmoid has the derivative p - y far into its tails.
       elementwise(
           "_binary_cross_entropy(p, y, gap)", "-(y log(p) + (1 - y) log(1 - p)), NaN for p outside of [0, 1].",
           {"_binary_cross_entropy(Tensor([0.5, 0.0]), 1, 1e-8)", "[  0.6931472 100.       ]"}, Types::Float,

@@ -62,8 +62,8 @@ inline constexpr auto kArithmetic = [] {
             auto y = 1.0 / a;
             return -(y * y);
           })),
-      // x**0 is 1 everywhere, so its derivative is 0 also at 0; likewise 0**b for b >= 0 and inf**b for b < 0 with respect
-      // to b. The inner selects keep infinite factors out of the higher derivatives.
+      // x**0 is 1 everywhere, so its derivative is 0 also at 0; likewise 0**b for b >= 0 and inf**b for b < 0 with
+      // respect to b. The inner selects keep infinite factors out of the higher derivatives.
       elementwise(
           "pow(input, exponent)", "Power, element by element. Integers to negative integer powers raise ValueError.",
           {"pow(Tensor([2.0, 3.0]), 3)", "[ 8. 27.]"}, Types::Number, kPositive,
