@@ -436,9 +436,9 @@ def matrix_norm(
     elif isinstance(ord, bool) or not isinstance(ord, (int, float)) or abs(ord) not in (1, 2, math.inf):
         raise ValueError(f"matrix_norm: ord must be 'fro', 'nuc', inf, 1 or 2, got {ord!r}.")
     without_elements = 0 in (A.shape[pair[0]], A.shape[pair[1]])
-    if ord == "fro" or (without_elements and (ord == "nuc" or ord > 0)):  # of no elements: 0
-        return native._norm2(A, pair, keepdims)
     order = None if isinstance(ord, str) else ord
+    if ord == "fro" or (without_elements and (order is None or order > 0)):  # of no elements: 0
+        return native._norm2(A, pair, keepdims)
     extreme = native.amax if order is None or order > 0 else native.amin
     if order is None or abs(order) == 2:
         others = tuple(one for one in range(A.ndim) if one not in pair)
