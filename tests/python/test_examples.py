@@ -1,0 +1,40 @@
+"""The programs in examples/, each at its small size, come to what they promise.
+
+The bounds hold with room: text is that of the packages that are installed, and kernels differ between machines.
+"""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("sklearn")
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture
+def example(monkeypatch):
+    """A function that runs a program's `main` and returns what that returns."""
+    monkeypatch.syspath_prepend(EXAMPLES)
+
+    def run(name):
+        return importlib.import_module(name).main(["--small"])
+
+    return run
+
+
+def test_a_killed_training_goes_on_with_the_same_bits(example):
+    pytest.importorskip("safetensors")
+    accuracy, signal, stopped_early, same_bits = example("mlp_resume")
+    assert (signal, stopped_early, same_bits) == (9, True, True)
+    assert accuracy >= 0.92
+
+
+def test_digits_cnn(example):
+    assert example("digits_cnn") >= 0.93
+
+
+def test_sequence_lstm(example):
+    without_order, lstm = example("sequence_lstm")
+    assert lstm >= 0.85 and lstm >= without_order + 0.1
