@@ -38,3 +38,14 @@ def test_digits_cnn(example):
 def test_sequence_lstm(example):
     without_order, lstm = example("sequence_lstm")
     assert lstm >= 0.85 and lstm >= without_order + 0.1
+
+
+def test_transformer_text(example):
+    majority, _, transformer = example("transformer_text")
+    assert transformer >= 0.83 and transformer >= majority + 0.15
+
+
+def test_word_vectors(example):
+    losses, place, words = example("word_vectors")
+    assert losses[0] > 4.0 and sum(losses[-50:]) / 50 < 2.6  # it starts at 6 log 2
+    assert place <= words / 10  # without learning it is half of them
