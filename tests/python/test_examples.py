@@ -49,3 +49,34 @@ def test_word_vectors(example):
     losses, place, words = example("word_vectors")
     assert losses[0] > 4.0 and sum(losses[-50:]) / 50 < 2.6  # it starts at 6 log 2
     assert place <= words / 10  # without learning it is half of them
+
+
+def test_vae_digits(example):
+    bound, independent_pixels = example("vae_digits")
+    assert bound < independent_pixels - 1.0
+
+
+def test_pinn(example):
+    assert example("pinn") < 0.25
+
+
+def test_meta_learning(example):
+    errors = example("meta_learning")
+    assert errors["trained to adapt"] < 0.8 * errors["trained as usual"]
+
+
+def test_policy_gradient(example):
+    assert example("policy_gradient") > 100  # a pole pushed at random stands for some 20 steps
+
+
+def test_gaussian_process(example):
+    found = example("gaussian_process")
+    assert found["likelihood"] == pytest.approx(found["scikit-learn"], abs=1e-6)
+    assert found["rmse"] < 0.93 * found["spread"]
+    assert 0.85 <= found["covered"] <= 1.0
+
+
+def test_per_sample_clipping(example):
+    difference, (without_noise, private) = example("per_sample_clipping")
+    assert difference < 1e-6
+    assert without_noise >= 0.92 and private >= 0.88
