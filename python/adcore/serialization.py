@@ -197,8 +197,8 @@ def save_checkpoint(
     Parameters
     ----------
     save_obj : Cell, dict or list
-        A Cell is saved by the names of its Parameters. A dict holds Tensors by name, a list dicts of the form
-        ``{"name": str, "data": Tensor}``.
+        A Cell is saved by the names of its Parameters and the paths of its buffers. A dict holds Tensors by name, a list
+        dicts of the form ``{"name": str, "data": Tensor}``.
     ckpt_file_name : str or path
         Without a suffix it gets that of `format`.
     append_dict : dict, optional
@@ -266,7 +266,7 @@ def _with_suffix(path, format):
 
 def _named_tensors(save_obj):
     if isinstance(save_obj, Cell):
-        return save_obj.parameters_dict()
+        return {name: held for name, (held, _, _) in _places(save_obj).items()}
     if isinstance(save_obj, list):
         for item in save_obj:
             if not isinstance(item, dict) or not {"name", "data"} <= item.keys():
@@ -284,6 +284,15 @@ def _named_tensors(save_obj):
         if not isinstance(name, str) or not isinstance(tensor, Tensor):
             raise TypeError(f"save_checkpoint: expected Tensors by str, got {name!r}: {type(tensor).__name__}.")
     return named
+
+
+def _places(net):
+    """What is saved of a Cell, as `Cell._saved` tells of it: Parameters by their names, buffers by their paths."""
+    places = {name: (param, None, None) for name, param in net.parameters_dict().items()}
+    for path, place in net._saved().items():
+        if place[1] is not None and places.setdefault(path, place) is not place:
+            raise ValueError(f"{net.cls_name}: a Parameter and a buffer have the name {path!r}.")
+    return places
 
 
 def _appended(append_dict):
@@ -469,22 +478,22 @@ def load_param_into_net(net, parameter_dict, strict_load=False, remove_redundanc
         raise TypeError(f"load_param_into_net: net must be a Cell, got {type(net).__name__}.")
     if not isinstance(parameter_dict, dict):
         raise TypeError(f"load_param_into_net: expected a dict, got {type(parameter_dict).__name__}.")
-    own = net.parameters_dict()
+    own = _places(net)
     missing = [name for name in own if name not in parameter_dict]
     surplus = [name for name in parameter_dict if name not in own]
     faults, pairs = [], []
-    for name, param in own.items():
+    for name, place in own.items():
         if name in parameter_dict:
-            value = parameter_dict[name]
+            held, value = place[0], parameter_dict[name]
             if not isinstance(value, Tensor):
                 raise TypeError(f"load_param_into_net: {name!r} must be a Parameter, got {type(value).__name__}.")
-            if tuple(value.shape) != tuple(param.shape):
-                faults.append(f"shape of {name} is {tuple(value.shape)}, expected {tuple(param.shape)}")
-            elif value.dtype != param.dtype and (strict_load or _kind(value.dtype) != _kind(param.dtype)):
-                faults.append(f"dtype of {name} is {value.dtype.name}, expected {param.dtype.name}")
-            elif value.dtype != param.dtype and not _fits(value, param.dtype):
-                faults.append(f"{name} has {value.dtype.name} numbers that {param.dtype.name} does not have")
-            pairs.append((param, value))
+            if tuple(value.shape) != tuple(held.shape):
+                faults.append(f"shape of {name} is {tuple(value.shape)}, expected {tuple(held.shape)}")
+            elif value.dtype != held.dtype and (strict_load or _kind(value.dtype) != _kind(held.dtype)):
+                faults.append(f"dtype of {name} is {value.dtype.name}, expected {held.dtype.name}")
+            elif value.dtype != held.dtype and not _fits(value, held.dtype):
+                faults.append(f"{name} has {value.dtype.name} numbers that {held.dtype.name} does not have")
+            pairs.append((place, value))
     if faults:
         more = [f"missing: {', '.join(missing)}"] if missing else []
         more += [f"surplus: {', '.join(surplus)}"] if surplus else []
@@ -492,8 +501,8 @@ def load_param_into_net(net, parameter_dict, strict_load=False, remove_redundanc
             f"load_param_into_net: the Parameters do not fit {net.cls_name}, nothing was loaded; "
             f"{'; '.join(faults + more)}."
         )
-    for param, value in pairs:
-        param.set_data(value)
+    for place, value in pairs:
+        net._put(place, value)
     if missing:
         warnings.warn(
             f"load_param_into_net: {len(missing)} Parameters of {net.cls_name} keep their values, for there is nothing "

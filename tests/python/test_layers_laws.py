@@ -33,6 +33,8 @@ LAYERS = {
     "AdaptiveAvgPool3d(2)": [(4, 2, 3, 3, 2)],
     "AdaptiveMaxPool1d(2)": [(4, 2, 5)],
     "AdaptiveMaxPool2d(2)": [(4, 2, 5, 3)],
+    "LPPool1d(3, 2)": [(4, 2, 5)],
+    "LPPool2d(2, 2)": [(4, 2, 5, 4)],
     "BatchNorm1d(3)": [(4, 3)],
     "BatchNorm2d(3)": [(4, 3, 2, 2)],
     "BatchNorm3d(3)": [(4, 3, 2, 2, 1)],
@@ -91,7 +93,7 @@ LAYERS = {
     "LogSoftmax()": [(4, 3)],
 }
 # What takes no batch, takes no floats, or is a loss.
-ELSEWHERE = {"Embedding", "OneHot"}
+ELSEWHERE = {"Embedding", "MaxUnpool1d", "MaxUnpool2d", "OneHot"}
 
 
 def draws_in_training(expression):

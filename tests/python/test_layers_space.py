@@ -231,6 +231,26 @@ def test_adaptive_pools_cut_an_axis_into_parts():
     assert len(nn.AdaptiveMaxPool2d(2, return_indices=True)(Tensor(x))) == 2
 
 
+def test_norms_of_windows():
+    x = RNG.uniform(0.2, 2.0, size=(2, 3, 5, 6))
+    seen = windows(x, (2, 3), (1, 2), [(0, 0), (0, 0)], 0.0)
+    expected = (seen**1.5).sum((4, 5)) ** (1 / 1.5)
+    np.testing.assert_allclose(nn.LPPool2d(1.5, (2, 3), (1, 2))(Tensor(x)).asnumpy(), expected, rtol=1e-11)
+    seen = windows(x[..., 0], (2,), (2,), [(0, 0)], 0.0)
+    expected = np.sqrt((seen**2).sum(3))
+    np.testing.assert_allclose(nn.LPPool1d(2, 2)(Tensor(x[..., 0])).asnumpy(), expected, rtol=1e-11)
+
+
+def test_unpooling_puts_maxima_back():
+    x = RNG.normal(size=(2, 3, 4, 6))
+    values, places = nn.MaxPool2d((2, 3), None, return_indices=True)(Tensor(x))
+    expected = np.where(np.isin(x, values.asnumpy()), x, 0.0)
+    np.testing.assert_array_equal(nn.MaxUnpool2d((2, 3))(values, places).asnumpy(), expected)
+    values, places = nn.MaxPool1d(2, 2, return_indices=True)(Tensor(x[0, :, :, 0]))
+    expected = np.where(np.isin(x[0, :, :, 0], values.asnumpy()), x[0, :, :, 0], 0.0)
+    np.testing.assert_array_equal(nn.MaxUnpool1d(2)(values, places).asnumpy(), expected)
+
+
 # ---- bad input ----------------------------------------------------------------------------------------------------
 
 X = ops.ones((2, 4, 5, 5))
@@ -261,6 +281,8 @@ X = ops.ones((2, 4, 5, 5))
         (ValueError, "MaxPool1d: the input must be", lambda: nn.MaxPool1d(2)(X)),
         (ValueError, "max_pool2d:", lambda: nn.MaxPool2d(6)(X)),
         (ValueError, "AvgPool2d: divisor_override must be positive", lambda: nn.AvgPool2d(2, divisor_override=0)),
+        (ValueError, "LPPool2d: norm_type must be positive", lambda: nn.LPPool2d(0, 2)),
+        (ValueError, "MaxUnpool2d: stride must be at least 1", lambda: nn.MaxUnpool2d(2, 0)),
         (ValueError, "AdaptiveAvgPool2d: output_size must be at least 1", lambda: nn.AdaptiveAvgPool2d(0)),
         (TypeError, "AdaptiveAvgPool2d: output_size must be", lambda: nn.AdaptiveAvgPool2d(2.0)),
     ],

@@ -122,6 +122,22 @@ def test_a_cell_comes_back(tmp_path):
     assert {k: v.tobytes() for k, v in values(net).items()} == {k: v.tobytes() for k, v in values(other).items()}
 
 
+def test_buffers_are_saved_as_parameters_are(tmp_path):
+    def with_buffers(start):
+        net = network()
+        net[0].register_buffer("scale", Tensor([start, 2.0]))
+        net[0].register_buffer("scratch", Tensor([start]), persistent=False)
+        return net
+
+    net, other, file = with_buffers(1.0), with_buffers(5.0), tmp_path / "a.ckpt"
+    adcore.save_checkpoint(net, file)
+    assert adcore.load_param_into_net(other, adcore.load_checkpoint(file)) == ([], [])
+    assert other[0].scale.asnumpy().tolist() == [1.0, 2.0] and other[0].scratch.asnumpy().tolist() == [5.0]
+    net[0].weight.name = "0.scale"
+    with pytest.raises(ValueError, match="a Parameter and a buffer have the name '0.scale'"):
+        adcore.save_checkpoint(net, file)
+
+
 def test_lists_dicts_and_what_is_appended(tmp_path):
     file = tmp_path / "a.ckpt"
     adcore.save_checkpoint(

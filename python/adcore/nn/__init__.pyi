@@ -67,6 +67,8 @@ from adcore.nn.learning_rate_schedule import InverseDecayLR as InverseDecayLR
 from adcore.nn.wrap import Jvp as Jvp
 from adcore.nn.optim_whole import LARS as LARS
 from adcore.nn.optim_whole import LBFGS as LBFGS
+from adcore.nn.pooling import LPPool1d as LPPool1d
+from adcore.nn.pooling import LPPool2d as LPPool2d
 from adcore.nn.recurrent import LSTM as LSTM
 from adcore.nn.recurrent import LSTMCell as LSTMCell
 from adcore.nn.optim_whole import Lamb as Lamb
@@ -79,6 +81,8 @@ from adcore.nn.loss import MAELoss as MAELoss
 from adcore.nn.pooling import MaxPool1d as MaxPool1d
 from adcore.nn.pooling import MaxPool2d as MaxPool2d
 from adcore.nn.pooling import MaxPool3d as MaxPool3d
+from adcore.nn.pooling import MaxUnpool1d as MaxUnpool1d
+from adcore.nn.pooling import MaxUnpool2d as MaxUnpool2d
 from adcore.nn.container import CellDict as ModuleDict
 from adcore.nn.container import CellList as ModuleList
 from adcore.nn.optim import Momentum as Momentum

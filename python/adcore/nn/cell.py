@@ -795,12 +795,18 @@ class Cell(CellBase):
                 faults.append(f"shape of {key} is {tuple(value.shape)}, expected {tuple(held.shape)}")
         if faults:
             raise RuntimeError(f"load_state_dict: the state does not fit {self.cls_name}; {'; '.join(faults)}.")
-        for _, (held, cell, name), value in shared:
-            if cell is None:
-                held.set_data(value)
-            else:
-                setattr(cell, name, value.astype(held.dtype).copy())
+        for _, place, value in shared:
+            self._put(place, value)
         return keys
+
+    @staticmethod
+    def _put(place, value):
+        """Set a Parameter or buffer, as `_saved` tells of it, to a Tensor of its shape."""
+        held, cell, name = place
+        if cell is None:
+            held.set_data(value)
+        else:
+            setattr(cell, name, value.astype(held.dtype).copy())
 
     def __copy__(self):
         twin = object.__new__(type(self))

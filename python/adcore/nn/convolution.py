@@ -120,7 +120,9 @@ class _Transposed(_Convolution):
             cuts.append((low - common, low - common + wanted))
         y = _TRANSPOSED[n](x, self.weight, self.bias, self.stride, padding, longer, self.group, self.dilation)
         if any((low, high) != (0, size) for (low, high), size in zip(cuts, y.shape[-n:])):
-            y = y[(..., *(slice(low, high) for low, high in cuts))]
+            # Not by an index: what that gives refuses to be written to.
+            edges = [(-low, high - size) for (low, high), size in zip(cuts, y.shape[-n:])]
+            y = ops.pad(y, [edge for pair in reversed(edges) for edge in pair])
         return y
 
 

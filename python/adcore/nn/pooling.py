@@ -4,7 +4,7 @@
 """
 
 from .. import ops
-from .arguments import flag, one_of, positive, require_axes, sizes
+from .arguments import flag, number, one_of, positive, require_axes, sizes
 from .cell import Cell
 
 _MAX = {1: ops.max_pool1d, 2: ops.max_pool2d, 3: ops.max_pool3d}
@@ -431,3 +431,140 @@ class AdaptiveAvgPool3d(_Adaptive):
     _n = 3
     _pool = staticmethod(ops.adaptive_avg_pool3d)
     _samples = ("AdaptiveAvgPool3d(2)(x(1, 2, 3, 2, 3))",)
+
+
+class _LPPool(Cell):
+    _pool: object  # the op, a static method
+
+    def __init__(self, norm_type, kernel_size, stride=None, ceil_mode=False):
+        super().__init__()
+        name = self.cls_name
+        if number(name, "norm_type", norm_type) <= 0:
+            raise ValueError(f"{name}: norm_type must be positive, but got {norm_type}.")
+        self.norm_type = norm_type
+        self.kernel_size = sizes(name, "kernel_size", kernel_size, self._n)
+        self.stride = self.kernel_size if stride is None else sizes(name, "stride", stride, self._n)
+        self.ceil_mode = flag(name, "ceil_mode", ceil_mode)
+
+    def construct(self, x):
+        """Return the norm of each window."""
+        return self._pool(x, self.norm_type, self.kernel_size, self.stride, self.ceil_mode)
+
+    def extend_repr(self):
+        """Return the options that ``repr`` shows."""
+        return f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}"
+
+
+class LPPool1d(_LPPool):
+    """p-norm of each window along one axis: see `LPPool2d`.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, nn
+    >>> print(nn.LPPool1d(2, 2)(Tensor([[3.0, 4.0, 0.0, 1.0]])))
+    [[5. 1.]]
+    """
+
+    _n = 1
+    _pool = staticmethod(ops.lp_pool1d)
+    _samples = ("LPPool1d(2, 2)(x(2, 2, 5))",)
+
+
+class LPPool2d(_LPPool):
+    """p-norm of each window of images.
+
+    Parameters
+    ----------
+    norm_type : float
+        The p, greater than 0.
+    kernel_size : int or pair of int
+    stride : int or pair of int, optional
+        The kernel size unless it is named.
+    ceil_mode : bool
+        Whether a last window may hang over the end.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument of the wrong kind. At the call: for a window that is larger than the input.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, nn
+    >>> print(nn.LPPool2d(1, 2)(Tensor([[[1.0, 2.0], [3.0, 4.0]]])))
+    [[[10.]]]
+    """
+
+    _n = 2
+    _pool = staticmethod(ops.lp_pool2d)
+    _samples = ("LPPool2d(2, 2, 1)(x(1, 2, 3, 3))",)
+
+
+class _Unpool(Cell):
+    _unpool: object  # the op, a static method
+
+    def __init__(self, kernel_size, stride=None, padding=0):
+        super().__init__()
+        name = self.cls_name
+        self.kernel_size = sizes(name, "kernel_size", kernel_size, self._n)
+        self.stride = self.kernel_size if stride is None else sizes(name, "stride", stride, self._n)
+        self.padding = sizes(name, "padding", padding, self._n, least=0)
+
+    def construct(self, x, indices, output_size=None):
+        """Return `x` at the places that the pooling gave beside it, and zeros elsewhere."""
+        return self._unpool(x, indices, self.kernel_size, self.stride, self.padding, output_size)
+
+    def extend_repr(self):
+        """Return the options that ``repr`` shows."""
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class MaxUnpool1d(_Unpool):
+    """The greatest elements of `MaxPool1d` at their places: see `MaxUnpool2d`.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, nn
+    >>> values, places = nn.MaxPool1d(2, 2, return_indices=True)(Tensor([[1.0, 3.0, 2.0, 0.0]]))
+    >>> print(nn.MaxUnpool1d(2)(values, places))
+    [[0. 3. 2. 0.]]
+    """
+
+    _n = 1
+    _unpool = staticmethod(ops.max_unpool1d)
+    _samples = ("MaxUnpool1d(2)(x(1, 2, 1), i(1, 2, 1, n=2)) ** 2",)
+
+
+class MaxUnpool2d(_Unpool):
+    """The greatest elements of `MaxPool2d` at their places, and zeros elsewhere.
+
+    Parameters
+    ----------
+    kernel_size : int or pair of int
+    stride : int or pair of int, optional
+        The kernel size unless it is named.
+    padding : int or pair of int
+        All as those of the pooling.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument of the wrong kind. At the call: for places that are not in the output.
+
+    Notes
+    -----
+    A call takes ``x, indices, output_size=None``: what `MaxPool2d` returns with ``return_indices=True``, and the shape
+    of its input where the sizes do not tell it.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, nn
+    >>> values, places = nn.MaxPool2d(2, return_indices=True)(Tensor([[[1.0, 3.0], [2.0, 0.0]]]))
+    >>> print(nn.MaxUnpool2d(2)(values, places))
+    [[[0. 3.]
+      [0. 0.]]]
+    """
+
+    _n = 2
+    _unpool = staticmethod(ops.max_unpool2d)
+    _samples = ("MaxUnpool2d(2)(x(1, 2, 1, 1), i(1, 2, 1, 1, n=4)) ** 2",)
