@@ -197,8 +197,8 @@ def save_checkpoint(
     Parameters
     ----------
     save_obj : Cell, dict or list
-        A Cell is saved by the names of its Parameters and the paths of its buffers. A dict holds Tensors by name, a list
-        dicts of the form ``{"name": str, "data": Tensor}``.
+        A Cell is saved by the names of its Parameters and the paths of its buffers. A dict holds Tensors by name, a
+        list dicts of the form ``{"name": str, "data": Tensor}``.
     ckpt_file_name : str or path
         Without a suffix it gets that of `format`.
     append_dict : dict, optional
