@@ -44,7 +44,7 @@ class Sampler:
     def __init__(self, num_samples=None):
         self.num_samples = checks.optional_integer(type(self).__name__, "num_samples", num_samples, 1)
 
-    def facts(self):
+    def _facts(self):
         """What else than its size decides which rows an epoch has, as values of JSON."""
         return []
 
@@ -97,7 +97,7 @@ class SequentialSampler(Sampler):
         super().__init__(num_samples)
         self.start = checks.optional_integer("SequentialSampler", "start_index", start_index, 0) or 0
 
-    def facts(self):
+    def _facts(self):
         return [self.start]
 
     def _check(self, op, n):
@@ -158,7 +158,7 @@ class SubsetSampler(Sampler):
             raise ValueError(f"{name}: indices must be a list of ints that is not empty.")
         self._indices = indices.astype(np.int64)
 
-    def facts(self):
+    def _facts(self):
         return [zlib.crc32(self._indices.tobytes())]
 
     def _check(self, op, n):
@@ -255,7 +255,7 @@ class DistributedSampler(Sampler):
         self._shard = checks.integer("DistributedSampler", "shard_id", shard_id, 0, self._shards - 1)
         self.random = checks.boolean("DistributedSampler", "shuffle", shuffle)
 
-    def facts(self):
+    def _facts(self):
         return [self._shards, self.random]  # not the shard: all go on from the state of one
 
     def _order(self, n, rng):

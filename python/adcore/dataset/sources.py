@@ -47,7 +47,7 @@ class _Indexed(Dataset):
     def _facts(self):
         if self._sampler is None:
             return []
-        return [self._total, type(self._sampler).__name__, *self._sampler.facts()]
+        return [self._total, type(self._sampler).__name__, *self._sampler._facts()]
 
     def _size(self):
         return self._chosen
