@@ -47,19 +47,13 @@ class Progress(Callback):
     """
 
     def __init__(self, file, net, optimizer, stop):
-        self.file, self.parts, self.stop = file, {"net": net, "optimizer": optimizer}, stop
-        self.epoch, self.found = 0, None
+        self.file, self.parts, self.epoch = file, {"net": net, "optimizer": optimizer, "stop": stop}, 0
         if file.exists():
-            self.found = adcore.load_state(file, **self.parts)  # the random numbers of dropout, too
-            self.epoch = self.found["epoch"]
-
-    def on_train_begin(self, run_context):
-        if self.found:
-            self.stop.best, self.stop.wait = self.found["best"], self.found["wait"]
+            self.epoch = adcore.load_state(file, **self.parts)["epoch"]  # and the random numbers of dropout
 
     def on_train_epoch_end(self, run_context):
         self.epoch = run_context.original_args().cur_epoch_num
-        adcore.save_state(self.file, **self.parts, epoch=self.epoch, best=self.stop.best, wait=self.stop.wait)
+        adcore.save_state(self.file, **self.parts, epoch=self.epoch)
 
 
 def train(file, epochs, patience, dies=False):

@@ -6,10 +6,12 @@ of other programs, which have no checksum, are read too.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import warnings
 
+from . import ops
 from ._core import Parameter, Tensor
 from ._ops.generator import Generator, get_rng_state, set_rng_state
 from .nn.cell import Cell
@@ -441,7 +443,8 @@ def load_param_into_net(net, parameter_dict, strict_load=False, remove_redundanc
     parameter_dict : dict
         Parameters or Tensors by the names of the Parameters.
     strict_load : bool
-        Whether dtypes must be equal. If not, numbers of one kind (floating-point, or integer) are converted.
+        Whether dtypes must be equal. If not, numbers of one kind (floating-point, or integer) are converted, if none of
+        them is too large for the other dtype.
     remove_redundancy : bool
         Accepted for compatibility.
 
@@ -461,7 +464,7 @@ def load_param_into_net(net, parameter_dict, strict_load=False, remove_redundanc
     TypeError
         If an argument is of the wrong type.
     RuntimeError
-        If shapes or dtypes differ; the message lists all.
+        If shapes or dtypes differ, or a number does not fit; the message lists all.
 
     Examples
     --------
@@ -488,6 +491,8 @@ def load_param_into_net(net, parameter_dict, strict_load=False, remove_redundanc
                 faults.append(f"shape of {name} is {tuple(value.shape)}, expected {tuple(held.shape)}")
             elif value.dtype != held.dtype and (strict_load or _kind(value.dtype) != _kind(held.dtype)):
                 faults.append(f"dtype of {name} is {value.dtype.name}, expected {held.dtype.name}")
+            elif value.dtype != held.dtype and not _fits(value, held.dtype):
+                faults.append(f"{name} has {value.dtype.name} numbers that {held.dtype.name} does not have")
             pairs.append((place, value))
     if faults:
         more = [f"missing: {', '.join(missing)}"] if missing else []
@@ -509,6 +514,17 @@ def load_param_into_net(net, parameter_dict, strict_load=False, remove_redundanc
 
 def _kind(dtype):
     return dtype.is_floating_point, dtype.is_integer
+
+
+def _fits(value, dtype):
+    """Whether no number wraps around or becomes infinite in a dtype of the same kind."""
+    converted = value.astype(dtype)
+    if dtype.is_integer:
+        # There and back is not enough: -1 is back again from a dtype without signs.
+        same = (converted.astype(value.dtype) == value) & ((converted < 0) == (value < 0))
+    else:
+        same = ops.isfinite(converted) == ops.isfinite(value)
+    return bool(same.all())
 
 
 # ---- whole trainings -------------------------------------------------------------------------------------------------
@@ -559,8 +575,12 @@ def save_state(file, **parts):
     def plain(value, name):
         """`value` in words of JSON; tensors go to the file, those that are one object once."""
         if isinstance(value, Tensor):
-            place = places.setdefault(id(value), name)
-            tensors.setdefault(place, value)
+            place = places.get(id(value))
+            if place is None:
+                # Two ways through the parts may read alike: the key "a.b", and "b" in "a".
+                alike = (f"{name} ({n})" for n in itertools.count(2))
+                place = places[id(value)] = name if name not in tensors else next(p for p in alike if p not in tensors)
+                tensors[place] = value
             return {"tensor": place}
         if value is None or isinstance(value, (bool, int, float, str)):
             return value

@@ -29,6 +29,7 @@ from mindspore.common.tensor import Tensor as Tensor2
 from mindspore.context import GRAPH_MODE, PYNATIVE_MODE, ParallelMode
 from mindspore.nn.grad import ForwardValueAndGrad
 from mindspore.nn.loss import MSELoss
+from mindspore.nn.metrics import Accuracy
 from mindspore.nn.optim import Momentum
 from mindspore.ops import composite as C, functional as F
 from mindspore.ops.composite import GradOperation

@@ -240,7 +240,7 @@ def test_resuming_computes_nothing_of_what_was_given():
     mapped.clear()
     source.asked.clear()
     iterator = d.create_tuple_iterator(output_numpy=True)
-    iterator.load_state_dict({"seed": config.get_seed(), "start": 0, "epoch": 0, "position": 8})
+    iterator.load_state_dict({**iterator.state_dict(), "start": 0, "position": 8})
     assert [[v.tolist() for v in row] for row in iterator] == all_rows[8:]
     assert sorted(mapped) == sorted(source.asked) == sorted(flat(row[0] for row in all_rows[8:]))
 
@@ -878,3 +878,66 @@ def test_importing_adcore_loads_neither_this_nor_numpy():
     code = "import sys, adcore; print('numpy' in sys.modules, 'adcore.dataset' in sys.modules); adcore.dataset.config"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+OTHERWISE = {
+    "batch size": lambda rows: rows.batch(3),
+    "drop": lambda rows: rows.batch(2, drop_remainder=True),
+    "more rows": lambda rows: dataset.NumpySlicesDataset(list(range(21)), "x").batch(2),
+    "shuffled again": lambda rows: rows.shuffle().batch(2),
+    "skipped and taken": lambda rows: rows.skip(1).concat(rows.take(1)).batch(2),
+    "other rows": lambda rows: dataset.NumpySlicesDataset(list(range(30)), "x", sampler=list(range(20))).batch(2),
+    "a buffer": lambda rows: rows.batch(2).shuffle(3),
+    "another name": lambda rows: rows.rename("x", "y").batch(2),
+}
+
+
+@pytest.mark.parametrize("otherwise", OTHERWISE.values(), ids=list(OTHERWISE))
+def test_a_state_of_another_pipeline_is_refused(otherwise):
+    rows = dataset.NumpySlicesDataset(list(range(20)), "x")
+    iterator, other = rows.batch(2).create_tuple_iterator(), otherwise(rows).create_tuple_iterator()
+    next(iterator), next(other)
+    before = other.state_dict()
+    with pytest.raises(ValueError, match="made otherwise"):
+        other.load_state_dict(iterator.state_dict())
+    assert other.state_dict() == before
+
+
+def test_a_state_fits_the_same_part_of_a_split_and_any_shard():
+    def part(seed):
+        dataset.config.set_seed(seed)
+        return dataset.NumpySlicesDataset(list(range(20)), "x").split([0.5, 0.5])[0].create_tuple_iterator()
+
+    iterator = part(1)
+    next(iterator)
+    state, rest = iterator.state_dict(), [int(x) for (x,) in iterator]
+    with pytest.raises(ValueError, match="made otherwise.*seed 2.*seed 1"):
+        part(2).load_state_dict(state)
+    again = part(1)
+    again.load_state_dict(state)
+    assert [int(x) for (x,) in again] == rest
+
+    def shard(i):
+        rows = dataset.NumpySlicesDataset(list(range(20)), "x", num_shards=2, shard_id=i)
+        return rows.create_tuple_iterator(num_epochs=1)
+
+    zero, one = shard(0), shard(1)
+    seen = [int(next(zero)[0]) for _ in range(4)] + [int(next(one)[0]) for _ in range(4)]
+    resumed = shard(0), shard(1)
+    for other in resumed:
+        other.load_state_dict(zero.state_dict())
+        seen += [int(x) for (x,) in other]
+    assert sorted(seen) == list(range(20))
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "pipeline"),
+    [
+        (ValueError, r"map: .*<lambda> returned for row 0 what is no array", lambda r: r.map(lambda x: [1, [2, 3]])),
+        (ValueError, "lists of arrays.* batch 0", lambda r: r.batch(2, per_batch_map=lambda c, i: [[1, [2, 3]]])),
+        (TypeError, "lists of arrays.* batch 0", lambda r: r.batch(2, per_batch_map=lambda c, i: 3)),
+    ],
+)
+def test_what_is_no_array_is_named(error, message, pipeline):
+    with pytest.raises(error, match=message):
+        list(pipeline(rows([1, 2, 3, 4])))

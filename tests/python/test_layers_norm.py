@@ -138,6 +138,13 @@ def test_instance_norm(cls, shape):
     np.testing.assert_allclose(layer.moving_variance.asnumpy(), variance, rtol=1e-11)
 
 
+@pytest.mark.parametrize(("cls", "shape"), INSTANCE_NORMS)
+def test_an_empty_batch_moves_no_statistics(cls, shape):
+    norm = cls(shape[1]).set_train()
+    assert norm(Tensor(np.zeros((0, *shape[1:]), np.float32))).shape == (0, *shape[1:])
+    assert not norm.moving_mean.asnumpy().any() and (norm.moving_variance.asnumpy() == 1).all()
+
+
 def test_layer_norm():
     x = RNG.normal(size=(2, 3, 4))
     for shape, axes, options in (

@@ -199,6 +199,7 @@ X = ops.ones((5, 2, 3))
         (ValueError, r"GRU: each seq_length must be in \[1, 5\]", lambda: nn.GRU(3, 4)(X, None, [1, 6])),
         (ValueError, r"GRU: each seq_length must be in \[1, 5\]", lambda: nn.GRU(3, 4)(X, None, [0, 5])),
         (TypeError, "GRU: seq_length must be of ints", lambda: nn.GRU(3, 4)(X, None, [1.0, 5.0])),
+        (TypeError, "GRU: seq_length must be a Tensor or list of ints, but got int", lambda: nn.GRU(3, 4)(X, None, 5)),
         (ValueError, r"GRUCell: x must be a Tensor \(batch, 3\)", lambda: nn.GRUCell(3, 4)(ops.ones((2, 4)))),
         (TypeError, "LSTMCell: hx must be a tuple", lambda: nn.LSTMCell(3, 4)(X[0], ops.ones((2, 4)))),
     ],

@@ -108,6 +108,14 @@ def test_attention_to_oneself_takes_one_product():
     close(layer(x, x, x)[0], layer(x, x.copy(), x.copy())[0].asnumpy())
 
 
+def test_an_empty_batch():
+    layer, x = nn.MultiheadAttention(4, 2), Tensor(np.zeros((3, 0, 4), np.float32))
+    output, weights = layer(x, x, x, Tensor(np.zeros((0, 3), bool)), attn_mask=Tensor(np.zeros((3, 3), bool)))
+    assert output.shape == (3, 0, 4) and weights.shape == (0, 3, 3)
+    grads = adcore.grad(lambda x: nn.TransformerEncoderLayer(4, 2, 3)(x).sum())(x)
+    assert grads.shape == (3, 0, 4)
+
+
 def test_a_key_and_a_value_of_zeros():
     layer = nn.MultiheadAttention(4, 2, add_zero_attn=True, has_bias=False, dtype=adcore.float64)
     x = Tensor(RNG.normal(size=(3, 2, 4)))

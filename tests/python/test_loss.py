@@ -150,6 +150,19 @@ def test_shapes_that_do_not_broadcast():
             loss(t32(1.0, 2.0), t32(1.0, 2.0, 3.0))
 
 
+PAIRED = (nn.MSELoss, nn.L1Loss, nn.SmoothL1Loss, nn.HuberLoss, nn.SoftMarginLoss, nn.HingeEmbeddingLoss, nn.KLDivLoss)
+
+
+@pytest.mark.parametrize("cls", [*PAIRED, nn.PoissonNLLLoss, nn.GaussianNLLLoss, nn.MarginRankingLoss])
+def test_a_loss_of_samples_with_all_others_warns(cls):
+    loss, column, row = cls(), Tensor(np.ones((4, 1))), Tensor(np.ones(4))
+    more = () if cls in (*PAIRED, nn.PoissonNLLLoss) else (column,)
+    with pytest.warns(UserWarning, match=r"\(4, 1\), \(4,\).* broadcast to \(4, 4\), which pairs"):
+        loss(column, row, *more)
+    for target in (column, Tensor(1.0), Tensor(np.ones((1, 1)))):  # the suite makes errors of warnings
+        loss(column, target, *more)
+
+
 # Cross-entropy behind a softmax, and losses of one's own.
 
 
@@ -174,6 +187,7 @@ def test_softmax_cross_entropy_with_logits(reduction):
         (ValueError, r"labels must have the shape \(3, 4\), but got \(3,\)", np.zeros(3), False),
         (TypeError, "labels must be ints where sparse=True", np.zeros(3), True),
         (IndexError, "4", np.array([0, 1, 4]), True),
+        (IndexError, "out of range", np.array([0, 1, -1]), True),
     ],
 )
 def test_labels_that_do_not_fit(error, text, labels, sparse):

@@ -192,12 +192,61 @@ def test_bad_arguments(call, error, message, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    "numbers, given, wanted, fits",
+    [
+        ([127, -128], "int64", "int8", True),
+        ([128], "int64", "int8", False),
+        ([-1], "int64", "uint8", False),
+        ([-1], "int8", "uint8", False),
+        ([-1], "int64", "uint64", False),
+        ([2**63], "uint64", "int64", False),
+        ([2**24 + 1], "int32", "int64", True),
+        ([1e300, 1.0], "float64", "float32", False),
+        ([np.inf, np.nan, 0.1], "float64", "float32", True),
+        ([70000.0], "float32", "float16", False),
+    ],
+)
+def test_numbers_that_the_other_dtype_lacks_are_no_other_numbers(numbers, given, wanted, fits):
+    net = nn.Cell()
+    net.w = adcore.Parameter(Tensor(np.zeros(len(numbers), wanted)), name="w")
+    array = np.array(numbers, given)
+    if fits:
+        adcore.load_param_into_net(net, {"w": Tensor(array)})
+        np.testing.assert_array_equal(net.w.asnumpy(), array.astype(wanted))
+    else:
+        with pytest.raises(RuntimeError, match=f"w has {given} numbers that {wanted} does not have"):
+            adcore.load_param_into_net(net, {"w": Tensor(array)})
+        assert not net.w.asnumpy().any()
+
+
 def test_two_parameters_of_one_name(tmp_path):
     net = nn.CellList([nn.Dense(1, 1), nn.Dense(1, 1)])
     net[1].weight.name = net[0].weight.name
     with pytest.raises(ValueError, match="two Parameters have the name"):
         adcore.save_checkpoint(net, tmp_path / "a.ckpt")
     assert os.listdir(tmp_path) == []
+
+
+def test_tensors_whose_names_read_alike_stay_apart(tmp_path):
+    file = tmp_path / "a.state"
+    one, two, three = Tensor([1.0]), Tensor([2.0, 2.0]), Tensor(3)
+    parts = {
+        "net": {"a": {"b": one}, "a.b": two, "a.b (2)": three, "again": one},
+        "net.a": {"b": three},
+        "keys": {0: one, "0": two},
+        "list": [one, {"0": two}],
+        "random state": two,
+    }
+    adcore.save_state(file, **parts)
+    loaded = adcore.load_state(file)
+
+    def values_of(x):
+        if isinstance(x, Tensor):
+            return x.asnumpy().tolist()
+        return {k: values_of(v) for k, v in x.items()} if isinstance(x, dict) else list(map(values_of, x))
+
+    assert {k: values_of(v) for k, v in loaded.items()} == {k: values_of(v) for k, v in parts.items()}
 
 
 # ---- what does not fit ---------------------------------------------------------------------------------------------

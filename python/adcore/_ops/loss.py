@@ -32,6 +32,12 @@ def mse_loss(input: Tensor, target: Tensor, reduction: Reduction = "mean") -> Te
     TypeError, ValueError
         For operands that are no Tensors, shapes that do not fit, or another reduction.
 
+    Warns
+    -----
+    UserWarning
+        If the loss has more elements than either of them, as (n, 1) beside (n,) gives: each sample would be compared
+        with all others.
+
     Examples
     --------
     >>> from adcore import Tensor, ops
@@ -41,7 +47,7 @@ def mse_loss(input: Tensor, target: Tensor, reduction: Reduction = "mean") -> Te
     require_tensor("mse_loss", "input", input)
     require_tensor("mse_loss", "target", target)
     loss = native.square(native.sub(widened(input), widened(target)))
-    return rounded(reduced("mse_loss", loss, reduction), input, target)
+    return rounded(reduced("mse_loss", loss, reduction, input, target), input, target)
 
 
 @op(
@@ -63,7 +69,7 @@ def l1_loss(input: Tensor, target: Tensor, reduction: Reduction = "mean") -> Ten
     require_tensor("l1_loss", "input", input)
     require_tensor("l1_loss", "target", target)
     loss = native.abs(native.sub(widened(input), widened(target)))
-    return rounded(reduced("l1_loss", loss, reduction), input, target)
+    return rounded(reduced("l1_loss", loss, reduction, input, target), input, target)
 
 
 @op(
@@ -160,7 +166,7 @@ def kl_div(logits: Tensor, labels: Tensor, reduction: BatchReduction = "mean", l
     if reduction == "batchmean":
         loss = native.sum(loss) / (loss.shape[0] if loss.ndim else 1)
     else:
-        loss = reduced("kl_div", loss, reduction)
+        loss = reduced("kl_div", loss, reduction, logits, labels)
     return rounded(loss, logits, labels)
 
 
@@ -201,7 +207,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, beta: float = 1.0, reduction: 
         loss = native.abs(difference)
     else:
         loss = _square_then_line(difference, beta, 1.0)
-    return rounded(reduced("smooth_l1_loss", loss, reduction), input, target)
+    return rounded(reduced("smooth_l1_loss", loss, reduction, input, target), input, target)
 
 
 @op(
@@ -237,7 +243,7 @@ def huber_loss(input: Tensor, target: Tensor, reduction: Reduction = "mean", del
     y = beside("huber_loss", "target", target, input)
     number("huber_loss", "delta", delta, 0, above=True)
     loss = _square_then_line(native.sub(x, y), delta, delta)
-    return rounded(reduced("huber_loss", loss, reduction), input, target)
+    return rounded(reduced("huber_loss", loss, reduction, input, target), input, target)
 
 
 def _square_then_line(difference, bound, slope):
@@ -274,7 +280,7 @@ def soft_margin_loss(input: Tensor, target: Tensor, reduction: Reduction = "mean
     (x,) = floats("soft_margin_loss", input=input)
     y = beside("soft_margin_loss", "target", target, input)
     loss = native.neg(native.logsigmoid(native.mul(x, y)))
-    return rounded(reduced("soft_margin_loss", loss, reduction), input, target)
+    return rounded(reduced("soft_margin_loss", loss, reduction, input, target), input, target)
 
 
 @op(
@@ -312,7 +318,7 @@ def margin_ranking_loss(
     y = beside("margin_ranking_loss", "target", target, input1)
     number("margin_ranking_loss", "margin", margin)
     loss = native.relu(native.add(native.mul(y, native.sub(b, a)), margin))
-    return rounded(reduced("margin_ranking_loss", loss, reduction), input1, input2, target)
+    return rounded(reduced("margin_ranking_loss", loss, reduction, input1, input2, target), input1, input2, target)
 
 
 @op(
@@ -351,7 +357,7 @@ def hinge_embedding_loss(inputs: Tensor, targets: Tensor, margin: float = 1.0, r
     number("hinge_embedding_loss", "margin", margin)
     apart = native.where(native.equal(targets, -1), native.relu(native.sub(margin, x)), 0.0)
     loss = native.where(native.equal(targets, 1), x, apart)
-    return rounded(reduced("hinge_embedding_loss", loss, reduction), inputs)
+    return rounded(reduced("hinge_embedding_loss", loss, reduction, inputs, targets), inputs)
 
 
 @op(
@@ -401,7 +407,7 @@ def gaussian_nll_loss(
         raise ValueError(f"gaussian_nll_loss: var of shape {var.shape} does not fit {square.shape}.")
     if full:
         loss = native.add(loss, 0.5 * math.log(2 * math.pi))
-    return rounded(reduced("gaussian_nll_loss", loss, reduction), x, target, var)
+    return rounded(reduced("gaussian_nll_loss", loss, reduction, x, target, var), x, target, var)
 
 
 @op(
@@ -461,4 +467,4 @@ def poisson_nll_loss(
         n = native.where(large, y, 2.0)
         stirling = n * native.log(n) - n + 0.5 * native.log(2 * math.pi * n)
         loss = native.add(loss, native.where(large, stirling, 0.0))
-    return rounded(reduced("poisson_nll_loss", loss, reduction), input, target)
+    return rounded(reduced("poisson_nll_loss", loss, reduction, input, target), input, target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 from adcore._core import int64
 from adcore._ops import native
@@ -17,8 +18,17 @@ def check_reduction(op, reduction, *more):
         raise ValueError(f"{op}: reduction must be {', '.join(first)} or {last}, got {reduction!r}.")
 
 
-def reduced(op, loss, reduction):
+def reduced(op, loss, reduction, *operands):
+    """The loss of each element reduced; `operands` are what was broadcast to them."""
     check_reduction(op, reduction)
+    if operands and loss.size != operands[0].size and loss.size > max(operand.size for operand in operands):
+        shapes = ", ".join(str(operand.shape) for operand in operands)
+        warnings.warn(
+            f"{op}: operands of the shapes {shapes} broadcast to {loss.shape}, which pairs elements of different "
+            "samples; reshape one to the shape of the other.",
+            UserWarning,
+            stacklevel=3,
+        )
     if reduction == "none":
         return loss
     return native.mean(loss) if reduction == "mean" else native.sum(loss)

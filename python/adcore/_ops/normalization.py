@@ -121,6 +121,8 @@ def _batch_norm(op, input, running_mean, running_var, weight, bias, axes, traini
         raise ValueError(f"{op}: training needs more than one value per channel, got shape {input.shape}.")
     _require_factors(op, channels, weight=weight, bias=bias)
     y, rstd, mean = native._normalize(input, axes, eps, weight, bias, 1)
+    if input.size == 0:
+        return y  # an average over no samples is none to move towards
     others = tuple(axis for axis in range(input.ndim) if axis != 1)
     if running_mean is not None:
         _update(running_mean, native.mean(native.stop_gradient(mean), others), momentum)

@@ -87,7 +87,13 @@ class BatchFunction:
                 f"{self.op}: {checks.called(self._map)} returned {len(out)} columns, but there are "
                 f"{len(self._outputs)} output_columns."
             )
-        out = [[array(value) for value in column] for column in out]
+        try:
+            out = [[array(value) for value in column] for column in out]
+        except (TypeError, ValueError) as error:
+            raise type(error)(
+                f"{self.op}: {checks.called(self._map)} must return lists of arrays, which it did not at batch "
+                f"{info.get_batch_num()}: {error}"
+            ) from error
         if not self._replaces:
             return {**dict(zip(self._outputs, out)), **{name: columns[name] for name in self._others}}
         called = dict(zip(self._inputs, zip(self._outputs, out)))
@@ -158,6 +164,9 @@ class Batch(Over):
         if size is None or size == math.inf:
             return size
         return size // self._batch if self._drop else -(-size // self._batch)
+
+    def _facts(self):
+        return [self._batch, self._drop]
 
     def get_batch_size(self):
         """Return the number of rows of a batch."""

@@ -84,19 +84,27 @@ class _Iterator:
         """Return where the iterator is, as a dict of ints.
 
         ``epoch`` counts the epochs that are over, ``position`` the elements that the current one has given; ``seed``
-        and ``start`` say which order the epochs have.
+        and ``start`` say which order the epochs have, and ``pipeline`` is a checksum of how the dataset is made.
         """
-        return {"seed": self._seed, "start": self._start, "epoch": self._epoch, "position": self._position}
+        return {
+            "seed": self._seed,
+            "start": self._start,
+            "epoch": self._epoch,
+            "position": self._position,
+            "pipeline": self._dataset._fingerprint(),
+        }
 
     def load_state_dict(self, state):
         """Go on where another iterator was when `state_dict` returned `state`: with the element it would give next.
 
-        The dataset must be made as that one was. What has random access does not compute what was given before.
+        The dataset must be made as that one was; a shard of a `DistributedSampler` may be another. What has random
+        access does not compute what was given before.
 
         Raises
         ------
         TypeError, ValueError
-            For what `state_dict` cannot have returned.
+            For what `state_dict` cannot have returned, and where the rows, their places or the parts of a split are
+            other ones: it would repeat some and leave out others.
         """
         expected = self.state_dict()
         if not isinstance(state, dict) or set(state) != set(expected):
@@ -107,6 +115,13 @@ class _Iterator:
         size = self._dataset._size()
         if size is not None and state["position"] > size:
             raise ValueError(f"load_state_dict: position is {state['position']}, but an epoch has {size} elements.")
+        if state["pipeline"] != expected["pipeline"]:
+            raise ValueError(
+                "load_state_dict: the state is of a dataset that was made otherwise: of other operations or columns, "
+                "numbers of rows, batch sizes, or of a part of a split by another seed; this one has the columns "
+                f"{list(self._dataset._names)}, {size} elements and the seed {config.get_seed()}, and the state is of "
+                f"the seed {state['seed']}."
+            )
         self._rows = None
         self._seed, self._start = state["seed"], state["start"]
         self._epoch, self._position = state["epoch"], state["position"]

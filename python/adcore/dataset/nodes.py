@@ -14,7 +14,9 @@ An addressable node starts in the middle of an epoch without computing what come
 """
 
 import itertools
+import json
 import math
+import zlib
 
 import numpy as np
 
@@ -87,6 +89,20 @@ class Dataset:
     def _size(self):
         """The number of rows of an epoch, if it is known without going through one."""
         return None
+
+    def _facts(self):
+        """What else than columns and children decides which rows there are in which places, as values of JSON."""
+        return []
+
+    def _description(self):
+        size = self._size()
+        size = None if size is None else str(size)
+        children = [child._description() for child in self._children]
+        return [type(self).__name__, list(self._names), size, self._facts(), children]
+
+    def _fingerprint(self):
+        """A number that differs, but for chance, where the rows of an epoch or their places do."""
+        return zlib.crc32(json.dumps(self._description()).encode())
 
     def _rows(self, run, start):
         return self._fetch(run, blocks(start, self._size()))

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import zlib
 
 import numpy as np
 
@@ -26,6 +27,9 @@ class Shuffle(Over):
     @property
     def _addressable(self):
         return self._child._addressable and self._child._size() != math.inf
+
+    def _facts(self):
+        return [self._buffer, self._seed]
 
     def _rng(self, run):
         return (run if self._seed is None else run.with_order_of(self._seed, run.epoch)).rng(self._stream)
@@ -66,6 +70,9 @@ class Part(Over):
         super().__init__(child, child._names)
         self._start, self._count = start, count
 
+    def _facts(self):
+        return [self._start, str(self._count)]
+
     def _size(self):
         size = self._child._size()
         return None if size is None else max(0, min(size - self._start, self._count))
@@ -96,6 +103,9 @@ class Split(Over):
         self._shuffles = child._stream > 0  # whether anything below puts rows into another order in each epoch
         if randomize and not self._shuffles:
             self._chosen = order[start:stop]
+
+    def _facts(self):
+        return [self._seed, zlib.crc32(self._chosen.astype(np.int64).tobytes())]
 
     def _size(self):
         return len(self._chosen)

@@ -112,6 +112,9 @@ class Repeat(Parts):
             return math.inf
         return None if size is None else [size] * self._count
 
+    def _facts(self):
+        return [str(self._count)]
+
     def _part(self, run, i):
         return (self._children[0], run.child(i)) if i < self._count else None
 

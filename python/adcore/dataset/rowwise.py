@@ -50,13 +50,21 @@ class RowFunction:
                 f"map: {checks.called(self._operations[-1])} returned {len(values)} values for row {number}, but there "
                 f"are {self._count} output_columns."
             )
-        values = tuple([array(value) for value in values])
+        values = tuple([self._array(value, number) for value in values])
         if not self._replaces:
             return (*values, *[row[c] for c in self._others])
         out = list(row)
         for c, value in zip(self._inputs, values):
             out[c] = value
         return tuple(out)
+
+    def _array(self, value, number):
+        try:
+            return array(value)
+        except ValueError as error:
+            raise ValueError(
+                f"map: {checks.called(self._operations[-1])} returned for row {number} what is no array: {error}"
+            ) from error
 
 
 def told(row):

@@ -3,6 +3,8 @@
 It is a function of the number of rows and of the random numbers of the epoch.
 """
 
+import zlib
+
 import numpy as np
 
 from . import checks
@@ -41,6 +43,10 @@ class Sampler:
 
     def __init__(self, num_samples=None):
         self.num_samples = checks.optional_integer(type(self).__name__, "num_samples", num_samples, 1)
+
+    def _facts(self):
+        """What else than its size decides which rows an epoch has, as values of JSON."""
+        return []
 
     def _check(self, op, n):
         """Raises for a source of n rows that the sampler does not fit."""
@@ -90,6 +96,9 @@ class SequentialSampler(Sampler):
     def __init__(self, start_index=None, num_samples=None):
         super().__init__(num_samples)
         self.start = checks.optional_integer("SequentialSampler", "start_index", start_index, 0) or 0
+
+    def _facts(self):
+        return [self.start]
 
     def _check(self, op, n):
         if self.start >= n:
@@ -148,6 +157,9 @@ class SubsetSampler(Sampler):
         if indices.ndim != 1 or not indices.size or indices.dtype.kind not in "iu":
             raise ValueError(f"{name}: indices must be a list of ints that is not empty.")
         self._indices = indices.astype(np.int64)
+
+    def _facts(self):
+        return [zlib.crc32(self._indices.tobytes())]
 
     def _check(self, op, n):
         self.order(op, n, np.random.default_rng(0))
@@ -242,6 +254,9 @@ class DistributedSampler(Sampler):
         self._shards = checks.integer("DistributedSampler", "num_shards", num_shards, 1)
         self._shard = checks.integer("DistributedSampler", "shard_id", shard_id, 0, self._shards - 1)
         self.random = checks.boolean("DistributedSampler", "shuffle", shuffle)
+
+    def _facts(self):
+        return [self._shards, self.random]  # not the shard: all go on from the state of one
 
     def _order(self, n, rng):
         index = np.arange(self._shard, -(-n // self._shards) * self._shards, self._shards) % n

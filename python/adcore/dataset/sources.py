@@ -44,6 +44,11 @@ class _Indexed(Dataset):
     _sampler = None
     _addressable = True
 
+    def _facts(self):
+        if self._sampler is None:
+            return []
+        return [self._total, type(self._sampler).__name__, *self._sampler._facts()]
+
     def _size(self):
         return self._chosen
 

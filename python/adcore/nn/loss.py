@@ -1,7 +1,8 @@
 """Losses as cells. Each is one op of `adcore.ops`, so its options, checks and docstring are those of the op."""
 
 from .. import _ops, ops
-from .._core import Tensor, bfloat16, float16, float32
+from .._core import Tensor, bfloat16, float16, float32, int64
+from .._ops.loss_parts import as_index
 from .arguments import flag, one_of
 from .cell import Cell
 from .op_cell import OpCell, cells_of
@@ -119,8 +120,8 @@ class SoftmaxCrossEntropyWithLogits(LossBase):
 
     Raises
     ------
-    TypeError, ValueError
-        For an option of another kind. At the call: for labels that do not fit.
+    TypeError, ValueError, IndexError
+        For an option of another kind. At the call: for labels that do not fit, or are no class.
 
     Examples
     --------
@@ -152,7 +153,8 @@ class SoftmaxCrossEntropyWithLogits(LossBase):
             raise TypeError(f"{name}: labels must be ints where sparse=True, but got {labels.dtype}.")
         logs = ops.log_softmax(logits, -1)
         if self.sparse:
-            return self.get_loss(-ops.squeeze(ops.gather_elements(logs, -1, ops.expand_dims(labels, -1)), -1))
+            classes = as_index(labels.astype(int64), logits.shape[-1])
+            return self.get_loss(-ops.squeeze(ops.gather_elements(logs, -1, ops.expand_dims(classes, -1)), -1))
         return self.get_loss(-(labels * logs).sum(-1))
 
 

@@ -304,6 +304,10 @@ class _Recurrent(_Gates):
     def _inside(self, seq_length, steps, batch):
         """Return which steps belong to the sequences, (steps, batch, 1)."""
         name = self.cls_name
+        if not hasattr(seq_length, "__iter__"):
+            raise TypeError(
+                f"{name}: seq_length must be a Tensor or list of ints, but got {type(seq_length).__name__}."
+            )
         lengths = seq_length if isinstance(seq_length, Tensor) else Tensor(list(seq_length))
         if not lengths.dtype.is_integer:
             raise TypeError(f"{name}: seq_length must be of ints, but got {lengths.dtype}.")

@@ -148,7 +148,8 @@ class MultiheadAttention(Cell):
             extra += 1
         mask = self._mask(query.shape[0], query.shape[1], key.shape[1], extra, key_padding_mask, attn_mask)
         rate = self.dropout if self.training else 0.0
-        heads = (ops.swapaxes(ops.reshape(p, (*p.shape[:2], self.num_heads, -1)), 1, 2) for p in (query, key, value))
+        split = self.num_heads, self.head_dim
+        heads = (ops.swapaxes(ops.reshape(p, (*p.shape[:2], *split)), 1, 2) for p in (query, key, value))
         output, weights = attention("MultiheadAttention", *heads, mask, rate)
         output = ops.swapaxes(output, 1, 2)
         if batched and not self.batch_first:

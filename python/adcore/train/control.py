@@ -19,6 +19,7 @@ class _Monitored(Callback):
     """Base of those that look at one number at the end of each epoch."""
 
     _evaluated_in_fit = False
+    _counts = {"wait": 0}  # what is counted in a run, and what it starts from; `best` besides
 
     def __init__(self, monitor, min_delta, patience, verbose, mode):
         super().__init__()
@@ -32,11 +33,38 @@ class _Monitored(Callback):
         self.patience = check_int(name, "patience", patience)
         self.verbose = check_bool(name, "verbose", verbose)
         self._less = mode == "min" or (mode == "auto" and not _ERRORS.isdisjoint(monitor.lower().split("_")))
+        self._goes_on = False
         self._forget()
 
     def _forget(self):
-        self.wait = 0
+        vars(self).update(self._counts)
         self.best = math.inf if self._less else -math.inf
+
+    def on_train_begin(self, run_context):
+        """Forget the run before, unless a state has been loaded since."""
+        if not self._goes_on:
+            self._forget()
+        self._goes_on = False
+
+    def state_dict(self):
+        """Return what it has counted in this run: a dict of numbers and Tensors."""
+        return {name: getattr(self, name) for name in ("best", *self._counts)}
+
+    def load_state_dict(self, state_dict):
+        """Let the next run go on from a state of `state_dict`.
+
+        Raises
+        ------
+        RuntimeError
+            If it has other names; nothing is set then.
+        """
+        names = {"best", *self._counts}
+        if set(state_dict) != names:
+            raise RuntimeError(
+                f"{type(self).__name__}: the state has {sorted(state_dict)}, expected {sorted(names)}."
+            )
+        vars(self).update(state_dict)
+        self._goes_on = True
 
     def is_improvement(self, value, best):
         """Return whether a value is better than another one by more than ``min_delta``."""
@@ -67,7 +95,7 @@ def _number(owner, argument, value):
 
 
 class EarlyStopping(_Monitored):
-    """End the training when a number no longer gets better.
+    """End the training when a number no longer gets better. `save_state` takes it as a part, to go on with its counts.
 
     Parameters
     ----------
@@ -102,6 +130,8 @@ class EarlyStopping(_Monitored):
     Epoch 00005: early stopping
     """
 
+    _counts = {"wait": 0, "stopped_epoch": 0, "best_weights_param_dict": None}
+
     def __init__(
         self,
         monitor="eval_loss",
@@ -115,14 +145,6 @@ class EarlyStopping(_Monitored):
         super().__init__(monitor, min_delta, patience, verbose, mode)
         self.baseline = baseline if baseline is None else _number("EarlyStopping", "baseline", baseline)
         self.restore_best_weights = check_bool("EarlyStopping", "restore_best_weights", restore_best_weights)
-        self.stopped_epoch = 0
-        self.best_weights_param_dict = None
-
-    def on_train_begin(self, run_context):
-        """Forget the run before."""
-        self._forget()
-        self.stopped_epoch = 0
-        self.best_weights_param_dict = None
 
     def on_train_epoch_end(self, run_context):
         """Look at the number."""
@@ -133,7 +155,7 @@ class EarlyStopping(_Monitored):
         network = params["train_network"]
         better = self.is_improvement(value, self.best)
         if self.restore_best_weights and (better or self.best_weights_param_dict is None):
-            self.best_weights_param_dict = {p.name: (p, p.value()) for p in network.get_parameters()}
+            self.best_weights_param_dict = {path: p.value() for path, p in network.parameters_and_names()}
         if better:
             self.best = value
         if better and (self.baseline is None or self.is_improvement(value, self.baseline)):
@@ -146,8 +168,8 @@ class EarlyStopping(_Monitored):
             if self.restore_best_weights:
                 if self.verbose:
                     print("Restoring model weights from the end of the best epoch.", flush=True)
-                for param, kept in self.best_weights_param_dict.values():
-                    param.set_data(kept)
+                for path, param in network.parameters_and_names():
+                    param.set_data(self.best_weights_param_dict[path])
 
     def on_train_end(self, run_context):
         """Say in which epoch it ended the training."""
@@ -156,7 +178,7 @@ class EarlyStopping(_Monitored):
 
 
 class ReduceLROnPlateau(_Monitored):
-    """Reduce the learning rate when a number no longer gets better.
+    """Reduce the learning rate when a number no longer gets better; `save_state` takes it as a part.
 
     Parameters
     ----------
@@ -181,6 +203,8 @@ class ReduceLROnPlateau(_Monitored):
     >>> callback = ReduceLROnPlateau("eval_loss", factor=0.5, patience=3, min_lr=1e-5)
     """
 
+    _counts = {"wait": 0, "cooldown_counter": 0}
+
     def __init__(
         self,
         monitor="eval_loss",
@@ -198,12 +222,6 @@ class ReduceLROnPlateau(_Monitored):
             raise ValueError(f"ReduceLROnPlateau: factor must be between 0 and 1, got {factor}.")
         self.cooldown = check_int("ReduceLROnPlateau", "cooldown", cooldown)
         self.min_lr = _number("ReduceLROnPlateau", "min_lr", min_lr)
-        self.cooldown_counter = 0
-
-    def on_train_begin(self, run_context):
-        """Forget the run before."""
-        self._forget()
-        self.cooldown_counter = 0
 
     def on_train_epoch_end(self, run_context):
         """Look at the number."""

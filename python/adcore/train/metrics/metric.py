@@ -188,7 +188,9 @@ class ClassMetric(Metric):
             raise self._fault(
                 f"the labels must have the shape of the scores {scores.shape} without axis 1, got {labels.shape}"
             )
-        if labels.size and (np.any(labels != np.floor(labels)) or labels.min() < 0 or labels.max() >= scores.shape[1]):
+        if np.any(parts := labels != np.floor(labels)):
+            raise self._fault(f"the labels must be whole numbers, got {labels[parts][0]}")
+        if labels.size and (labels.min() < 0 or labels.max() >= scores.shape[1]):
             raise self._fault(
                 f"a label must be the number of one of the {scores.shape[1]} classes, "
                 f"but labels go from {labels.min()} to {labels.max()}"

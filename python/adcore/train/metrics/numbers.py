@@ -22,9 +22,10 @@ class _Error(Metric):
 
     @rearrange_inputs
     def update(self, *inputs):
-        """Take in the predictions and the true values of a batch, of one shape, or of as many elements."""
+        """Take in the predictions and the true values of a batch, of one shape but for axes of size 1, or one flat."""
         predicted, true = self._pair(inputs)
-        if predicted.size != true.size or not true.ndim:
+        alike = 1 in (predicted.ndim, true.ndim) or np.squeeze(predicted).shape == np.squeeze(true).shape
+        if predicted.size != true.size or not true.ndim or not alike:
             raise self._fault(f"the shapes {predicted.shape} and {true.shape} do not fit")
         self._sum += float(self._error(true.reshape(predicted.shape).astype(np.float64) - predicted).sum())
         self._samples_num += true.shape[0]
