@@ -56,6 +56,7 @@ def _place_for(path):
     It is in a folder of its own beside `path`, which belongs to one writer at a time: the library's file has another
     name while it is written, and a writer that is killed leaves it behind. The next one takes it away.
     """
+    path = os.path.realpath(path)  # a link stays one
     folder = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.new")
     lock = _locked(folder)
     try:
@@ -68,7 +69,7 @@ def _place_for(path):
         finally:
             _clear(folder)
             os.rmdir(folder)
-        _flush(os.path.dirname(path) or ".")
+        _flush(os.path.dirname(path))
     finally:
         os.close(lock)
 

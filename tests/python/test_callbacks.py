@@ -418,6 +418,43 @@ def test_a_monitored_array_is_told():
         EarlyStopping("rows").on_train_epoch_end(RunContext(params))
 
 
+@pytest.mark.parametrize("at", range(1, 7))
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: EarlyStopping("loss", patience=3, restore_best_weights=True),
+        lambda: ReduceLROnPlateau("loss", 0.5, patience=2, cooldown=1, min_delta=0.1),
+    ],
+    ids=["EarlyStopping", "ReduceLROnPlateau"],
+)
+def test_a_run_in_two_parts_counts_as_one_does(make, at, tmp_path):
+    """The second part has its own objects, which `save_state` and `load_state` take to where the first was."""
+    pytest.importorskip("safetensors")
+    losses = [5.0, 4.0, 4.0, 3.9, 4.0, 4.0, 4.1, 4.2]
+
+    def parts():
+        net = Scripted(losses)
+        optimizer = nn.SGD([Parameter(Tensor([1.0]), name="w")], 0.5)
+        return {"net": net, "optimizer": optimizer, "callback": make()}
+
+    def train(parts, begin, end):
+        net = parts["net"]
+        net.losses = iter(losses[begin:])
+        model = Model(net)
+        model._optimizer = parts["optimizer"]
+        model.train(end, [(ops.ones(1),)], callbacks=parts["callback"], initial_epoch=begin)
+        return int(net.count), float(parts["optimizer"].get_lr()), parts["callback"].wait
+
+    whole = train(parts(), 0, 8)
+    first, second = parts(), parts()
+    if train(first, 0, at)[0] == at:  # else it was ended earlier, and there is nothing to go on with
+        adcore.save_state(tmp_path / "state", **first)
+        adcore.load_state(tmp_path / "state", **second)
+        assert train(second, at, 8) == whole
+    with pytest.raises(RuntimeError, match="the state has"):
+        second["callback"].load_state_dict({"best": 1.0})
+
+
 # ---- what is written -----------------------------------------------------------------------------------------------
 
 

@@ -427,6 +427,13 @@ def test_a_full_disk_leaves_the_old_file(tmp_path):
     assert float(adcore.load_checkpoint(file)["x"][0]) == 1.0
 
 
+def test_a_link_stays_one(tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "latest.ckpt").symlink_to(tmp_path / "there" / "a.ckpt")
+    adcore.save_checkpoint({"x": Tensor([1.0])}, tmp_path / "latest.ckpt")
+    assert (tmp_path / "latest.ckpt").is_symlink() and os.listdir(tmp_path / "there") == ["a.ckpt"]
+
+
 def test_an_interrupted_save_leaves_nothing(tmp_path, monkeypatch):
     file = tmp_path / "a.ckpt"
     adcore.save_checkpoint({"x": Tensor([1.0])}, file)

@@ -60,9 +60,7 @@ class _Monitored(Callback):
         """
         names = {"best", *self._counts}
         if set(state_dict) != names:
-            raise RuntimeError(
-                f"{type(self).__name__}: the state has {sorted(state_dict)}, expected {sorted(names)}."
-            )
+            raise RuntimeError(f"{type(self).__name__}: the state has {sorted(state_dict)}, expected {sorted(names)}.")
         vars(self).update(state_dict)
         self._goes_on = True
 
