@@ -19,7 +19,7 @@ class _Monitored(Callback):
     """Base of those that look at one number at the end of each epoch."""
 
     _evaluated_in_fit = False
-    _counts = {"wait": 0}  # what is counted in a run, and what it starts from; `best` besides
+    _counts: dict = {"wait": 0}  # what is counted in a run, and what it starts from; `best` besides
 
     def __init__(self, monitor, min_delta, patience, verbose, mode):
         super().__init__()
