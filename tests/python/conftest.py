@@ -7,6 +7,7 @@ in helpers.py.
 
 import itertools
 import os
+import sys
 import zlib
 
 import numpy as np
@@ -38,6 +39,15 @@ def nothing_left_behind():
     yield
     value, gradient = adcore.value_and_grad(lambda x: x * x)(Tensor(3.0))
     assert (float(value), float(gradient)) == (9.0, 6.0), "the test left the library in a state that spoils gradients"
+
+
+@pytest.fixture(autouse=True)
+def settings_of_datasets_as_before():
+    """What a test or an example sets would be the order of the data in later ones."""
+    yield
+    config = sys.modules.get("adcore.dataset.config")
+    if config is not None:
+        config._settings.update(seed=None, prefetch_size=16, num_parallel_workers=None, start_method="fork")
 
 
 @pytest.fixture

@@ -147,6 +147,7 @@ class Calls:
         names = {n: recorder(v) if callable(v) and not isinstance(v, adcore.dtype) else v for n, v in _NAMES.items()}
         names.update({name: making(cls) for name, cls in _CELLS.items()})
         rng = np.random.default_rng(0)
+        names["Tensor"] = Tensor
         names["x"] = lambda *shape, low=-2.0, high=2.0: Tensor(rng.uniform(low, high, shape))
         names["i"] = lambda *shape, n=3: Tensor(rng.integers(0, n, shape))
         names["b"] = lambda *shape: Tensor(rng.random(shape) < 0.5)

@@ -25,12 +25,6 @@ from adcore.dataset import (
 )
 
 
-@pytest.fixture(autouse=True)
-def settings_as_before():
-    yield
-    config._settings.update(seed=None, prefetch_size=16, num_parallel_workers=None, start_method="fork")
-
-
 def rows(data, *names, shuffle=False, **options):
     return NumpySlicesDataset(data, *names, shuffle=shuffle, **options)
 

@@ -16,12 +16,12 @@ POINTS = np.array([-8.0, -4.0, -2.5, -1.0, -0.3, 0.4, 1.2, 2.0, 4.5, 7.0, 9.0])
 
 
 # Every Cell but those that hold other cells or are no layers.
-OTHERS = {f"adcore.nn.{name}" for name in ("cell", "container", "loss", "wrap", "optimizer", "optim")}
-OTHERS.add("adcore.nn.learning_rate_schedule")
+NO_LAYERS = {"averaging", "cell", "container", "learning_rate_schedule", "loss", "optimizer", "plateau", "wrap"}
+NO_LAYERS |= {"optim", "optim_adaptive", "optim_whole"}
 LAYERS = [
     cls
     for cls in {getattr(nn, name): None for name in nn.__all__}
-    if isinstance(cls, type) and issubclass(cls, nn.Cell) and cls.__module__ not in OTHERS
+    if isinstance(cls, type) and issubclass(cls, nn.Cell) and cls.__module__.rpartition(".")[2] not in NO_LAYERS
 ]
 
 

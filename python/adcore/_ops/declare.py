@@ -16,7 +16,7 @@ what a type checker lets pass and what a cell checks when it is made; the compos
 from collections.abc import Sequence
 from functools import wraps
 
-from adcore._core import Tensor, are_synonyms, require_writable
+from adcore._core import Tensor, are_synonyms, dtype, require_writable
 
 Number = Tensor | float
 dims = int | Sequence[int]
@@ -80,6 +80,15 @@ def _parameter(function, parameters, name, options):
     if meant != name and meant in options:
         raise TypeError(f"{function.__name__}: the arguments {meant} and {name} are the same.")
     return meant
+
+
+def checked_dtype(op, value, default=None):
+    """Return the dtype that an option gives, or the default for None."""
+    if value is None:
+        return default
+    if not isinstance(value, dtype):
+        raise TypeError(f"{op}: dtype must be one of adcore's, such as adcore.float32, got {value!r}.")
+    return value
 
 
 def require_tensor(op, name, value):

@@ -10,7 +10,7 @@ import math
 
 from adcore._core import Tensor, dtype, float32, float64, int64
 from adcore._ops import native
-from adcore._ops.declare import Number, broadcast_shape, dims, in_place, op, require_tensor
+from adcore._ops.declare import Number, broadcast_shape, checked_dtype, dims, in_place, op, require_tensor
 from adcore._ops.generator import Generator, taken
 from adcore._ops.shape import one_hot
 
@@ -28,14 +28,6 @@ def _sizes(op, shape):
     return tuple(shape)
 
 
-def _checked_dtype(op, value, default=None):
-    if value is None:
-        return default
-    if not isinstance(value, dtype):
-        raise TypeError(f"{op}: dtype must be one of adcore's, such as adcore.float32, got {value!r}.")
-    return value
-
-
 class _Draw:
     """What the draws of distributions share: their parameters, the shape and dtype of the result.
 
@@ -51,7 +43,7 @@ class _Draw:
         tensors = [value for value in parameters.values() if isinstance(value, Tensor)]
         floats = {t.dtype for t in tensors if t.dtype.is_floating_point}
         own = next(iter(floats)) if len(floats) == 1 else float64 if float64 in floats else float32
-        dtype = _checked_dtype(op, dtype, own)
+        dtype = checked_dtype(op, dtype, own)
         if not dtype.is_floating_point:
             raise TypeError(f"{op}: random real numbers need a float dtype, got {dtype}.")
         self.dtype, self.wide = dtype, float64 if dtype == float64 else float32
@@ -224,14 +216,14 @@ def _unpacked(size):
 
 
 def _base(op, draw, shape, dtype, default, seed, generator):
-    dtype = _checked_dtype(op, dtype, default)
+    dtype = checked_dtype(op, dtype, default)
     if not dtype.is_floating_point:
         raise TypeError(f"{op}: random real numbers need a float dtype, got {dtype}.")
     return draw(taken(op, math.prod(shape), seed, generator), shape, dtype)
 
 
 def _integers(op, low, high, shape, dtype, default, seed, generator):
-    dtype = _checked_dtype(op, dtype, default)
+    dtype = checked_dtype(op, dtype, default)
     for name, value in (("low", low), ("high", high)):
         if isinstance(value, bool) or not isinstance(value, int):
             raise TypeError(f"{op}: {name} must be an int, got {type(value).__name__}.")
@@ -318,7 +310,7 @@ def uniform(
     >>> ops.uniform((2, 3), -1.0, 1.0).shape
     (2, 3)
     """
-    if _checked_dtype("uniform", dtype, float32).is_integer:
+    if checked_dtype("uniform", dtype, float32).is_integer:
         return _integers("uniform", minval, maxval, _sizes("uniform", shape), dtype, int64, seed, generator)
     draw = _Draw("uniform", shape, seed, generator, dtype, minval=minval, maxval=maxval)
     low, high = draw.parameters
@@ -733,7 +725,7 @@ def random_poisson(
     (2, 3, 2)
     """
     require_tensor("random_poisson", "rate", rate)
-    dtype = _checked_dtype("random_poisson", dtype, float32)
+    dtype = checked_dtype("random_poisson", dtype, float32)
     shape = (*_sizes("random_poisson", shape), *rate.shape)
     return native.cast(poisson(shape, rate, seed, dtype=float64, generator=generator), dtype)
 
@@ -886,7 +878,7 @@ def random_categorical(
     [[1 1 1]]
     """
     require_tensor("random_categorical", "logits", logits)
-    dtype = _checked_dtype("random_categorical", dtype, int64)
+    dtype = checked_dtype("random_categorical", dtype, int64)
     weights = native.softmax(native.cast(logits, float64), -1)
     return native.cast(_chosen("random_categorical", weights, num_sample, True, seed, generator), dtype)
 
@@ -907,7 +899,7 @@ def randperm(
         raise TypeError(f"randperm: n must be an int, got {type(n).__name__}.")
     if n < 0:
         raise ValueError(f"randperm: n must not be negative, got {n}.")
-    dtype = _checked_dtype("randperm", dtype, int64)
+    dtype = checked_dtype("randperm", dtype, int64)
     return native.cast(native._random_permutation(taken("randperm", n, seed, generator), n), dtype)
 
 

@@ -12,7 +12,7 @@ from operator import index
 
 from adcore._core import Tensor, dtype, float32, float64
 from adcore._ops import native
-from adcore._ops.declare import op
+from adcore._ops.declare import checked_dtype, op
 
 PAGE = "Creation"
 
@@ -22,7 +22,7 @@ def _window(name, window_length, periodic, dtype, formula):
     length = index(window_length)
     if length < 0:
         raise ValueError(f"{name}: window_length must not be negative, got {length}.")
-    dtype = float32 if dtype is None else dtype
+    dtype = checked_dtype(name, dtype, float32)
     if not dtype.is_floating_point:
         raise TypeError(f"{name}: dtype must be a float's, got {dtype}.")
     if length < 2:
