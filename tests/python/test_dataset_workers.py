@@ -166,7 +166,8 @@ def test_random_numbers_in_processes_are_those_of_the_row():
     def drawn(count, skip=0, epochs=1):
         d = NUMBERS.map(noisy, output_columns=["r", "x"], num_parallel_workers=count, python_multiprocessing=True)
         iterator = d.create_tuple_iterator(output_numpy=True)
-        iterator.load_state_dict({"seed": 1, "start": 0, "epoch": 0, "position": skip})
+        state = {"seed": 1, "start": 0, "epoch": 0, "position": skip}
+        iterator.load_state_dict({**iterator.state_dict(), **state})
         return [[r.tolist() for r, _ in iterator] for _ in range(epochs)]
 
     first, second = drawn(2, epochs=2)
