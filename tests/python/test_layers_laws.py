@@ -34,6 +34,7 @@ LAYERS = {
     "AdaptiveAvgPool3d(2)": [(4, 2, 3, 3, 2)],
     "AdaptiveMaxPool1d(2)": [(4, 2, 5)],
     "AdaptiveMaxPool2d(2)": [(4, 2, 5, 3)],
+    "AdaptiveMaxPool3d(2)": [(4, 2, 5, 3, 2)],
     "LPPool1d(3, 2)": [(4, 2, 5)],
     "LPPool2d(2, 2)": [(4, 2, 5, 4)],
     "BatchNorm1d(3)": [(4, 3)],
@@ -94,7 +95,7 @@ LAYERS = {
     "LogSoftmax()": [(4, 3)],
 }
 # What takes no batch, takes no floats, or is a loss.
-ELSEWHERE = {"Embedding", "MaxUnpool1d", "MaxUnpool2d", "OneHot"}
+ELSEWHERE = {"Embedding", "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d", "OneHot"}
 
 
 def draws_in_training(expression):

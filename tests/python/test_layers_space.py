@@ -229,6 +229,12 @@ def test_adaptive_pools_cut_an_axis_into_parts():
     whole = nn.AdaptiveAvgPool3d(1)(Tensor(x.reshape(2, 3, 7, 5, 1))).asnumpy()
     np.testing.assert_allclose(whole.ravel(), x.mean((2, 3)).ravel(), rtol=1e-12)
     assert len(nn.AdaptiveMaxPool2d(2, return_indices=True)(Tensor(x))) == 2
+    volumes = Tensor(np.stack([x, x - 1], -1))
+    values, places = nn.AdaptiveMaxPool3d((3, None, 1), return_indices=True)(volumes)
+    np.testing.assert_array_equal(values.asnumpy()[..., 0], top)
+    np.testing.assert_array_equal(
+        ops.gather_elements(volumes.reshape((2, 3, -1)), 2, places.reshape((2, 3, -1))).asnumpy(), top.reshape(2, 3, -1)
+    )
 
 
 def test_norms_of_windows():
@@ -249,6 +255,10 @@ def test_unpooling_puts_maxima_back():
     values, places = nn.MaxPool1d(2, 2, return_indices=True)(Tensor(x[0, :, :, 0]))
     expected = np.where(np.isin(x[0, :, :, 0], values.asnumpy()), x[0, :, :, 0], 0.0)
     np.testing.assert_array_equal(nn.MaxUnpool1d(2)(values, places).asnumpy(), expected)
+    x = RNG.normal(size=(2, 2, 4, 6, 2))
+    values, places = nn.MaxPool3d((2, 3, 2), None, return_indices=True)(Tensor(x))
+    expected = np.where(np.isin(x, values.asnumpy()), x, 0.0)
+    np.testing.assert_array_equal(nn.MaxUnpool3d((2, 3, 2))(values, places).asnumpy(), expected)
 
 
 # ---- bad input ----------------------------------------------------------------------------------------------------

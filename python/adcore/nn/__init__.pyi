@@ -11,11 +11,13 @@ from adcore.nn.optim_adaptive import Adagrad as Adagrad
 from adcore.nn.optim import Adam as Adam
 from adcore.nn.optim import AdamW as AdamW
 from adcore.nn.optim import AdamWeightDecay as AdamWeightDecay
+from adcore.nn.optim import AdaMax as Adamax
 from adcore.nn.pooling import AdaptiveAvgPool1d as AdaptiveAvgPool1d
 from adcore.nn.pooling import AdaptiveAvgPool2d as AdaptiveAvgPool2d
 from adcore.nn.pooling import AdaptiveAvgPool3d as AdaptiveAvgPool3d
 from adcore.nn.pooling import AdaptiveMaxPool1d as AdaptiveMaxPool1d
 from adcore.nn.pooling import AdaptiveMaxPool2d as AdaptiveMaxPool2d
+from adcore.nn.pooling import AdaptiveMaxPool3d as AdaptiveMaxPool3d
 from adcore.nn.pooling import AvgPool1d as AvgPool1d
 from adcore.nn.pooling import AvgPool2d as AvgPool2d
 from adcore.nn.pooling import AvgPool3d as AvgPool3d
@@ -83,6 +85,7 @@ from adcore.nn.pooling import MaxPool2d as MaxPool2d
 from adcore.nn.pooling import MaxPool3d as MaxPool3d
 from adcore.nn.pooling import MaxUnpool1d as MaxUnpool1d
 from adcore.nn.pooling import MaxUnpool2d as MaxUnpool2d
+from adcore.nn.pooling import MaxUnpool3d as MaxUnpool3d
 from adcore.nn.container import CellDict as ModuleDict
 from adcore.nn.container import CellList as ModuleList
 from adcore.nn.optim import Momentum as Momentum

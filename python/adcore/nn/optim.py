@@ -370,6 +370,9 @@ class AdaMax(_Betas):
         return "adamax", (self.moment1, self.moment2), (self.beta1, self.beta2, self.eps), ()
 
 
+Adamax = AdaMax
+
+
 class NAdam(_Betas):
     """Adam with Nesterov's momentum, which grows from half of beta1 (Dozat 2016).
 

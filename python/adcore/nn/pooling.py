@@ -408,6 +408,41 @@ class AdaptiveMaxPool2d(_Adaptive):
         return self._pool(x, self.output_size, self.return_indices)
 
 
+class AdaptiveMaxPool3d(_Adaptive):
+    """Greatest elements of so many parts, of nearly one size, of volumes.
+
+    Parameters
+    ----------
+    output_size : int, None or 3 of them
+        How many parts along each axis; None keeps one.
+    return_indices : bool
+        Whether to return also where in its volume, counted by rows, each stands.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For sizes that are not positive ints. At the call: for an input of another rank.
+
+    Examples
+    --------
+    >>> from adcore import nn, ops
+    >>> nn.AdaptiveMaxPool3d((2, None, 1))(ops.ones((5, 2, 7, 4, 3))).shape
+    (5, 2, 2, 4, 1)
+    """
+
+    _n = 3
+    _pool = staticmethod(ops.adaptive_max_pool3d)
+    _samples = ("AdaptiveMaxPool3d((2, None, 1))(x(1, 2, 5, 3, 2))",)
+
+    def __init__(self, output_size, return_indices=False):
+        super().__init__(output_size)
+        self.return_indices = flag("AdaptiveMaxPool3d", "return_indices", return_indices)
+
+    def construct(self, x):
+        """Return one number for each part, or a pair."""
+        return self._pool(x, self.output_size, self.return_indices)
+
+
 class AdaptiveAvgPool3d(_Adaptive):
     """Averages of so many parts, of nearly one size, of volumes.
 
@@ -568,3 +603,42 @@ class MaxUnpool2d(_Unpool):
     _n = 2
     _unpool = staticmethod(ops.max_unpool2d)
     _samples = ("MaxUnpool2d(2)(x(1, 2, 1, 1), i(1, 2, 1, 1, n=4)) ** 2",)
+
+
+class MaxUnpool3d(_Unpool):
+    """The greatest elements of `MaxPool3d` at their places, and zeros elsewhere.
+
+    Parameters
+    ----------
+    kernel_size : int or three of them
+    stride : int or three of them, optional
+        The kernel size unless it is named.
+    padding : int or three of them
+        All as those of the pooling.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument of the wrong kind. At the call: for places that are not in the output.
+
+    Notes
+    -----
+    A call takes ``x, indices, output_size=None``: what `MaxPool3d` returns with ``return_indices=True``, and the shape
+    of its input where the sizes do not tell it.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, nn
+    >>> volume = Tensor([[[[1.0, 3.0], [2.0, 0.0]], [[0.0, 1.0], [2.0, 1.0]]]])
+    >>> values, places = nn.MaxPool3d(2, return_indices=True)(volume)
+    >>> print(nn.MaxUnpool3d(2)(values, places))
+    [[[[0. 3.]
+       [0. 0.]]
+    <BLANKLINE>
+      [[0. 0.]
+       [0. 0.]]]]
+    """
+
+    _n = 3
+    _unpool = staticmethod(ops.max_unpool3d)
+    _samples = ("MaxUnpool3d(2)(x(1, 2, 1, 1, 1), i(1, 2, 1, 1, 1, n=8)) ** 2",)
