@@ -1,7 +1,19 @@
 """The workloads in adcore."""
 
 import numpy as np
-from workloads import MILLION, Case, any_case, floats, labels, split_parameters, steps, training
+from workloads import (
+    DIGITS,
+    MILLION,
+    MODEL_INPUTS,
+    Case,
+    any_case,
+    first_value,
+    floats,
+    labels,
+    split_parameters,
+    steps,
+    training,
+)
 
 import adcore
 from adcore import Tensor, nn, ops
@@ -47,6 +59,47 @@ def train(sizes, batch):
         return value
 
     return Case("step()", {"step": step}, steps(step))
+
+
+def model(name, network, of_outputs):
+    for path, param in network.parameters_and_names():
+        param.set_data(Tensor(first_value(path, param.shape)))
+    x = Tensor(floats(*MODEL_INPUTS[name]))
+    optimizer = nn.Adam(network.trainable_params(), 1e-3)
+    loss_and_grads = adcore.value_and_grad(lambda x: of_outputs(network(x)), None, optimizer.parameters)
+    network.set_train()
+
+    def step():
+        value, grads = loss_and_grads(x)
+        optimizer(grads)
+        return value
+
+    return Case("step()", {"step": step}, steps(step))
+
+
+def model_lstm():
+    return model("model_lstm", nn.LSTM(64, 128, batch_first=True), lambda y: ops.square(y[0]).sum())
+
+
+def model_encoder():
+    layer = nn.TransformerEncoderLayer(128, 4, 512, dropout=0.0, batch_first=True)
+    return model("model_encoder", layer, lambda y: (y * ops.cos(y)).sum())
+
+
+def model_digits():
+    one, first, second = DIGITS
+    network = nn.SequentialCell(
+        nn.Conv2d(one, first, 3, pad_mode="same", has_bias=True),
+        nn.ReLU(),
+        nn.MaxPool2d(2, 2),
+        nn.Conv2d(first, second, 3, pad_mode="same", has_bias=True),
+        nn.ReLU(),
+        nn.MaxPool2d(2, 2),
+        nn.Flatten(),
+        nn.Dense(4 * second, 10),
+    )
+    classes = Tensor(np.arange(32, dtype=np.int32) % 10)
+    return model("model_digits", network, lambda y: ops.cross_entropy(y, classes))
 
 
 def tutorial():
@@ -159,4 +212,5 @@ def build(name):
     if name in PUSHED:
         return pushed(PUSHED[name])
     others = (tutorial, chain1000, bce1m, chain1m, hessian, jacobian, per_sample)
+    others += (model_lstm, model_encoder, model_digits)
     return any_case(name, binary, train, pullback, {f.__name__: f for f in others})

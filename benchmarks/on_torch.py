@@ -2,7 +2,19 @@
 
 import torch
 import torch.nn.functional as F
-from workloads import MILLION, Case, any_case, floats, labels, split_parameters, steps, training
+from workloads import (
+    DIGITS,
+    MILLION,
+    MODEL_INPUTS,
+    Case,
+    any_case,
+    first_value,
+    floats,
+    labels,
+    split_parameters,
+    steps,
+    training,
+)
 
 NAME = "torch"
 
@@ -44,6 +56,47 @@ def train(sizes, batch):
         return loss
 
     return Case("step()", {"step": step}, steps(lambda: step().detach()))
+
+
+def model(name, network, of_outputs):
+    for path, param in network.named_parameters():
+        param.data = torch.tensor(first_value(path, param.shape))
+    x = torch.tensor(floats(*MODEL_INPUTS[name]))
+    optimizer = torch.optim.Adam(network.parameters(), 1e-3)
+
+    def step():
+        optimizer.zero_grad()
+        loss = of_outputs(network(x))
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return Case("step()", {"step": step}, steps(lambda: step().detach()))
+
+
+def model_lstm():
+    return model("model_lstm", torch.nn.LSTM(64, 128, batch_first=True), lambda y: y[0].square().sum())
+
+
+def model_encoder():
+    layer = torch.nn.TransformerEncoderLayer(128, 4, 512, dropout=0.0, batch_first=True)
+    return model("model_encoder", layer, lambda y: (y * torch.cos(y)).sum())
+
+
+def model_digits():
+    one, first, second = DIGITS
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(one, first, 3, padding="same"),
+        torch.nn.ReLU(),
+        torch.nn.MaxPool2d(2),
+        torch.nn.Conv2d(first, second, 3, padding="same"),
+        torch.nn.ReLU(),
+        torch.nn.MaxPool2d(2),
+        torch.nn.Flatten(),
+        torch.nn.Linear(4 * second, 10),
+    )
+    classes = torch.arange(32) % 10
+    return model("model_digits", network, lambda y: F.cross_entropy(y, classes))
 
 
 def tutorial():
@@ -112,5 +165,5 @@ def pullback(expression, given):
 
 def build(name):
     """The case of a workload."""
-    others = (tutorial, chain1000, bce1m, chain1m, hessian, jacobian)
+    others = (tutorial, chain1000, bce1m, chain1m, hessian, jacobian, model_lstm, model_encoder, model_digits)
     return any_case(name, binary, train, pullback, {f.__name__: f for f in others})

@@ -1,5 +1,6 @@
 """What is measured: the inputs, the same for every framework, and what adcore's time may be at most, as a ratio."""
 
+import zlib
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -169,6 +170,16 @@ OPS = [
     ),
 ]
 
+# Training steps of layers, whose Parameters have one name in the frameworks, and so one first value. Losses are sums:
+# where derivatives are as small as Adam's epsilon, it counts differently in MindSpore and in PyTorch.
+MODELS = [
+    Workload("model_lstm", "training step, LSTM 64-128, 50 steps, batch 32, Adam", {"torch": 1.0}),
+    Workload("model_encoder", "training step, encoder layer 128 wide, 4 heads, 16 x 64, Adam", {"torch": 0.8}),
+    Workload("model_digits", "training step, two convolutions on 8x8 images, batch 32, Adam", {"torch": 0.4}),
+]
+MODEL_INPUTS = {"model_lstm": (32, 50, 64), "model_encoder": (16, 64, 128), "model_digits": (32, 1, 8, 8)}
+DIGITS = (1, 16, 32)  # channels
+
 WORKLOADS = [
     Workload("add4", "`a + b`, 4 floats", {"numpy": 1 / 5, "torch": 1 / 15}),
     Workload("tutorial", "gradient of a linear model and its BCE, 5x3", {"torch": 1 / 45, "jax": 1 / 6}),
@@ -187,6 +198,7 @@ WORKLOADS = [
     Workload("per_sample", "per-sample gradients of 16-64-16, batch 256; plain: of the batch", {"plain": 3.0}),
     Workload("jvp_mlp", "jvp of tanh(tanh(x W) V), 64-64-64, batch 32", {"plain": 2.5}),
     Workload("jvp_chain", "jvp of 10 x `sin(x)*0.5 + exp(-x*x)`, 1,000 elements", {"plain": 2.5}),
+    *MODELS,
     *OPS,
 ]
 PULLBACKS = {row.name: row for row in OPS}
@@ -198,6 +210,14 @@ def floats(*shape, seed=0):
 
 def labels(*shape, seed=1):
     return (np.random.default_rng(seed).random(shape) > 0.5).astype(np.float32)
+
+
+def first_value(name, shape):
+    """What a Parameter starts from."""
+    if "norm" in name and name.endswith(("weight", "gamma")):
+        return np.ones(shape, np.float32)
+    seed = zlib.crc32(name.replace("dense", "linear").replace("beta", "bias").encode())
+    return floats(*shape, seed=seed) * np.float32(0.5 / np.sqrt(shape[-1]))
 
 
 @dataclass(frozen=True)
