@@ -19,7 +19,7 @@ from pathlib import Path
 
 BOUNDS = Path(__file__).with_name("instructions.json")
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
-SLACK = 1.03  # of a bound: another patch release of the compiler or of Python
+SLACK = 1.06  # of a bound: Python 3.11.2 takes 3 % more than 3.11.7, another compiler differs too
 
 # name: (workload of on_adcore, statement or None for the workload's own, runs)
 SNIPPETS = {

@@ -59,7 +59,7 @@ def hardtanh(input: Number, min_val: Number = -1.0, max_val: Number = 1.0) -> Te
 
 @op(samples=("softshrink(x(3, 4), 0.7)",), method=True)
 def softshrink(input: Number, lambd: Number = 0.5) -> Tensor:
-    """input moved by lambd toward 0, and 0 where |input| <= lambd.
+    """input moved by lambd toward 0, and 0 where its magnitude is at most lambd.
 
     Raises
     ------
