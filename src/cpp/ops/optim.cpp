@@ -91,7 +91,7 @@ constexpr int kStates = std::remove_cvref_t<decltype(row_at<Row>(kOptimizers))>:
 template <class T>
 OptimizerSettings settings_of(Attrs attrs) {
   OptimizerSettings s{};
-  std::memcpy(s.v, attrs.words(), static_cast<size_t>(attrs.count()) * sizeof(double));
+  if (attrs.count()) std::memcpy(s.v, attrs.words(), static_cast<size_t>(attrs.count()) * sizeof(double));
   for (double& v : s.v) v = static_cast<double>(static_cast<T>(v));
   return s;
 }
