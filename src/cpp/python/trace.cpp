@@ -127,7 +127,7 @@ class TracedFunction {
   py::list values(const py::args& args) const {
     std::vector<Owned> arguments;
     py::list all;
-    for (Tensor& t : program_.values(inputs(args, arguments)))
+    for (Tensor& t : program_.run_all(inputs(args, arguments)))
       all.append(t.defined() ? steal(wrap(std::move(t))) : py::none());
     return all;
   }
@@ -224,15 +224,15 @@ void bind_trace(py::module_& m) {
   py::class_<TracedFunction>(m, "Program", py::custom_type_setup(collect_cycles))
       .def("run", &TracedFunction::run)
       .def_property_readonly("statements", [](const TracedFunction& f) { return f.program().statements().size(); })
-      .def_property_readonly("inputs", [](const TracedFunction& f) { return f.program().input_count(); })
+      .def_property_readonly("inputs", [](const TracedFunction& f) { return f.program().inputs().size(); })
       .def_property_readonly("calls", calls_of)
       .def("expanded", expanded_call)
       .def("values", &TracedFunction::values)
       .def("input",
            [](const TracedFunction& f, size_t k) {
-             if (k >= f.program().input_count())
+             if (k >= f.program().inputs().size())
                fail(ErrorKind::Value, "input: the program has no input of that number.");
-             return f.program().input(k);
+             return f.program().inputs()[k];
            })
       .def("constant",
            [](const TracedFunction& f, uint32_t value) -> py::object {
