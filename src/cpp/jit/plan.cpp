@@ -305,6 +305,7 @@ void Plan::put_workspace(std::unique_ptr<Workspace> w) const noexcept {
 
 // ---- a run --------------------------------------------------------------------------------------------------------
 
+Run::Run(const Plan& plan) : plan_(plan), workspace_(plan.take_workspace()) {}
 Run::~Run() { plan_.put_workspace(std::move(workspace_)); }
 
 void Run::input(size_t k, const Tensor& t) noexcept {

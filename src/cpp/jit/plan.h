@@ -43,7 +43,8 @@ class Plan {
     int64_t offset = -1;  // in the arena
     uint32_t root = 0;    // the value whose memory it is: itself, or what it is a view of
     bool fresh = false;   // gets memory of its own in every run
-    bool moves = false;   // lies somewhere else in every run: an input, a fresh value, what a view op copies, views of these
+    bool moves =
+        false;  // lies somewhere else in every run: an input, a fresh value, what a view op copies, views of these
   };
   struct Step {
     uint32_t statement;
@@ -73,7 +74,7 @@ class Plan {
 /// One run: inputs are given, then it executes, then outputs are taken.
 class Run {
  public:
-  explicit Run(const Plan& plan) : plan_(plan), workspace_(plan.take_workspace()) {}
+  explicit Run(const Plan& plan);
   ~Run();
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;

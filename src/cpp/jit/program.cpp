@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "base/context.h"
 #include "base/few.h"
+#include "core/tape.h"
 
 namespace adcore {
 

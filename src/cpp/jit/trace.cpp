@@ -18,11 +18,10 @@ void Trace::output(const Tensor& value) { builder_.output(number_of(value)); }
 
 void Trace::apply(Call& call) {
   Few<Program::Use, 8> uses(static_cast<size_t>(call.count));
-  for (int k = 0; k < call.count; ++k)
-    uses[static_cast<size_t>(k)] = {number_of(call.in(k)), call.operands[k].weak};
+  for (int k = 0; k < call.count; ++k) uses[static_cast<size_t>(k)] = {number_of(call.in(k)), call.operands[k].weak};
   const uint32_t place = where_ ? (*where_)(builder_) : Program::kNoPlace;
-  const uint32_t first = builder_.statement(call.op, {uses.data(), static_cast<size_t>(call.count)}, call.attrs,
-                                            call.all_outputs, place);
+  const uint32_t first =
+      builder_.statement(call.op, {uses.data(), static_cast<size_t>(call.count)}, call.attrs, call.all_outputs, place);
   for (uint32_t j = 0; j < call.op.outputs; ++j) {
     Tensor& out = call.out[j];
     if (!call.wants(static_cast<int>(j))) continue;
