@@ -46,8 +46,8 @@ TEST_CASE("the elements of a traced value cannot be read, in its trace or later"
   Tensor kept;
   CHECK_THROWS_WITH_AS(
       traced([&](const Tensor& x) { return scalar(item(kept = x * x), x.dtype()); }, scalar(2.0, DType::Float32)),
-      doctest::Contains("not known while a program is recorded"), Error);
-  CHECK_THROWS_WITH_AS(kept + 1.0, doctest::Contains("kept from a call of trace that has ended"), Error);
+      doctest::Contains("not known while a function is recorded"), Error);
+  CHECK_THROWS_WITH_AS(kept + 1.0, doctest::Contains("kept from a call of jit that has ended"), Error);
 }
 
 }  // namespace

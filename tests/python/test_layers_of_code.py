@@ -38,6 +38,7 @@ SLOW_TO_LOAD = {"fcntl", "safetensors", "zlib", "copy", "importlib", "inspect", 
 CALLED_BY_NAME = {
     ("adcore._core", "dtype_named"),  # how a dtype is pickled
     ("adcore.common.initializer", "initializer"),  # Tensor(init=...)
+    ("adcore.transforms.compiled", "record_program"),  # a program, with what guards it
     ("adcore.transforms.hooks", "hooked"),  # hooks of the inputs of a derivative
     ("adcore.transforms.options", "no_such_position"),  # an error in the words of a signature
     ("adcore.transforms.products", "sens_cotangents"),  # a cotangent that the caller gave, beside the outputs

@@ -295,7 +295,7 @@ def test_a_training_step_of_an_optimizer(make, loss):
 
 # ---- what cannot be recorded --------------------------------------------------------------------------------------
 
-UNKNOWN = r"trace: the value of a tensor of shape \(.*\) is not known while a program is recorded"
+UNKNOWN = r"jit: the value of a tensor of shape \(.*\) is not known while a function is recorded"
 
 
 @pytest.mark.parametrize(
@@ -359,7 +359,7 @@ def test_a_value_that_leaves_its_trace_says_so():
     kept = []
     _core.trace(lambda x: kept.append(x * x), Tensor([1.0, 2.0]))
     for use in (lambda t: t + 1, lambda t: t.asnumpy(), lambda t: _core.trace(lambda: t + 1)):
-        with pytest.raises(RuntimeError, match=r"trace: a value of shape \(2,\) was kept from a call of trace"):
+        with pytest.raises(RuntimeError, match=r"jit: a value of shape \(2,\) was kept from a call of jit"):
             use(kept[0])
 
 

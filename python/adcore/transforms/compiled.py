@@ -170,7 +170,7 @@ def _log(jitted, parts):
     log.append((parts, reason))
     if len(log) == _MANY:
         warnings.warn(
-            f"jit: {_name(jitted.__wrapped__)} was recorded {_MANY} times, the last time because {reason}. A number that "
-            "changes from call to call should be a Tensor; shapes that change need a program each.",
+            f"jit: {_name(jitted.__wrapped__)} was recorded {_MANY} times, the last time because {reason}. A number "
+            "that changes from call to call should be a Tensor; shapes that change need a program each.",
             stacklevel=3,
         )

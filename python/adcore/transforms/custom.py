@@ -12,7 +12,7 @@ from adcore import _core
 from adcore._core import Parameter, Tensor, derivative_dtype, tree_leaves
 from adcore.transforms.options import check_callable, check_flag, computed
 from adcore.transforms.products import transposed
-from adcore.transforms.rule import attach, constants, filled, seen
+from adcore.transforms.rule import attach, constants, filled, may_differentiate, seen
 from adcore.transforms.saved import packed, unpacked
 from adcore.transforms.trees import describe, match, same_structure, tensors_of, with_tensors
 
@@ -115,11 +115,6 @@ def _tensor_outputs(name, out):
         if isinstance(leaf, float):
             raise TypeError(f"{name}: a differentiated function must return Tensors, got {leaf!r}.")
     return tensors
-
-
-def _differentiable(tensors):
-    """Tell whether a derivative with respect to one of the tensors may be asked for."""
-    return _core.is_tracked(tensors) or _core.innermost(tensors) is not None
 
 
 class _Context:
@@ -268,7 +263,7 @@ class Function:
         """Call the function."""
         name = f"{cls.__name__}.backward"
         leaves = _Leaves(args, cls.forward, skipped=(0,))
-        ctx = _Context(tuple(bool(tensors_of(a)) and _differentiable(tensors_of(a)) for a in args))
+        ctx = _Context(tuple(bool(tensors_of(a)) and may_differentiate(tensors_of(a)) for a in args))
         if not any(ctx.needs_input_grad):
             out = computed(name, cls.forward(ctx, *args))
             tensors = tensors_of(out)
@@ -310,7 +305,7 @@ def _with_rule(name, leaves, out, backward):
 def bprop_call(cell, construct, args):
     """Call a Cell whose reverse rule is its method bprop(*inputs, out, dout)."""
     leaves = _Leaves(args, type(cell).construct, skipped=(0,))
-    if not _differentiable(leaves.tensors):
+    if not may_differentiate(leaves.tensors):
         return seen(construct(*args))
     out = seen(_run_primal(lambda: construct(*args)))
     name = f"{type(cell).__name__}.bprop"
@@ -402,7 +397,7 @@ class custom_vjp(_Custom):
         if self._fwd is None:
             raise TypeError(f"{self.__name__}: custom_vjp has no rule; call defvjp(fwd, bwd) first.")
         leaves, static = _Leaves(rest, self._fn, self._static), seen(static)
-        if not _differentiable(leaves.tensors):
+        if not may_differentiate(leaves.tensors):
             return seen(self._fn(*args))
         result = _run_primal(lambda: self._fwd(*args))
         if not isinstance(result, tuple) or len(result) != 2:
@@ -465,7 +460,7 @@ class custom_jvp(_Custom):
         if self._rule is None:
             raise TypeError(f"{self.__name__}: custom_jvp has no rule; call defjvp(rule) first.")
         leaves, static = _Leaves(rest, self._fn, self._static), seen(static)
-        if not _differentiable(leaves.tensors):
+        if not may_differentiate(leaves.tensors):
             return seen(self._fn(*args))
         name = f"{self.__name__}: the rule of defjvp"
         out = _core.run_no_grad(self._fn, args, None)

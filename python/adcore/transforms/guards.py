@@ -5,6 +5,8 @@ of them only the place counts. Start reading at `Places.walk`.
 """
 
 import functools
+import gc
+import os
 import sys
 import types
 
@@ -18,19 +20,16 @@ _MOST_BYTES = 4096  # of an array whose elements are compared
 _VARIABLE, _ITEM, _ELEMENTS, _LENGTH, _ATTRIBUTE, _ARRAY = range(6)
 
 _PACKAGE = __file__.rpartition("transforms")[0]
+_REGISTRIES = ("_params", "_cells", "_buffers")  # of a Cell
 _NUMBERS = (bool, int, float, str, bytes, type(None))
 
 
-@functools.cache
-def _library_paths():
-    import sysconfig
-
-    return "<frozen", _PACKAGE, *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+_LIBRARY = os.path.dirname(os.__file__)
 
 
 def _is_library(path):
     """Whether a file belongs to Python or an installed package, whose variables programs do not change."""
-    return path.startswith(_library_paths())
+    return path.startswith(("<frozen", _PACKAGE, _LIBRARY)) or "site-packages" in path or "dist-packages" in path
 
 
 def _is_ours(kind):
@@ -116,8 +115,6 @@ class Places:
         elif isinstance(o, _core.Jitted):
             self._push(name, o.__wrapped__)
         elif kind.__module__ == "adcore._core":
-            import gc
-
             for referent in gc.get_referents(o):
                 self._push(name, referent)
         elif isinstance(getattr(o, "__dict__", None), dict):
@@ -150,14 +147,17 @@ class Places:
         module = sys.modules.get(kind.__module__)
         if not _is_ours(kind) and _is_library(getattr(module, "__file__", None) or ""):
             return
-        # A cell's children and Parameters stand in its registries and, again, as attributes.
-        twice = ("_params", "_cells", "_buffers") if isinstance(o, _core.CellBase) else ()
         holder = o.__dict__
         self._add(f"{name}.__dict__", _LENGTH, holder, None, len(holder))
         for key, value in list(holder.items()):
-            if key in twice:
-                continue
-            self._add(f"{name}.{key}", _ITEM, holder, key, value)
+            if key in _REGISTRIES and isinstance(o, _core.CellBase):
+                # Most of a cell's children and Parameters stand in its registries and, again, as attributes.
+                self._add(f"{name}.{key}", _LENGTH, value, None, len(value))
+                for part, held in value.items():
+                    if holder.get(part) is not held:
+                        self._add(f"{name}.{part}", _ITEM, value, part, held)
+            else:
+                self._add(f"{name}.{key}", _ITEM, holder, key, value)
         if not _is_ours(kind):
             self._class(name, kind)
             for part in kind.__mro__:

@@ -11,7 +11,7 @@ from _thread import get_ident
 from adcore import _core
 from adcore._core import Parameter, Tensor
 from adcore.transforms.options import check_callable
-from adcore.transforms.rule import attach, constants, filled, hook_value
+from adcore.transforms.rule import attach, constants, filled, hook_value, may_differentiate
 from adcore.transforms.trees import as_tensor, describe, match, tensors_of, with_tensors
 
 __all__ = ["HookBackward", "InsertGradientOf", "RemovableHandle"]
@@ -123,7 +123,7 @@ def _register_hook(self, hook):
     hooks = _core.hooks_of(self)
     if hooks is None or hooks.ref != _core.tape_ref(self):
         hooks = _Hooks(_core.tape_ref(self))
-        inside = _core.is_tracked([self]) or _core.innermost([self]) is not None
+        inside = may_differentiate([self])
         if inside and _core.holds_alone(self):
             hook_value(self, lambda cotangent: hooked(hooks, cotangent))
         elif inside and not isinstance(self, Parameter):
@@ -246,7 +246,7 @@ class CellHooks:
         """
         name = type(cell).__name__
         inputs = tensors_of(args)
-        tracked = [_core.is_tracked([t]) or _core.innermost([t]) is not None for t in inputs]
+        tracked = [may_differentiate([t]) for t in inputs]
         behind = [t for t, own in zip(inputs, tracked) if own]
         values, token_value = constants(behind), Tensor(0.0)
         of_outputs = {}  # by thread: what its sweep brought to the outputs, for the hooks that see both ends

@@ -22,6 +22,15 @@ def hook_value(tensor, hook):
         _core.hook_value(tensor, lambda cotangents, _: [hook(*cotangents)])
 
 
+def may_differentiate(tensors):
+    """Tell whether a derivative with respect to one of the tensors may be asked for, by what is open here.
+
+    A program that is being recorded is told that more than its calls matters to what may be open when it runs.
+    """
+    _core.note_rule()
+    return _core.is_tracked(tensors) or _core.innermost(tensors) is not None
+
+
 def constants(tensors):
     """Return the tensors without what they depend on."""
     return [_ops.stop_gradient(t) for t in tensors]

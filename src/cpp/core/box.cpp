@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/few.h"
+#include "base/interpreter.h"
 
 namespace adcore {
 namespace {
@@ -79,9 +80,9 @@ namespace {
 
 [[noreturn]] void fail_escaped(const Tensor& t, const Box& box) {
   const bool traced = box.kind == FrameKind::Trace;
-  fail(ErrorKind::Runtime, traced ? "trace" : "vmap", ": a value of shape ", to_string(t.shape()),
-       " was kept from a call of ", traced ? "trace" : "vmap", " that has ended; return it from the ",
-       traced ? "traced" : "mapped", " function instead.");
+  fail(ErrorKind::Runtime, traced ? "jit" : "vmap", ": a value of shape ", to_string(t.shape()),
+       " was kept from a call of ", traced ? "jit" : "vmap", " that has ended; return it from the ",
+       traced ? "recorded" : "mapped", " function instead.");
 }
 
 /// The same; throws for a vmap or trace that has ended.
@@ -131,10 +132,11 @@ void require_readable(const Tensor& t) {
     if (box->kind == FrameKind::Forward) continue;
     if (!open_frame(*box)) fail_escaped(t, *box);
     if (box->kind == FrameKind::Trace) {
-      fail(ErrorKind::Value, "trace: the value of a tensor of shape ", to_string(t.shape()),
-           " is not known while a program is recorded, so Python cannot read it; compute with ops, choose with "
-           "ops.where "
-           "instead of if.");
+      const std::string here = interpreter.place ? interpreter.place() : "";
+      fail(ErrorKind::Value, "jit: the value of a tensor of shape ", to_string(t.shape()),
+           " is not known while a function is recorded, so Python cannot read it", here.empty() ? "" : " (", here,
+           here.empty() ? "" : ")",
+           "; compute with ops, choose with ops.where instead of if, or make the argument static.");
     }
     fail(ErrorKind::Value, "vmap: a value of shape ", to_string(t.shape()),
          " differs between the members of the batch, so it is no single number for Python; compute with ops, choose "

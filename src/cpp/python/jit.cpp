@@ -309,8 +309,8 @@ std::shared_ptr<Entry> trace(PyObject* self, const Given& given, const Signature
   const Arguments arguments = arguments_of(j, given);
   const auto fn = py::reinterpret_borrow<py::object>(j->fn);
   const auto record = py::cpp_function([fn, arguments] { return std::make_unique<TracedFunction>(fn, arguments); });
-  const auto recorded = py::reinterpret_borrow<py::object>(python_function("adcore.transforms.compiled", "record_program"))(
-      py::handle(self), arguments.positional, arguments.named, record);
+  const auto recorded = py::reinterpret_borrow<py::object>(python_function(
+      "adcore.transforms.compiled", "record_program"))(py::handle(self), arguments.positional, arguments.named, record);
   const auto pair = py::cast<py::tuple>(recorded);
   entry->traced_object = Owned::copy(pair[0].ptr());
   entry->traced = &py::cast<const TracedFunction&>(py::handle(pair[0]));
