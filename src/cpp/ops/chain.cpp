@@ -13,7 +13,7 @@
 namespace adcore {
 namespace {
 
-constexpr int64_t kBlockBytes = 8 * 1024;  // a few of them fit the first-level cache
+constexpr int64_t kBlockBytes = 4 * 1024;  // a dozen of them fit the first-level cache
 constexpr int64_t kAlignment = 64;
 constexpr int64_t kMostChunk = 32 * 1024;   // elements for one thread at a time, a multiple of every block
 constexpr int64_t kChunkWork = 256 * 1024;  // elements times steps
@@ -26,31 +26,28 @@ constexpr int64_t round_up(int64_t n, int64_t step) { return (n + step - 1) / st
 // ---- one element --------------------------------------------------------------------------------------------------
 // What a kernel of packs does before and after its loop is more than a number takes.
 
-template <class T>
-using OneFn = T (*)(T a, T b);
-
-template <class T, int Row>
-T one(T a, T b) {
-  constexpr const auto& row = row_at<Row>(kFormulas);
-  if constexpr (std::remove_cvref_t<decltype(row)>::kArity == 1) {
-    return row.value(a);
-  } else {
-    return row.value(a, b);
-  }
-}
-
 /// Rows whose text means the same on a number as on packs: IEEE arithmetic without constants or functions.
-template <class T>
-constexpr auto kOne = [] {
-  std::array<OneFn<T>, kFormulaCount> f{};
-  f[formula_index("add")] = one<T, formula_index("add")>;
-  f[formula_index("sub")] = one<T, formula_index("sub")>;
-  f[formula_index("mul")] = one<T, formula_index("mul")>;
-  f[formula_index("div")] = one<T, formula_index("div")>;
-  f[formula_index("neg")] = one<T, formula_index("neg")>;
-  f[formula_index("square")] = one<T, formula_index("square")>;
-  return f;
-}();
+template <int... Row>
+struct Rows {};
+using PlainRows = Rows<formula_index("mul"), formula_index("add"), formula_index("sub"), formula_index("neg"),
+                       formula_index("div"), formula_index("square")>;
+
+template <int Row, class T>
+bool plain_row(int row, T a, T b, T& result) {
+  if (row != Row) return false;
+  constexpr const auto& formula = row_at<Row>(kFormulas);
+  if constexpr (std::remove_cvref_t<decltype(formula)>::kArity == 1) {
+    result = formula.value(a);
+  } else {
+    result = formula.value(a, b);
+  }
+  return true;
+}
+/// False where the row is none of them.
+template <class T, int... Row>
+[[gnu::always_inline]] inline bool plain_value(Rows<Row...>, int row, T a, T b, T& result) {
+  return (plain_row<Row>(row, a, b, result) || ...);
+}
 
 // ---- blocks -------------------------------------------------------------------------------------------------------
 
@@ -83,17 +80,26 @@ void run_step(const Running& run, const ChainStep& s, std::byte* const* at, int6
   }
 }
 
+/// Runs steps up to one whose row is not plain; returns that one. The result of the step before is read from where it
+/// was computed: through memory it would come some cycles later, and such chains wait for nothing else. There is no
+/// call in the loop, for which it would have to leave its register.
+template <class T>
+const ChainStep* run_plain(const ChainStep* s, const ChainStep* end, std::byte* const* at) {
+  ChainIndex newest = 0;
+  T result = 0;
+  const auto value = [&](ChainIndex lane) { return lane == newest ? result : *reinterpret_cast<const T*>(at[lane]); };
+  for (; s != end; ++s) {
+    if (s->kind != ChainStep::kMap || !plain_value(PlainRows(), s->row, value(s->in[0]), value(s->in[1]), result)) break;
+    newest = s->out;
+    *reinterpret_cast<T*>(at[newest]) = result;
+  }
+  return s;
+}
+
 template <class T>
 void run_one(const Running& run, std::byte* const* at) {
-  for (const ChainStep& s : run.steps) {
-    const OneFn<T> f = s.kind == ChainStep::kMap ? kOne<T>[s.row] : nullptr;
-    if (f) {
-      const auto value = [&](ChainIndex lane) { return *reinterpret_cast<const T*>(at[lane]); };
-      *reinterpret_cast<T*>(at[s.out]) = f(value(s.in[0]), value(s.in[1]));
-    } else {
-      run_step(run, s, at, 1);
-    }
-  }
+  const ChainStep* const end = run.steps.data() + run.steps.size();
+  for (const ChainStep* s = run.steps.data(); (s = run_plain<T>(s, end, at)) != end; ++s) run_step(run, *s, at, 1);
 }
 
 int64_t item(const Lane& lane) { return static_cast<int64_t>(size_of(lane.dtype)); }
