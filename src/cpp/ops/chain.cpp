@@ -89,7 +89,8 @@ const ChainStep* run_plain(const ChainStep* s, const ChainStep* end, std::byte* 
   T result = 0;
   const auto value = [&](ChainIndex lane) { return lane == newest ? result : *reinterpret_cast<const T*>(at[lane]); };
   for (; s != end; ++s) {
-    if (s->kind != ChainStep::kMap || !plain_value(PlainRows(), s->row, value(s->in[0]), value(s->in[1]), result)) break;
+    if (s->kind != ChainStep::kMap || !plain_value(PlainRows(), s->row, value(s->in[0]), value(s->in[1]), result))
+      break;
     newest = s->out;
     *reinterpret_cast<T*>(at[newest]) = result;
   }
