@@ -6,6 +6,7 @@ then `products`, of which the others are made.
 
 from adcore.transforms import (
     batching,
+    compiled,
     custom,
     debugging,
     grad_operation,
@@ -18,6 +19,7 @@ from adcore.transforms import (
     series,
 )
 from adcore.transforms.batching import *  # noqa: F403
+from adcore.transforms.compiled import *  # noqa: F403
 from adcore.transforms.custom import *  # noqa: F403
 from adcore.transforms.debugging import *  # noqa: F403
 from adcore.transforms.grad_operation import *  # noqa: F403
@@ -31,6 +33,7 @@ from adcore.transforms.series import *  # noqa: F403
 
 __all__ = [
     *batching.__all__,
+    *compiled.__all__,
     *custom.__all__,
     *debugging.__all__,
     *grad_operation.__all__,

@@ -12,6 +12,7 @@ from adcore.transforms.trees import map_tensors, tensors_of, zero_derivative
 
 def hook_value(tensor, hook):
     """Call a function of one cotangent with that of a value, in every sweep that has the whole of it; see `attach`."""
+    _core.note_rule()
     frame = _core.innermost([tensor])
     if isinstance(frame, _core.Forward):
         frame.outside(hook_value, frame.take_apart(tensor)[0], hook)
@@ -47,6 +48,7 @@ def attach(name, inputs, outputs, pull, push=None):
         From a list of values of the inputs and one of their tangents to a list of tangents of the outputs; by default
         the transpose of `pull`.
     """
+    _core.note_rule()
     frame = _core.innermost([*inputs, *outputs])
     if isinstance(frame, _core.Forward):
         made = _attach_forward(name, frame, inputs, outputs, pull, push)

@@ -10,7 +10,6 @@
 #include "core/watch.h"
 
 namespace adcore {
-namespace {
 
 int64_t work_of(const Call& call) {
   if (call.op.work) return call.op.work(call);
@@ -18,6 +17,8 @@ int64_t work_of(const Call& call) {
   for (int i = 0; i < call.count; ++i) n += call.in(i).size();
   return n;
 }
+
+namespace {
 
 // Without the interpreter's lock another thread may put another value into the cell that an operand points to,
 // so run and tape read the inputs from references of our own.
@@ -117,6 +118,14 @@ void apply(Call& call) {
 }
 
 void infer(Call& call) { infer_in(context(), call); }
+
+void run_plain(Call& call) {
+  infer(call);
+  if (!call.op.view) take_memory(context(), call);
+  if (work_of(call) < kLongWork) return call.op.run(call);
+  const Released released;
+  call.op.run(call);
+}
 
 void apply_inferred(std::span<Call> calls) {
   const ThreadContext& c = context();

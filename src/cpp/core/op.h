@@ -117,6 +117,8 @@ struct Op {
   /// computes with ops. Null where the expansion says it all.
   void (*vjp)(Pullback&) = nullptr;
   bool view = false;
+  /// A view op that looks at the elements: it fails for what it sees, or makes a copy of some.
+  bool checks = false;
   /// over[j]: the operands, as bits, that output j may be written over where they are of the same layout: run reads
   /// element i of all operands before it writes element i.
   uint8_t over[kMaxOver] = {};
@@ -166,7 +168,12 @@ void infer(Call& call);
 /// interpreter's lock held throughout.
 void apply_inferred(std::span<Call> calls);
 
-/// The same for tensors, of an op whose callers see one output.
+/// The work of a call that infer() has seen, in elementary operations.
+int64_t work_of(const Call& call);
+/// apply() for operands that nothing open in the thread sees: infer, memory, run.
+void run_plain(Call& call);
+
+/// apply() for tensors, of an op whose callers see one output.
 Tensor apply(const Op& op, std::initializer_list<const Tensor*> inputs, Attrs attrs = {});
 Tensor apply(const Op& op, std::span<const Tensor> inputs, Attrs attrs = {});
 /// Where the first operand may be written over: the last use of it.

@@ -165,8 +165,23 @@ NoGrad::NoGrad() noexcept : opened_(Opened::Kind::NoGrad) {
   ThreadContext& c = context();
   c.tape = nullptr;
   c.no_grad_depth = c.frame ? c.frame->place.depth : 0;
+  note_rule();
 }
 NoGrad::~NoGrad() { opened_.close_under(); }
+
+void note_rule() noexcept {
+  for (Frame* f = context().frame; f; f = f->place.outer) f->has_rules |= f->kind == FrameKind::Trace;
+}
+void note_draw() noexcept {
+  for (Frame* f = context().frame; f; f = f->place.outer) f->has_draws |= f->kind == FrameKind::Trace;
+}
+
+Alone::Alone() noexcept {
+  CellView* const cells = context().cells;
+  static_cast<Scope&>(context()) = Scope{};
+  context().cells = cells;
+  context().innermost = &opened_;
+}
 
 // ---- what is open -------------------------------------------------------------------------------------------------
 

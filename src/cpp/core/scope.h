@@ -144,6 +144,9 @@ class Frame : public std::enable_shared_from_this<Frame> {
   const uint64_t id;
   const int64_t size;  // Batch: how many members
   Draws draws = Draws::Same;
+  /// Trace: something ran that is more than its calls: a rule of the user's, no_grad; a draw of random numbers. Whoever
+  /// differentiates or maps the calls alone would miss it.
+  bool has_rules = false, has_draws = false;
 
   /// Where it stands while it is open.
   struct Place {
@@ -198,6 +201,23 @@ class NoGrad {
   NoGrad& operator=(const NoGrad&) = delete;
   /// False where something else was opened since and not closed, or what it was opened in has closed.
   bool is_innermost() const noexcept { return opened_.is_innermost(); }
+
+ private:
+  Opened opened_;
+};
+
+/// For what the calls do not say: notes in the open traces that a rule, or no_grad, has to do with what they record.
+void note_rule() noexcept;
+/// The same for a draw of random numbers.
+void note_draw() noexcept;
+
+/// Nothing that is open in the thread, but a view of its cells, sees what runs in its scope.
+class Alone {
+ public:
+  Alone() noexcept;
+  ~Alone() { opened_.close(); }
+  Alone(const Alone&) = delete;
+  Alone& operator=(const Alone&) = delete;
 
  private:
   Opened opened_;

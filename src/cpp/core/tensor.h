@@ -69,6 +69,11 @@ class Tensor {
     offset_ = base.offset_;
     contiguous_ = true;
   }
+  /// Other memory, of the same layout.
+  void place_in(const BufferRef& buffer, int64_t offset) noexcept {
+    buffer_ = buffer;
+    offset_ = offset;
+  }
   /// Another shape and strides on the memory of `base`.
   void view_of(const Tensor& base, const Dims& shape, const Dims& strides, int64_t offset) noexcept {
     buffer_ = base.buffer_;

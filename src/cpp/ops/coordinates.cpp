@@ -48,6 +48,7 @@ const Op kCheckIndex{.name = "check_index",
                      .infer = check_infer,
                      .run = check_run,
                      .view = true,
+                     .checks = true,
                      .batch = batch_same};
 
 }  // namespace

@@ -214,6 +214,7 @@ const Op kCheckLast{.name = "check_last",
                     .run = last_run,
                     .vjp = last_vjp,
                     .view = true,
+                    .checks = true,
                     .jvp = last_jvp,
                     .batch = batch_same};
 

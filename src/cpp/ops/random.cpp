@@ -606,6 +606,7 @@ void set_seed(uint64_t seed) {
 uint64_t get_seed() { return States(process_generator.state()).seed(0); }
 
 Tensor take(Exchange exchange, int64_t n) {
+  note_draw();
   std::vector<std::pair<const Frame*, int64_t>> batches;  // the innermost first, with the numbers of one member
   int64_t all = n;
   for (const Frame* f = context().frame; f; f = f->place.outer) {

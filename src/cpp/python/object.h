@@ -43,6 +43,7 @@ int init_gradient(PyObject* module);
 int init_recording(PyObject* module);
 int init_frames(PyObject* module);
 int init_cell(PyObject* module);
+int init_jit(PyObject* module);
 int init_optimizers(PyObject* module);
 
 // ---- errors -------------------------------------------------------------------------------------------------------

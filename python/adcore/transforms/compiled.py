@@ -1,0 +1,176 @@
+"""jit: a function is recorded once as a program, which later calls replay natively."""
+
+import functools
+import warnings
+
+from adcore import _core
+from adcore._core import Jitted, Parameter, Tensor, tree_leaves
+from adcore.transforms.guards import Places, changes
+from adcore.transforms.options import check_callable
+
+__all__ = ["jit"]
+
+_MANY = 8  # recordings of one function, after which a warning says why
+
+
+def jit(fn=None, *, static_argnums=(), static_argnames=()):
+    """Return a function that is recorded as a program when it is first called, and replayed by later calls.
+
+    A program is made for each signature: the structure of the arguments, the shapes and dtypes of the Tensors and
+    arrays among them, and all other values, of which each is a part of the program. Cells that the function reads
+    (Parameters, Tensors of a closure, the random state) are read whenever it runs, and those that it assigns are
+    written when the run has succeeded. So a whole training step with its optimizer is one program.
+
+    Parameters
+    ----------
+    fn : callable
+        A function of Tensors and containers, or a Cell. Without it a decorator is returned.
+    static_argnums : int or tuple of int, default ()
+        Positions of arguments that are parts of the program, though there are Tensors in them.
+    static_argnames : str or tuple of str, default ()
+        The same for keyword arguments.
+
+    Returns
+    -------
+    callable
+        Takes what `fn` takes and returns what it returns, the same bits.
+
+    Raises
+    ------
+    TypeError
+        If `fn` is not callable, or an option is of the wrong type.
+    ValueError
+        When it is called: where Python code asks for the elements of a Tensor (``if``, ``float``, ``asnumpy``), which
+        are not known while the function is recorded, and where the function changes what a replay would not change (a
+        number of an object, the length of a list).
+
+    Notes
+    -----
+    What the function reads beside its arguments (variables, attributes) may change between calls: then it is recorded
+    again. NumPy arrays of more than 4 KB, and variables of installed packages, are not compared.
+
+    Where a derivative, a jvp or a vmap that is open outside holds one of the inputs, it sees the calls of the program,
+    as if the function had run.
+
+    Examples
+    --------
+    >>> import adcore
+    >>> from adcore import Tensor
+    >>> @adcore.jit
+    ... def f(x):
+    ...     return (x * x).sum()
+    >>> print(f(Tensor([1.0, 2.0])), f(Tensor([3.0, 4.0])))
+    5.0 25.0
+    """
+    if fn is None:
+        return functools.partial(jit, static_argnums=static_argnums, static_argnames=static_argnames)
+    check_callable("jit", fn)
+    if isinstance(fn, type):
+        raise TypeError(f"jit: fn is the class {fn.__name__}; give it an instance or a function.")
+    numbers = _positions(fn, static_argnums)
+    names = (static_argnames,) if isinstance(static_argnames, str) else static_argnames
+    if not isinstance(names, (tuple, list)) or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"jit: static_argnames must be a str or a tuple of str, got {static_argnames!r}.")
+    jitted = Jitted(fn, numbers, frozenset(names))
+    for attribute in functools.WRAPPER_ASSIGNMENTS:
+        if hasattr(fn, attribute):
+            setattr(jitted, attribute, getattr(fn, attribute))
+    jitted.__dict__["_log"] = []
+    return jitted
+
+
+def _name(fn):
+    return getattr(fn, "__qualname__", None) or type(fn).__name__
+
+
+def _positions(fn, static_argnums):
+    """Return the static positions; a negative one counts from the last parameter."""
+    numbers = (static_argnums,) if isinstance(static_argnums, int) else static_argnums
+    if not isinstance(numbers, (tuple, list)) or not all(type(n) is int for n in numbers):
+        raise TypeError(f"jit: static_argnums must be an int or a tuple of int, got {static_argnums!r}.")
+    if all(n >= 0 for n in numbers):
+        return tuple(numbers)
+    import inspect
+
+    try:
+        parameters = inspect.signature(fn).parameters.values()
+    except ValueError:
+        parameters = ()
+    count = sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+    if any(n < -count for n in numbers):
+        raise ValueError(f"jit: static_argnums {static_argnums} beyond the {count} parameters of {_name(fn)}.")
+    return tuple(n % count if n < 0 else n for n in numbers)
+
+
+def record_program(jitted, args, kwargs, record):
+    """Return a recorded program and what guards it. The core calls this where no program fits a call."""
+    fn = jitted.__wrapped__
+    statics = [o for o in tree_leaves((args, kwargs)) if not isinstance(o, Tensor) and not _core.is_array(o)]
+
+    def walk():
+        return Places((_name(fn), fn), *((f"argument {type(o).__name__}", o) for o in statics))
+
+    before = walk()
+    program = record()
+    after = walk()
+    _check_changes(fn, before, after)
+    _log(jitted, _describe(args, kwargs))
+    return program, after.guards
+
+
+def _is_left_over(o):
+    """Whether a Tensor of a trace that has ended is among the leaves."""
+    return any(isinstance(t, Tensor) and not isinstance(t, Parameter) and _core.is_traced(t) for t in tree_leaves(o))
+
+
+def _check_changes(fn, before, after):
+    """Raise for what the function changed in Python: a replay would not change it again."""
+    for name, old, new in changes(before, after):
+        numbers = (bool, int, float)
+        if isinstance(old, numbers) and isinstance(new, numbers) and not name.endswith((".__dict__", "[Ellipsis]")):
+            what, instead = f"from {old!r} to {new!r}", "keep the number in a Tensor or Parameter, which is assigned to"
+        elif isinstance(new, tuple) and isinstance(old, tuple) and len(new) != len(old):
+            what, instead = f"from {len(old)} elements to {len(new)}", "return the values instead"
+        elif _is_left_over(new):
+            what = "to a Tensor that was computed while it was recorded"
+            instead = "keep a Tensor there and assign to it (set_data, ops.assign), or return the value"
+        else:
+            continue
+        raise ValueError(
+            f"jit: {_name(fn)} changes {name} {what}, which happens while it is recorded, but not when it is replayed; "
+            f"{instead}."
+        )
+
+
+def _describe(args, kwargs):
+    """Return the parts of a signature that a user can compare: name -> text."""
+    parts = {f"argument {i}": a for i, a in enumerate(args)} | {f"argument {k}": a for k, a in (kwargs or {}).items()}
+    return {name: _text(o) for name, o in parts.items()}
+
+
+def _text(o):
+    if isinstance(o, Tensor) and not isinstance(o, Parameter):
+        return f"{o.dtype} {o.shape}"
+    if isinstance(o, (tuple, list)) and len(o) <= 16:
+        return f"{type(o).__name__} of {', '.join(map(_text, o))}"
+    if isinstance(o, dict) and len(o) <= 16:
+        return "dict of " + ", ".join(f"{k!r}: {_text(v)}" for k, v in o.items())
+    text = repr(o) if isinstance(o, (bool, int, float, str, type(None))) else f"a {type(o).__name__}"
+    return text if len(text) < 60 else text[:57] + "..."
+
+
+def _log(jitted, parts):
+    log = jitted._log
+    reason = "the first call"
+    if log:
+        last = log[-1][0]
+        differ = [f"{k} is {v}, was {last.get(k, 'absent')}" for k, v in parts.items() if last.get(k) != v]
+        differ += [f"{k} is absent, was {v}" for k, v in last.items() if k not in parts]
+        reason = "; ".join(differ) or "what it reads beside its arguments changed"
+    log.append((parts, reason))
+    if len(log) == _MANY:
+        warnings.warn(
+            f"jit: {_name(jitted.__wrapped__)} was recorded {_MANY} times, the last time because {reason}. A number that "
+            "changes from call to call should be a Tensor; shapes that change need a program each.",
+            stacklevel=3,
+        )

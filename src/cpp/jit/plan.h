@@ -1,0 +1,95 @@
+// Plan: where the values of a program live while it runs, worked out once for inputs of one layout. Run: one run of it.
+//
+// Values that nobody sees share one block of memory, the arena: each lies there from the statement that makes it to the
+// last one that reads it, or a view of it. Outputs have memory of their own, new in every run, so that nobody outside
+// ever holds a piece of the arena; so has what an output is a view of. An output of a call may lie over an operand that
+// nobody reads afterwards, where its op allows that (Op::over).
+//
+// A plan never changes, so any number of threads may run it at once, each in a workspace of its own. Workspaces are kept
+// for the next run: a small program allocates nothing but its outputs.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "jit/program.h"
+
+namespace adcore {
+
+class Plan {
+ public:
+  /// Runs the program once, on these inputs, to learn the layout of every value. `outputs` are those of that run.
+  Plan(std::shared_ptr<const Program> program, std::span<const Tensor> inputs, std::vector<Tensor>& outputs);
+  ~Plan();
+  Plan(const Plan&) = delete;
+  Plan& operator=(const Plan&) = delete;
+
+  const Program& program() const noexcept { return *program_; }
+  /// Bytes of the arena.
+  int64_t arena_bytes() const noexcept { return arena_bytes_; }
+  /// Elementary operations of a run.
+  int64_t work() const noexcept { return work_; }
+  /// The place of a value in the arena, -1 where it lies elsewhere.
+  int64_t arena_offset(uint32_t value) const noexcept { return slots_[value].offset; }
+  /// The input has the layout that the plan was made for.
+  bool fits(size_t input, const Tensor& t) const noexcept;
+
+ private:
+  friend class Run;
+  struct Workspace;
+
+  struct Slot {
+    int64_t offset = -1;  // in the arena
+    uint32_t root = 0;    // the value whose memory it is: itself, or what it is a view of
+    bool fresh = false;   // gets memory of its own in every run
+    bool moves =
+        false;  // lies somewhere else in every run: an input, a fresh value, what a view op copies, views of these
+  };
+  struct Step {
+    uint32_t statement;
+    bool laid_out;
+    uint16_t in_place = 0;
+  };
+
+  void learn(std::span<const Tensor> inputs, std::vector<Tensor>& outputs);
+  void place();
+  int over(const Program::Statement& s, int output, std::span<const uint32_t> last_use, size_t at) const;
+  std::unique_ptr<Workspace> new_workspace() const;
+  std::unique_ptr<Workspace> take_workspace() const;
+  void put_workspace(std::unique_ptr<Workspace> w) const noexcept;
+
+  const std::shared_ptr<const Program> program_;
+  std::vector<Tensor> layouts_;  // of every value: shape, strides, dtype; no memory
+  std::vector<Slot> slots_;      // of every value
+  std::vector<Step> steps_;
+  std::vector<uint32_t> fresh_;  // values with memory of their own
+  std::vector<uint32_t> moving_;
+  int64_t arena_bytes_ = 0;
+  int64_t work_ = 0;
+  mutable std::mutex mutex_;
+  mutable std::vector<std::unique_ptr<Workspace>> idle_;
+};
+
+/// One run: inputs are given, then it executes, then outputs are taken.
+class Run {
+ public:
+  explicit Run(const Plan& plan);
+  ~Run();
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+
+  /// A tensor that fits.
+  void input(size_t k, const Tensor& t) noexcept;
+  /// Throws what an op throws, with the place in the user's text. Long runs release the interpreter's lock.
+  void execute();
+  Tensor output(size_t k) const;
+
+ private:
+  void execute_steps();
+
+  const Plan& plan_;
+  std::unique_ptr<Plan::Workspace> workspace_;
+};
+
+}  // namespace adcore

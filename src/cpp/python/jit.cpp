@@ -1,0 +1,539 @@
+// The object that `jit` returns: for each signature of a call it has a program, and calls replay it.
+//
+// A signature is what a call may differ in: the structure of the arguments, shapes and dtypes of the Tensors among them,
+// all other leaves themselves. What the function reads beside its arguments is guarded: the places where it found
+// objects (variables of a closure, globals, attributes, elements of lists) must hold the same ones. Cells are inputs of
+// the program, whatever they hold. Hand-written, since every call of a small program passes through it. Start reading at
+// call().
+#include <algorithm>
+#include <cstring>
+
+#include "base/reuse.h"
+#include "jit/plan.h"
+#include "python/traced.h"
+
+namespace adcore::python {
+namespace {
+
+// ---- signatures ---------------------------------------------------------------------------------------------------
+
+/// The same value to a program: the same object, or an equal number or text.
+bool same_static(PyObject* a, PyObject* b) {
+  if (a == b) return true;
+  if (Py_TYPE(a) != Py_TYPE(b)) return false;
+  if (PyFloat_CheckExact(a)) {
+    const double x = PyFloat_AS_DOUBLE(a), y = PyFloat_AS_DOUBLE(b);
+    return std::memcmp(&x, &y, sizeof x) == 0;
+  }
+  if (!PyLong_CheckExact(a) && !PyUnicode_CheckExact(a) && !PyBytes_CheckExact(a) && !PySlice_Check(a) &&
+      !(is_number(a) && !is_tensor(a)))
+    return false;
+  const int equal = PyObject_RichCompareBool(a, b, Py_EQ);
+  if (equal < 0) throw PythonError{};
+  return equal;
+}
+
+/// A call's structure, and what of it is no input of the program.
+struct Signature {
+  std::vector<int64_t> words;
+  std::vector<PyObject*> objects;  // borrowed from the call
+  std::vector<PyObject*> inputs;   // the same; each once
+  std::vector<Owned> made;         // Tensors of arrays, and parts of dataclasses
+
+  void clear() noexcept {
+    forget(words);
+    forget(objects);
+    forget(inputs);
+    made.clear();
+    arrays_.clear();
+  }
+
+  enum Tag : int64_t { kTuple, kList, kDict, kObject, kOther, kTensor, kSeen };
+
+  void add_object(PyObject* o) {
+    words.push_back(kObject);
+    objects.push_back(o);
+  }
+
+  void add_input(PyObject* o) {
+    for (size_t k = 0; k < inputs.size(); ++k) {
+      if (inputs[k] != o) continue;
+      words.push_back(kSeen);
+      words.push_back(static_cast<int64_t>(k));
+      return;
+    }
+    inputs.push_back(o);
+    const Tensor& t = value_of(o);
+    words.push_back(kTensor);
+    words.push_back(static_cast<int64_t>(t.dtype()));
+    words.push_back(t.rank());
+    words.insert(words.end(), t.shape().begin(), t.shape().end());
+  }
+
+  void add(PyObject* o) {
+    if (Py_TYPE(o) == tensor_type) return add_input(o);
+    if (o == Py_None || PyFloat_CheckExact(o) || PyLong_CheckExact(o) || PyUnicode_CheckExact(o)) return add_object(o);
+    if (PyTuple_CheckExact(o)) {
+      words.push_back(kTuple);
+      words.push_back(PyTuple_GET_SIZE(o));
+      for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(o); ++i) add(PyTuple_GET_ITEM(o, i));
+    } else if (PyList_CheckExact(o)) {
+      words.push_back(kList);
+      words.push_back(PyList_GET_SIZE(o));
+      for (Py_ssize_t i = 0; i < PyList_GET_SIZE(o); ++i) add(PyList_GET_ITEM(o, i));
+    } else if (PyDict_CheckExact(o)) {
+      words.push_back(kDict);
+      words.push_back(PyDict_GET_SIZE(o));
+      PyObject *key, *value;
+      for (Py_ssize_t i = 0; PyDict_Next(o, &i, &key, &value);) {
+        add_object(key);
+        add(value);
+      }
+    } else {
+      add_rare(o);
+    }
+  }
+
+ private:
+  /// Subclasses, dataclasses, arrays: by the walk that makes the program's inputs.
+  void add_rare(PyObject* o) {
+    if (is_tensor(o) && !is_parameter(o)) return add_input(o);
+    if (is_program_input(o)) {
+      for (const auto& [array, tensor] : arrays_)
+        if (array == o) return add_input(tensor);
+      made.emplace_back(wrap(tensor_from(o, nullptr)));
+      arrays_.emplace_back(o, made.back().get());
+      return add_input(made.back().get());
+    }
+    size_t leaves = 0;
+    bool is_leaf = false;
+    words.push_back(kOther);
+    objects.push_back(reinterpret_cast<PyObject*>(Py_TYPE(o)));
+    tree_visit(o, [&](PyObject* leaf) {
+      ++leaves;
+      if (leaf == o) {
+        is_leaf = true;
+      } else if (is_program_input(leaf)) {
+        made.push_back(Owned::copy(leaf));
+        add(leaf);
+      } else {
+        made.push_back(Owned::copy(leaf));
+        add_object(leaf);
+      }
+    });
+    if (is_leaf) add_object(o);
+    words.push_back(static_cast<int64_t>(leaves));
+  }
+
+  std::vector<std::pair<PyObject*, PyObject*>> arrays_;
+};
+
+// ---- guards -------------------------------------------------------------------------------------------------------
+
+/// A place where the function found an object.
+struct Guard {
+  enum class Kind : uint8_t { Variable, Item, Elements, Length, Attribute, Array };
+  Kind kind;
+  Owned holder, key, expected;
+
+  bool holds() const {
+    switch (kind) {
+      case Kind::Variable: {
+        PyObject* const now = PyCell_GET(holder.get());
+        return now && same_static(now, expected.get());
+      }
+      case Kind::Item: {
+        PyObject* const now = PyDict_GetItemWithError(holder.get(), key.get());
+        if (!now && PyErr_Occurred()) throw PythonError{};
+        return now && same_static(now, expected.get());
+      }
+      case Kind::Elements: {
+        const Py_ssize_t n = PyTuple_GET_SIZE(expected.get());
+        if (PyList_GET_SIZE(holder.get()) != n) return false;
+        for (Py_ssize_t i = 0; i < n; ++i)
+          if (!same_static(PyList_GET_ITEM(holder.get(), i), PyTuple_GET_ITEM(expected.get(), i))) return false;
+        return true;
+      }
+      case Kind::Length: return PyDict_GET_SIZE(holder.get()) == PyLong_AsSsize_t(expected.get());
+      case Kind::Attribute: {
+        const Owned now(PyObject_GetAttr(holder.get(), key.get()));
+        if (!now) clear_answer();
+        return now && same_static(now.get(), expected.get());
+      }
+      case Kind::Array: {
+        Py_buffer view;
+        if (PyObject_GetBuffer(holder.get(), &view, PyBUF_C_CONTIGUOUS) < 0) {
+          clear_answer();
+          return false;
+        }
+        const bool same = view.len == PyBytes_GET_SIZE(expected.get()) &&
+                          std::memcmp(view.buf, PyBytes_AS_STRING(expected.get()), static_cast<size_t>(view.len)) == 0;
+        PyBuffer_Release(&view);
+        return same;
+      }
+    }
+    return false;
+  }
+};
+
+Guard guard_from(PyObject* o) {
+  int kind;
+  PyObject *holder, *key, *expected;
+  if (!PyArg_ParseTuple(o, "iOOO", &kind, &holder, &key, &expected)) throw PythonError{};
+  const auto k = static_cast<Guard::Kind>(kind);
+  const bool fits = k == Guard::Kind::Variable   ? PyCell_Check(holder)
+                    : k == Guard::Kind::Item     ? PyDict_Check(holder)
+                    : k == Guard::Kind::Elements ? PyList_Check(holder) && PyTuple_Check(expected)
+                    : k == Guard::Kind::Length   ? PyDict_Check(holder) && PyLong_Check(expected)
+                    : k == Guard::Kind::Array    ? PyBytes_Check(expected)
+                                                 : k == Guard::Kind::Attribute;
+  if (!fits) fail(ErrorKind::Type, "jit: this is no guard.");
+  return {k, Owned::copy(holder), Owned::copy(key), Owned::copy(expected)};
+}
+
+// ---- programs -----------------------------------------------------------------------------------------------------
+
+/// A program for one signature.
+struct Entry {
+  std::vector<int64_t> words;
+  std::vector<Owned> objects;
+  std::vector<Guard> guards;
+  Owned traced_object;  // holds `traced`
+  const TracedFunction* traced = nullptr;
+  std::vector<std::unique_ptr<Plan>> plans;  // one for each layout of the inputs
+  uint64_t used = 0;                         // when, in calls
+
+  bool matches(const Signature& s) const {
+    if (words.size() != s.words.size() || objects.size() != s.objects.size() ||
+        std::memcmp(words.data(), s.words.data(), words.size() * sizeof(int64_t)) != 0)
+      return false;
+    for (size_t i = 0; i < objects.size(); ++i)
+      if (!same_static(objects[i].get(), s.objects[i])) return false;
+    return true;
+  }
+  bool guards_hold() const {
+    for (const Guard& g : guards)
+      if (!g.holds()) return false;
+    return true;
+  }
+  /// The cells have the shapes and dtypes that they had.
+  bool cells_fit() const {
+    const Program& p = *traced->program();
+    size_t k = traced->argument_count();
+    for (const Owned& cell : traced->reads()) {
+      const Program::Value& v = p.values()[p.inputs()[k++]];
+      const Tensor& t = value_of(cell.get());
+      if (t.dtype() != v.dtype || !(t.shape() == v.shape)) return false;
+    }
+    return true;
+  }
+  int64_t bytes() const {
+    int64_t n = 0;
+    for (const auto& plan : plans) n += plan->arena_bytes();
+    for (const Program::Constant& c : traced->program()->constants())
+      n += c.tensor.size() * static_cast<int64_t>(size_of(c.tensor.dtype()));
+    const Program& p = *traced->program();
+    return n + static_cast<int64_t>(p.statements().size() * 256 + p.values().size() * 512);
+  }
+};
+
+constexpr size_t kMostEntries = 64;
+constexpr int64_t kMostBytes = int64_t{1} << 30;
+
+struct JittedObject {
+  PyObject_HEAD vectorcallfunc call;
+  PyObject* dict;
+  PyObject* weak_references;
+  PyObject* fn;
+  PyObject* static_positions;                    // a tuple of ints
+  PyObject* static_names;                        // a frozenset of str
+  std::vector<std::shared_ptr<Entry>>* entries;  // the one that was used last is the first
+  uint64_t calls;
+};
+
+JittedObject* as_jitted(PyObject* o) { return reinterpret_cast<JittedObject*>(o); }
+
+bool is_static(const JittedObject* j, Py_ssize_t position) {
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(j->static_positions); ++i)
+    if (PyLong_AsSsize_t(PyTuple_GET_ITEM(j->static_positions, i)) == position) return true;
+  return false;
+}
+bool is_static(const JittedObject* j, PyObject* name) {
+  if (PySet_GET_SIZE(j->static_names) == 0) return false;
+  const int found = PySet_Contains(j->static_names, name);
+  if (found < 0) throw PythonError{};
+  return found;
+}
+
+/// One call, as the interpreter gives it.
+struct Given {
+  PyObject* const* args;
+  Py_ssize_t count;
+  PyObject* names;  // a tuple, or null
+
+  void sign(const JittedObject* j, Signature& s) const {
+    s.words.push_back(count);
+    for (Py_ssize_t i = 0; i < count; ++i) is_static(j, i) ? s.add_object(args[i]) : s.add(args[i]);
+    const Py_ssize_t named = names ? PyTuple_GET_SIZE(names) : 0;
+    for (Py_ssize_t i = 0; i < named; ++i) {
+      PyObject* const name = PyTuple_GET_ITEM(names, i);
+      s.add_object(name);
+      is_static(j, name) ? s.add_object(args[count + i]) : s.add(args[count + i]);
+    }
+  }
+  py::tuple positional() const {
+    py::tuple all(static_cast<size_t>(count));
+    for (Py_ssize_t i = 0; i < count; ++i) all[static_cast<size_t>(i)] = py::reinterpret_borrow<py::object>(args[i]);
+    return all;
+  }
+  py::dict named() const {
+    py::dict all;
+    for (Py_ssize_t i = 0; names && i < PyTuple_GET_SIZE(names); ++i)
+      all[py::handle(PyTuple_GET_ITEM(names, i))] = py::handle(args[count + i]);
+    return all;
+  }
+};
+
+Arguments arguments_of(const JittedObject* j, const Given& given) {
+  Arguments a{given.positional(), given.named(), {}, py::reinterpret_borrow<py::object>(j->static_names)};
+  for (Py_ssize_t i = 0; i < given.count; ++i) a.static_positions.push_back(is_static(j, i));
+  return a;
+}
+
+/// Records a program for the call; Python's side says what guards it, and what a user should know of it.
+std::shared_ptr<Entry> trace(PyObject* self, const Given& given, const Signature& signature) {
+  const JittedObject* const j = as_jitted(self);
+  auto entry = std::make_shared<Entry>();
+  entry->words = signature.words;
+  for (PyObject* o : signature.objects) entry->objects.push_back(Owned::copy(o));
+  const Arguments arguments = arguments_of(j, given);
+  const auto fn = py::reinterpret_borrow<py::object>(j->fn);
+  const auto record = py::cpp_function([fn, arguments] { return std::make_unique<TracedFunction>(fn, arguments); });
+  const auto recorded = py::reinterpret_borrow<py::object>(python_function("adcore.transforms.compiled", "record_program"))(
+      py::handle(self), arguments.positional, arguments.named, record);
+  const auto pair = py::cast<py::tuple>(recorded);
+  entry->traced_object = Owned::copy(pair[0].ptr());
+  entry->traced = &py::cast<const TracedFunction&>(py::handle(pair[0]));
+  for (const py::handle g : py::cast<py::list>(pair[1])) entry->guards.push_back(guard_from(g.ptr()));
+  return entry;
+}
+
+/// Something is open in the thread that must see the calls: it holds one of the inputs, or watches.
+bool is_seen(const TracedFunction& f, std::span<PyObject* const> arguments) {
+  const ThreadContext& c = context();
+  if (c.watch) return true;
+  if (!c.tape && !c.frame) {
+    // A box that its transform left behind: apply() says whose it was.
+    for (PyObject* o : arguments)
+      if (value_of(o).boxed()) return true;
+    for (const Owned& cell : f.reads())
+      if (value_of(cell.get()).boxed()) return true;
+    return false;
+  }
+  const auto seen = [&](PyObject* o) { return value_of(o).boxed() || slot_of(o, c.tape); };
+  for (PyObject* o : arguments)
+    if (seen(o)) return true;
+  for (const Owned& cell : f.reads())
+    if (seen(cell.get())) return true;
+  return f.has_draws() && c.frame;
+}
+
+PyObject* replay(Entry& entry, std::span<PyObject* const> arguments) {
+  const TracedFunction& f = *entry.traced;
+  const size_t own = f.argument_count(), count = own + f.reads().size();
+  const auto input = [&](size_t k) -> const Tensor& {
+    return value_of(k < own ? arguments[k] : f.reads()[k - own].get());
+  };
+  const auto fits = [&](const std::unique_ptr<Plan>& plan) {
+    for (size_t k = 0; k < count; ++k)
+      if (!plan->fits(k, input(k))) return false;
+    return true;
+  };
+  const auto plan = std::ranges::find_if(entry.plans, fits);
+  if (plan == entry.plans.end()) {
+    std::vector<Tensor> outputs;
+    auto made = std::make_unique<Plan>(f.program(), f.inputs(arguments), outputs);
+    entry.plans.push_back(std::move(made));
+    return f.finish(arguments, [&](size_t k) { return outputs[k]; });
+  }
+  Run run(**plan);
+  for (size_t k = 0; k < count; ++k) run.input(k, input(k));
+  run.execute();
+  return f.finish(arguments, [&](size_t k) { return run.output(k); });
+}
+
+/// The cache holds so many programs, and so many bytes, at most: the one that was not used for longest goes first.
+void bound_cache(std::vector<std::shared_ptr<Entry>>& entries) {
+  int64_t bytes = 0;
+  for (const auto& e : entries) bytes += e->bytes();
+  std::vector<std::shared_ptr<Entry>> dropped;  // what lets go of objects may run code of the user: at the end
+  while (entries.size() > 1 && (entries.size() > kMostEntries || bytes > kMostBytes)) {
+    bytes -= entries.back()->bytes();
+    dropped.push_back(std::move(entries.back()));
+    entries.pop_back();
+  }
+}
+
+std::shared_ptr<Entry> find(std::vector<std::shared_ptr<Entry>>& entries, const Signature& signature) {
+  for (size_t i = 0; i < entries.size(); ++i) {
+    // Held: a comparison may run Python code, and that may call the function again.
+    const std::shared_ptr<Entry> e = entries[i];
+    if (!e->matches(signature) || !e->guards_hold() || !e->cells_fit()) continue;
+    if (i > 0 && i < entries.size() && entries[i] == e)
+      std::rotate(entries.begin(), entries.begin() + static_cast<ptrdiff_t>(i),
+                  entries.begin() + static_cast<ptrdiff_t>(i) + 1);
+    return e;
+  }
+  return nullptr;
+}
+
+PyObject* call(PyObject* self, PyObject* const* args, size_t flags, PyObject* names) {
+  return guarded([&]() -> PyObject* {
+    JittedObject* const j = as_jitted(self);
+    const Owned held = Owned::copy(self);
+    const Given given{args, PyVectorcall_NARGS(flags), names};
+    const Reused<Signature> signature;
+    given.sign(j, *signature);
+    ++j->calls;
+    std::shared_ptr<Entry> entry = find(*j->entries, *signature);
+    if (!entry) {
+      entry = trace(self, given, *signature);
+      j->entries->insert(j->entries->begin(), entry);
+      bound_cache(*j->entries);
+    }
+    if (!is_seen(*entry->traced, signature->inputs)) return replay(*entry, signature->inputs);
+    if (entry->traced->has_rules() || entry->traced->has_draws()) {
+      return checked(calling_python([&] { return PyObject_Vectorcall(j->fn, args, flags, names); }));
+    }
+    return entry->traced->run(signature->inputs).release().ptr();
+  });
+}
+
+// ---- the type -----------------------------------------------------------------------------------------------------
+
+PyObject* jitted_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
+  static const char* names[] = {"fn", "static_positions", "static_names", nullptr};
+  PyObject *fn, *positions, *static_names;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO!O!", const_cast<char**>(names), &fn, &PyTuple_Type, &positions,
+                                   &PyFrozenSet_Type, &static_names))
+    return nullptr;
+  return guarded([&] {
+    auto entries = std::make_unique<std::vector<std::shared_ptr<Entry>>>();
+    Owned self(checked(type->tp_alloc(type, 0)));
+    JittedObject* const j = as_jitted(self.get());
+    j->call = call;
+    j->fn = Py_NewRef(fn);
+    j->static_positions = Py_NewRef(positions);
+    j->static_names = Py_NewRef(static_names);
+    j->entries = entries.release();
+    return self.release();
+  });
+}
+
+int jitted_traverse(PyObject* self, visitproc visit, void* arg) {
+  const JittedObject* const j = as_jitted(self);
+  Py_VISIT(Py_TYPE(self));
+  Py_VISIT(j->dict);
+  Py_VISIT(j->fn);
+  Py_VISIT(j->static_positions);
+  Py_VISIT(j->static_names);
+  if (!j->entries) return 0;
+  for (const auto& e : *j->entries) {
+    Py_VISIT(e->traced_object.get());
+    for (const Owned& o : e->objects) Py_VISIT(o.get());
+    for (const Guard& g : e->guards) {
+      Py_VISIT(g.holder.get());
+      Py_VISIT(g.key.get());
+      Py_VISIT(g.expected.get());
+    }
+  }
+  return 0;
+}
+int jitted_clear(PyObject* self) {
+  JittedObject* const j = as_jitted(self);
+  Py_CLEAR(j->dict);
+  Py_CLEAR(j->fn);
+  if (j->entries) const auto entries = std::exchange(*j->entries, {});
+  return 0;
+}
+void jitted_dealloc(PyObject* self) {
+  PyObject_GC_UnTrack(self);
+  JittedObject* const j = as_jitted(self);
+  if (j->weak_references) PyObject_ClearWeakRefs(self);
+  jitted_clear(self);
+  Py_CLEAR(j->static_positions);
+  Py_CLEAR(j->static_names);
+  delete std::exchange(j->entries, nullptr);
+  PyTypeObject* const type = Py_TYPE(self);
+  type->tp_free(self);
+  Py_DECREF(type);
+}
+
+PyObject* jitted_get(PyObject* self, PyObject* instance, PyObject*) {
+  return instance && instance != Py_None ? PyMethod_New(self, instance) : Py_NewRef(self);
+}
+
+PyObject* get_wrapped(PyObject* self, void*) {
+  PyObject* const fn = as_jitted(self)->fn;
+  return Py_NewRef(fn ? fn : Py_None);
+}
+PyObject* get_calls(PyObject* self, void*) { return PyLong_FromUnsignedLongLong(as_jitted(self)->calls); }
+
+/// The programs, the one that was used last first: for each the Program, the plans' bytes and its guards.
+PyObject* get_programs(PyObject* self, void*) {
+  return guarded([&] {
+    const auto entries = *as_jitted(self)->entries;
+    Owned all(checked(PyList_New(0)));
+    for (const auto& e : entries) {
+      int64_t arena = 0;
+      for (const auto& plan : e->plans) arena += plan->arena_bytes();
+      const Owned one(checked(Py_BuildValue("OLn", e->traced_object.get(), static_cast<long long>(arena),
+                                            static_cast<Py_ssize_t>(e->guards.size()))));
+      if (PyList_Append(all.get(), one.get()) < 0) throw PythonError{};
+    }
+    return all.release();
+  });
+}
+PyObject* clear_cache(PyObject* self, PyObject*) {
+  const auto entries = std::exchange(*as_jitted(self)->entries, {});
+  Py_RETURN_NONE;
+}
+
+PyMethodDef kMethods[] = {
+    {"clear_cache", clear_cache, METH_NOARGS,
+     "clear_cache($self, /)\n--\n\nForgets all programs; the next call records one again.\n\nReturns\n-------\nNone"},
+    {nullptr, nullptr, 0, nullptr}};
+PyGetSetDef kGetSet[] = {{"__wrapped__", get_wrapped, nullptr, "The function.", nullptr},
+                         {"_calls", get_calls, nullptr, "How often it was called, an int.", nullptr},
+                         {"_programs", get_programs, nullptr, "The programs, a list.", nullptr},
+                         {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
+                         {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyMemberDef kMembers[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(JittedObject, call), READONLY, nullptr},
+    {"__dictoffset__", T_PYSSIZET, offsetof(JittedObject, dict), READONLY, nullptr},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(JittedObject, weak_references), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr}};
+PyType_Slot kSlots[] = {{Py_tp_new, reinterpret_cast<void*>(jitted_new)},
+                        {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
+                        {Py_tp_descr_get, reinterpret_cast<void*>(jitted_get)},
+                        {Py_tp_dealloc, reinterpret_cast<void*>(jitted_dealloc)},
+                        {Py_tp_traverse, reinterpret_cast<void*>(jitted_traverse)},
+                        {Py_tp_clear, reinterpret_cast<void*>(jitted_clear)},
+                        {Py_tp_methods, kMethods},
+                        {Py_tp_getset, kGetSet},
+                        {Py_tp_members, kMembers},
+                        {Py_tp_doc, const_cast<char*>("Jitted(fn, static_positions: tuple, static_names: frozenset)"
+                                                      "\n--\n\nA function that replays programs of itself.")},
+                        {0, nullptr}};
+PyType_Spec kSpec{"adcore._core.Jitted", sizeof(JittedObject), 0,
+                  Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_METHOD_DESCRIPTOR,
+                  kSlots};
+
+}  // namespace
+
+int init_jit(PyObject* module) {
+  const Owned type(PyType_FromSpec(&kSpec));
+  return type ? PyModule_AddObjectRef(module, "Jitted", type.get()) : -1;
+}
+
+}  // namespace adcore::python

@@ -1,0 +1,205 @@
+#include "python/traced.h"
+
+#include <unordered_map>
+
+#include "base/interpreter.h"
+#include "jit/trace.h"
+#include "python/cells.h"
+
+namespace adcore::python {
+namespace {
+
+/// A cell from outside of the traced function.
+struct TracedCell {
+  Owned cell;
+  Tensor now;             // for the function
+  bool is_input = false;  // it was read before it was written
+  bool written = false;
+};
+
+/// Shows the function each cell from outside as an input of the program, and keeps its assignments from the cells.
+class TracedCells final : public CellView {
+ public:
+  explicit TracedCells(Trace& trace) : trace_(trace) {}
+
+  const Tensor& read(PyObject* cell) override {
+    if (is_inside(cell)) return outer_read(cell);
+    TracedCell& c = entry(cell);
+    if (!c.now.defined()) {
+      // Shape and dtype are all that is asked for: past the door, behind which a view may count reads.
+      c.now = trace_.input(own_value(cell));
+      c.is_input = true;
+      inputs_.push_back(&c);
+    }
+    return c.now;
+  }
+  void write(PyObject* cell, Tensor value) override {
+    if (is_inside(cell)) return outer_write(cell, std::move(value));
+    TracedCell& c = entry(cell);
+    if (!c.written) outputs_.push_back(&c);
+    c.written = true;
+    std::swap(c.now, value);
+  }
+
+  /// In the order in which they were read first, or written first.
+  const std::vector<TracedCell*>& inputs() const noexcept { return inputs_; }
+  const std::vector<TracedCell*>& outputs() const noexcept { return outputs_; }
+
+ private:
+  TracedCell& entry(PyObject* cell) {
+    const auto [it, fresh] = cells_.try_emplace(cell);
+    if (fresh) it->second.cell = Owned::copy(cell);
+    return it->second;
+  }
+
+  Trace& trace_;
+  std::unordered_map<PyObject*, TracedCell> cells_;
+  std::vector<TracedCell*> inputs_, outputs_;
+};
+
+/// The line of the user's text that runs, as a number of the program.
+class Places {
+ public:
+  uint32_t operator()(ProgramBuilder& builder) {
+    if (!interpreter.place) return Program::kNoPlace;
+    PyFrameObject* const frame = PyEval_GetFrame();  // borrowed
+    if (!frame) return Program::kNoPlace;
+    const int line = PyFrame_GetLineNumber(frame);
+    // Calls from one line of one frame follow each other.
+    if (frame != frame_ || line != line_ || last_ == Program::kNoPlace) {
+      frame_ = frame;
+      line_ = line;
+      last_ = builder.place(interpreter.place());
+    }
+    return last_;
+  }
+
+ private:
+  const PyFrameObject* frame_ = nullptr;
+  int line_ = 0;
+  uint32_t last_ = Program::kNoPlace;
+};
+
+}  // namespace
+
+Arguments Arguments::map(FunctionRef<PyObject*(PyObject*)> f) const {
+  const auto leaf = [f](PyObject* o) { return is_program_input(o) ? f(o) : Py_NewRef(o); };
+  Arguments out = *this;
+  out.positional = py::tuple(positional.size());
+  for (size_t i = 0; i < positional.size(); ++i) {
+    const py::object given = positional[i];
+    const bool is_static = i < static_positions.size() && static_positions[i];
+    out.positional[i] = is_static ? given : steal(tree_map(given.ptr(), leaf));
+  }
+  if (named.is_none()) return out;
+  py::dict mapped;
+  for (const auto& [name, value] : py::reinterpret_borrow<py::dict>(named)) {
+    const bool is_static = !static_names.is_none() && static_names.contains(name);
+    mapped[name] = is_static ? py::reinterpret_borrow<py::object>(value) : steal(tree_map(value.ptr(), leaf));
+  }
+  out.named = mapped;
+  return out;
+}
+
+TracedFunction::TracedFunction(const py::object& fn, const Arguments& arguments) {
+  const Alone alone;
+  Places places;
+  const auto trace = std::make_shared<Trace>(places);
+  const FrameScope scope(*trace);
+  TracedCells cells(*trace);
+  std::unordered_map<PyObject*, size_t> numbers;  // of the inputs, by object: one that is given twice is one cell
+  std::vector<Owned> given, fresh;
+  std::vector<Tensor> start;
+  const Arguments inside = arguments.map([&](PyObject* leaf) {
+    const auto [it, first] = numbers.try_emplace(leaf, given.size());
+    if (!first) return Py_NewRef(fresh[it->second].get());
+    given.push_back(Owned::copy(leaf));
+    // Read past the door, which would show it as one more input.
+    start.push_back(trace->input(is_tensor(leaf) ? own_value(leaf) : tensor_from(leaf, nullptr)));
+    fresh.emplace_back(wrap(start.back()));
+    return Py_NewRef(fresh.back().get());
+  });
+  argument_count_ = given.size();
+  const py::object result = call(fn, inside.positional, inside.named);
+  scope.check_records();
+  result_ = steal(tree_map(result.ptr(), [&](PyObject* leaf) {
+    require_result(leaf, "jit");
+    if (!is_tensor(leaf) || !cells.is_inside(leaf)) return Py_NewRef(leaf);
+    trace->output(own_value(leaf));
+    ++results_;
+    return wrap({});
+  }));
+  for (size_t k = 0; k < fresh.size(); ++k) {
+    const Tensor& now = own_value(fresh[k].get());
+    if (now.buffer().get() == start[k].buffer().get()) continue;
+    if (!is_tensor(given[k].get())) {
+      fail(ErrorKind::Type, "jit: the function writes to an argument that is a NumPy array; give it a Tensor.");
+    }
+    trace->output(now);
+    written_arguments_.push_back(k);
+  }
+  for (TracedCell* c : cells.outputs()) {
+    trace->output(c->now);
+    writes_.push_back(Owned::copy(c->cell.get()));
+  }
+  for (TracedCell* c : cells.inputs()) reads_.push_back(Owned::copy(c->cell.get()));
+  has_rules_ = trace->has_rules;
+  has_draws_ = trace->has_draws;
+  program_ = std::make_shared<const Program>(trace->take());
+}
+
+std::vector<Tensor> TracedFunction::inputs(std::span<PyObject* const> arguments) const {
+  std::vector<Tensor> values;
+  for (PyObject* o : arguments) values.push_back(tracked_value(o));
+  for (const Owned& cell : reads_) values.push_back(tracked_value(cell.get()));
+  return values;
+}
+
+py::object TracedFunction::run(std::span<PyObject* const> arguments) const {
+  std::vector<Tensor> outputs = program_->run(inputs(arguments));
+  return steal(finish(arguments, [&](size_t k) { return std::move(outputs[k]); }));
+}
+
+PyObject* TracedFunction::finish(std::span<PyObject* const> arguments, FunctionRef<Tensor(size_t)> output) const {
+  size_t next = 0;
+  // Of one Tensor, the common case, nothing needs a walk.
+  Owned result(is_place(result_.ptr()) ? wrap(output(next++)) : tree_map(result_.ptr(), [&](PyObject* leaf) {
+    return is_place(leaf) ? wrap(output(next++)) : Py_NewRef(leaf);
+  }));
+  // Nothing above changed anything outside. What is let go of here may run code of the user, so it goes last.
+  std::vector<Tensor> written;
+  written.reserve(written_arguments_.size() + writes_.size());
+  for (size_t k = 0; k < written_arguments_.size() + writes_.size(); ++k) written.push_back(output(next++));
+  auto from = written.begin();
+  const auto put = [&](PyObject* cell) {
+    assign(cell, std::move(*from++));
+    set_shared(cell, true);
+  };
+  for (size_t k : written_arguments_) put(arguments[k]);
+  for (const Owned& cell : writes_) put(cell.get());
+  return result.release();
+}
+
+int TracedFunction::traverse(visitproc visit, void* arg) const {
+  Py_VISIT(result_.ptr());
+  for (const auto* cells : {&reads_, &writes_})
+    for (const Owned& cell : *cells) Py_VISIT(cell.get());
+  return 0;
+}
+void TracedFunction::clear() noexcept {
+  const py::object result = std::exchange(result_, py::none());
+  const std::vector<Owned> reads = std::exchange(reads_, {}), writes = std::exchange(writes_, {});
+}
+
+std::vector<Owned> inputs_among(const Arguments& arguments) {
+  std::vector<Owned> found;
+  std::unordered_map<PyObject*, char> seen;
+  arguments.map([&](PyObject* leaf) {
+    if (seen.try_emplace(leaf).second)
+      found.push_back(is_tensor(leaf) ? Owned::copy(leaf) : Owned(wrap(tensor_from(leaf, nullptr))));
+    return Py_NewRef(leaf);
+  });
+  return found;
+}
+
+}  // namespace adcore::python

@@ -1,0 +1,75 @@
+// A Python function as a program: what a trace sees of Python. Arguments and cells are inputs of the program, results and
+// the cells that were written are outputs.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "jit/program.h"
+#include "python/bindings.h"
+
+namespace py = pybind11;
+
+namespace adcore::python {
+
+/// What of the arguments is an input of a program: Tensors, but no Parameter, which is a cell wherever it comes from; and
+/// NumPy's arrays.
+inline bool is_program_input(PyObject* leaf) {
+  if (is_tensor(leaf)) return !is_parameter(leaf);
+  return is_array(leaf) && !is_number(leaf);
+}
+
+/// The arguments of a call. What is static is part of the program, like the function itself.
+struct Arguments {
+  py::tuple positional;
+  py::object named;  // a dict, or None
+  std::vector<bool> static_positions;
+  py::object static_names;  // a frozenset, or None
+
+  /// The same with f applied to each leaf that is an input, in one order.
+  Arguments map(FunctionRef<PyObject*(PyObject*)> f) const;
+};
+
+/// The program of one call. Its inputs: those among the arguments, each object once; then the cells that the call read.
+/// Its outputs: the Tensors of the result, then the arguments and the cells that were written.
+class TracedFunction {
+ public:
+  TracedFunction(const py::object& fn, const Arguments& arguments);
+  TracedFunction(const TracedFunction&) = delete;
+  TracedFunction& operator=(const TracedFunction&) = delete;
+
+  const std::shared_ptr<const Program>& program() const noexcept { return program_; }
+  /// A rule of the user's, or no_grad, has to do with what was recorded; random numbers were drawn.
+  bool has_rules() const noexcept { return has_rules_; }
+  bool has_draws() const noexcept { return has_draws_; }
+  const std::vector<Owned>& reads() const noexcept { return reads_; }
+  const std::vector<Owned>& writes() const noexcept { return writes_; }
+  size_t argument_count() const noexcept { return argument_count_; }
+
+  /// Through apply(): what is open in the thread sees the calls. `arguments` are the inputs among the arguments.
+  py::object run(std::span<PyObject* const> arguments) const;
+  /// What the call returns, from the program's outputs; writes the arguments and cells.
+  PyObject* finish(std::span<PyObject* const> arguments, FunctionRef<Tensor(size_t)> output) const;
+  /// The program's inputs.
+  std::vector<Tensor> inputs(std::span<PyObject* const> arguments) const;
+
+  int traverse(visitproc visit, void* arg) const;
+  /// Lets go of all objects. Who runs it still is told of inputs that are missing, or gets None.
+  void clear() noexcept;
+
+ private:
+  /// Where an output stands in result_: a Tensor without a value.
+  static bool is_place(PyObject* leaf) noexcept { return is_tensor(leaf) && !own_value(leaf).defined(); }
+
+  std::shared_ptr<const Program> program_;
+  py::object result_;
+  size_t argument_count_ = 0, results_ = 0;
+  std::vector<size_t> written_arguments_;
+  std::vector<Owned> reads_, writes_;
+  bool has_rules_ = false, has_draws_ = false;
+};
+
+/// The inputs among the arguments, each object once; arrays as Tensors.
+std::vector<Owned> inputs_among(const Arguments& arguments);
+
+}  // namespace adcore::python
