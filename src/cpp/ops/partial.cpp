@@ -192,6 +192,12 @@ const PartialRule& partial_rule(int row, int input) noexcept {
 
 bool takes_condition(int row) noexcept { return kTypes[static_cast<size_t>(row)] == Types::Select; }
 
+std::optional<PartialOf> partial_of(const Op& op, Attrs attrs) noexcept {
+  if (&op != &kPartial) return {};
+  const auto a = attrs.as<PartialAttr>();
+  return PartialOf{static_cast<int>(a.row), static_cast<int>(a.input)};
+}
+
 Tensor times_partial(int row, int input, Tensor&& g, const Tensor* const* values) {
   const PartialRule& rule = partial_rule(row, input);
   switch (rule.kind) {

@@ -2,8 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
-#include "core/tensor.h"
+#include "core/op.h"
 #include "kernels/formulas.h"
 
 namespace adcore {
@@ -28,6 +29,13 @@ const PartialRule& partial_rule(int row, int input) noexcept;
 /// g times a partial: one op, the same for whoever watches. values as for PartialRule::symbolic. g may be written over:
 /// this is the last use of it. Undefined: zero.
 Tensor times_partial(int row, int input, Tensor&& g, const Tensor* const* values);
+
+/// Which partial a call of an op multiplies its first operand with, where it is one that times_partial() makes. The
+/// other operands are what the partial needs, in the order A, B, C, Y.
+struct PartialOf {
+  int row, input;
+};
+std::optional<PartialOf> partial_of(const Op& op, Attrs attrs) noexcept;
 
 /// True for a row whose first operand is a condition: read as bool, whatever its dtype.
 bool takes_condition(int row) noexcept;

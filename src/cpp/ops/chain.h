@@ -1,0 +1,101 @@
+// Chains: elementwise calls of one shape, many of them in one pass over memory.
+//
+// Call by call, every value of a program on large arrays travels to memory and back. A chain runs block by block
+// instead: all its steps on one block, whose values never leave the cache, then on the next. The kernels are those of
+// the single calls, so are the bits. The sweep of large elementwise programs (sweeps/blocked.h) and the op `fused`
+// (ops/fused.h) are chains.
+//
+// Data: a step is a kernel from lanes to a lane; a lane is where the elements of a value are. ChainPlan makes steps,
+// run_chain() runs them.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "core/tensor.h"
+#include "kernels/kernels.h"
+
+namespace adcore {
+
+/// The number of a lane, or of a value while a chain is planned. 0 is none.
+using ChainIndex = uint16_t;
+
+/// One kernel. Plain words, so that steps can be attributes of an op.
+struct ChainStep {
+  enum Kind : uint16_t {
+    kMap,       // out = the row's value of in
+    kLoad,      // out = in[0], which is of another dtype, in the chain's
+    kPartial0,  // out = g times the row's partial of its first operand
+    kPartial1,
+    kPartial2,
+  };
+  uint16_t row = 0;
+  uint16_t kind = kMap;
+  ChainIndex in[kMaxArity] = {};
+  ChainIndex g = 0, y = 0;
+  ChainIndex out = 0;
+
+  bool is_partial() const noexcept { return kind >= kPartial0; }
+};
+static_assert(sizeof(ChainStep) == 2 * sizeof(int64_t));
+
+/// Where the elements of a value are.
+struct Lane {
+  enum class Kind : uint8_t {
+    Array,    // one after the other
+    Uniform,  // one that stands for all
+    Row,      // `period` of them, which repeat
+    Scratch,  // in memory of the chain's own, block by block
+  };
+  std::byte* data = nullptr;
+  int64_t period = 0;
+  Kind kind = Kind::Scratch;
+  DType dtype = DType::Float32;  // the chain's, or what a step loads or a comparison writes
+  bool read = false;             // from memory: worth fetching ahead
+};
+
+/// The lane of a tensor that broadcasts to `shape`; Scratch where no lane can tell how its elements lie.
+Lane lane_of(const Tensor& t, const Dims& shape) noexcept;
+
+/// Every element is the same one in memory.
+bool is_uniform(const Tensor& t) noexcept;
+
+/// Runs the steps on n elements of `dtype`, float32 or float64. lanes[0] is none. An output may lie over an array that
+/// no step reads after the one that writes it.
+void run_chain(DType dtype, std::span<const ChainStep> steps, std::span<const Lane> lanes, int64_t n);
+
+/// A chain in the making: its steps on numbered values.
+class ChainPlan {
+ public:
+  /// A value from outside.
+  ChainIndex input() { return new_value(kNotMade); }
+  /// A step's value; `s.out` is set by this.
+  ChainIndex add(ChainStep s);
+  /// There may be no room for the values of one more statement.
+  bool full() const noexcept { return values_.size() >= kMostValues; }
+
+  std::span<const ChainStep> steps() const noexcept { return steps_; }
+  bool is_input(ChainIndex v) const noexcept { return values_[v].made == kNotMade; }
+  /// The step that makes the value.
+  int made(ChainIndex v) const noexcept { return values_[v].made; }
+  /// The last step that reads it, or -1.
+  int last_use(ChainIndex v) const noexcept { return values_[v].last_use; }
+
+  /// Turns values into lanes: 1... are the inputs in their order, then these outputs, each made by a step, then scratch.
+  /// The steps name lanes from then on. Returns the number of lanes in scratch memory.
+  int place(std::span<const ChainIndex> outputs);
+
+ private:
+  static constexpr size_t kMostValues = 65'000;
+  static constexpr int kNotMade = -1, kNotRead = -1;
+  struct Value {
+    int made, last_use;
+  };
+
+  ChainIndex new_value(int made);
+
+  std::vector<Value> values_{{kNotMade, kNotRead}};
+  std::vector<ChainStep> steps_;
+};
+
+}  // namespace adcore
