@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "base/function_ref.h"
 #include "core/tensor.h"
 #include "kernels/kernels.h"
 
@@ -144,6 +145,9 @@ struct Op {
   /// The same call written with other ops, in the computing type: fills out[0 ...]. Rules that are not there come from
   /// it.
   void (*expand)(std::span<const Tensor> operands, Attrs attrs, Tensor* out) = nullptr;
+  /// Where the elements of operands are known: changes the words of the attributes and says, as bits, which operands go,
+  /// so that the call gives the same bits by less work. `known(k, v)`: all elements of operand k are v.
+  uint32_t (*simpler)(std::span<int64_t> words, FunctionRef<bool(int, double)> known) = nullptr;
   /// Elementwise: the row in formulas.h.
   int row = -1;
 

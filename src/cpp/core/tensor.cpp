@@ -93,6 +93,13 @@ double item(const Tensor& t) {
   return value;
 }
 
+bool all_equal(const Tensor& t, double value) {
+  const Tensor d = as_contiguous(t, DType::Float64);
+  const auto* const p = d.data_as<double>();
+  for (int64_t i = 0; i < d.size(); ++i)
+    if (!(p[i] == value)) return false;
+  return true;
+}
 std::vector<double> to_vector(const Tensor& t) {
   std::vector<double> out(static_cast<size_t>(t.size()));
   copy_to(t, out.data(), DType::Float64);

@@ -174,6 +174,8 @@ Tensor from_values(const Dims& shape, std::initializer_list<double> values, DTyp
 double item(const Tensor& t);
 /// The elements, converted, by rows.
 std::vector<double> to_vector(const Tensor& t);
+/// Every element, converted, is this number.
+bool all_equal(const Tensor& t, double value);
 
 /// Copies `src` (any strides, any dtype) into contiguous memory of type `dtype`. Throws where `src` differs between the
 /// members of a vmap.

@@ -1,5 +1,6 @@
 // Losses that are one op: value and saved slope in one pass over the data.
 #include <algorithm>
+#include <cstring>
 
 #include "core/pullback.h"
 #include "ops/functions.h"
@@ -171,6 +172,23 @@ void bce_batch(Batching& b) {
   b.run(a);
 }
 
+/// Weights of 1 are no weights.
+uint32_t bce_simpler(std::span<int64_t> words, FunctionRef<bool(int, double)> known) {
+  auto a = Attrs(words.data(), static_cast<int>(words.size())).as<BceAttr>();
+  uint32_t gone = 0;
+  const int weight = a.weight(), pos_weight = a.pos_weight();
+  if (weight >= 0 && known(weight, 1)) {
+    gone |= needs_input(weight);
+    a.has_weight = 0;
+  }
+  if (pos_weight >= 0 && known(pos_weight, 1)) {
+    gone |= needs_input(pos_weight);
+    a.has_pos_weight = 0;
+  }
+  std::memcpy(words.data(), &a, sizeof a);
+  return gone;
+}
+
 constexpr uint32_t kBceOperands = needs_input(0) | needs_input(1) | needs_input(2) | needs_input(3);
 const Op kBce{.name = "binary_cross_entropy_with_logits",
               .kind = OpKind::Custom,
@@ -181,7 +199,8 @@ const Op kBce{.name = "binary_cross_entropy_with_logits",
               .needs = {needs_output(1), kBceOperands, kBceOperands, kBceOperands},
               .needs_observed = kBceOperands,
               .batch = bce_batch,
-              .expand = bce_expand};
+              .expand = bce_expand,
+              .simpler = bce_simpler};
 
 // ---- class indices: -1 for an ignored one -----------------------------------------------------------------------
 

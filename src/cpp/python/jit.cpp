@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "base/reuse.h"
+#include "jit/optimize.h"
 #include "jit/plan.h"
 #include "python/traced.h"
 
@@ -200,6 +201,7 @@ struct Entry {
   std::vector<Guard> guards;
   Owned traced_object;  // holds `traced`
   const TracedFunction* traced = nullptr;
+  std::shared_ptr<const Program> optimized;
   std::vector<std::unique_ptr<Plan>> plans;  // one for each layout of the inputs
   uint64_t used = 0;                         // when, in calls
 
@@ -352,7 +354,8 @@ PyObject* replay(Entry& entry, std::span<PyObject* const> arguments) {
   const auto plan = std::ranges::find_if(entry.plans, fits);
   if (plan == entry.plans.end()) {
     std::vector<Tensor> outputs;
-    auto made = std::make_unique<Plan>(f.program(), f.inputs(arguments), outputs);
+    if (!entry.optimized) entry.optimized = std::make_shared<const Program>(optimize(*f.program()));
+    auto made = std::make_unique<Plan>(entry.optimized, f.inputs(arguments), outputs);
     entry.plans.push_back(std::move(made));
     return f.finish(arguments, [&](size_t k) { return outputs[k]; });
   }
