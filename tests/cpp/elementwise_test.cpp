@@ -178,14 +178,19 @@ constexpr int kLanes = kMaxArity + 2;  // three operands, the cotangent, the res
 constexpr int64_t kSizes[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 67};
 constexpr int64_t kLongest = 67, kGuard = 16;
 
-/// One kernel as a function of `kLanes` arrays; Out is what it writes.
+/// One kernel, `map` or `partial`, as a function of `kLanes` arrays; Out is what it writes.
 template <class T, class Out>
 struct Case {
   uint32_t used;        // lanes that it reads
   uint32_t spreadable;  // lanes that may be one element
   bool in_place;
   std::array<std::vector<T>, kLanes> in;
-  std::function<void(const void* const*, void*, int64_t, uint32_t)> run;
+  MapFn map;
+  PartialFn partial = nullptr;
+
+  void run(const void* const* p, void* out, int64_t n, uint32_t scalars) const {
+    partial ? partial(p[3], p, p[4], out, n, scalars) : map(p, out, n, scalars);
+  }
 
   /// The first n elements of the result, or the n from `begin` on.
   std::vector<Out> at(int64_t n, uint32_t scalars = 0, int64_t begin = 0) const {
@@ -252,83 +257,125 @@ bool near(T got, long double want, long double largest = 0) {
   return std::fabs(static_cast<long double>(got) - want) <= bound;
 }
 
-template <int Index, class T>
-void check_map(const Kernels& k) {
+// What is compiled for every row is only its text in long double: all else is a function of these facts.
+
+/// The row's value, or a partial times the cotangent: of the three operands, the result, the cotangent.
+using Oracle = long double (*)(const Ref* values);
+
+struct PartialFacts {
+  uint32_t needs;
+  Oracle oracle;
+};
+struct RowFacts {
+  const char* signature;
+  int arity;
+  Types types;
+  Interval sample;
+  bool constant;
+  Oracle oracle;  // of rows that floats have
+  PartialFacts partials[kMaxArity];
+};
+
+template <int Index>
+long double row_oracle(const Ref* values) {
   constexpr const auto& row = row_at<Index>(kFormulas);
-  constexpr bool kTruth = row.types == Types::Compare || row.types == Types::Logic;
-  using Out = std::conditional_t<kTruth, uint8_t, T>;
-  constexpr uint32_t kUsed = (1u << row.kArity) - 1;
-  const MapFn map = k.elementwise[Index].map[kCompute<T>];
-  REQUIRE((map != nullptr));
-  const Case<T, Out> c{kUsed, kUsed, std::is_same_v<T, Out>, operands<T>(row.sample),
-                       [map](const void* const* in, void* out, int64_t n, uint32_t s) { map(in, out, n, s); }};
+  return number_of(call_with<(1u << row.kArity) - 1>(row.value, values));
+}
+template <int Index, int Input>
+long double partial_oracle(const Ref* values) {
+  constexpr const auto& partial = std::get<Input>(row_at<Index>(kFormulas).partials);
+  return number_of(
+      times(values[kMaxArity + 1], call_with<std::remove_cvref_t<decltype(partial)>::kNeeds>(partial.f, values)));
+}
+template <int Index, int Input>
+constexpr PartialFacts partial_facts() {
+  constexpr uint32_t kNeeds = std::remove_cvref_t<decltype(std::get<Input>(row_at<Index>(kFormulas).partials))>::kNeeds;
+  if constexpr (kNeeds == 0) {
+    return {0, nullptr};
+  } else {
+    return {kNeeds, partial_oracle<Index, Input>};
+  }
+}
+template <int Index>
+constexpr RowFacts row_facts() {
+  constexpr const auto& row = row_at<Index>(kFormulas);
+  RowFacts facts{row.signature, row.kArity, row.types, row.sample, row.kConstant, nullptr, {}};
+  if constexpr (row.types != Types::Integer) facts.oracle = row_oracle<Index>;
+  if constexpr (!row.kConstant) {
+    [&]<int... Inputs>(std::integer_sequence<int, Inputs...>) {
+      ((facts.partials[Inputs] = partial_facts<Index, Inputs>()), ...);
+    }(std::make_integer_sequence<int, row.kArity>{});
+  }
+  return facts;
+}
+constexpr auto kRows = []<int... Rows>(std::integer_sequence<int, Rows...>) {
+  return std::array{row_facts<Rows>()...};
+}(std::make_integer_sequence<int, kFormulaCount>{});
+
+template <class T, class Out>
+void check_map(const ElementwiseKernel& kernels, const RowFacts& row) {
+  const uint32_t used = (1u << row.arity) - 1;
+  REQUIRE((kernels.map[kCompute<T>] != nullptr));
+  const Case<T, Out> c{used, used, std::is_same_v<T, Out>, operands<T>(row.sample), kernels.map[kCompute<T>]};
   c.check();
   if constexpr (std::is_floating_point_v<T>) {
     const std::vector<Out> got = c.at(kLongest);
     for (size_t i = 0; i < got.size(); ++i) {
       const Ref values[] = {c.in[0][i], c.in[1][i], c.in[2][i]};
-      const long double want = number_of(call_with<kUsed>(row.value, values));
+      const long double want = row.oracle(values);
       if (!near(static_cast<T>(got[i]), want))
         FAIL_CHECK("element ", i, ": ", double(got[i]), " is not ", double(want));
     }
   }
 }
 
-template <int Index, int Input, class T>
-void check_partial(const Kernels& k) {
-  constexpr const auto& row = row_at<Index>(kFormulas);
-  constexpr const auto& partial = std::get<Input>(row.partials);
-  constexpr uint32_t kNeeds = std::remove_cvref_t<decltype(partial)>::kNeeds, kCotangent = 1u << kMaxArity;
-  const PartialFn fn = k.elementwise[Index].partial[Input][kCompute<T>];
-  CHECK(((fn == nullptr) == (kNeeds == 0)));
-  if constexpr (kNeeds != 0) {
-    INFO("partial ", Input);
-    constexpr uint32_t kSpreadable = (kNeeds & (A | B | C)) | kCotangent;
-    Case<T, T> c{kSpreadable | (kNeeds & Y ? 2 * kCotangent : 0), kSpreadable, false, operands<T>(row.sample),
-                 [fn](const void* const* in, void* out, int64_t n, uint32_t s) { fn(in[3], in, in[4], out, n, s); }};
-    const void* const in[] = {c.in[0].data(), c.in[1].data(), c.in[2].data()};
-    k.elementwise[Index].map[kCompute<T>](in, c.in[4].data(), kLongest, 0);
-    c.check();
-    const std::vector<T> got = c.at(kLongest);
-    for (size_t i = 0; i < got.size(); ++i) {
-      const Ref values[] = {c.in[0][i], c.in[1][i], c.in[2][i], c.in[4][i]};
-      const long double want = number_of(times(c.in[3][i], call_with<kNeeds>(partial.f, values)));
-      if (!near(got[i], want, 2 * std::fabs(values[3].v)))
-        FAIL_CHECK("element ", i, ": ", double(got[i]), " is not ", double(want));
-    }
+template <class T>
+void check_partial(const ElementwiseKernel& kernels, const RowFacts& row, int input) {
+  constexpr uint32_t kCotangent = 1u << kMaxArity;
+  INFO("partial ", input);
+  const auto [needs, oracle] = row.partials[input];
+  const PartialFn fn = kernels.partial[input][kCompute<T>];
+  CHECK(((fn == nullptr) == (needs == 0)));
+  if (!fn) return;
+  const uint32_t spreadable = (needs & (A | B | C)) | kCotangent;
+  const MapFn map = kernels.map[kCompute<T>];
+  Case<T, T> c{spreadable | (needs & Y ? 2 * kCotangent : 0), spreadable, false, operands<T>(row.sample), map, fn};
+  const void* const in[] = {c.in[0].data(), c.in[1].data(), c.in[2].data()};
+  map(in, c.in[4].data(), kLongest, 0);
+  c.check();
+  const std::vector<T> got = c.at(kLongest);
+  for (size_t i = 0; i < got.size(); ++i) {
+    const Ref values[] = {c.in[0][i], c.in[1][i], c.in[2][i], c.in[4][i], c.in[3][i]};
+    const long double want = oracle(values);
+    if (!near(got[i], want, 2 * std::fabs(values[3].v)))
+      FAIL_CHECK("element ", i, ": ", double(got[i]), " is not ", double(want));
   }
 }
 
-template <int Index, class T>
-void check_type(const Kernels& k) {
-  constexpr const auto& row = row_at<Index>(kFormulas);
+template <class T>
+void check_type(const ElementwiseKernel& kernels, const RowFacts& row) {
   INFO("compute type ", kCompute<T>);
-  if constexpr (std::is_floating_point_v<T> ? row.types == Types::Integer : row.types == Types::Float) {
-    CHECK((k.elementwise[Index].map[kCompute<T>] == nullptr));
-  } else {
-    check_map<Index, T>(k);
-    if constexpr (std::is_floating_point_v<T> && !row.kConstant) {
-      [&]<int... Inputs>(std::integer_sequence<int, Inputs...>) {
-        (check_partial<Index, Inputs, T>(k), ...);
-      }(std::make_integer_sequence<int, row.kArity>{});
-    }
+  if (row.types == (std::is_floating_point_v<T> ? Types::Integer : Types::Float)) {
+    CHECK((kernels.map[kCompute<T>] == nullptr));
+    return;
   }
-}
-
-template <int Index>
-void check_row(const Kernels& k) {
-  INFO(std::string(row_at<Index>(kFormulas).name()));
-  check_type<Index, float>(k);
-  check_type<Index, double>(k);
-  check_type<Index, int64_t>(k);
-  check_type<Index, uint64_t>(k);
+  const bool truth = row.types == Types::Compare || row.types == Types::Logic;
+  truth ? check_map<T, uint8_t>(kernels, row) : check_map<T, T>(kernels, row);
+  if constexpr (std::is_floating_point_v<T>) {
+    for (int input = 0; input < row.arity && !row.constant; ++input) check_partial<T>(kernels, row, input);
+  }
 }
 
 TEST_CASE("every row and every partial, at any length, with spread scalars, in place") {
   on_every_isa([](const Kernels& k) {
-    [&]<int... Rows>(std::integer_sequence<int, Rows...>) {
-      (check_row<Rows>(k), ...);
-    }(std::make_integer_sequence<int, kFormulaCount>{});
+    for (size_t index = 0; index < kRows.size(); ++index) {
+      const RowFacts& row = kRows[index];
+      INFO(row.signature);
+      check_type<float>(k.elementwise[index], row);
+      check_type<double>(k.elementwise[index], row);
+      check_type<int64_t>(k.elementwise[index], row);
+      check_type<uint64_t>(k.elementwise[index], row);
+    }
   });
 }
 

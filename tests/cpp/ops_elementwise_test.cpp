@@ -1,5 +1,5 @@
 // The ops of formulas.h as tensors see them: broadcasting, strides, dtypes, and derivatives of every row.
-#include <tuple>
+#include <array>
 
 #include "kernel_cases.h"
 #include "tensor_cases.h"
@@ -115,49 +115,61 @@ TEST_CASE("a condition holds wherever an element is not zero, whatever its dtype
 
 // ---- derivatives of every row -------------------------------------------------------------------------------------
 
-template <int Row>
-void check_derivatives() {
-  constexpr const auto& row = row_at<Row>(kFormulas);
-  INFO(std::string(row.name()));
-  const Op& op = elementwise_op(Row);
-  CHECK((op.vjp == nullptr) == row.kConstant);
-  CHECK(row.name() == op.name);
-  if constexpr (!row.kConstant) {
-    const auto sample = [&](const Dims& shape, uint64_t seed) {
-      return random_tensor(shape, row.sample.low, row.sample.high, seed);
-    };
-    const Dims shapes[] = {{2, 3}, {3}, {2, 1}};
-    std::vector<Tensor> x;
-    Tensor condition;
-    for (int k = 0; k < row.kArity; ++k) {
-      if (row.types == Types::Select && k == 0) {
-        condition = from_values({2, 3}, {1, 0, 0, 1, 1, 0}, DType::Float64);
-      } else {
-        x.push_back(sample(shapes[k], 100 + static_cast<uint64_t>(k)));
-      }
+/// What the laws ask of a row of formulas.h: they are compiled once for all.
+struct RowFacts {
+  std::string_view name;
+  int arity;
+  Types types;
+  Interval sample;
+  bool constant;
+};
+constexpr auto kRows = []<int... Rows>(std::integer_sequence<int, Rows...>) {
+  const auto facts = [](const auto& row) {
+    return RowFacts{row.name(), row.kArity, row.types, row.sample, row.kConstant};
+  };
+  return std::array{facts(row_at<Rows>(kFormulas))...};
+}(std::make_integer_sequence<int, kFormulaCount>{});
+
+void check_derivatives(const Op& op, const RowFacts& row) {
+  CHECK((op.vjp == nullptr) == row.constant);
+  CHECK(row.name == op.name);
+  if (row.constant) return;
+  const auto sample = [&](const Dims& shape, uint64_t seed) {
+    return random_tensor(shape, row.sample.low, row.sample.high, seed);
+  };
+  const Dims shapes[] = {{2, 3}, {3}, {2, 1}};
+  std::vector<Tensor> x;
+  Tensor condition;
+  for (int k = 0; k < row.arity; ++k) {
+    if (row.types == Types::Select && k == 0) {
+      condition = from_values({2, 3}, {1, 0, 0, 1, 1, 0}, DType::Float64);
+    } else {
+      x.push_back(sample(shapes[k], 100 + static_cast<uint64_t>(k)));
     }
-    const Function1 f = [&](const std::vector<Tensor>& v) {
-      std::vector<Tensor> all = v;
-      if (condition.defined()) all.insert(all.begin(), condition);
-      return adcore::apply(op, std::span<const Tensor>(all));
-    };
-    check_gradients(f, x, 3, 1e-6);
-    // The fused kernel and the rule as ops agree, in float32 too and on operands that are not contiguous.
-    std::vector<Tensor> narrow;
-    for (const Tensor& t : x) narrow.push_back(laid_out(cast(t, DType::Float32), Layout::Stepped));
-    const Function1 gradient = gradient_of(weighted(f, 1));
-    const Tensor fused = gradient(narrow);
-    Level level;
-    (void)level.input(scalar(0.0, DType::Float32));  // now gradient is recorded
-    CHECK(distance(gradient(narrow), to_vector(fused)) < 1e-5);
-    CHECK(distance(fused, to_vector(gradient(x))) < 1e-4);
   }
+  const Function1 f = [&](const std::vector<Tensor>& v) {
+    std::vector<Tensor> all = v;
+    if (condition.defined()) all.insert(all.begin(), condition);
+    return adcore::apply(op, std::span<const Tensor>(all));
+  };
+  check_gradients(f, x, 3, 1e-6);
+  // The fused kernel and the rule as ops agree, in float32 too and on operands that are not contiguous.
+  std::vector<Tensor> narrow;
+  for (const Tensor& t : x) narrow.push_back(laid_out(cast(t, DType::Float32), Layout::Stepped));
+  const Function1 gradient = gradient_of(weighted(f, 1));
+  const Tensor fused = gradient(narrow);
+  Level level;
+  (void)level.input(scalar(0.0, DType::Float32));  // now gradient is recorded
+  CHECK(distance(gradient(narrow), to_vector(fused)) < 1e-5);
+  CHECK(distance(fused, to_vector(gradient(x))) < 1e-4);
 }
 
 TEST_CASE("derivatives of every row to third order, broadcast, against finite differences") {
-  []<int... Rows>(std::integer_sequence<int, Rows...>) {
-    (check_derivatives<Rows>(), ...);
-  }(std::make_integer_sequence<int, kFormulaCount>{});
+  for (int index = 0; index < kFormulaCount; ++index) {
+    const RowFacts& row = kRows[static_cast<size_t>(index)];
+    INFO(std::string(row.name));
+    check_derivatives(elementwise_op(index), row);
+  }
 }
 
 TEST_CASE("large operands that lie by columns, reversed or broadcast: as element by element") {

@@ -167,7 +167,7 @@ class SequentialCell(_Row):
 
 
 class CellList(_Row):
-    """A list of cells. It is not callable itself: loop over it in ``construct``.
+    """A list of cells. It is not callable itself: loop over it in ``construct``, or map over it with ``vmap``.
 
     Parameters
     ----------
@@ -196,6 +196,12 @@ class CellList(_Row):
     def construct(self, *inputs):
         """Raise: a CellList does not say how its cells are connected."""
         raise NotImplementedError("CellList: it is not callable. Loop over its cells, or use SequentialCell.")
+
+    def _vmap_members(self):
+        """Return the members of the ensemble that ``vmap`` takes it for."""
+        if not self._cells:
+            raise ValueError("vmap: the CellList has no cells.")
+        return list(self)
 
     def _slice(self, items):
         part = CellList()

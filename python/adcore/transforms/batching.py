@@ -1,6 +1,7 @@
 """vmap: a function of one member becomes one of a batch, computed at once."""
 
 from adcore._core import Batch, Tensor, is_array, tree_fill, tree_leaves
+from adcore.transforms.ensemble import Ensemble
 from adcore.transforms.options import check_callable, computed
 from adcore.transforms.trees import as_tensor, describe, same_structure
 
@@ -15,8 +16,9 @@ def vmap(fn, in_axes=0, out_axes=0, *, randomness="error"):
 
     Parameters
     ----------
-    fn : callable
-        Takes and returns tensors, or containers of them, of one member.
+    fn : callable or CellList
+        Takes and returns tensors, or containers of them, of one member. The cells of a CellList are the members of an
+        ensemble, each with Parameters of its own.
     in_axes : int, None, or tuple or list with one entry per argument, default 0
         The axis of an argument along which its members stand; None: one value for all. An entry may be a container
         like the argument, or any upper part of one. Keyword arguments have none: one that holds Tensors or arrays is
@@ -36,8 +38,9 @@ def vmap(fn, in_axes=0, out_axes=0, *, randomness="error"):
     Raises
     ------
     TypeError, ValueError
-        For axes that do not fit the arguments, and batches of different sizes. Inside of `fn`, for Python code that
-        asks for the elements of a value that differs between members (``if``, ``float``, ``asnumpy``).
+        For axes that do not fit the arguments, and batches of different sizes; for cells of a CellList that differ in
+        more than the numbers in their Tensors. Inside of `fn`, for Python code that asks for the elements of a value
+        that differs between members (``if``, ``float``, ``asnumpy``).
     RuntimeError
         Where `fn` draws random numbers, and `randomness` does not say whose.
 
@@ -46,6 +49,10 @@ def vmap(fn, in_axes=0, out_axes=0, *, randomness="error"):
     With "different", a draw of n numbers takes n for each member, the first member's first: the sequence goes on as
     after a loop over the members.
 
+    A CellList gives what a loop over its cells gives, and so do the derivatives by their Parameters and what is
+    assigned to these. What the cells are is read at each call. `construct` of the first is called for all: an attribute
+    that it sets, other than by assigning to a Parameter or Tensor, is set for the first alone.
+
     Examples
     --------
     >>> import adcore
@@ -53,13 +60,22 @@ def vmap(fn, in_axes=0, out_axes=0, *, randomness="error"):
     >>> dot = adcore.vmap(lambda a, b: (a * b).sum(), in_axes=(0, None))
     >>> print(dot(Tensor([[1.0, 2.0], [3.0, 4.0]]), Tensor([10.0, 100.0])))
     [210. 430.]
+
+    Three networks, each with an input of its own; with ``in_axes=None`` they would all have the same:
+
+    >>> from adcore import nn, ops
+    >>> nets = nn.CellList([nn.Dense(4, 2) for _ in range(3)])
+    >>> adcore.vmap(nets)(ops.ones((3, 5, 4))).shape
+    (3, 5, 2)
     """
     check_callable("vmap", fn)
+    members_of, ensemble = getattr(fn, "_vmap_members", None), None
     if randomness not in _DRAWS:
         raise ValueError(f"vmap: randomness must be 'error', 'different' or 'same', got {randomness!r}.")
     _check_axes("in_axes", in_axes)
     _check_axes("out_axes", out_axes)
-    if in_axes is None or (isinstance(in_axes, (tuple, list)) and all(axis is None for axis in tree_leaves(in_axes))):
+    unmapped = in_axes is None or (isinstance(in_axes, (tuple, list)) and all(a is None for a in tree_leaves(in_axes)))
+    if unmapped and not members_of:
         raise ValueError(f"vmap: in_axes {in_axes!r} names no axis to map over.")
 
     def mapped(*args, **kwargs):
@@ -69,13 +85,23 @@ def vmap(fn, in_axes=0, out_axes=0, *, randomness="error"):
         for name, argument in kwargs.items():
             axis = 0 if any(map(_has_axes, tree_leaves(argument))) else None
             _spread(f"keyword argument {name!r}", argument, axis, leaves, axes)
-        batch = Batch(_size(leaves, axes), _DRAWS.index(randomness))
+        nonlocal ensemble
+        own = None
+        if members_of:
+            own = ensemble = Ensemble.of(members_of(), ensemble)
+        batch = Batch(_size(leaves, axes, own and own.size), _DRAWS.index(randomness))
         boxed = [
             leaf if axis is None else batch.join(_moved(as_tensor(leaf), axis, 0))
             for (leaf, _), axis in zip(leaves, axes)
         ]
         new_args, new_kwargs = tree_fill((args, kwargs), boxed)
-        result = computed("vmap", batch.run(lambda: fn(*new_args, **new_kwargs)))
+        if own:
+            held = [batch.join(values) for values in own.stacked()]
+            result, assigned = batch.run(own.run, held, new_args, new_kwargs)
+            computed("vmap", result)
+            own.assign(assigned, batch.split)
+        else:
+            result = computed("vmap", batch.run(lambda: fn(*new_args, **new_kwargs)))
         if isinstance(result, Tensor) and out_axes == 0:
             return batch.split(result)
         out_leaves, places = [], []
@@ -130,9 +156,9 @@ def _has_axes(leaf):
     return isinstance(leaf, Tensor) or is_array(leaf)
 
 
-def _size(leaves, axes):
-    """Return the number of members, the same for all arguments."""
-    size, first = None, None
+def _size(leaves, axes, size=None):
+    """Return the number of members, the same for all arguments and for a CellList of `size`."""
+    first = "the CellList"
     for (leaf, label), axis in zip(leaves, axes):
         if axis is None:
             continue

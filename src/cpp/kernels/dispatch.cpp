@@ -6,22 +6,24 @@
 
 namespace adcore {
 
-#if defined(__x86_64__) && !defined(ADCORE_BASELINE)
+// Which tables there are, ADCORE_WITH_<name>, comes from the build.
+#if defined(ADCORE_WITH_baseline)
 namespace baseline {
 const Kernels& table();
 }
+#endif
+#if defined(ADCORE_WITH_avx2)
 namespace avx2 {
 const Kernels& table();
 }
+#endif
+#if defined(ADCORE_WITH_avx512)
 namespace avx512 {
 const Kernels& table();
 }
-#elif defined(__aarch64__)
+#endif
+#if defined(ADCORE_WITH_neon)
 namespace neon {
-const Kernels& table();
-}
-#else
-namespace baseline {
 const Kernels& table();
 }
 #endif
@@ -35,20 +37,25 @@ struct Tables {
 
   Tables() {
     int n = 0;
-#if defined(__x86_64__) && !defined(ADCORE_BASELINE)
-    __builtin_cpu_init();
+#if defined(ADCORE_WITH_baseline)
     all[n++] = &baseline::table();
-    const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                          __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("f16c");
+#endif
+#if defined(ADCORE_WITH_neon)
+    all[n++] = &neon::table();
+#endif
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    [[maybe_unused]] const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                                           __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("f16c");
+#endif
+#if defined(ADCORE_WITH_avx2)
     if (has_avx2) all[n++] = &avx2::table();
+#endif
+#if defined(ADCORE_WITH_avx512)
     if (has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
       all[n++] = &avx512::table();
     }
-#elif defined(__aarch64__)
-    all[n++] = &neon::table();
-#else
-    all[n++] = &baseline::table();
 #endif
     chosen = all[n - 1];
     if (const char* name = std::getenv("ADCORE_ISA")) {

@@ -23,13 +23,13 @@ struct Groups {
   Groups at(int64_t i) const { return {first + i, n, p}; }
 };
 
-/// A fold of one row: `Term` is Itself or a function of the element and Reduced; kFirst: it reads Reduced::first.
-template <class Fold, bool First>
+/// What is folded and how: `Term` is Itself or a function of the element and Reduced; kFirst: it reads Reduced::first.
+/// Rows that fold the same terms share it, whatever they make of the total.
+template <class Combine_, class Term, bool First = false>
 struct Terms {
-  using Combine = typename Fold::Combine;
-  using Term = typename Fold::Term;
+  using Combine = Combine_;
   static constexpr bool kPlain = std::is_same_v<Term, Itself>;
-  static constexpr bool kFirst = First && !kPlain;
+  static constexpr bool kFirst = First;
   template <class T>
   static constexpr T kIdentity = Combine::template kIdentity<T>;
 
@@ -73,6 +73,10 @@ struct Terms {
     }
   }
 };
+
+template <class Fold, bool First>
+using TermsOf =
+    Terms<typename Fold::Combine, typename Fold::Term, First && !std::is_same_v<typename Fold::Term, Itself>>;
 
 constexpr double kByteNs = 0.05;    // reading from memory
 constexpr int64_t kManyTasks = 16;  // as many independent results run in parallel; fewer are split inside
@@ -234,8 +238,7 @@ void run_tasks(int64_t tasks, double task_ns, Task task) {
   const auto block = [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) task(i);
   };
-  if (tasks < kManyTasks) return block(0, tasks);
-  for_blocks(tasks, task_ns, block);
+  for_blocks(tasks, tasks < kManyTasks ? 0 : task_ns, block);
 }
 
 /// task(first, rows) for parts of `rows` short rows of n elements.
@@ -311,7 +314,7 @@ template <int Row, class T>
 void run_first(const T* x, T* y, int64_t outer, int64_t n, int64_t inner, double p) {
   using Fold = typename RowOf<Row>::FirstFold;
   const auto count = static_cast<double>(n);
-  reduce<Terms<Fold, false>>(x, y, outer, n, inner, Groups<T>{nullptr, count, p});
+  reduce<TermsOf<Fold, false>>(x, y, outer, n, inner, Groups<T>{nullptr, count, p});
   if constexpr (!std::is_same_v<typename Fold::Finish, Itself>) {
     finish_groups<T>(y, nullptr, y, outer * inner, count, p, typename Fold::Finish());
   }
@@ -319,7 +322,7 @@ void run_first(const T* x, T* y, int64_t outer, int64_t n, int64_t inner, double
 
 template <int Row, class T>
 void run_total(const T* x, const T* first, T* y, int64_t outer, int64_t n, int64_t inner, double p) {
-  using F = Terms<typename RowOf<Row>::TotalFold, RowOf<Row>::kHasFirst>;
+  using F = TermsOf<typename RowOf<Row>::TotalFold, RowOf<Row>::kHasFirst>;
   reduce<F>(x, y, outer, n, inner, Groups<T>{first, static_cast<double>(n), p});
 }
 
@@ -407,8 +410,8 @@ void pull_kernel(const PullArgs& a) {
 
 // ---- argmax, argmin -----------------------------------------------------------------------------------------------
 
-using Largest = Terms<Fold<Max>, false>;
-using Smallest = Terms<Fold<Min>, false>;
+using Largest = Terms<Max, Itself>;
+using Smallest = Terms<Min, Itself>;
 
 /// a is nearer to the extremum than b.
 template <class F, class V>
@@ -530,10 +533,20 @@ void arg_reduce(const void* in, int64_t* y, int64_t outer, int64_t n, int64_t in
 template <Result result, class T>
 constexpr bool kHasRun = std::is_floating_point_v<T> || result != Result::Float;
 
+/// Sums and products of integers, and whether they are zero, have the same bits with a sign and without.
+template <class First, class Fold>
+constexpr bool kSignless = false;
+template <class Combine, class Term>
+constexpr bool kSignless<None, Fold<Combine, Term>> =
+    std::is_same_v<Term, Itself> ? std::is_same_v<Combine, Sum> || std::is_same_v<Combine, Product>
+                                 : std::is_same_v<Term, std::remove_const_t<decltype(reduction_parts::is_true)>>;
+
 template <int Row, class T>
 constexpr ReduceFn run_entry() {
   if constexpr (kHasRun<std::get<Row>(kReductions).result, T>) {
-    return reduction_kernel<T, Row>;
+    constexpr bool kAsWords =
+        std::is_integral_v<T> && kSignless<typename RowOf<Row>::FirstFold, typename RowOf<Row>::TotalFold>;
+    return reduction_kernel<std::conditional_t<kAsWords, uint64_t, T>, Row>;
   } else {
     return nullptr;
   }

@@ -78,4 +78,21 @@ void ReplayedCells::write(PyObject* cell, Tensor value) {
   it->second.wrote = true;
 }
 
+const Tensor& ShownCells::read(PyObject* cell) {
+  const auto it = entries_.find(cell);
+  return it == entries_.end() ? outer_read(cell) : it->second.now;
+}
+
+void ShownCells::write(PyObject* cell, Tensor value) {
+  const auto it = entries_.find(cell);
+  if (it == entries_.end()) return outer_write(cell, std::move(value));
+  std::swap(it->second.now, value);
+  it->second.wrote = true;
+}
+
+const Tensor* ShownCells::written(PyObject* cell) const {
+  const Entry& e = entries_.at(cell);
+  return e.wrote ? &e.now : nullptr;
+}
+
 }  // namespace adcore::python

@@ -96,4 +96,21 @@ class ReplayedCells final : public CellView {
   std::vector<Owned> held_;
 };
 
+/// Some cells with values of its own, which alone are written.
+class ShownCells final : public CellView {
+ public:
+  void show(PyObject* cell, Tensor value) { entries_[cell].now = std::move(value); }
+  const Tensor& read(PyObject* cell) override;
+  void write(PyObject* cell, Tensor value) override;
+  /// What was written last; null where nothing was.
+  const Tensor* written(PyObject* cell) const;
+
+ private:
+  struct Entry {
+    Tensor now;
+    bool wrote = false;
+  };
+  std::unordered_map<PyObject*, Entry> entries_;
+};
+
 }  // namespace adcore::python

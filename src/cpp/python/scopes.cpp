@@ -6,6 +6,7 @@
 
 #include "core/watch.h"
 #include "python/bindings.h"
+#include "python/cells.h"
 
 namespace py = pybind11;
 
@@ -115,9 +116,25 @@ py::object run_no_grad(const py::object& fn, const py::tuple& args, const py::ob
   return call(fn, args, kwargs);
 }
 
+/// fn(*args) where each of `cells`, which it keeps alive, holds what stands beside it in `values`: the result, and of
+/// each cell what was assigned to it there.
+py::tuple run_with_cells(const py::object& fn, const py::tuple& args, const py::list& cells, const py::list& values) {
+  py::list assigned;
+  ShownCells shown;
+  for (size_t i = 0; i < cells.size(); ++i) shown.show(cells[i].ptr(), tensor_of(values[i].ptr()));
+  const py::object result = call(fn, args, py::none());
+  shown.check_records();
+  for (const py::handle cell : cells) {
+    const Tensor* const value = shown.written(cell.ptr());
+    assigned.append(value ? steal(wrap(*value)) : py::none());
+  }
+  return py::make_tuple(result, assigned);
+}
+
 }  // namespace
 
 void bind_scopes(py::module_& m) {
+  m.def("run_with_cells", run_with_cells, py::arg("fn"), py::arg("args"), py::arg("cells"), py::arg("values"));
   m.def("run_no_grad", run_no_grad, py::arg("fn"), py::arg("args"), py::arg("kwargs"));
   ScopeType<WithScope<Watch>>::add(m, "WatchScope", "adcore._core.WatchScope");
   ScopeType<WithScope<NoGrad>>::add(m, "NoGradScope", "adcore._core.NoGradScope");
