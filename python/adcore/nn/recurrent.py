@@ -11,8 +11,8 @@ gates (LSTM) and of Cho et al. 2014 (GRU, the reset gate behind the product).
 import warnings
 
 from .. import ops
-from .._ops.native import _gru, _lstm, _rnn
 from .._core import Tensor, float32, innermost
+from .._ops.native import _gru, _lstm, _rnn
 from ..common.initializer import Uniform
 from .arguments import flag, number, one_of, parameter, positive, require_axes
 from .cell import Cell

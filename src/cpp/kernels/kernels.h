@@ -14,7 +14,6 @@
 
 #include "base/dtype.h"
 #include "base/shape.h"
-#include "kernels/recurrent.h"
 
 namespace adcore {
 
@@ -294,6 +293,8 @@ struct NormKernels {
 
 // ---- recurrent layers: one kind for each text of recurrent.h --------------------------------------------------------
 
+inline constexpr int kMaxRecurrentStates = 2;
+
 /// `inside`: null, or whether a row has this step; else its state stays as it is.
 struct RecurrentSizes {
   int64_t steps, rows, units;
@@ -303,9 +304,10 @@ struct RecurrentSizes {
 template <class T>
 struct RecurrentArgs {
   RecurrentSizes sizes;
-  const T *x, *weight, *bias;               // [steps, rows, gates * units], [gates * units, units], [gates * units] or null
-  const T* first[kMaxRecurrentStates];      // the state at the beginning, [rows, units] each
-  T *states[kMaxRecurrentStates], *sums;    // after each step, [steps, rows, units] each; [steps, rows, sums * units] or null
+  const T *x, *weight, *bias;           // [steps, rows, gates * units], [gates * units, units], [gates * units] or null
+  const T* first[kMaxRecurrentStates];  // the state at the beginning, [rows, units] each
+  T* states[kMaxRecurrentStates];       // after each step, [steps, rows, units] each
+  T* sums;                              // [steps, rows, sums * units], or null
 };
 template <class T>
 struct RecurrentGradArgs {
@@ -383,8 +385,8 @@ struct Kernels {
   PoolKernels<double> pool_f64;
   NormKernels<float> norm_f32;
   NormKernels<double> norm_f64;
-  RecurrentKernels<float> recurrent_f32[kRecurrentKinds];
-  RecurrentKernels<double> recurrent_f64[kRecurrentKinds];
+  const RecurrentKernels<float>* recurrent_f32;  // one per kind of recurrent.h, by its number
+  const RecurrentKernels<double>* recurrent_f64;
 };
 
 namespace detail {

@@ -161,8 +161,8 @@ void grad(const RecurrentGradArgs<T>& a) {
             store_lanes(stays ? g[s] : s == Kind::kPassed ? passed : P(0), carried[s] + r * width + j, lanes);
         });
       }
-      weight.multiply(a.sums_grad + (t * rows + first) * kSums * n, kSums * n, last - first,
-                      carried[0] + first * width, true);
+      weight.multiply(a.sums_grad + (t * rows + first) * kSums * n, kSums * n, last - first, carried[0] + first * width,
+                      true);
     }
     for (int s = 0; s < kStates; ++s)
       for (int64_t r = first; r < last; ++r)
@@ -171,15 +171,16 @@ void grad(const RecurrentGradArgs<T>& a) {
 }
 
 template <class T, class... Kinds>
-void install(RecurrentKernels<T> (&kernels)[kRecurrentKinds]) {
-  ((kernels[Kinds::kNumber] = {run<Kinds, T>, grad<Kinds, T>}), ...);
+constexpr RecurrentKernels<T> kKernels[] = {{run<Kinds, T>, grad<Kinds, T>}...};
+template <class... Kinds>
+void install(Kernels& table) {
+  static_assert([](int next) { return ((Kinds::kNumber == next++) && ...); }(0), "kinds in the order of their numbers");
+  table.recurrent_f32 = kKernels<float, Kinds...>;
+  table.recurrent_f64 = kKernels<double, Kinds...>;
 }
 
 }  // namespace
 
-void install_recurrent(Kernels& table) {
-  install<float, Lstm, Gru, TanhRnn, ReluRnn>(table.recurrent_f32);
-  install<double, Lstm, Gru, TanhRnn, ReluRnn>(table.recurrent_f64);
-}
+void install_recurrent(Kernels& table) { install<Lstm, Gru, TanhRnn, ReluRnn>(table); }
 
 }  // namespace adcore::ADCORE_ISA

@@ -11,11 +11,7 @@
 //                                          first kGates of dz.
 #pragma once
 
-#include <cstdint>
-
 namespace adcore {
-
-inline constexpr int kMaxRecurrentStates = 2;
 
 /// Hochreiter and Schmidhuber with forget gates: input, forget, cell and output gate; output and cell state.
 struct Lstm {
@@ -108,7 +104,5 @@ struct ReluRnn {
     dz[0] = select(z[0] > 0.0, g[0], 0.0);
   }
 };
-
-inline constexpr int kRecurrentKinds = 4;
 
 }  // namespace adcore

@@ -4,6 +4,8 @@
 // units), the state at the beginning (..., units each), then a bias (gates * units) beside those weights and whether a
 // row has a step (steps, ...), where they are given. Outputs: the state after each step, and for the rule the sums that the
 // steps are functions of.
+#include "kernels/recurrent.h"
+
 #include "core/pullback.h"
 #include "ops/functions.h"
 #include "ops/rules.h"
@@ -34,7 +36,9 @@ struct GradPlaces {
   static constexpr int kFirst = 2;
   static constexpr int kStates = kFirst + Kind::kStates;
   static constexpr int kGiven = kStates + Kind::kStates;
-  static int inside(const RecurrentGradAttr& a) { return kGiven + __builtin_popcountll(static_cast<uint64_t>(a.given)); }
+  static int inside(const RecurrentGradAttr& a) {
+    return kGiven + __builtin_popcountll(static_cast<uint64_t>(a.given));
+  }
 };
 
 /// The shape (steps, ..., n).
@@ -46,7 +50,8 @@ Dims along(int64_t steps, Dims state, int64_t n) {
 
 void require_shape(const char* op, const char* role, const Tensor& t, const Dims& shape) {
   if (t.shape() == shape) return;
-  fail(ErrorKind::Value, op, ": ", role, " has the shape ", to_string(t.shape()), ", it must be ", to_string(shape), ".");
+  fail(ErrorKind::Value, op, ": ", role, " has the shape ", to_string(t.shape()), ", it must be ", to_string(shape),
+       ".");
 }
 
 template <class Kind>
@@ -66,7 +71,8 @@ void layer_infer(Call& call) {
   }
   const int64_t units = weight.shape()[1];
   if (first.rank() == 0 || first.shape().back() != units) {
-    fail(ErrorKind::Value, name, ": a state must have the shape (..., ", units, "), got ", to_string(first.shape()), ".");
+    fail(ErrorKind::Value, name, ": a state must have the shape (..., ", units, "), got ", to_string(first.shape()),
+         ".");
   }
   if (x.rank() == 0 || x.shape()[0] == 0)
     fail(ErrorKind::Value, name, ": needs one step or more, got gates of the shape ", to_string(x.shape()), ".");
@@ -428,7 +434,8 @@ constexpr Function kFunctions[] = {
           return std::array{states[0], states[1]};
         },
         {.samples = {"_lstm(x(3, 2, 8), x(8, 2), x(2, 2), x(2, 2))",
-                     "_lstm(x(3, 2, 8), x(8, 2), x(2, 2), x(2, 2), b(3, 2), True)[1]", "_lstm(x(2, 8), x(8, 2), x(2), x(2))[0]"}}),
+                     "_lstm(x(3, 2, 8), x(8, 2), x(2, 2), x(2, 2), b(3, 2), True)[1]",
+                     "_lstm(x(2, 8), x(8, 2), x(2), x(2))[0]"}}),
     def("_gru(gates, weight, hx, bias=None, inside=None, reverse=False)",
         "The outputs of a GRU along the first axis, from what the input gives to its gates; the bias is of the state.",
         {"_gru(ops.zeros((1, 3)), ops.zeros((3, 1)), Tensor([1.0]))", "[[0.5]]"},
