@@ -20,10 +20,14 @@ import numpy as np
 
 import adcore
 from adcore import Tensor, dtype, nn, ops
+from adcore._ops import native
 
 _CELLS = {name: getattr(nn, name) for name in nn.__all__ if isinstance(getattr(nn, name), type)}
+# Functions of the core that layers alone call.
+_PRIVATE = {name: f for name, f in vars(native).items() if name.startswith("_") and getattr(f, "_samples", ())}
 _NAMES = {
     **{name: getattr(ops, name) for name in ops.__all__},
+    **_PRIVATE,
     **{name: value for name, value in vars(adcore).items() if isinstance(value, dtype)},
 }
 
@@ -85,6 +89,6 @@ def sample(expression, tensor=Tensor, **names):
 
 def samples():
     """Return the samples of all ops and cells: expression -> (function, arrays)."""
-    carriers = [*(getattr(ops, name) for name in ops.__all__), *_CELLS.values()]
+    carriers = [*(getattr(ops, name) for name in ops.__all__), *_PRIVATE.values(), *_CELLS.values()]
     expressions = {expression for carrier in carriers for expression in getattr(carrier, "_samples", ())}
     return {expression: sample(expression) for expression in sorted(expressions)}

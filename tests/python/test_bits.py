@@ -13,6 +13,7 @@ import pytest
 
 import adcore
 from adcore import Tensor, grad, jvp, ops, value_and_grad, vjp, vmap
+from adcore._ops import native
 from bits import arrays, differences, tensors_in
 from test_op_table import smooth_points
 from test_ops_grad import SAMPLES
@@ -62,6 +63,9 @@ LARGE = {
     "layer_norm": (lambda x, w, b: ops.layer_norm(x, 517, w, b), [noise(203, 517), noise(517), noise(517)]),
     "batch_norm": (lambda x, w: ops.batch_norm(x, None, None, w, None, True), [noise(7, 19, 31, 29), noise(19)]),
     "attention": (ops.scaled_dot_product_attention, [noise(4, 65, 33), noise(4, 70, 33), noise(4, 70, 31)]),
+    "lstm": (native._lstm, [noise(12, 41, 200), noise(200, 50) / 9, noise(41, 50), noise(41, 50)]),
+    "gru": (native._gru, [noise(15, 41, 150), noise(150, 50) / 9, noise(41, 50), noise(150)]),
+    "rnn": (native._rnn, [noise(9, 41, 120), noise(120, 120) / 9, noise(41, 120)]),
     "sum": (ops.sum, [FLAT]),
     "sum axis": (lambda x: ops.sum(x * x, 0), [noise(301, 133)]),
     "mean": (lambda x: ops.mean(x * x), [FLAT]),

@@ -1,51 +1,46 @@
 """Recurrent layers, RNN, LSTM and GRU, and their single steps, RNNCell, LSTMCell and GRUCell.
 
-A step is a function of what the input gives to the gates (one product for all steps beforehand), of the state, a tuple
-whose first Tensor is the output, and of the weights of the state. `_Recurrent` runs it along the sequence, layer by
-layer and in one or two directions; `_Step` calls it once. The formulas are those of Elman (RNN), of Hochreiter and
-Schmidhuber with forget gates (LSTM) and of Cho et al. 2014 (GRU, the reset gate behind the product).
+What the input gives to the gates is one product for all steps, and the steps along a sequence are one op, of which
+`_steps` of a class tells which: a function of those gates, of the state's weights and bias, of the state at the
+beginning, a tuple whose first Tensor is the output, of the steps that are inside of the sequences, and of the
+direction. It returns the state after every step. `_Recurrent` runs it layer by layer and in one or two directions;
+`_Step` along a sequence of one step. The formulas are those of Elman (RNN), of Hochreiter and Schmidhuber with forget
+gates (LSTM) and of Cho et al. 2014 (GRU, the reset gate behind the product).
 """
 
 import warnings
 
 from .. import ops
 from .._core import Tensor, float32, innermost
+from .._ops.native import _gru, _lstm, _rnn
 from ..common.initializer import Uniform
 from .arguments import flag, number, one_of, parameter, positive, require_axes
 from .cell import Cell
 
 
-def _tanh_step(gates, state, weight, bias):
-    return (ops.tanh(gates + ops.dense(state[0], weight)),)
+def _tanh_steps(gates, weight, bias, state, inside=None, reverse=False):
+    return (_rnn(gates, weight, *state, inside, reverse),)
 
 
-def _relu_step(gates, state, weight, bias):
-    return (ops.relu(gates + ops.dense(state[0], weight)),)
+def _relu_steps(gates, weight, bias, state, inside=None, reverse=False):
+    return (_rnn(gates, weight, *state, inside, reverse, True),)
 
 
-def _lstm_step(gates, state, weight, bias):
-    h, c = state
-    enter, keep, new, out = ops.split(gates + ops.dense(h, weight), h.shape[-1], -1)
-    c = ops.sigmoid(keep) * c + ops.sigmoid(enter) * ops.tanh(new)
-    return ops.sigmoid(out) * ops.tanh(c), c
+def _lstm_steps(gates, weight, bias, state, inside=None, reverse=False):
+    return _lstm(gates, weight, *state, inside, reverse)
 
 
-def _gru_step(gates, state, weight, bias):
-    (h,) = state
-    size = h.shape[-1]
-    of_input, of_state = ops.split(gates, size, -1), ops.split(ops.dense(h, weight, bias), size, -1)
-    reset, keep = (ops.sigmoid(of_input[k] + of_state[k]) for k in (0, 1))
-    new = ops.tanh(of_input[2] + reset * of_state[2])
-    return (new + keep * (h - new),)
+def _gru_steps(gates, weight, bias, state, inside=None, reverse=False):
+    return (_gru(gates, weight, *state, bias, inside, reverse),)
 
 
-_STEPS = {"tanh": _tanh_step, "relu": _relu_step}
+_STEPS = {"tanh": _tanh_steps, "relu": _relu_steps}
 
 
 class _Gates(Cell):
     """What layers and single steps share."""
 
-    _step: object  # a static method
+    _steps: object  # a static method
     _gates: int  # how many times the hidden size the weights have rows
     _states = 1  # Tensors of the state
 
@@ -93,8 +88,8 @@ class _Step(_Gates):
             raise ValueError(f"{self.cls_name}: x must be a Tensor (batch, {self.input_size}), but got {what}.")
         state = self._state(hx, (*x.shape[:-1], self.hidden_size), x.dtype)
         gates = self._input_gates(x, self.weight_ih, self.bias_ih, self.bias_hh)
-        state = self._step(gates, state, self.weight_hh, self.bias_hh)
-        return state[0] if len(state) == 1 else state
+        states = self._steps(ops.expand_dims(gates, 0), self.weight_hh, self.bias_hh, state)
+        return states[0][0] if len(states) == 1 else tuple(values[0] for values in states)
 
     def extend_repr(self):
         """Return the options that ``repr`` shows."""
@@ -142,7 +137,7 @@ class RNNCell(_Step):
         self.nonlinearity = one_of("tanh", "relu")("RNNCell", "nonlinearity", nonlinearity)
 
     @property
-    def _step(self):
+    def _steps(self):
         return _STEPS[self.nonlinearity]
 
 
@@ -178,7 +173,7 @@ class LSTMCell(_Step):
     (2, 4)
     """
 
-    _step = staticmethod(_lstm_step)
+    _steps = staticmethod(_lstm_steps)
     _gates, _states = 4, 2
     _samples = ("LSTMCell(3, 2, dtype=float64)(x(2, 3), (x(2, 2), x(2, 2)))[0]",)
 
@@ -212,7 +207,7 @@ class GRUCell(_Step):
     (2, 4)
     """
 
-    _step = staticmethod(_gru_step)
+    _steps = staticmethod(_gru_steps)
     _gates = 3
     _samples = ("GRUCell(3, 2, dtype=float64)(x(2, 3), x(2, 2))",)
 
@@ -290,19 +285,13 @@ class _Recurrent(_Gates):
         """Run one direction of one layer; a step that is not inside of its sequence leaves the state as it is."""
         weight, w_bias = getattr(self, f"weight_hh_{part}"), getattr(self, f"bias_hh_{part}", None)
         bias = getattr(self, f"bias_ih_{part}", None)
-        gates = ops.unbind(self._input_gates(x, getattr(self, f"weight_ih_{part}"), bias, w_bias), 0)
-        outputs = list(gates)
-        for t in reversed(range(len(gates))) if backwards else range(len(gates)):
-            after = self._step(gates[t], state, weight, w_bias)
-            if inside is not None:
-                after = tuple(ops.where(inside[t], new, old) for new, old in zip(after, state))
-            state = after
-            outputs[t] = state[0]
-        output = ops.stack(outputs)
-        return (output if inside is None else ops.where(inside, output, 0.0)), state
+        gates = self._input_gates(x, getattr(self, f"weight_ih_{part}"), bias, w_bias)
+        states = self._steps(gates, weight, w_bias, state, inside, backwards)
+        output = states[0] if inside is None else ops.where(ops.expand_dims(inside, -1), states[0], 0.0)
+        return output, tuple(values[0 if backwards else -1] for values in states)
 
     def _inside(self, seq_length, steps, batch):
-        """Return which steps belong to the sequences, (steps, batch, 1)."""
+        """Return which steps belong to the sequences, (steps, batch)."""
         name = self.cls_name
         if not hasattr(seq_length, "__iter__"):
             raise TypeError(
@@ -315,7 +304,7 @@ class _Recurrent(_Gates):
             raise ValueError(f"{name}: seq_length must have the shape {(batch,)}, but got {lengths.shape}.")
         if innermost([lengths]) is None and not bool(((lengths >= 1) & (lengths <= steps)).all()):
             raise ValueError(f"{name}: each seq_length must be in [1, {steps}], but got {lengths.asnumpy().tolist()}.")
-        return ops.reshape(ops.arange(steps), (-1, 1, 1)) < ops.reshape(lengths, (-1, 1))
+        return ops.reshape(ops.arange(steps), (-1, 1)) < lengths
 
     def extend_repr(self):
         """Return the options that ``repr`` shows."""
@@ -395,7 +384,7 @@ class RNN(_Recurrent):
         self.nonlinearity = one_of("tanh", "relu")("RNN", "nonlinearity", nonlinearity)
 
     @property
-    def _step(self):
+    def _steps(self):
         return _STEPS[self.nonlinearity]
 
 
@@ -412,7 +401,7 @@ class LSTM(_Recurrent):
     ((2, 5, 4), (1, 2, 4), (1, 2, 4))
     """
 
-    _step = staticmethod(_lstm_step)
+    _steps = staticmethod(_lstm_steps)
     _gates, _states = 4, 2
     _samples = (
         "LSTM(2, 2, dtype=float64)(x(3, 2, 2), (x(1, 2, 2), x(1, 2, 2)))[0]",
@@ -431,6 +420,6 @@ class GRU(_Recurrent):
     ((5, 2, 4), (1, 2, 4))
     """
 
-    _step = staticmethod(_gru_step)
+    _steps = staticmethod(_gru_steps)
     _gates = 3
     _samples = ("GRU(2, 2, 2, dtype=float64)(x(3, 2, 2), x(2, 2, 2))[0]",)

@@ -177,7 +177,7 @@ Choice choose(Product<T>& x) {
   if (x.m <= (small ? kFew : kThin) && x.b_row == 1 && !b_stands) return choose_transposed(x, Path::kDot);
   if (x.n < kLanes && x.m >= 2 * kLanes && x.a_row == 1) return {Path::kTurned};
   if (b_stands && (thin || small)) return {Path::kDirect};
-  const bool middle = x.a_col == 1 && x.m * x.n * x.k <= int64_t{1} << 25;
+  const bool middle = x.a_col == 1 && x.m * x.n * x.k <= int64_t{1} << 27;
   return {small || middle ? Path::kPanels : Path::kPacked};
 }
 

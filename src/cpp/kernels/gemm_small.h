@@ -65,6 +65,9 @@ void direct_rows(const Product<T>& x, int64_t row) {
 template <class T>
 void direct_whole(const Product<T>& x) {
   int64_t i = 0;
+  if constexpr (Tile<T>::kRows >= 12) {  // as many registers as tiles of twice the height need
+    for (; i + 8 <= x.m; i += 8) direct_rows<T, 8>(x, i);
+  }
   for (; i + 4 <= x.m; i += 4) direct_rows<T, 4>(x, i);
   switch (x.m - i) {
     case 1: return direct_rows<T, 1>(x, i);

@@ -36,6 +36,7 @@ void install_factor(Kernels& table);
 void install_conv(Kernels& table);
 void install_pool(Kernels& table);
 void install_normalization(Kernels& table);
+void install_recurrent(Kernels& table);
 void install_random(Kernels& table);
 void install_optim(Kernels& table);
 

@@ -291,6 +291,38 @@ struct NormKernels {
   void (*normalize_grad)(const NormGradArgs<T>&);
 };
 
+// ---- recurrent layers: one kind for each text of recurrent.h --------------------------------------------------------
+
+inline constexpr int kMaxRecurrentStates = 2;
+
+/// `inside`: null, or whether a row has this step; else its state stays as it is.
+struct RecurrentSizes {
+  int64_t steps, rows, units;
+  bool reverse;           // the last step is the first
+  const uint8_t* inside;  // [steps, rows]
+};
+template <class T>
+struct RecurrentArgs {
+  RecurrentSizes sizes;
+  const T *x, *weight, *bias;           // [steps, rows, gates * units], [gates * units, units], [gates * units] or null
+  const T* first[kMaxRecurrentStates];  // the state at the beginning, [rows, units] each
+  T* states[kMaxRecurrentStates];       // after each step, [steps, rows, units] each
+  T* sums;                              // [steps, rows, sums * units], or null
+};
+template <class T>
+struct RecurrentGradArgs {
+  RecurrentSizes sizes;
+  const T *sums, *weight;
+  const T *first[kMaxRecurrentStates], *states[kMaxRecurrentStates];
+  const T* g[kMaxRecurrentStates];  // cotangents of the states, null: zero
+  T *sums_grad, *first_grad[kMaxRecurrentStates];
+};
+template <class T>
+struct RecurrentKernels {
+  void (*run)(const RecurrentArgs<T>&);
+  void (*grad)(const RecurrentGradArgs<T>&);
+};
+
 // ---- random: Philox4x32-10, counter based -------------------------------------------------------------------------
 
 /// Element i depends on (seed, offset + i) alone.
@@ -353,6 +385,8 @@ struct Kernels {
   PoolKernels<double> pool_f64;
   NormKernels<float> norm_f32;
   NormKernels<double> norm_f64;
+  const RecurrentKernels<float>* recurrent_f32;  // one per kind of recurrent.h, by its number
+  const RecurrentKernels<double>* recurrent_f64;
 };
 
 namespace detail {

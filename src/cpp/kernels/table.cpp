@@ -19,6 +19,7 @@ const Kernels& table() {
     install_conv(k);
     install_pool(k);
     install_normalization(k);
+    install_recurrent(k);
     install_random(k);
     install_optim(k);
     return k;

@@ -2,7 +2,9 @@
 #include <algorithm>
 
 #include "base/interpreter.h"
+#include "base/thread_pool.h"
 #include "core/pullback.h"
+#include "ops/drive.h"
 #include "ops/functions.h"
 #include "ops/rules.h"
 #include "ops/table.h"
@@ -348,12 +350,20 @@ void dense_run(Call& call) {
   static const int kAdd = formula_index("add");
   const MapFn add = kernels().elementwise[kAdd].map[static_cast<int>(compute_of(call.out->dtype()))];
   const int64_t n = call.in(2).size();
+  if (n == 0) return;
   const auto row_bytes = n * static_cast<int64_t>(size_of(call.out->dtype()));
-  auto* row = static_cast<std::byte*>(call.out->mutable_data());
-  for (int64_t left = n ? call.out->size() / n : 0; left > 0; --left, row += row_bytes) {
-    const void* in[] = {row, call.in(2).data()};
-    add(in, row, n, 0);
-  }
+  auto* const start = static_cast<std::byte*>(call.out->mutable_data());
+  const void* const bias = call.in(2).data();
+  const int64_t rows = call.out->size() / n, chunk = std::max<int64_t>(1, kChunkElements / n);
+  const auto add_to = [&](int64_t first) {
+    for (int64_t i = first; i < std::min(first + chunk, rows); ++i) {
+      std::byte* const row = start + i * row_bytes;
+      const void* in[] = {row, bias};
+      add(in, row, n, 0);
+    }
+  };
+  if (rows <= chunk) return add_to(0);
+  parallel_for((rows + chunk - 1) / chunk, [&](int64_t k) { add_to(k * chunk); });
 }
 
 void dense_vjp(Pullback& p) {

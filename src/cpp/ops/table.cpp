@@ -63,6 +63,7 @@ std::span<const Family> families() {
                                {"Convolution", kConvFunctions},
                                {"Pooling", kPoolFunctions},
                                {"Normalization", kNormFunctions},
+                               {"Recurrent layers", kRecurrentFunctions},
                                {"Indexing", kIndexFunctions},
                                {"Order", kSortFunctions},
                                {"Random numbers", kRandomFunctions},

@@ -319,6 +319,7 @@ std::span<const Family> families();
 
 extern const std::span<const Function> kShapeFunctions, kMoveFunctions, kArrangeFunctions, kReduceFunctions,
     kScanFunctions, kSoftmaxFunctions, kLossFunctions, kMatmulFunctions, kLinalgFunctions, kConvFunctions,
-    kPoolFunctions, kNormFunctions, kIndexFunctions, kSortFunctions, kRandomFunctions, kCreateFunctions;
+    kPoolFunctions, kNormFunctions, kRecurrentFunctions, kIndexFunctions, kSortFunctions, kRandomFunctions,
+    kCreateFunctions;
 
 }  // namespace adcore
