@@ -7,7 +7,9 @@ _TRANSFORMS = [
     "GradOperation",
     "HookBackward",
     "InsertGradientOf",
+    "cond",
     "derivative",
+    "fori_loop",
     "get_grad",
     "grad",
     "jacfwd",
@@ -15,10 +17,12 @@ _TRANSFORMS = [
     "jet",
     "jvp",
     "linearize",
+    "scan",
     "value_and_grad",
     "vjp",
     "vmap",
+    "while_loop",
 ]
 globals().update({name: getattr(transforms, name) for name in _TRANSFORMS})
 
-__all__ = sorted([*_ops.__all__, *_TRANSFORMS])
+__all__ = sorted({*_ops.__all__, *_TRANSFORMS})

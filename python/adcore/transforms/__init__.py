@@ -13,6 +13,7 @@ from adcore.transforms import (
     gradient,
     hooks,
     jacobian,
+    loops,
     products,
     recording,
     saved,
@@ -26,6 +27,7 @@ from adcore.transforms.grad_operation import *  # noqa: F403
 from adcore.transforms.gradient import *  # noqa: F403
 from adcore.transforms.hooks import *  # noqa: F403
 from adcore.transforms.jacobian import *  # noqa: F403
+from adcore.transforms.loops import *  # noqa: F403
 from adcore.transforms.products import *  # noqa: F403
 from adcore.transforms.recording import *  # noqa: F403
 from adcore.transforms.saved import *  # noqa: F403
@@ -40,6 +42,7 @@ __all__ = [
     *gradient.__all__,
     *hooks.__all__,
     *jacobian.__all__,
+    *loops.__all__,
     *products.__all__,
     *recording.__all__,
     *saved.__all__,

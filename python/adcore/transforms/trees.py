@@ -137,3 +137,26 @@ def with_tensors(tree, tensors):
     """Return a container with others in the place of its tensors, in their order."""
     new = iter(tensors)
     return map_tensors(lambda _: next(new), tree)
+
+
+def children(tree):
+    """Return the parts of a container by their names, as an error names them; None for a leaf."""
+    if isinstance(tree, tuple):
+        fields = getattr(tree, "_fields", None)
+        return {f".{f}": v for f, v in zip(fields, tree)} if fields else {f"[{i}]": v for i, v in enumerate(tree)}
+    if isinstance(tree, list):
+        return {f"[{i}]": v for i, v in enumerate(tree)}
+    if isinstance(tree, dict):
+        return {f"[{key!r}]": v for key, v in tree.items()}
+    if isinstance(tree, Tensor) or isinstance(tree, type) or callable(tree):
+        return None
+    fields = getattr(type(tree), "__dataclass_fields__", None)
+    return {f".{f}": getattr(tree, f) for f in fields} if isinstance(fields, dict) else None
+
+
+def leaf_names(tree, name):
+    """Return what errors call the leaves of a container, in the order of `tree_leaves`."""
+    parts = children(tree)
+    if parts is None:
+        return [name]
+    return [leaf for key, part in parts.items() for leaf in leaf_names(part, name + key)]
