@@ -98,6 +98,22 @@ def test_derivatives_of_derivatives_are_those_of_the_loop():
     )
 
 
+def test_recompute_inside_and_around_changes_nothing():
+    class Recomputing(nn.Cell):
+        def __init__(self, seed):
+            super().__init__()
+            self.block = dense(seed)
+
+        def construct(self, x):
+            return adcore.recompute(self.block, x)
+
+    cells, x = ensemble(Recomputing), values(COUNT, 6, 4)
+    weights, mapped = cells.trainable_params(), adcore.vmap(cells)
+    expected = adcore.grad(lambda x: (loop(cells, x) ** 2).sum(), 0, weights)(x)
+    close(adcore.grad(lambda x: (mapped(x) ** 2).sum(), 0, weights)(x), expected)
+    close(adcore.grad(lambda x: (adcore.recompute(mapped, x) ** 2).sum(), 0, weights)(x), expected)
+
+
 def test_one_input_for_all_and_other_places():
     cells, x = ensemble(dense), values(6, 4)
     alike = ops.stack([cell(x) for cell in cells], 1)
