@@ -10,6 +10,7 @@ from workloads import (
     first_value,
     floats,
     labels,
+    logistic_data,
     split_parameters,
     steps,
     training,
@@ -127,6 +128,25 @@ def bce1m():
     return call(adcore.grad(lambda z: ops.binary_cross_entropy_with_logits(z, y)), z)
 
 
+def bce1m_ones():
+    z, y = Tensor(floats(MILLION)), Tensor(labels(MILLION))
+
+    def loss(z):
+        return ops.binary_cross_entropy_with_logits(z, y, ops.ones_like(z), ops.ones_like(z))
+
+    return call(adcore.grad(loss), z)
+
+
+def logistic():
+    x, y = (Tensor(a) for a in logistic_data())
+    w, b = Tensor(floats(100, seed=3)), Tensor(floats(1, seed=4))
+
+    def loss(w, b, x, y):
+        return ops.binary_cross_entropy_with_logits(x @ w + b, y)
+
+    return call(adcore.grad(loss, (0, 1)), w, b, x, y)
+
+
 def chain1m():
     fn = adcore.grad(lambda c: (ops.tanh(2 * c + 1) * ops.sigmoid(c) + ops.exp(-c * c)).mean())
     return call(fn, Tensor(floats(MILLION)))
@@ -211,6 +231,6 @@ def build(name):
     """The case of a workload."""
     if name in PUSHED:
         return pushed(PUSHED[name])
-    others = (tutorial, chain1000, bce1m, chain1m, hessian, jacobian, per_sample)
+    others = (tutorial, chain1000, bce1m, bce1m_ones, logistic, chain1m, hessian, jacobian, per_sample)
     others += (model_lstm, model_encoder, model_digits)
     return any_case(name, binary, train, pullback, {f.__name__: f for f in others})

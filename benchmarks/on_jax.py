@@ -1,9 +1,11 @@
 """The workloads in JAX, compiled by jit. A call is over when its result is there."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
-from workloads import MILLION, TRAINING, Case, floats, labels, split_parameters, steps, training
+from workloads import MILLION, TRAINING, Case, floats, labels, logistic_data, split_parameters, steps, training
 
 NAME = "jax"
 
@@ -16,8 +18,19 @@ def bce(z, y):
     return jnp.mean(jnp.maximum(z, 0) - z * y + jnp.log1p(jnp.exp(-jnp.abs(z))))
 
 
+def weighted_bce(z, y, weight, pos_weight):
+    positive = 1 + (pos_weight - 1) * y
+    return jnp.mean(weight * ((1 - y) * z + positive * (jnp.log1p(jnp.exp(-jnp.abs(z))) + jnp.maximum(-z, 0))))
+
+
 def cross_entropy(z, y):
     return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(z), y[:, None], 1))
+
+
+def chain(v):
+    for _ in range(1000):
+        v = v * 0.999 + 0.001
+    return v
 
 
 def ready(fn, *args):
@@ -39,7 +52,7 @@ def train(sizes, batch):
         z = x @ w.T + b
         return bce(z, y) if sizes[-1] == 1 else cross_entropy(z, y)
 
-    @jax.jit
+    @functools.partial(jax.jit, donate_argnums=(0, 1, 2))
     def update(params, m, v, t, x, y):
         value, grads = jax.value_and_grad(loss)(params, x, y)
         t = t + 1
@@ -49,8 +62,7 @@ def train(sizes, batch):
         params = jax.tree.map(lambda p, m, v: p - rate * m / (jnp.sqrt(v) + 1e-8), params, m, v)
         return params, m, v, t, value
 
-    zeros = jax.tree.map(jnp.zeros_like, params)
-    state = [params, zeros, zeros, 0.0]
+    state = [params, jax.tree.map(jnp.zeros_like, params), jax.tree.map(jnp.zeros_like, params), 0.0]
 
     def step():
         *state[:], value = update(*state, x, y)
@@ -67,6 +79,16 @@ def build(name):
         return ready(fn, jnp.array(floats(5, 3)), jnp.array(floats(3, seed=3)), x, y)
     if name == "bce1m":
         return ready(jax.jit(jax.grad(bce)), jnp.array(floats(MILLION)), jnp.array(labels(MILLION)))
+    if name == "bce1m_ones":
+        ones = jnp.ones(MILLION)
+        fn = jax.jit(jax.grad(weighted_bce))
+        return ready(fn, jnp.array(floats(MILLION)), jnp.array(labels(MILLION)), ones, ones)
+    if name == "logistic":
+        x, y = map(jnp.array, logistic_data())
+        fn = jax.jit(jax.grad(lambda w, b, x, y: bce(x @ w + b, y), (0, 1)))
+        return ready(fn, jnp.array(floats(100, seed=3)), jnp.array(floats(1, seed=4)), x, y)
+    if name == "chain1000":
+        return ready(jax.jit(jax.grad(chain)), jnp.array(1.5))
     if name == "chain1m":
         fn = jax.grad(lambda c: (jnp.tanh(2 * c + 1) * jax.nn.sigmoid(c) + jnp.exp(-c * c)).mean())
         return ready(jax.jit(fn), jnp.array(floats(MILLION)))
@@ -81,4 +103,4 @@ def build(name):
     if name == "jacobian":
         w, v = jnp.array(floats(64, 64, seed=1) / 8), jnp.array(floats(64, 64, seed=2) / 8)
         return ready(jax.jit(jax.jacrev(lambda x: jnp.tanh(v @ jnp.tanh(w @ x)))), jnp.array(floats(64)))
-    return train(*TRAINING[name]) if name in ("mlp_small", "mlp_middle") else None
+    return train(*TRAINING[name]) if name in ("mlp_small", "mlp_middle", "mlp_large") else None

@@ -1,5 +1,7 @@
 """The workloads in PyTorch, eager."""
 
+import functools
+
 import torch
 import torch.nn.functional as F
 from workloads import (
@@ -11,6 +13,7 @@ from workloads import (
     first_value,
     floats,
     labels,
+    logistic_data,
     split_parameters,
     steps,
     training,
@@ -119,6 +122,18 @@ def bce1m():
     return gradient(lambda z: F.binary_cross_entropy_with_logits(z, y), torch.tensor(floats(MILLION)))
 
 
+def bce1m_ones():
+    y, ones = torch.tensor(labels(MILLION)), torch.ones(MILLION)
+    loss = functools.partial(F.binary_cross_entropy_with_logits, target=y, weight=ones, pos_weight=ones)
+    return gradient(loss, torch.tensor(floats(MILLION)))
+
+
+def logistic():
+    x, y = map(torch.tensor, logistic_data())
+    w, b = torch.tensor(floats(100, seed=3)), torch.tensor(floats(1, seed=4))
+    return gradient(lambda w, b: F.binary_cross_entropy_with_logits(x @ w + b, y), w, b)
+
+
 def chain1m():
     return gradient(
         lambda c: (torch.tanh(2 * c + 1) * torch.sigmoid(c) + torch.exp(-c * c)).mean(), torch.tensor(floats(MILLION))
@@ -165,5 +180,17 @@ def pullback(expression, given):
 
 def build(name):
     """The case of a workload."""
-    others = (tutorial, chain1000, bce1m, chain1m, hessian, jacobian, model_lstm, model_encoder, model_digits)
+    others = (
+        tutorial,
+        chain1000,
+        bce1m,
+        bce1m_ones,
+        logistic,
+        chain1m,
+        hessian,
+        jacobian,
+        model_lstm,
+        model_encoder,
+        model_digits,
+    )
     return any_case(name, binary, train, pullback, {f.__name__: f for f in others})

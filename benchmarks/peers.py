@@ -44,7 +44,7 @@ def environment(threads):
 
 
 def frameworks():
-    found = [importlib.import_module("on_adcore"), importlib.import_module("on_plain")]
+    found = [importlib.import_module(f"on_{name}") for name in ("adcore", "jit", "plain")]
     for name in FRAMEWORKS:
         if importlib.util.find_spec(name) is None:
             print(f"{name} is not installed: left out", file=sys.stderr)
@@ -166,21 +166,25 @@ def fraction(ratio):
 
 
 def ratio_rows(results):
-    """(workload, peer, threads, median ratio, best ratio, limit or None)."""
+    """(workload, what of ours by which peer, threads, median ratio, best ratio, limit or None)."""
     for threads, times in results.items():
         for workload in WORKLOADS:
-            ours = times.get(workload.name, {}).get("adcore")
-            for peer, theirs in times.get(workload.name, {}).items():
-                if peer != "adcore":
+            measured = times.get(workload.name, {})
+            for own, limits in (("adcore", workload.limits), ("adcore jit", workload.jitted)):
+                for peer, theirs in measured.items() if own in measured else ():
+                    if peer in (own, "adcore jit"):
+                        continue
+                    ours = measured[own]
                     median = statistics.median(ours) / statistics.median(theirs)
-                    yield workload, peer, threads, median, min(ours) / min(theirs), workload.limits.get(peer)
+                    label = peer if own == "adcore" else f"jit / {peer}"
+                    yield workload, label, threads, median, min(ours) / min(theirs), limits.get(peer)
 
 
 def print_peers(results):
-    print(f"\n{'adcore by peer':58} {'peer':6} threads   median     best  at most")
+    print(f"\n{'adcore by peer':58} {'peer':12} threads   median     best  at most")
     for workload, peer, threads, median, best, limit in ratio_rows(results):
         verdict = "" if limit is None else f"{fraction(limit):>8}  {'met' if best <= limit else 'NOT MET'}"
-        print(f"{workload.text:58} {peer:6} {threads:>7} {fraction(median):>8} {fraction(best):>8} {verdict}")
+        print(f"{workload.text:58} {peer:12} {threads:>7} {fraction(median):>8} {fraction(best):>8} {verdict}")
 
 
 def print_widths(results):

@@ -7,6 +7,7 @@ import numpy as np
 
 SMALL = (30, 64, 64, 1)
 MIDDLE = (784, 512, 512, 10)
+LARGE = (1024, 2048, 2048, 1024)
 WIDTHS = (16, 32, 45, 46, 64, 128, 256, 512, 1024)
 MILLION = 1 << 20
 
@@ -15,12 +16,14 @@ MILLION = 1 << 20
 class Workload:
     """A row of the table.
 
-    `limits` has adcore's time by that of a peer, at most; peers without one are measured too where they take part.
+    `limits` has adcore's time by that of a peer, at most, and `jitted` that of adcore under `jit`; peers without one
+    are measured too where they take part.
     """
 
     name: str
     text: str
     limits: dict = field(default_factory=dict)
+    jitted: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -182,12 +185,22 @@ DIGITS = (1, 16, 32)  # channels
 
 WORKLOADS = [
     Workload("add4", "`a + b`, 4 floats", {"numpy": 1 / 5, "torch": 1 / 15}),
-    Workload("tutorial", "gradient of a linear model and its BCE, 5x3", {"torch": 1 / 45, "jax": 1 / 6}),
-    Workload("chain1000", "gradient through 1,000 x `v*0.999 + 0.001`, a scalar", {"torch": 1 / 40}),
-    Workload("mlp_small", "training step 30-64-64-1, batch 32, BCE, Adam", {"torch": 1 / 12, "jax": 1 / 2}),
-    Workload("mlp_middle", "training step 784-512-512-10, batch 128, CE, Adam", {"torch": 0.8, "jax": 0.9}),
-    Workload("bce1m", "BCE with logits, 1M elements, gradient", {"torch": 1 / 3, "jax": 1.2}),
-    Workload("chain1m", "mean of `tanh(2c+1)*sigmoid(c)+exp(-c*c)`, 1M, gradient", {"torch": 1 / 2}),
+    Workload(
+        "tutorial", "gradient of a linear model and its BCE, 5x3", {"torch": 1 / 45, "jax": 1 / 6}, {"jax": 1 / 15}
+    ),
+    Workload("chain1000", "gradient through 1,000 x `v*0.999 + 0.001`, a scalar", {"torch": 1 / 40}, {"jax": 1.0}),
+    Workload(
+        "mlp_small",
+        "training step 30-64-64-1, batch 32, BCE, Adam",
+        {"torch": 1 / 12, "jax": 1 / 2},
+        {"torch": 1 / 20, "jax": 0.45},
+    ),
+    Workload("mlp_middle", "training step 784-512-512-10, batch 128, Adam", {"torch": 0.8, "jax": 0.9}, {"jax": 0.8}),
+    Workload("mlp_large", "training step 1024-2048-2048-1024, batch 256, CE, Adam", {}, {"jax": 0.85}),
+    Workload("bce1m", "BCE with logits, 1M elements, gradient", {"torch": 1 / 3, "jax": 1.2}, {"jax": 1.0}),
+    Workload("bce1m_ones", "the same with weights of ones", {}, {"jax": 1.0}),
+    Workload("logistic", "logistic regression 100,000 x 100, gradient", {}, {"jax": 0.4}),
+    Workload("chain1m", "mean of `tanh(2c+1)*sigmoid(c)+exp(-c*c)`, 1M, gradient", {"torch": 1 / 2}, {"jax": 1.0}),
     Workload("width32", "training step 10-32-32-10, batch 128, CE, Adam", {"torch": 1 / 8}),
     Workload("matmul16", "matmul 16 cubed", {"torch": 1 / 3}),
     Workload("matmul64", "matmul 64 cubed", {"torch": 0.8}),
@@ -201,6 +214,7 @@ WORKLOADS = [
     *MODELS,
     *OPS,
 ]
+JITTED = {w.name for w in WORKLOADS if w.jitted or w.name.startswith("model_")}
 PULLBACKS = {row.name: row for row in OPS}
 
 
@@ -240,7 +254,7 @@ def training(sizes, batch):
     return Training(sizes, floats(batch, sizes[0]), y, weights, [np.zeros(n, np.float32) for n in sizes[1:]])
 
 
-TRAINING = {"mlp_small": (SMALL, 32), "mlp_middle": (MIDDLE, 128)}
+TRAINING = {"mlp_small": (SMALL, 32), "mlp_middle": (MIDDLE, 128), "mlp_large": (LARGE, 256)}
 TRAINING.update({f"width{n}": ((10, n, n, 10), 128) for n in WIDTHS})
 
 
@@ -256,6 +270,11 @@ class Case:
 def steps(step, number=3):
     """The losses of the first training steps, as a result to compare."""
     return lambda: [np.asarray([float(step()) for _ in range(number)])]
+
+
+def logistic_data():
+    """Data of a logistic regression."""
+    return floats(100_000, 100), labels(100_000)
 
 
 HIDDEN = 10  # of a 3-10-1 network without a last bias: 50 parameters

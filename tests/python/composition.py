@@ -247,7 +247,17 @@ def _constants(rng):
 
 
 DIFFERENTIATING = ["grad", "jvp", "vjp", "jacfwd", "jacrev", "linearize", "value_and_grad"]
-OTHERS = ["vmap", "vmap_axis1", "recompute", "custom_vjp", "custom_jvp", "Function", "no_transform"]
+OTHERS = [
+    "vmap",
+    "vmap_axis1",
+    "recompute",
+    "custom_vjp",
+    "custom_jvp",
+    "Function",
+    "no_transform",
+    "jit",
+    "jit_of_both",
+]
 
 
 class _Level:
@@ -310,6 +320,16 @@ class _Level:
     @staticmethod
     def _recompute(f, x, c, u):
         return adcore.recompute(lambda z: f(z, c), x)
+
+    @staticmethod
+    def _jit(f, x, c, u):
+        return adcore.jit(lambda z: f(z, c))(x)
+
+    @staticmethod
+    def _jit_of_both(f, x, c, u):
+        both = adcore.jit(f)
+        both(x * u, c)  # what follows is a replay, where there is one
+        return both(x, c)
 
     @staticmethod
     def _custom_vjp(f, x, c, u):
@@ -399,9 +419,9 @@ class Nest:
 
         return layer(len(self.levels))(x, x)
 
-    def library(self):
-        """What the library computes."""
-        return self._run(Library(), lambda level, k, f: level.library(f), Tensor(self.x)).asnumpy()
+    def on_tensors(self, x):
+        """What the library computes at x."""
+        return self._run(Library(), lambda level, k, f: level.library(f), x)
 
     def oracle(self):
         """What it should be."""
@@ -413,9 +433,18 @@ def check(seed):
     nest = Nest(seed)
     with np.errstate(all="ignore"):  # some programs overflow
         expected = nest.oracle()
-    actual = nest.library()
+    actual = nest.on_tensors(Tensor(nest.x)).asnumpy()
     scale = max(1.0, float(np.abs(expected).max()))
     if not np.isfinite(expected).all() or scale > 1e8:
         return False
     np.testing.assert_allclose(actual, expected, rtol=1e-9, atol=1e-9 * scale, err_msg=repr(nest))
     return True
+
+
+def check_jitted(seed):
+    """Compare the bits of one nest with those of its program, at several points."""
+    nest = Nest(seed)
+    compiled = adcore.jit(nest.on_tensors)
+    for scale in (1.0, -0.5, 1.0, 0.25):
+        x = Tensor(nest.x * scale)
+        np.testing.assert_array_equal(compiled(x).asnumpy(), nest.on_tensors(x).asnumpy(), err_msg=repr(nest))

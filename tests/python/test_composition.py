@@ -21,6 +21,13 @@ def test_random_nestings_agree_with_exact_derivatives(first):
     assert _core.live_levels() == 0
 
 
+@pytest.mark.parametrize("first", range(0, COUNT, BLOCK))
+def test_a_recorded_nesting_has_the_bits_of_the_function(first):
+    for seed in range(first, min(COUNT, first + BLOCK)):
+        composition.check_jitted(seed)
+    assert _core.live_levels() == 0
+
+
 def test_the_oracle_knows_derivatives():
     # d^2/dx^2 of sin(x) exp(x) is 2 cos(x) exp(x).
     import numpy as np

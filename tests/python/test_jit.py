@@ -279,6 +279,26 @@ def test_what_a_network_holds_may_change():
             assert not differences(own, arrays([net(x)]))
 
 
+def test_how_a_parameter_is_differentiated_may_change():
+    w = Parameter(Tensor([1.0, 2.0]))
+    gradient = jit(value_and_grad(lambda x: ops.sum(x * w * w), None, [w]))
+    x = Tensor([1.0, 10.0])
+
+    def expect(*numbers):
+        for _ in range(2):
+            assert gradient(x)[1][0].tolist() == list(numbers)
+
+    expect(2.0, 40.0)
+    handle = w.register_hook(lambda g: g * 3)
+    expect(6.0, 120.0)
+    handle.remove()
+    expect(2.0, 40.0)
+    w.requires_grad = False
+    expect(0.0, 0.0)
+    w.requires_grad = True
+    expect(2.0, 40.0)
+
+
 def test_methods():
     class Model(nn.Cell):
         def __init__(self, k):

@@ -194,11 +194,24 @@ Guard guard_from(PyObject* o) {
 
 // ---- programs -----------------------------------------------------------------------------------------------------
 
+/// What of a cell decides how a derivative by it is taken: its hooks, and whether a Parameter wants one. Another number
+/// where that changed.
+uint64_t state_of(PyObject* cell) {
+  uint64_t state = is_parameter(cell) && reinterpret_cast<ParameterObject*>(cell)->requires_grad;
+  PyObject* const hooks = reinterpret_cast<TensorObject*>(cell)->hooks;
+  if (!hooks || !PyDict_Check(hooks)) return state;
+  PyObject *number, *hook;  // a registration has a number of its own
+  for (Py_ssize_t i = 0; PyDict_Next(hooks, &i, &number, &hook);)
+    state = state * 31 + static_cast<uint64_t>(PyLong_AsLongLong(number)) + 2;
+  return state;
+}
+
 /// A program for one signature.
 struct Entry {
   std::vector<int64_t> words;
   std::vector<Owned> objects;
   std::vector<Guard> guards;
+  std::vector<uint64_t> states;  // of the cells that are read
   Owned traced_object;  // holds `traced`
   const TracedFunction* traced = nullptr;
   std::shared_ptr<const Program> optimized;
@@ -218,14 +231,14 @@ struct Entry {
       if (!g.holds()) return false;
     return true;
   }
-  /// The cells have the shapes and dtypes that they had.
+  /// The cells have the shapes and dtypes that they had, and their derivatives are taken as they were.
   bool cells_fit() const {
     const Program& p = *traced->program();
-    size_t k = traced->argument_count();
-    for (const Owned& cell : traced->reads()) {
-      const Program::Value& v = p.values()[p.inputs()[k++]];
-      const Tensor& t = value_of(cell.get());
-      if (t.dtype() != v.dtype || !(t.shape() == v.shape)) return false;
+    const auto& cells = traced->reads();
+    for (size_t k = 0; k < cells.size(); ++k) {
+      const Program::Value& v = p.values()[p.inputs()[traced->argument_count() + k]];
+      const Tensor& t = value_of(cells[k].get());
+      if (t.dtype() != v.dtype || !(t.shape() == v.shape) || state_of(cells[k].get()) != states[k]) return false;
     }
     return true;
   }
@@ -317,6 +330,7 @@ std::shared_ptr<Entry> trace(PyObject* self, const Given& given, const Signature
   entry->traced_object = Owned::copy(pair[0].ptr());
   entry->traced = &py::cast<const TracedFunction&>(py::handle(pair[0]));
   for (const py::handle g : py::cast<py::list>(pair[1])) entry->guards.push_back(guard_from(g.ptr()));
+  for (const Owned& cell : entry->traced->reads()) entry->states.push_back(state_of(cell.get()));
   return entry;
 }
 
