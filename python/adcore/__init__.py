@@ -14,6 +14,7 @@ from adcore._context import GRAPH_MODE, PYNATIVE_MODE, get_context, set_context,
 from adcore._core import (
     DetachedWarning,
     Parameter,
+    RecordingError,
     Tensor,
     __version__,  # noqa: F401
     bfloat16,
@@ -102,6 +103,7 @@ __all__ = [
     "jacfwd",
     "hessian",
     "Parameter",
+    "RecordingError",
     "ParameterTuple",
     "Tensor",
     "bfloat16",

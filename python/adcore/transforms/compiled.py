@@ -39,15 +39,17 @@ def jit(fn=None, *, static_argnums=(), static_argnames=()):
     ------
     TypeError
         If `fn` is not callable, or an option is of the wrong type.
-    ValueError
-        When it is called: where Python code asks for the elements of a Tensor (``if``, ``float``, ``asnumpy``), which
-        are not known while the function is recorded, and where the function changes what a replay would not change (a
-        number of an object, the length of a list).
+    RecordingError
+        A ValueError, when it is called: where Python code asks for the elements of a Tensor (``if``, ``float``,
+        ``asnumpy``), which are not known while the function is recorded; where the function changes what a replay would
+        not change (a number of an object, the length of a list); where it uses what may change unseen (an iterator, a
+        NumPy array of more than 1 MB that is no argument).
 
     Notes
     -----
     What the function reads beside its arguments (variables, attributes) may change between calls: then it is recorded
-    again. NumPy arrays of more than 4 KB, and variables of installed packages, are not compared.
+    again. Variables of installed packages, files, clocks, the environment, and the random numbers of Python and NumPy are
+    read when it is recorded, and not again. Arrays among the arguments are Tensors inside.
 
     Where a derivative, a jvp or a vmap that is open outside holds one of the inputs, it sees the calls of the program,
     as if the function had run.
@@ -103,43 +105,50 @@ def _positions(fn, static_argnums):
 
 
 def record_program(jitted, args, kwargs, record):
-    """Return a recorded program and what guards it. The core calls this where no program fits a call."""
+    """Return a recorded program and what guards it. The core calls this where no program fits a call.
+
+    What the function does once, as filling a cache, it may have done when it is recorded a second time; what it does
+    then again, a replay would not do.
+    """
     fn = jitted.__wrapped__
     statics = [o for o in tree_leaves((args, kwargs)) if not isinstance(o, Tensor) and not _core.is_array(o)]
+    statics += [args[i] for i in jitted.static_positions if i < len(args)]
+    statics += [value for name, value in (kwargs or {}).items() if name in jitted.static_names]
+    roots = [(_name(fn), fn), *((f"an argument, a {type(o).__name__},", o) for o in statics)]
 
-    def walk():
-        return Places((_name(fn), fn), *((f"argument {type(o).__name__}", o) for o in statics))
-
-    before = walk()
-    program = record()
-    after = walk()
-    _check_changes(fn, before, after)
+    before = Places(*roots)
+    for again in (False, True):
+        program = record()
+        after = Places(*roots)
+        changed = changes(before, after)
+        _check_left_over(fn, changed)
+        if not changed:
+            break
+        if again:
+            _fail_changed(fn, *changed[0])
+        before = after
     _log(jitted, _describe(args, kwargs))
     return program, after.guards
 
 
-def _is_left_over(o):
-    """Whether a Tensor of a trace that has ended is among the leaves."""
-    return any(isinstance(t, Tensor) and not isinstance(t, Parameter) and _core.is_traced(t) for t in tree_leaves(o))
+def _check_left_over(fn, changed):
+    """Raise where the function left a Tensor behind that was computed while it was recorded."""
+    for name, _, new in changed:
+        for t in tree_leaves(new):
+            if isinstance(t, Tensor) and not isinstance(t, Parameter) and _core.is_traced(t):
+                raise _core.RecordingError(
+                    f"jit: {_name(fn)} changes {name} to a Tensor that was computed, which happens while it is recorded, "
+                    "but not when it is replayed; keep a Tensor there and assign to it (set_data, ops.assign), or "
+                    "return the value."
+                )
 
 
-def _check_changes(fn, before, after):
-    """Raise for what the function changed in Python: a replay would not change it again."""
-    for name, old, new in changes(before, after):
-        numbers = (bool, int, float)
-        if isinstance(old, numbers) and isinstance(new, numbers) and not name.endswith((".__dict__", "[Ellipsis]")):
-            what, instead = f"from {old!r} to {new!r}", "keep the number in a Tensor or Parameter, which is assigned to"
-        elif isinstance(new, tuple) and isinstance(old, tuple) and len(new) != len(old):
-            what, instead = f"from {len(old)} elements to {len(new)}", "return the values instead"
-        elif _is_left_over(new):
-            what = "to a Tensor that was computed while it was recorded"
-            instead = "keep a Tensor there and assign to it (set_data, ops.assign), or return the value"
-        else:
-            continue
-        raise ValueError(
-            f"jit: {_name(fn)} changes {name} {what}, which happens while it is recorded, but not when it is replayed; "
-            f"{instead}."
-        )
+def _fail_changed(fn, name, old, new):
+    raise _core.RecordingError(
+        f"jit: {_name(fn)} changes {name} from {_text(old)} to {_text(new)}, which happens while it is recorded, but not "
+        "when it is replayed; keep a number that changes in a Tensor or Parameter, which is assigned to, and return what "
+        "is collected."
+    )
 
 
 def _describe(args, kwargs):
@@ -155,7 +164,8 @@ def _text(o):
         return f"{type(o).__name__} of {', '.join(map(_text, o))}"
     if isinstance(o, dict) and len(o) <= 16:
         return "dict of " + ", ".join(f"{k!r}: {_text(v)}" for k, v in o.items())
-    text = repr(o) if isinstance(o, (bool, int, float, str, type(None))) else f"a {type(o).__name__}"
+    simple = isinstance(o, (bool, int, float, str, type(None))) or type(o).__name__ == "_Nothing"
+    text = repr(o) if simple else f"a {type(o).__name__}"
     return text if len(text) < 60 else text[:57] + "..."
 
 

@@ -1,11 +1,13 @@
 """What a recorded function reads beside its arguments: the places where it finds objects, and what it found there.
 
 A program is right as long as these places hold the same. Tensors are cells, which programs read whenever they run, so
-of them only the place counts. Start reading at `Places.walk`.
+of them only the place counts. What cannot be compared, and is named by the function, is refused. Start reading at
+`Places.walk`.
 """
 
+import builtins
+import collections
 import functools
-import gc
 import os
 import sys
 import types
@@ -14,17 +16,15 @@ from adcore import _core
 from adcore._core import Tensor
 
 _MOST = 100_000  # places
-_MOST_BYTES = 4096  # of an array whose elements are compared
+_MOST_BYTES = 1 << 20  # of an array whose elements are compared
 
 # The kinds of the core.
-_VARIABLE, _ITEM, _ELEMENTS, _LENGTH, _ATTRIBUTE, _ARRAY = range(6)
+_VARIABLE, _ITEM, _ABSENT, _LIST, _DICT, _CLASS, _FUNCTION, _ATTRIBUTE, _COPY = range(9)
 
 _PACKAGE = __file__.rpartition("transforms")[0]
-_REGISTRIES = ("_params", "_cells", "_buffers")  # of a Cell
-_NUMBERS = (bool, int, float, str, bytes, type(None))
-
-
 _LIBRARY = os.path.dirname(os.__file__)
+_NUMBERS = (bool, int, float, complex, str, bytes, type(None), type(Ellipsis), range, slice)
+_NAMESPACES = ("Namespace", "SimpleNamespace", "UserDict", "UserList", "ChainMap")  # of the standard library
 
 
 def _is_library(path):
@@ -36,6 +36,13 @@ def _is_ours(kind):
     return kind.__module__ == "adcore" or kind.__module__.startswith("adcore.")
 
 
+@functools.cache
+def _is_of_library(kind):
+    """Whether a class is Python's, or an installed package's."""
+    module = sys.modules.get(kind.__module__)
+    return kind.__module__ == "builtins" or _is_ours(kind) or _is_library(getattr(module, "__file__", None) or "<frozen")
+
+
 def _names_in(code):
     """All names that a function's text reads, those of functions inside of it among them."""
     names = list(code.co_names)
@@ -43,6 +50,10 @@ def _names_in(code):
         if isinstance(constant, types.CodeType):
             names += _names_in(constant)
     return names
+
+
+def _flat(items):
+    return tuple(part for item in items for part in item)
 
 
 class Places:
@@ -59,66 +70,92 @@ class Places:
     def __init__(self, *roots):
         self.guards = []
         self.names = []
+        self._mentioned = set()  # all names in the texts of the functions
+        self._unclear = []  # what cannot be compared: name, the word that must be mentioned, why
         self._seen = set()
         self._held = []  # so that no id is used twice
-        self._queue = [(name, o, None) for name, o in roots]
+        self._queue = [(name, o, ()) for name, o in roots]
         self.walk()
 
     def walk(self):
-        while self._queue and len(self.guards) < _MOST:
+        while self._queue:
+            if len(self.guards) > _MOST:
+                raise _core.RecordingError(
+                    f"jit: the function reaches more than {_MOST:,} places beside its arguments; give it what it needs "
+                    "as arguments."
+                )
             name, o, code_names = self._queue.pop()
-            if isinstance(o, (*_NUMBERS, Tensor)) or id(o) in self._seen:
+            if type(o) is Tensor or isinstance(o, (*_NUMBERS, _core.Parameter)) or id(o) in self._seen:
                 continue
             self._seen.add(id(o))
             self._held.append(o)
             self._visit(name, o, code_names)
+        for name, word, why in self._unclear:
+            if word is None or word in self._mentioned:
+                raise _core.RecordingError(f"jit: the function uses {name}, {why}")
 
-    def _add(self, name, kind, holder, key, value, code_names=None):
-        self.guards.append((kind, holder, key, value))
+    def _add(self, name, kind, holder, key, expected):
+        self.guards.append((kind, holder, key, expected))
         self.names.append(name)
-        if kind in (_VARIABLE, _ITEM, _ATTRIBUTE):
-            self._push(name, value, code_names)
 
-    def _push(self, name, o, code_names=None):
+    def _push(self, name, o, code_names=()):
         self._queue.append((name, o, code_names))
+
+    def _refuse(self, name, why):
+        word = name.rpartition(".")[2].partition("[")[0]
+        self._unclear.append((name, word if word.isidentifier() else None, why))
 
     def _visit(self, name, o, code_names):
         kind = type(o)
         if isinstance(o, types.FunctionType):
             self._function(name, o)
         elif isinstance(o, types.MethodType):
-            self._push(_owner(name), o.__self__)
+            self._push(name.rpartition(".")[0] or "self", o.__self__)
             self._push(name, o.__func__)
-        elif isinstance(o, functools.partial):
+        elif isinstance(o, (staticmethod, classmethod)):
+            self._push(name, o.__func__)
+        elif isinstance(o, property):
+            for part in (o.fget, o.fset):
+                self._push(name, part)
+        elif isinstance(o, (functools.partial, functools.partialmethod)):
             self._push(name, o.func)
             self._push(name, o.args)
             self._push(name, o.keywords)
-        elif isinstance(o, types.ModuleType):
-            if not _is_library(getattr(o, "__file__", None) or "<frozen"):
-                for key in code_names or ():
-                    if key in o.__dict__:
-                        self._add(f"{name}.{key}", _ITEM, o.__dict__, key, o.__dict__[key], code_names)
-        elif isinstance(o, list):
-            self._add(name, _ELEMENTS, o, None, tuple(o))
-            for i, element in enumerate(o):
-                self._push(f"{name}[{i}]", element)
-        elif isinstance(o, dict):
-            self._items(o, lambda key: f"{name}[{key!r}]")
-        elif isinstance(o, (tuple, set, frozenset)):
-            for i, element in enumerate(o):
-                self._push(f"{name}[{i}]", element)
-        elif isinstance(o, type):
-            self._class(name, o)
-        elif _core.is_array(o):
-            if o.nbytes <= _MOST_BYTES and o.flags.c_contiguous and not o.dtype.hasobject:
-                self._add(name, _ARRAY, o, None, o.tobytes())
         elif isinstance(o, _core.Jitted):
             self._push(name, o.__wrapped__)
-        elif kind.__module__ == "adcore._core":
+        elif isinstance(o, types.ModuleType):
+            self._module(name, o, code_names)
+        elif isinstance(o, type):
+            if not _is_of_library(o):
+                self._class(name, o)
+        elif isinstance(o, dict):
+            self._items(name, o, lambda key: f"{name}[{key!r}]")
+        elif isinstance(o, list):
+            self._add(name, _LIST, o, None, tuple(o))
+            self._elements(name, o)
+        elif isinstance(o, tuple):
+            self._elements(name, o)
+        elif isinstance(o, (set, frozenset)):
+            self._add(name, _COPY, o, frozenset, frozenset(o))
+            self._elements(name, o)
+        elif isinstance(o, collections.deque):
+            self._add(name, _COPY, o, tuple, tuple(o))
+            self._elements(name, o)
+        elif isinstance(o, bytearray):
+            self._add(name, _COPY, o, bytes, bytes(o))
+        elif isinstance(o, (types.MappingProxyType, type({}.values()), type({}.items()), type({}.keys()))):
+            self._add(name, _COPY, o, tuple, tuple(o))
+            self._elements(name, o)
+        elif kind.__module__ == "numpy" and kind.__name__ == "ndarray":
+            self._array(name, o)
+        elif hasattr(kind, "__next__"):
+            self._refuse(name, "an iterator or file, which moves on at every call; give what it yields as an argument.")
+        elif kind.__module__ == "adcore._core" and not hasattr(o, "__dict__"):
+            import gc
+
             for referent in gc.get_referents(o):
                 self._push(name, referent)
-        elif isinstance(getattr(o, "__dict__", None), dict):
-            self._instance(name, o)
+        self._instance(name, o, kind)
 
     def _function(self, name, fn):
         code = fn.__code__
@@ -128,67 +165,131 @@ class Places:
             except ValueError:  # it is assigned later
                 continue
             self._add(variable, _VARIABLE, cell, None, value)
+            self._push(variable, value)
         self._push(name, fn.__defaults__)
         self._push(name, fn.__kwdefaults__)
+        wrapped = getattr(fn, "__wrapped__", None)
+        if wrapped is not None:
+            self._push(name, wrapped)
         if _is_library(code.co_filename):
             return
-        names = _names_in(code)
-        for key in dict.fromkeys(names):
+        self._add(name, _FUNCTION, fn, None, (code, fn.__defaults__, fn.__kwdefaults__))
+        names = dict.fromkeys(_names_in(code))
+        self._mentioned.update(names, code.co_freevars)
+        for key in names:
             if key in fn.__globals__:
-                self._add(key, _ITEM, fn.__globals__, key, fn.__globals__[key], names)
+                value = fn.__globals__[key]
+                self._add(key, _ITEM, fn.__globals__, key, value)
+                self._push(key, value, names)
+            elif key in builtins.__dict__:
+                self._add(key, _ABSENT, fn.__globals__, key, None)
+            elif isinstance(sys.modules.get(key), types.ModuleType):  # it may be imported by the function
+                self._push(key, sys.modules[key], names)
 
-    def _items(self, holder, name_of):
-        self._add(name_of("..."), _LENGTH, holder, None, len(holder))
-        for key, value in list(holder.items()):
-            self._add(name_of(key), _ITEM, holder, key, value)
-
-    def _instance(self, name, o):
-        kind = type(o)
-        module = sys.modules.get(kind.__module__)
-        if not _is_ours(kind) and _is_library(getattr(module, "__file__", None) or ""):
+    def _module(self, name, module, code_names):
+        if _is_library(getattr(module, "__file__", None) or "<frozen"):
             return
-        holder = o.__dict__
-        self._add(f"{name}.__dict__", _LENGTH, holder, None, len(holder))
+        for key in code_names:
+            if key in module.__dict__:
+                self._add(f"{name}.{key}", _ITEM, module.__dict__, key, module.__dict__[key])
+                self._push(f"{name}.{key}", module.__dict__[key], code_names)
+
+    def _elements(self, name, elements):
+        for i, element in enumerate(elements):
+            self._push(f"{name}[{i}]", element)
+
+    def _items(self, name, holder, name_of):
+        self._add(name, _DICT, holder, None, _flat(holder.items()))
         for key, value in list(holder.items()):
-            if key in _REGISTRIES and isinstance(o, _core.CellBase):
-                # Most of a cell's children and Parameters stand in its registries and, again, as attributes.
-                self._add(f"{name}.{key}", _LENGTH, value, None, len(value))
-                for part, held in value.items():
-                    if holder.get(part) is not held:
-                        self._add(f"{name}.{part}", _ITEM, value, part, held)
-            else:
-                self._add(f"{name}.{key}", _ITEM, holder, key, value)
-        if not _is_ours(kind):
-            self._class(name, kind)
-            for part in kind.__mro__:
-                for method in vars(part).values():
-                    if isinstance(method, types.FunctionType) and not _is_library(method.__code__.co_filename):
-                        self._push(name, method)
+            self._push(name_of(key), value)
+
+    def _array(self, name, array):
+        if array.dtype.hasobject:
+            self._refuse(name, "a NumPy array of objects, whose changes are not seen; give it as an argument.")
+        elif array.nbytes > _MOST_BYTES:
+            self._refuse(
+                name,
+                f"a NumPy array of {array.nbytes >> 20} MB, whose changes would not be seen; give it as an argument, or "
+                "make a Tensor of it.",
+            )
+        else:
+            self._add(name, _COPY, array, type(array).tobytes, array.tobytes())
+
+    def _instance(self, name, o, kind):
+        """Push what stands in the object itself, and the methods and variables of its class."""
+        if isinstance(o, (type, types.ModuleType, types.FunctionType, types.MethodType)):
+            return
+        holder = getattr(o, "__dict__", None)
+        if type(holder) is dict and (not _is_of_library(kind) or _is_ours(kind) or kind.__name__ in _NAMESPACES):
+            self._items(f"{name}.__dict__", holder, lambda key: f"{name}.{key}")
+        if _is_of_library(kind):
+            return
+        for part in kind.__mro__:
+            slots = part.__dict__.get("__slots__", ())
+            for slot in (slots,) if isinstance(slots, str) else slots:
+                if slot not in ("__dict__", "__weakref__") and hasattr(o, slot):
+                    self._add(f"{name}.{slot}", _ATTRIBUTE, o, slot, getattr(o, slot))
+                    self._push(f"{name}.{slot}", getattr(o, slot))
+        self._push(kind.__name__, kind)
 
     def _class(self, name, kind):
-        for part in kind.__mro__:
-            if part is object or _is_ours(part):
+        for part in (*kind.__mro__, *type(kind).__mro__):
+            if _is_of_library(part) or id(part.__dict__) in self._seen:
                 continue
-            for key, value in vars(part).items():
-                if isinstance(value, (bool, int, float, str)) and not key.startswith("__"):
-                    self._add(f"{name}.{key}", _ATTRIBUTE, kind, key, value)
-
-
-def _owner(name):
-    return name.rpartition(".")[0] or "self"
+            self._add(f"{part.__name__}.__dict__", _CLASS, part, None, _flat(part.__dict__.items()))
+            for key, value in part.__dict__.items():
+                self._push(f"{part.__name__}.{key}", value)
 
 
 def changes(before, after):
-    """Return what differs between two walks of the same function: name, value before, value after, of each place."""
+    """Return what differs between two walks of the same function: name, value before, value after, of each place.
+
+    Of containers the parts that differ are told, or the lengths.
+    """
     now = {(g[0], id(g[1]), _key(g[2])): g[3] for g in after.guards}
     found = []
-    for name, (kind, holder, key, value) in zip(before.names, before.guards):
-        other = now.get((kind, id(holder), _key(key)), value)
-        if other is not value and not (isinstance(value, _NUMBERS) and type(other) is type(value) and other == value):
-            if isinstance(value, tuple) and len(value) == len(other) and all(a is b for a, b in zip(value, other)):
-                continue
-            found.append((name, value, other))
+    for name, (kind, holder, key, old) in zip(before.names, before.guards):
+        new = now.get((kind, id(holder), _key(key)), old)
+        if kind in (_LIST, _DICT, _CLASS):
+            found += _changes_inside(name, kind, old, new)
+        elif kind in (_ITEM, _VARIABLE, _ATTRIBUTE, _COPY) and not _same(old, new):
+            found.append((name, old, new))
     return found
+
+
+def _changes_inside(name, kind, old, new):
+    if kind == _LIST:
+        if len(old) != len(new):
+            return [(name, f"{len(old)} elements", f"{len(new)} elements")]
+        return [(f"{name}[{i}]", a, b) for i, (a, b) in enumerate(zip(old, new)) if not _same(a, b)]
+    keys = {id(k) if not isinstance(k, str) else k: k for k in (*old[::2], *new[::2])}
+    was, now = dict(_pairs(old)), dict(_pairs(new))
+    base = name.removesuffix(".__dict__")
+    return [
+        (f"{base}.{key}" if base != name else f"{name}[{key!r}]", was.get(k, _NOTHING), now.get(k, _NOTHING))
+        for k, key in keys.items()
+        if not _same(was.get(k, _NOTHING), now.get(k, _NOTHING))
+    ]
+
+
+class _Nothing:
+    def __repr__(self):
+        return "nothing"
+
+
+_NOTHING = _Nothing()
+
+
+def _pairs(flat):
+    return ((k if isinstance(k, str) else id(k), v) for k, v in zip(flat[::2], flat[1::2]))
+
+
+def _same(a, b):
+    if a is b:
+        return True
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return len(a) == len(b) and all(map(_same, a, b))
+    return type(a) is type(b) and isinstance(a, (*_NUMBERS, frozenset)) and a == b
 
 
 def _key(key):

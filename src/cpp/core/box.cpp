@@ -133,10 +133,12 @@ void require_readable(const Tensor& t) {
     if (!open_frame(*box)) fail_escaped(t, *box);
     if (box->kind == FrameKind::Trace) {
       const std::string here = interpreter.place ? interpreter.place() : "";
-      fail(ErrorKind::Value, "jit: the value of a tensor of shape ", to_string(t.shape()),
-           " is not known while a function is recorded, so Python cannot read it", here.empty() ? "" : " (", here,
-           here.empty() ? "" : ")",
-           "; compute with ops, choose with ops.where instead of if, or make the argument static.");
+      throw RecordingError(text("jit: the value of a tensor of shape ", to_string(t.shape()),
+                                " is not known while a function is recorded, so Python cannot read it",
+                                here.empty() ? "" : " (", here, here.empty() ? "" : ")",
+                                "; compute with ops, choose with ops.where or ops.cond instead of if, loop with "
+                                "ops.while_loop, ops.fori_loop "
+                                "or ops.scan, or make the argument static."));
     }
     fail(ErrorKind::Value, "vmap: a value of shape ", to_string(t.shape()),
          " differs between the members of the batch, so it is no single number for Python; compute with ops, choose "

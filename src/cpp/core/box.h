@@ -54,6 +54,12 @@ Tensor settled(const Tensor& t);
 /// The value without derivatives: no place on a tape, no tangent.
 Tensor without_derivative(const Tensor& t);
 
+/// What cannot be recorded: elements that Python asks for.
+class RecordingError : public Error {
+ public:
+  explicit RecordingError(std::string message) : Error(ErrorKind::Value, std::move(message)) {}
+};
+
 void apply_boxed(Call& call);
 /// Throws where the elements differ between the members of a vmap or are not known in a trace.
 void require_readable(const Tensor& t);

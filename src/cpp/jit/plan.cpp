@@ -33,6 +33,17 @@ bool same_layout(const Tensor& a, const Tensor& b) noexcept {
   return a.dtype() == b.dtype() && a.shape() == b.shape() && a.strides() == b.strides();
 }
 
+/// Runs f; an error of the statement's op names the line of the user's text.
+template <class F>
+void with_place(const Program& p, const Program::Statement& s, const F& f) {
+  try {
+    f();
+  } catch (const Error& e) {
+    if (s.place == Program::kNoPlace) throw;
+    throw Error(e.kind(), text(e.what(), " (", p.places()[s.place], ")"));
+  }
+}
+
 /// The arena while its places are given out: which stretches are free. The smallest one that is large enough is taken.
 class Stretches {
  public:
@@ -136,7 +147,7 @@ void Plan::learn(std::span<const Tensor> inputs, std::vector<Tensor>& outputs) {
     operands.clear();
     for (const Program::Use& use : p.uses_of(s)) operands.push_back({&values[use.value], 0, use.weak});
     Call call{*s.op, operands.data(), s.use_count, &values[s.out], p.attrs_of(s), s.all_outputs};
-    run_plain(call);
+    with_place(p, s, [&] { run_plain(call); });
     work_ += work_of(call);
     steps_.push_back({static_cast<uint32_t>(i), call.laid_out});
     for (int j = 0; j < s.op->outputs; ++j) {
@@ -320,17 +331,16 @@ void Run::execute() {
 }
 
 void Run::execute_steps() {
-  size_t at = 0;
+  const Call* at = workspace_->calls.data();
   try {
     for (Call& call : workspace_->calls) {
+      at = &call;
       call.op.run(call);
-      ++at;
     }
-  } catch (const Error& e) {
+  } catch (const Error&) {
     const Program& p = *plan_.program_;
-    const uint32_t place = p.statements()[plan_.steps_[at].statement].place;
-    if (place == Program::kNoPlace) throw;
-    throw Error(e.kind(), text(e.what(), " (", p.places()[place], ")"));
+    const auto step = static_cast<size_t>(at - workspace_->calls.data());
+    with_place(p, p.statements()[plan_.steps_[step].statement], [] { throw; });
   }
 }
 

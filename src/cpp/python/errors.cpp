@@ -1,6 +1,7 @@
 #include <pybind11/pybind11.h>
 #include <unistd.h>
 
+#include "core/box.h"
 #include "python/object.h"
 
 namespace adcore::python {
@@ -20,7 +21,22 @@ PyObject* exception_type(ErrorKind kind) {
   return PyExc_RuntimeError;
 }
 
+PyObject* recording_error = nullptr;
+
 }  // namespace
+
+int init_errors(PyObject* module) {
+  recording_error = PyErr_NewExceptionWithDoc(
+      "adcore.RecordingError",
+      "A function cannot be recorded by `jit`: Python asks for elements that are not known then, or it does what a "
+      "replay would not do again.\n\n"
+      "Examples\n--------\n>>> import adcore\n>>> from adcore import Tensor\n"
+      ">>> f = adcore.jit(lambda x: x if x > 0 else -x)\n"
+      ">>> try:\n...     f(Tensor(1.0))\n... except adcore.RecordingError as error:\n...     print(str(error)[:41])\n"
+      "jit: the value of a tensor of shape () is\n",
+      PyExc_ValueError, nullptr);
+  return recording_error ? PyModule_AddObjectRef(module, "RecordingError", recording_error) : -1;
+}
 
 void set_python_error() noexcept {
   try {
@@ -28,6 +44,8 @@ void set_python_error() noexcept {
   } catch (const PythonError&) {
   } catch (pybind11::error_already_set& e) {
     e.restore();
+  } catch (const RecordingError& e) {
+    PyErr_SetString(recording_error ? recording_error : PyExc_ValueError, e.what());
   } catch (const Error& e) {
     PyErr_SetString(exception_type(e.kind()), e.what());
   } catch (const std::bad_alloc&) {

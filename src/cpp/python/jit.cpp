@@ -18,7 +18,21 @@ namespace {
 
 // ---- signatures ---------------------------------------------------------------------------------------------------
 
-/// The same value to a program: the same object, or an equal number or text.
+bool same_bytes(PyObject* a, PyObject* b) {
+  Py_buffer x, y;
+  if (PyObject_GetBuffer(a, &x, PyBUF_SIMPLE) < 0) return clear_answer(), false;
+  bool same = false;
+  if (PyObject_GetBuffer(b, &y, PyBUF_SIMPLE) < 0) {
+    PyErr_Clear();
+  } else {
+    same = x.len == y.len && std::memcmp(x.buf, y.buf, static_cast<size_t>(x.len)) == 0;
+    PyBuffer_Release(&y);
+  }
+  PyBuffer_Release(&x);
+  return same;
+}
+
+/// The same value to a program: the same object, or a number or text of the same bits.
 bool same_static(PyObject* a, PyObject* b) {
   if (a == b) return true;
   if (Py_TYPE(a) != Py_TYPE(b)) return false;
@@ -26,13 +40,26 @@ bool same_static(PyObject* a, PyObject* b) {
     const double x = PyFloat_AS_DOUBLE(a), y = PyFloat_AS_DOUBLE(b);
     return std::memcmp(&x, &y, sizeof x) == 0;
   }
-  if (!PyLong_CheckExact(a) && !PyUnicode_CheckExact(a) && !PyBytes_CheckExact(a) && !PySlice_Check(a) &&
-      !(is_number(a) && !is_tensor(a)))
-    return false;
-  const int equal = PyObject_RichCompareBool(a, b, Py_EQ);
-  if (equal < 0) throw PythonError{};
-  return equal;
+  if (PySlice_Check(a)) {
+    const auto *x = reinterpret_cast<PySliceObject*>(a), *y = reinterpret_cast<PySliceObject*>(b);
+    return same_static(x->start, y->start) && same_static(x->stop, y->stop) && same_static(x->step, y->step);
+  }
+  if (PyLong_CheckExact(a) || PyUnicode_CheckExact(a) || PyBytes_CheckExact(a)) {
+    const int equal = PyObject_RichCompareBool(a, b, Py_EQ);
+    if (equal < 0) throw PythonError{};
+    return equal;
+  }
+  return is_number(a) && !is_tensor(a) && same_bytes(a, b);  // NumPy's numbers
 }
+
+/// A level of nested containers.
+class Nested {
+ public:
+  Nested() {
+    if (Py_EnterRecursiveCall(" while walking nested containers of tensors")) throw PythonError{};
+  }
+  ~Nested() { Py_LeaveRecursiveCall(); }
+};
 
 /// A call's structure, and what of it is no input of the program.
 struct Signature {
@@ -49,14 +76,14 @@ struct Signature {
     arrays_.clear();
   }
 
-  enum Tag : int64_t { kTuple, kList, kDict, kObject, kOther, kTensor, kSeen };
+  enum Tag : int64_t { kTuple, kList, kDict, kFields, kObject, kTensor, kArray, kSeen };
 
   void add_object(PyObject* o) {
     words.push_back(kObject);
     objects.push_back(o);
   }
 
-  void add_input(PyObject* o) {
+  void add_input(PyObject* o, Tag tag = kTensor) {
     for (size_t k = 0; k < inputs.size(); ++k) {
       if (inputs[k] != o) continue;
       words.push_back(kSeen);
@@ -65,7 +92,7 @@ struct Signature {
     }
     inputs.push_back(o);
     const Tensor& t = value_of(o);
-    words.push_back(kTensor);
+    words.push_back(tag);
     words.push_back(static_cast<int64_t>(t.dtype()));
     words.push_back(t.rank());
     words.insert(words.end(), t.shape().begin(), t.shape().end());
@@ -74,21 +101,21 @@ struct Signature {
   void add(PyObject* o) {
     if (Py_TYPE(o) == tensor_type) return add_input(o);
     if (o == Py_None || PyFloat_CheckExact(o) || PyLong_CheckExact(o) || PyUnicode_CheckExact(o)) return add_object(o);
-    if (PyTuple_CheckExact(o)) {
-      words.push_back(kTuple);
-      words.push_back(PyTuple_GET_SIZE(o));
+    if (PyTuple_Check(o)) {
+      const Nested nested;
+      add_container(kTuple, o, PyTuple_GET_SIZE(o));
       for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(o); ++i) add(PyTuple_GET_ITEM(o, i));
-    } else if (PyList_CheckExact(o)) {
-      words.push_back(kList);
-      words.push_back(PyList_GET_SIZE(o));
-      for (Py_ssize_t i = 0; i < PyList_GET_SIZE(o); ++i) add(PyList_GET_ITEM(o, i));
-    } else if (PyDict_CheckExact(o)) {
-      words.push_back(kDict);
-      words.push_back(PyDict_GET_SIZE(o));
+    } else if (PyList_Check(o)) {
+      const Nested nested;
+      add_container(kList, o, PyList_GET_SIZE(o));
+      for (Py_ssize_t i = 0; i < PyList_GET_SIZE(o); ++i) add(hold(Owned::copy(PyList_GET_ITEM(o, i))));
+    } else if (PyDict_Check(o)) {
+      const Nested nested;
+      add_container(kDict, o, PyDict_GET_SIZE(o));
       PyObject *key, *value;
       for (Py_ssize_t i = 0; PyDict_Next(o, &i, &key, &value);) {
-        add_object(key);
-        add(value);
+        add_object(hold(Owned::copy(key)));
+        add(hold(Owned::copy(value)));
       }
     } else {
       add_rare(o);
@@ -96,34 +123,38 @@ struct Signature {
   }
 
  private:
-  /// Subclasses, dataclasses, arrays: by the walk that makes the program's inputs.
+  /// Kept for the time of the call: reading what follows may run code that changes a container.
+  PyObject* hold(Owned o) {
+    made.push_back(std::move(o));
+    return made.back().get();
+  }
+
+  void add_container(Tag tag, PyObject* o, Py_ssize_t size) {
+    words.push_back(tag);
+    words.push_back(size);
+    objects.push_back(reinterpret_cast<PyObject*>(Py_TYPE(o)));
+  }
+
+  /// Subclasses of Tensor, arrays, dataclasses; else an object by itself.
   void add_rare(PyObject* o) {
-    if (is_tensor(o) && !is_parameter(o)) return add_input(o);
+    if (is_tensor(o) && !is_parameter(o)) {
+      objects.push_back(reinterpret_cast<PyObject*>(Py_TYPE(o)));
+      return add_input(o);
+    }
     if (is_program_input(o)) {
       for (const auto& [array, tensor] : arrays_)
         if (array == o) return add_input(tensor);
-      made.emplace_back(wrap(tensor_from(o, nullptr)));
-      arrays_.emplace_back(o, made.back().get());
-      return add_input(made.back().get());
+      PyObject* const tensor = hold(Owned(wrap(tensor_from(o, nullptr))));
+      arrays_.emplace_back(o, tensor);
+      return add_input(tensor, kArray);
     }
-    size_t leaves = 0;
-    bool is_leaf = false;
-    words.push_back(kOther);
-    objects.push_back(reinterpret_cast<PyObject*>(Py_TYPE(o)));
-    tree_visit(o, [&](PyObject* leaf) {
-      ++leaves;
-      if (leaf == o) {
-        is_leaf = true;
-      } else if (is_program_input(leaf)) {
-        made.push_back(Owned::copy(leaf));
-        add(leaf);
-      } else {
-        made.push_back(Owned::copy(leaf));
-        add_object(leaf);
-      }
-    });
-    if (is_leaf) add_object(o);
-    words.push_back(static_cast<int64_t>(leaves));
+    const Owned fields = dataclass_fields(o);
+    if (!fields) return add_object(o);
+    const Nested nested;
+    add_container(kFields, o, PyDict_GET_SIZE(fields.get()));
+    PyObject *name, *unused;
+    for (Py_ssize_t i = 0; PyDict_Next(fields.get(), &i, &name, &unused);)
+      add(hold(Owned(checked(PyObject_GetAttr(o, name)))));
   }
 
   std::vector<std::pair<PyObject*, PyObject*>> arrays_;
@@ -131,49 +162,75 @@ struct Signature {
 
 // ---- guards -------------------------------------------------------------------------------------------------------
 
-/// A place where the function found an object.
+/// A place where the function found objects. What stands in a container is expected as a tuple, of a dict key and value
+/// by turns.
 struct Guard {
-  enum class Kind : uint8_t { Variable, Item, Elements, Length, Attribute, Array };
+  enum class Kind : uint8_t { Variable, Item, Absent, List, Dict, Class, Function, Attribute, Copy };
   Kind kind;
   Owned holder, key, expected;
 
   bool holds() const {
     switch (kind) {
-      case Kind::Variable: {
-        PyObject* const now = PyCell_GET(holder.get());
-        return now && same_static(now, expected.get());
-      }
-      case Kind::Item: {
-        PyObject* const now = PyDict_GetItemWithError(holder.get(), key.get());
-        if (!now && PyErr_Occurred()) throw PythonError{};
-        return now && same_static(now, expected.get());
-      }
-      case Kind::Elements: {
+      case Kind::Variable: return is(PyCell_GET(holder.get()));
+      case Kind::Item: return is(item());
+      case Kind::Absent: return !item();
+      case Kind::List: {
         const Py_ssize_t n = PyTuple_GET_SIZE(expected.get());
         if (PyList_GET_SIZE(holder.get()) != n) return false;
         for (Py_ssize_t i = 0; i < n; ++i)
           if (!same_static(PyList_GET_ITEM(holder.get(), i), PyTuple_GET_ITEM(expected.get(), i))) return false;
         return true;
       }
-      case Kind::Length: return PyDict_GET_SIZE(holder.get()) == PyLong_AsSsize_t(expected.get());
+      case Kind::Dict: return has_items(holder.get());
+      case Kind::Class: return has_items(reinterpret_cast<PyTypeObject*>(holder.get())->tp_dict);
+      case Kind::Function: {
+        PyObject* const parts[] = {PyFunction_GET_CODE(holder.get()), PyFunction_GET_DEFAULTS(holder.get()),
+                                   PyFunction_GET_KW_DEFAULTS(holder.get())};
+        for (Py_ssize_t i = 0; i < 3; ++i)
+          if ((parts[i] ? parts[i] : Py_None) != PyTuple_GET_ITEM(expected.get(), i)) return false;
+        return true;
+      }
       case Kind::Attribute: {
         const Owned now(PyObject_GetAttr(holder.get(), key.get()));
         if (!now) clear_answer();
-        return now && same_static(now.get(), expected.get());
+        return is(now.get());
       }
-      case Kind::Array: {
-        Py_buffer view;
-        if (PyObject_GetBuffer(holder.get(), &view, PyBUF_C_CONTIGUOUS) < 0) {
-          clear_answer();
-          return false;
+      case Kind::Copy: {
+        const Owned now(PyObject_CallOneArg(key.get(), holder.get()));
+        if (!now) clear_answer();
+        if (!now || !PyTuple_CheckExact(now.get()) || !PyTuple_CheckExact(expected.get())) {
+          const int same = now ? PyObject_RichCompareBool(now.get(), expected.get(), Py_EQ) : 0;
+          if (same < 0) throw PythonError{};
+          return same;
         }
-        const bool same = view.len == PyBytes_GET_SIZE(expected.get()) &&
-                          std::memcmp(view.buf, PyBytes_AS_STRING(expected.get()), static_cast<size_t>(view.len)) == 0;
-        PyBuffer_Release(&view);
-        return same;
+        const Py_ssize_t n = PyTuple_GET_SIZE(expected.get());
+        if (PyTuple_GET_SIZE(now.get()) != n) return false;
+        for (Py_ssize_t i = 0; i < n; ++i)
+          if (!same_static(PyTuple_GET_ITEM(now.get(), i), PyTuple_GET_ITEM(expected.get(), i))) return false;
+        return true;
       }
     }
     return false;
+  }
+
+ private:
+  bool is(PyObject* now) const { return now && same_static(now, expected.get()); }
+  PyObject* item() const {
+    PyObject* const now = PyDict_GetItemWithError(holder.get(), key.get());
+    if (!now && PyErr_Occurred()) throw PythonError{};
+    return now;
+  }
+  bool has_items(PyObject* dict) const {
+    const Py_ssize_t n = PyTuple_GET_SIZE(expected.get());
+    if (PyDict_GET_SIZE(dict) * 2 != n) return false;
+    PyObject *name, *value;
+    Py_ssize_t k = 0;
+    for (Py_ssize_t i = 0; k < n && PyDict_Next(dict, &i, &name, &value); k += 2) {
+      if (!same_static(name, PyTuple_GET_ITEM(expected.get(), k)) ||
+          !same_static(value, PyTuple_GET_ITEM(expected.get(), k + 1)))
+        return false;
+    }
+    return k == n;
   }
 };
 
@@ -181,13 +238,16 @@ Guard guard_from(PyObject* o) {
   int kind;
   PyObject *holder, *key, *expected;
   if (!PyArg_ParseTuple(o, "iOOO", &kind, &holder, &key, &expected)) throw PythonError{};
-  const auto k = static_cast<Guard::Kind>(kind);
-  const bool fits = k == Guard::Kind::Variable   ? PyCell_Check(holder)
-                    : k == Guard::Kind::Item     ? PyDict_Check(holder)
-                    : k == Guard::Kind::Elements ? PyList_Check(holder) && PyTuple_Check(expected)
-                    : k == Guard::Kind::Length   ? PyDict_Check(holder) && PyLong_Check(expected)
-                    : k == Guard::Kind::Array    ? PyBytes_Check(expected)
-                                                 : k == Guard::Kind::Attribute;
+  using Kind = Guard::Kind;
+  const auto k = static_cast<Kind>(kind);
+  const bool tuple = PyTuple_CheckExact(expected);
+  const bool fits = k == Kind::Variable                    ? PyCell_Check(holder)
+                    : k == Kind::Item || k == Kind::Absent ? PyDict_Check(holder)
+                    : k == Kind::List                      ? PyList_Check(holder) && tuple
+                    : k == Kind::Dict                      ? PyDict_Check(holder) && tuple
+                    : k == Kind::Class                     ? PyType_Check(holder) && tuple
+                    : k == Kind::Function ? PyFunction_Check(holder) && tuple && PyTuple_GET_SIZE(expected) == 3
+                                          : k == Kind::Attribute || k == Kind::Copy;
   if (!fits) fail(ErrorKind::Type, "jit: this is no guard.");
   return {k, Owned::copy(holder), Owned::copy(key), Owned::copy(expected)};
 }
@@ -212,7 +272,7 @@ struct Entry {
   std::vector<Owned> objects;
   std::vector<Guard> guards;
   std::vector<uint64_t> states;  // of the cells that are read
-  Owned traced_object;  // holds `traced`
+  Owned traced_object;           // holds `traced`
   const TracedFunction* traced = nullptr;
   std::shared_ptr<const Program> optimized;
   std::vector<std::unique_ptr<Plan>> plans;  // one for each layout of the inputs
@@ -395,7 +455,8 @@ std::shared_ptr<Entry> find(std::vector<std::shared_ptr<Entry>>& entries, const 
   for (size_t i = 0; i < entries.size(); ++i) {
     // Held: a comparison may run Python code, and that may call the function again.
     const std::shared_ptr<Entry> e = entries[i];
-    if (!e->matches(signature) || !e->guards_hold() || !e->cells_fit()) continue;
+    if (!e->matches(signature) || !e->traced->aliases_fit(signature.inputs) || !e->guards_hold() || !e->cells_fit())
+      continue;
     if (i > 0 && i < entries.size() && entries[i] == e)
       std::rotate(entries.begin(), entries.begin() + static_cast<ptrdiff_t>(i),
                   entries.begin() + static_cast<ptrdiff_t>(i) + 1);
@@ -494,6 +555,8 @@ PyObject* get_wrapped(PyObject* self, void*) {
   PyObject* const fn = as_jitted(self)->fn;
   return Py_NewRef(fn ? fn : Py_None);
 }
+PyObject* get_static_positions(PyObject* self, void*) { return Py_NewRef(as_jitted(self)->static_positions); }
+PyObject* get_static_names(PyObject* self, void*) { return Py_NewRef(as_jitted(self)->static_names); }
 PyObject* get_calls(PyObject* self, void*) { return PyLong_FromUnsignedLongLong(as_jitted(self)->calls); }
 
 /// The programs, the one that was used last first: for each the Program, the plans' bytes and its guards.
@@ -520,11 +583,14 @@ PyMethodDef kMethods[] = {
     {"clear_cache", clear_cache, METH_NOARGS,
      "clear_cache($self, /)\n--\n\nForgets all programs; the next call records one again.\n\nReturns\n-------\nNone"},
     {nullptr, nullptr, 0, nullptr}};
-PyGetSetDef kGetSet[] = {{"__wrapped__", get_wrapped, nullptr, "The function.", nullptr},
-                         {"_calls", get_calls, nullptr, "How often it was called, an int.", nullptr},
-                         {"_programs", get_programs, nullptr, "The programs, a list.", nullptr},
-                         {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
-                         {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyGetSetDef kGetSet[] = {
+    {"__wrapped__", get_wrapped, nullptr, "The function.", nullptr},
+    {"static_positions", get_static_positions, nullptr, "Positions of static arguments, a tuple.", nullptr},
+    {"static_names", get_static_names, nullptr, "Names of static arguments, a frozenset.", nullptr},
+    {"_calls", get_calls, nullptr, "How often it was called, an int.", nullptr},
+    {"_programs", get_programs, nullptr, "The programs, a list.", nullptr},
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
 PyMemberDef kMembers[] = {
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(JittedObject, call), READONLY, nullptr},
     {"__dictoffset__", T_PYSSIZET, offsetof(JittedObject, dict), READONLY, nullptr},

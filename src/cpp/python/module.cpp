@@ -153,6 +153,7 @@ PYBIND11_MODULE(_core_of_main, m, py::multiple_interpreters::not_supported()) {
     }
   });
   connect_interpreter();
+  check(init_errors(m.ptr()));
   check(init_dtype(m.ptr()));
   check(init_tensor_type(m.ptr()));
   check(init_parameter_type(m.ptr()));

@@ -35,6 +35,7 @@ extern PyTypeObject* tensor_type;
 extern PyTypeObject* parameter_type;
 
 /// Makes the types and adds them to the module; -1 with a Python error set where that fails.
+int init_errors(PyObject* module);
 int init_dtype(PyObject* module);
 int init_tensor_type(PyObject* module);
 int init_parameter_type(PyObject* module);
@@ -287,6 +288,8 @@ int set_item(PyObject* self, PyObject* key, PyObject* value);
 PyObject* tree_map(PyObject* tree, FunctionRef<PyObject*(PyObject*)> f);
 /// Calls f on every leaf.
 void tree_visit(PyObject* tree, FunctionRef<void(PyObject*)> f);
+/// The fields of a dataclass instance, a dict by name, or an empty reference.
+Owned dataclass_fields(PyObject* o);
 /// True for what computes when it is awaited: a coroutine, a future, an asynchronous generator.
 bool is_async(PyObject* o) noexcept;
 /// What a function returned must be computed. A generator, a coroutine or another iterator computes later, when nobody

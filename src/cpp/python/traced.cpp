@@ -1,5 +1,6 @@
 #include "python/traced.h"
 
+#include <algorithm>
 #include <unordered_map>
 
 #include "base/interpreter.h"
@@ -22,8 +23,14 @@ class TracedCells final : public CellView {
  public:
   explicit TracedCells(Trace& trace) : trace_(trace) {}
 
+  /// An argument, which the function may reach by another way too, and the cell that stands for it inside.
+  void add_argument(PyObject* argument, PyObject* inside) { arguments_.try_emplace(argument, inside); }
+  /// The arguments that it reached so.
+  const std::vector<PyObject*>& reached() const noexcept { return reached_; }
+
   const Tensor& read(PyObject* cell) override {
     if (is_inside(cell)) return outer_read(cell);
+    if (PyObject* const inside = argument(cell)) return own_value(inside);
     TracedCell& c = entry(cell);
     if (!c.now.defined()) {
       // Shape and dtype are all that is asked for: past the door, behind which a view may count reads.
@@ -35,6 +42,7 @@ class TracedCells final : public CellView {
   }
   void write(PyObject* cell, Tensor value) override {
     if (is_inside(cell)) return outer_write(cell, std::move(value));
+    if (PyObject* const inside = argument(cell)) return std::swap(own_value(inside), value);
     TracedCell& c = entry(cell);
     if (!c.written) outputs_.push_back(&c);
     c.written = true;
@@ -52,7 +60,16 @@ class TracedCells final : public CellView {
     return it->second;
   }
 
+  PyObject* argument(PyObject* cell) {
+    const auto found = arguments_.find(cell);
+    if (found == arguments_.end()) return nullptr;
+    if (std::ranges::find(reached_, cell) == reached_.end()) reached_.push_back(cell);
+    return found->second;
+  }
+
   Trace& trace_;
+  std::unordered_map<PyObject*, PyObject*> arguments_;
+  std::vector<PyObject*> reached_;
   std::unordered_map<PyObject*, TracedCell> cells_;
   std::vector<TracedCell*> inputs_, outputs_;
 };
@@ -116,17 +133,33 @@ TracedFunction::TracedFunction(const py::object& fn, const Arguments& arguments)
     given.push_back(Owned::copy(leaf));
     // Read past the door, which would show it as one more input.
     start.push_back(trace->input(is_tensor(leaf) ? own_value(leaf) : tensor_from(leaf, nullptr)));
-    fresh.emplace_back(wrap(start.back()));
-    return Py_NewRef(fresh.back().get());
+    PyObject* const cell = wrap(start.back());
+    fresh.emplace_back(cell);
+    if (is_tensor(leaf)) {
+      reinterpret_cast<TensorObject*>(cell)->made |= reinterpret_cast<TensorObject*>(leaf)->made & kElement;
+      cells.add_argument(leaf, cell);
+    }
+    return Py_NewRef(cell);
   });
   argument_count_ = given.size();
   const py::object result = call(fn, inside.positional, inside.named);
   scope.check_records();
+  std::unordered_map<PyObject*, size_t> known;  // Tensors of the result, by place
   result_ = steal(tree_map(result.ptr(), [&](PyObject* leaf) {
     require_result(leaf, "jit");
     if (!is_tensor(leaf) || !cells.is_inside(leaf)) return Py_NewRef(leaf);
-    trace->output(own_value(leaf));
-    ++results_;
+    Place place;
+    const auto argument = std::ranges::find(fresh, leaf, &Owned::get);
+    const auto [earlier, first] = known.try_emplace(leaf, places_.size());
+    if (argument != fresh.end()) {
+      place = {Place::Kind::Argument, static_cast<size_t>(argument - fresh.begin())};
+    } else if (!first) {
+      place = {Place::Kind::Earlier, earlier->second};
+    } else {
+      place.is_element = reinterpret_cast<TensorObject*>(leaf)->made & kElement;
+      trace->output(own_value(leaf));
+    }
+    places_.push_back(place);
     return wrap({});
   }));
   for (size_t k = 0; k < fresh.size(); ++k) {
@@ -143,6 +176,10 @@ TracedFunction::TracedFunction(const py::object& fn, const Arguments& arguments)
     writes_.push_back(Owned::copy(c->cell.get()));
   }
   for (TracedCell* c : cells.inputs()) reads_.push_back(Owned::copy(c->cell.get()));
+  for (const auto* of : {&reads_, &writes_})
+    for (const Owned& cell : *of)
+      if (!is_parameter(cell.get())) plain_cells_.push_back(cell.get());
+  for (PyObject* cell : cells.reached()) aliases_.push_back({numbers.at(cell), Owned::copy(cell)});
   has_rules_ = trace->has_rules;
   has_draws_ = trace->has_draws;
   program_ = std::make_shared<const Program>(trace->take());
@@ -160,12 +197,35 @@ py::object TracedFunction::run(std::span<PyObject* const> arguments) const {
   return steal(finish(arguments, [&](size_t k) { return std::move(outputs[k]); }));
 }
 
+bool TracedFunction::aliases_fit(std::span<PyObject* const> arguments) const {
+  for (const Alias& a : aliases_)
+    if (arguments[a.argument] != a.cell.get()) return false;
+  if (plain_cells_.empty()) return true;
+  for (PyObject* argument : arguments)
+    if (std::ranges::find(plain_cells_, argument) != plain_cells_.end()) return false;
+  return true;
+}
+
 PyObject* TracedFunction::finish(std::span<PyObject* const> arguments, FunctionRef<Tensor(size_t)> output) const {
-  size_t next = 0;
+  size_t next = 0, at = 0;
+  std::vector<PyObject*> placed;  // borrowed from the result
+  const auto fill = [&](PyObject* leaf) {
+    if (!is_place(leaf)) return Py_NewRef(leaf);
+    const Place& place = places_[at++];
+    PyObject* o = nullptr;
+    switch (place.kind) {
+      case Place::Kind::Argument: o = Py_NewRef(arguments[place.number]); break;
+      case Place::Kind::Earlier: o = Py_NewRef(placed[place.number]); break;
+      case Place::Kind::Output:
+        o = wrap(output(next++));
+        if (place.is_element) reinterpret_cast<TensorObject*>(o)->made |= kElement;
+        break;
+    }
+    if (places_.size() > 1) placed.push_back(o);
+    return o;
+  };
   // Of one Tensor, the common case, nothing needs a walk.
-  Owned result(is_place(result_.ptr()) ? wrap(output(next++)) : tree_map(result_.ptr(), [&](PyObject* leaf) {
-    return is_place(leaf) ? wrap(output(next++)) : Py_NewRef(leaf);
-  }));
+  Owned result(is_place(result_.ptr()) ? fill(result_.ptr()) : tree_map(result_.ptr(), fill));
   // Nothing above changed anything outside. What is let go of here may run code of the user, so it goes last.
   std::vector<Tensor> written;
   written.reserve(written_arguments_.size() + writes_.size());
@@ -184,10 +244,13 @@ int TracedFunction::traverse(visitproc visit, void* arg) const {
   Py_VISIT(result_.ptr());
   for (const auto* cells : {&reads_, &writes_})
     for (const Owned& cell : *cells) Py_VISIT(cell.get());
+  for (const Alias& a : aliases_) Py_VISIT(a.cell.get());
   return 0;
 }
 void TracedFunction::clear() noexcept {
   const py::object result = std::exchange(result_, py::none());
+  plain_cells_.clear();
+  const std::vector<Alias> aliases = std::exchange(aliases_, {});
   const std::vector<Owned> reads = std::exchange(reads_, {}), writes = std::exchange(writes_, {});
 }
 

@@ -45,6 +45,8 @@ class TracedFunction {
   const std::vector<Owned>& reads() const noexcept { return reads_; }
   const std::vector<Owned>& writes() const noexcept { return writes_; }
   size_t argument_count() const noexcept { return argument_count_; }
+  /// An argument is one of the function's own cells where it was one when this was recorded, the same, and nowhere else.
+  bool aliases_fit(std::span<PyObject* const> arguments) const;
 
   /// Through apply(): what is open in the thread sees the calls. `arguments` are the inputs among the arguments.
   py::object run(std::span<PyObject* const> arguments) const;
@@ -58,12 +60,27 @@ class TracedFunction {
   void clear() noexcept;
 
  private:
-  /// Where an output stands in result_: a Tensor without a value.
+  /// Where a Tensor stands in result_: one without a value.
   static bool is_place(PyObject* leaf) noexcept { return is_tensor(leaf) && !own_value(leaf).defined(); }
+
+  /// What stands in a place of the result: the next output of the program, an argument, or what stands in an earlier place.
+  struct Place {
+    enum class Kind : uint8_t { Output, Argument, Earlier };
+    Kind kind = Kind::Output;
+    size_t number = 0;
+    bool is_element = false;  // as an index read it: not to be written to
+  };
 
   std::shared_ptr<const Program> program_;
   py::object result_;
-  size_t argument_count_ = 0, results_ = 0;
+  std::vector<Place> places_;
+  size_t argument_count_ = 0;
+  struct Alias {
+    size_t argument;
+    Owned cell;
+  };
+  std::vector<Alias> aliases_;
+  std::vector<PyObject*> plain_cells_;  // of reads_ and writes_ those that may be arguments
   std::vector<size_t> written_arguments_;
   std::vector<Owned> reads_, writes_;
   bool has_rules_ = false, has_draws_ = false;

@@ -14,14 +14,6 @@ class Depth {
   ~Depth() { Py_LeaveRecursiveCall(); }
 };
 
-/// The fields of a dataclass instance, or an empty reference.
-Owned dataclass_fields(PyObject* o) {
-  if (is_tensor(o) || PyType_Check(o) || PyCallable_Check(o)) return Owned();
-  const Owned fields = attribute_of(reinterpret_cast<PyObject*>(Py_TYPE(o)), "__dataclass_fields__");
-  if (!fields || !PyDict_Check(fields.get())) return Owned();
-  return Owned(checked(PyDict_Copy(fields.get())));  // reading a field may run code that changes them
-}
-
 PyObject* map_tuple(PyObject* tree, FunctionRef<PyObject*(PyObject*)> f) {
   const Py_ssize_t n = PyTuple_GET_SIZE(tree);
   Owned out(checked(PyTuple_New(n)));
@@ -116,6 +108,13 @@ bool is_array_of_tensors(PyObject* o) {
 }
 
 }  // namespace
+
+Owned dataclass_fields(PyObject* o) {
+  if (is_tensor(o) || PyType_Check(o) || PyCallable_Check(o)) return Owned();
+  const Owned fields = attribute_of(reinterpret_cast<PyObject*>(Py_TYPE(o)), "__dataclass_fields__");
+  if (!fields || !PyDict_Check(fields.get())) return Owned();
+  return Owned(checked(PyDict_Copy(fields.get())));  // reading a field may run code that changes them
+}
 
 PyObject* tree_map(PyObject* tree, FunctionRef<PyObject*(PyObject*)> f) {
   if (is_tensor(tree)) return f(tree);
