@@ -264,6 +264,17 @@ def test_a_parameter_is_read_when_the_program_runs():
     assert float(f(t32(1.0))) == 3.0**10
 
 
+def test_loops_of_the_same_operands_stay_apart():
+    def f(x, xs):
+        a = ops.scan(lambda c, e: (c + e, c), x, xs)
+        b = ops.scan(lambda c, e: (c * e, c), x, xs)
+        return a, b, ops.scan(lambda c, e: (c + e, c), x, xs)
+
+    args = t32(1.5), t32(1.0, 2.0, 3.0, 4.0, 5.0)
+    for got, expected in zip(leaves(jit(f)(*args)), leaves(f(*args))):
+        assert got.tobytes() == expected.tobytes()
+
+
 def test_reverse_mode_of_a_loop_of_unknown_length():
     def f(x):
         return ops.while_loop(lambda v: v > 1, lambda v: v / 2, x)
