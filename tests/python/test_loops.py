@@ -358,8 +358,14 @@ def test_no_steps_give_empty_outputs_and_run_nothing(checkpoint):
     assert float(carry) == 1.5 and float(p) == 0.0 and (array_of(adcore.get_rng_state()) == state).all()
     assert tuple(ys["y"].shape) == (0, 2, 4) and ys["y"].dtype == adcore.float32 and ys["none"] is None
     assert tuple(ys["n"].shape) == (0,) and ys["n"].dtype == adcore.int32
-    with pytest.raises(RuntimeError, match="no other transform"):
-        grad(lambda c: ops.scan(lambda c, x: (c, c), c, length=0)[0])(1.0)
+
+    def f(c):
+        carry, ys = ops.scan(lambda c, x: (c, c * x), c, ops.zeros((0, 2)), checkpoint=checkpoint)
+        assert tuple(ys.shape) == (0, 2)
+        return carry * 3 + ys.sum()
+
+    assert float(grad(f)(1.0)) == 3.0
+    check(vmap(grad(f))(t32(1.0, 2.0)), f32([3.0, 3.0]))
 
 
 def test_many_steps():

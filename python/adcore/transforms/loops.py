@@ -10,13 +10,25 @@ from math import isqrt
 
 from adcore import _core, _ops
 from adcore._core import Tensor, is_array, tree_fill, tree_leaves
+from adcore.transforms.bodies import (
+    Body,
+    branch_call,
+    call,
+    outlined,
+    pattern_of,
+    placed,
+    present,
+    slices_like,
+    while_call,
+)
 from adcore.transforms.options import check_flag, computed
 from adcore.transforms.recording import recompute
-from adcore.transforms.trees import children, describe, leaf_names
+from adcore.transforms.trees import children, describe, leaf_names, tensors_of, with_tensors
 
 __all__ = ["cond", "fori_loop", "scan", "while_loop"]
 
 _MOST_STACKED = 32_768  # in one call of stack
+_MOST_UNROLLED = 4  # steps of a loop that are recorded one by one
 
 
 def cond(pred=None, true_fn=None, false_fn=None, *operands, **norm):
@@ -74,11 +86,74 @@ def cond(pred=None, true_fn=None, false_fn=None, *operands, **norm):
     if norm:
         raise TypeError(f"cond: got an unexpected keyword argument {next(iter(norm))!r}.")
     pred = _predicate("cond", "pred", pred)
+    if _core.is_unknown(pred):
+        return _recorded_branch(pred, true_fn, false_fn, operands)
     if not _differs(pred):
         return _called("cond", true_fn if bool(pred) else false_fn, operands)
     taken, other = _called("cond", true_fn, operands), _called("cond", false_fn, operands)
     result = _Form("cond", "result", taken, "{own} from true_fn, {new} from false_fn")
-    return result.tree(_chosen(pred, result.leaves, result.of(other)))
+    return result.tree(_chosen(pred, result.of(taken), result.of(other)))
+
+
+def _recorded_branch(pred, true_fn, false_fn, operands):
+    """Both functions as programs, of which one call runs one."""
+    tensors = tensors_of(operands)
+    forms = []
+
+    def step(fn):
+        def branch(inputs):
+            result = _called("cond", fn, with_tensors(operands, inputs))
+            if not forms:
+                forms.append(_Form("cond", "result", result, "{own} from true_fn, {new} from false_fn"))
+            leaves = forms[0].of(result)
+            forms[1:] = [pattern_of(leaves)]
+            return present(leaves)
+
+        return branch
+
+    programs, captured, _, cells = _with_cells("cond", [step(true_fn), step(false_fn)], tensors)
+    inputs = [*_fresh(cells), *tensors]
+    programs = _sharing(programs, inputs, captured)
+    made = branch_call(*programs, pred, [*inputs, *captured[0], *captured[1]])
+    return forms[0].tree(placed(forms[1], _put_back(cells, made)))
+
+
+def _with_cells(op, functions, likes):
+    """Outline functions until all cells that one writes to are inputs of both.
+
+    Return the programs, what they captured, the cells that each writes to, and all of these.
+    """
+    cells = []
+    while True:
+        found = [_core.outline(fn, likes, cells) for fn in functions]
+        written = [] if None in found else [cell for one in found for cell in one[2]]
+        more = []
+        for cell in written:
+            if all(cell is not c for c in [*cells, *more]):
+                more.append(cell)
+        if None in found or (more and _core.is_mapping()):
+            raise RuntimeError(
+                f"{op}: inside of jit and vmap, what depends on a condition that is not known may not assign to a "
+                "Parameter or Tensor from outside, or draw random numbers."
+            )
+        if not more:
+            return *map(list, zip(*found)), cells
+        cells += more
+
+
+def _sharing(programs, inputs, captured):
+    """Return programs of the same inputs, each of which captures its own of two lists."""
+    n, k = len(inputs), len(captured[0])
+    likes = [*inputs, *captured[0], *captured[1]]
+    first = outlined(lambda i: _core.run_body(programs[0], i[: n + k]), likes)
+    return first, outlined(lambda i: _core.run_body(programs[1], [*i[:n], *i[n + k :]]), likes)
+
+
+def _put_back(cells, made):
+    """Assign to the cells, and return the rest of what a program gave."""
+    for cell, value in zip(cells, made):
+        _core.put(cell, value)
+    return made[len(cells) :]
 
 
 def _condition_number(pred, p, extra, operands, norm):
@@ -138,12 +213,11 @@ def while_loop(cond_func, loop_func, init_val):
     """
     _check_callable("while_loop", "cond_func", cond_func)
     _check_callable("while_loop", "loop_func", loop_func)
-    carry = _carry("while_loop", init_val)
 
     def goes_on(_, val):
         return _predicate("while_loop", "the result of cond_func", cond_func(val))
 
-    return _loop(carry, goes_on, lambda _, val: loop_func(val))
+    return _loop("while_loop", goes_on, lambda _, val: loop_func(val), init_val)
 
 
 def fori_loop(lower, upper, loop_func, init_val, unroll=False):
@@ -161,7 +235,8 @@ def fori_loop(lower, upper, loop_func, init_val, unroll=False):
     init_val : Tensor or container of Tensors
         The first carry. Numbers and arrays in it become Tensors; None stays.
     unroll : bool, default False
-        Means nothing where steps run as they are called.
+        Inside of `jit`, whether to record every step. By default a loop of more than four steps is one call, which runs
+        a program of one step.
 
     Returns
     -------
@@ -192,21 +267,58 @@ def fori_loop(lower, upper, loop_func, init_val, unroll=False):
     _check_callable("fori_loop", "loop_func", loop_func)
     check_flag("fori_loop", "unroll", unroll)
     first, last = _bound("lower", lower), _bound("upper", upper)
-    if not _differs(first) and not _differs(last):
+    if not _core.is_unknown(first) and not _core.is_unknown(last) and not _differs(first) and not _differs(last):
         first, last = int(first), int(last)
-    carry = _carry("fori_loop", init_val)
-    return _loop(carry, lambda k, _: first + k < last, lambda k, val: loop_func(_as_leaf(first + k), val))
+        if _is_one_call(last - first, unroll):
+            steps = _Steps(_carry("fori_loop", init_val), lambda val, i: (loop_func(i, val), None), False)
+            leaves = steps.carry.of(init_val)
+            if made := steps.one_call(leaves, _ops.arange(first, last, dtype=_core.int64), last - first):
+                return steps.carry.tree(made[0])
+    return _loop(
+        "fori_loop", lambda k, _: first + k < last, lambda k, val: loop_func(_as_leaf(first + k), val), init_val
+    )
 
 
-def _loop(carry, goes_on, step):
+def _loop(op, goes_on, step, init):
     """Step for as long as a condition holds: functions of the step's number and the carry."""
-    leaves = carry.leaves
+    carry = _carry(op, init)
+    leaves = carry.of(init)
     for k in count():
         pred = goes_on(k, carry.tree(_fresh(leaves)))
+        if _core.is_tracing() and isinstance(pred, Tensor) and _core.is_unknown(pred):
+            return carry.tree(_recorded_while(carry, goes_on, step, k, leaves))
         if not _some(pred):
             return carry.tree(_fresh(leaves))
         new = carry.of(step(k, carry.tree(_fresh(leaves))), k)
         leaves = _chosen(pred, new, leaves) if _differs(pred) else new
+
+
+def _recorded_while(carry, goes_on, step, k, leaves):
+    """The condition and the steps as programs, which one call runs. The step's number is a carry, too."""
+    pattern = pattern_of(leaves)
+    start = [Tensor(k, _core.int64), *present(leaves)]
+
+    def condition(inputs):
+        return [_as_leaf(goes_on(inputs[0], carry.tree(placed(pattern, inputs[1:]))))]
+
+    def body(inputs):
+        new = step(inputs[0], carry.tree(placed(pattern, inputs[1:])))
+        return [inputs[0] + 1, *present(carry.of(new, k))]
+
+    programs, captured, written, cells = _with_cells(carry.op, [condition, body], start)
+    if written[0]:
+        raise RuntimeError(
+            f"{carry.op}: inside of jit, a condition may not assign to a Parameter or Tensor from outside, or draw "
+            "random numbers."
+        )
+    first = [*_fresh(cells), *start]
+    holds, steps = _sharing(programs, first, captured)
+    rest = [*captured[0], *captured[1]]
+    if cells:  # which the condition gives, too
+        both = holds
+        holds = outlined(lambda inputs: _core.run_body(both, inputs)[-1:], [*first, *rest])
+    made = _put_back(cells, while_call(holds, steps, first, rest))
+    return placed(pattern, made[1:])
 
 
 def scan(loop_func, init, xs=None, length=None, *, reverse=False, unroll=False, checkpoint=False):
@@ -230,7 +342,8 @@ def scan(loop_func, init, xs=None, length=None, *, reverse=False, unroll=False, 
     reverse : bool, default False
         Whether the last slice comes first. The outputs stand where their slices do.
     unroll : bool, default False
-        Means nothing where steps run as they are called.
+        Inside of `jit`, whether to record every step. By default a loop of more than four steps is one call, which runs
+        a program of one step.
     checkpoint : bool, default False
         Whether a reverse sweep keeps the carry of every ``sqrt(length)`` steps alone and computes the steps between
         again, as `recompute` does: memory for some ``2 * sqrt(length)`` steps instead of all, for one more forward
@@ -252,8 +365,7 @@ def scan(loop_func, init, xs=None, length=None, *, reverse=False, unroll=False, 
 
     Notes
     -----
-    Without steps `loop_func` is recorded once, on no values, to know the shapes of the outputs. Inside of another
-    transform this is not possible and raises RuntimeError.
+    Without steps `loop_func` is recorded once, on no values, to know the shapes of the outputs.
 
     Examples
     --------
@@ -272,10 +384,16 @@ def scan(loop_func, init, xs=None, length=None, *, reverse=False, unroll=False, 
     for option, value in (("reverse", reverse), ("unroll", unroll), ("checkpoint", checkpoint)):
         check_flag("scan", option, value)
     xs, length = _arrays(xs, length)
-    steps = _Steps(loop_func, _carry("scan", init), reverse)
-    leaves = steps.carry.leaves
-    if length == 0:
-        ys = steps.nothing(xs)
+    steps = _Steps(_carry("scan", init), loop_func, reverse)
+    leaves = steps.carry.of(init)
+    if _is_one_call(length, unroll):
+        made = steps.one_call_of_blocks(leaves, xs, length) if checkpoint else steps.one_call(leaves, xs, length)
+    else:
+        made = None
+    if made:
+        leaves, ys = made
+    elif length == 0:
+        ys = steps.nothing(leaves, xs)
     elif not checkpoint:
         leaves, ys = steps.run(leaves, xs, 0, length)
     else:
@@ -293,7 +411,7 @@ def scan(loop_func, init, xs=None, length=None, *, reverse=False, unroll=False, 
 class _Steps:
     """What the steps of a scan have in common."""
 
-    def __init__(self, loop_func, carry, reverse):
+    def __init__(self, carry, loop_func, reverse):
         self.loop_func = loop_func
         self.carry = carry
         self.reverse = reverse
@@ -313,16 +431,81 @@ class _Steps:
             rows.reverse()
         return [None if column[0] is None else _joined(join, column) for column in zip(*rows)]
 
-    def nothing(self, xs):
+    def nothing(self, leaves, xs):
         """Return the outputs' leaves of no steps."""
         found = []
+        arrays = tree_leaves(xs)
+        there = pattern_of(arrays)
 
-        def look(leaves, slices):
-            found.extend(y if y is None else (tuple(y.shape), y.dtype) for y in self._step(leaves, slices, 0)[1])
+        def look(slices):
+            rows = self._step(leaves, tree_fill(xs, placed(there, slices)), 0)[1]
+            found.extend(y if y is None else (tuple(y.shape), y.dtype) for y in rows)
+            return []
 
-        slices = _core.tree_map(lambda x: None if x is None else _ops.zeros(x.shape[1:], x.dtype), xs)
-        _core.trace(look, self.carry.leaves, slices)
+        _core.outline(look, slices_like(present(arrays)), [])
         return [y if y is None else _ops.zeros((0, *y[0]), y[1]) for y in found]
+
+    def one_call(self, leaves, xs, length):
+        """Return what `run` does from a call of a program, or None where there can be none."""
+        arrays, rows = tree_leaves(xs), []
+        carries = len(present(leaves))
+
+        def step(inputs):
+            before = placed(pattern_of(leaves), inputs[:carries])
+            after, rows[:] = self._step(before, tree_fill(xs, placed(pattern_of(arrays), inputs[carries:])), 0)
+            return [*present(after), *present(rows)]
+
+        likes = [*present(leaves), *slices_like(present(arrays))]
+        cells = []  # that the steps write to
+        while True:
+            found = _core.outline(step, likes, cells)
+            if found is None:
+                return None
+            program, captured, written = found
+            more = [w for w in written if all(w is not c for c in cells)]
+            if not more:
+                break
+            if _core.is_mapping():
+                return None  # what the members write, each for itself, are no carries of one of them
+            cells += more
+        start = [*_fresh(cells), *present(leaves)]
+        body = Body(program, len(start), len(present(arrays)), len(present(rows)))
+        made = call(body, length, self.reverse, start, present(arrays), captured)
+        made = _put_back(cells, made)
+        return placed(pattern_of(leaves), made[:carries]), placed(pattern_of(rows), made[carries:])
+
+    def one_call_of_blocks(self, leaves, xs, length):
+        """The same with a loop over blocks of steps, each of which is a loop: a loop keeps its carries alone."""
+        size = isqrt(length)
+        even = length // size * size
+        here = pattern_of(leaves)
+
+        def block(before, slices):
+            after, ys = self.one_call(before, slices, size) or self.run(before, slices, 0, size)
+            return present(after), ys
+
+        def blocks(before):
+            def folded(x):
+                return None if x is None else x[:even].reshape(even // size, size, *x.shape[1:])
+
+            blocked = _core.tree_map(folded, xs)
+            after, ys = scan(lambda c, x: block(placed(here, c), x), present(before), blocked, reverse=self.reverse)
+            return placed(here, after), [None if y is None else y.reshape(even, *y.shape[2:]) for y in ys]
+
+        def rest(before):
+            if even == length:
+                return before, None
+            return self.run(before, _part(xs, slice(even, length)), even, length - even)
+
+        if self.reverse:
+            leaves, last = rest(leaves)
+            leaves, ys = blocks(leaves)
+        else:
+            leaves, ys = blocks(leaves)
+            leaves, last = rest(leaves)
+        if last is not None:
+            ys = [None if y is None else _ops.concat([y, z]) for y, z in zip(ys, last)]
+        return leaves, ys
 
     def _step(self, leaves, slices, number):
         result = self.loop_func(self.carry.tree(_fresh(leaves)), slices)
@@ -339,8 +522,9 @@ class _Form:
     not."""
 
     def __init__(self, op, name, tree, difference):
-        self._op, self._name, self._tree, self._difference = op, name, tree, difference
-        self.leaves = []
+        self.op, self._name, self._difference = op, name, difference
+        self._described = describe(tree)
+        self._kinds = []  # shape and dtype of each leaf, None for None
         for i, leaf in enumerate(tree_leaves(computed(op, tree))):
             tensor = _as_leaf(leaf)
             if tensor is not None and not isinstance(tensor, Tensor):
@@ -348,29 +532,30 @@ class _Form:
                     f"{op}: {leaf_names(tree, name)[i]} must be a Tensor, an array, a number or None, got "
                     f"{type(leaf).__name__}."
                 )
-            self.leaves.append(tensor)
-        self.leaves = _fresh(self.leaves)
+            self._kinds.append(_kind(tensor))
+        # The tensors themselves are not kept.
+        self._tree = tree_fill(tree, [None] * len(self._kinds))
 
     def tree(self, leaves):
         """Return the container with these leaves."""
-        return leaves[0] if isinstance(self._tree, Tensor) else tree_fill(self._tree, leaves)
+        return leaves[0] if self._tree is None else tree_fill(self._tree, leaves)
 
     def of(self, tree, step=None):
         """Return the leaves of a container that a step gave, in Tensors of their own."""
         given = []
-        if not _align(self._tree, computed(self._op, tree), given):
-            self._fail(f"the {self._name} must keep its structure", describe(self._tree), describe(tree), step)
+        if not _align(self._tree, computed(self.op, tree), given):
+            self._fail(f"the {self._name} must keep its structure", self._described, describe(tree), step)
         leaves = []
-        for i, (like, leaf) in enumerate(zip(self.leaves, given)):
-            new = _as_leaf(leaf, like)
-            if not _is_like(like, new):
+        for i, (kind, leaf) in enumerate(zip(self._kinds, given)):
+            new = _as_leaf(leaf, kind and kind[1])
+            if _kind(new) != kind:
                 name = leaf_names(self._tree, self._name)[i]
-                self._fail(f"{name} must keep its shape and dtype", _kind(like), _kind(new), step)
+                self._fail(f"{name} must keep its shape and dtype", _say(kind), _say(_kind(new)), step)
             leaves.append(new)
         return _fresh(leaves)
 
     def _fail(self, rule, own, new, step):
-        raise ValueError(f"{self._op}: {rule}, got {self._difference.format(own=own, new=new, step=step)}.")
+        raise ValueError(f"{self.op}: {rule}, got {self._difference.format(own=own, new=new, step=step)}.")
 
 
 def _carry(op, init):
@@ -391,22 +576,26 @@ def _align(like, tree, leaves):
 
 def _kind(leaf):
     if isinstance(leaf, Tensor):
-        return f"{tuple(leaf.shape)} {leaf.dtype}"
-    return "None" if leaf is None else type(leaf).__name__
+        return tuple(leaf.shape), leaf.dtype
+    return None if leaf is None else type(leaf).__name__
 
 
-def _as_leaf(leaf, like=None):
-    """Return a Tensor for a number or an array; a number gets the dtype of the Tensor `like` where that can hold it."""
+def _say(kind):
+    return f"{kind[0]} {kind[1]}" if isinstance(kind, tuple) else str(kind)
+
+
+def _as_leaf(leaf, dtype=None):
+    """Return a Tensor for a number or an array; a number gets the dtype where that can hold it."""
     if isinstance(leaf, Tensor):
         return leaf
     if is_array(leaf):
         return Tensor(leaf)
     if not isinstance(leaf, (int, float)):  # bool is an int
         return leaf
-    if not isinstance(like, Tensor):
+    if dtype is None:
         return Tensor(leaf)
-    fits = like.dtype.is_floating_point or isinstance(leaf, bool) or (isinstance(leaf, int) and like.dtype.is_integer)
-    return Tensor(leaf, like.dtype) if fits else Tensor(leaf)
+    fits = dtype.is_floating_point or isinstance(leaf, bool) or (isinstance(leaf, int) and dtype.is_integer)
+    return Tensor(leaf, dtype) if fits else Tensor(leaf)
 
 
 def _fresh(tree):
@@ -414,14 +603,13 @@ def _fresh(tree):
     return _core.tree_map(lambda leaf: _core.seen(leaf) if isinstance(leaf, Tensor) else leaf, tree)
 
 
-def _is_like(a, b):
-    if not isinstance(a, Tensor) or not isinstance(b, Tensor):
-        return a is None and b is None
-    return a.dtype is b.dtype and a.shape == b.shape
-
-
 def _part(xs, index):
     return _core.tree_map(lambda x: None if x is None else x[index], xs)
+
+
+def _is_one_call(length, unroll):
+    """Tell whether a loop becomes one call of the program that is being recorded."""
+    return length > _MOST_UNROLLED and not unroll and _core.is_tracing()
 
 
 def _chosen(pred, taken, other):

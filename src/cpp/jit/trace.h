@@ -14,7 +14,7 @@
 namespace adcore {
 
 /// The frame. It is the outermost one: nothing is open where it opens.
-class Trace final : public Frame {
+class Trace : public Frame {
  public:
   /// The place in the user's text of the call that is being recorded, as ProgramBuilder::place() numbers it.
   using Where = FunctionRef<uint32_t(ProgramBuilder&)>;
@@ -30,10 +30,15 @@ class Trace final : public Frame {
   Program take() noexcept { return builder_.take(); }
   size_t statement_count() const noexcept { return builder_.program().statements().size(); }
 
+ protected:
+  /// The number of a value that is not the trace's.
+  virtual uint32_t number_of_outer(const Tensor& value) { return builder_.constant(value.detached()); }
+
+  ProgramBuilder builder_;
+
  private:
   uint32_t number_of(const Tensor& value);
 
-  ProgramBuilder builder_;
   std::optional<Where> where_;
 };
 

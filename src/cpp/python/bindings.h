@@ -9,6 +9,7 @@ namespace adcore::python {
 
 void bind_dlpack(pybind11::module_& m);
 void bind_hooks(pybind11::module_& m);
+void bind_outline(pybind11::module_& m);
 void bind_recompute(pybind11::module_& m);
 void bind_rules(pybind11::module_& m);
 void bind_scopes(pybind11::module_& m);

@@ -84,6 +84,7 @@ void connect_interpreter() {
   };
   interpreter.place = place_of_user;
   interpreter.check_interrupt = [] {
+    const py::gil_scoped_acquire gil;
     if (PyErr_CheckSignals() < 0) throw PythonError{};
   };
 }
@@ -170,6 +171,7 @@ PYBIND11_MODULE(_core_of_main, m, py::multiple_interpreters::not_supported()) {
   bind_rules(m);
   bind_scopes(m);
   bind_trace(m);
+  bind_outline(m);
   bind_tree(m);
 
   m.attr("__version__") = ADCORE_VERSION;

@@ -74,7 +74,8 @@ PyObject* output(PyObject* self, PyObject* tensor) {
   });
 }
 
-PyObject* pull(PyObject* self, PyObject* cotangents) {
+/// `all`: zeros for an input that nothing reached, else None.
+PyObject* pulled(PyObject* self, PyObject* cotangents, bool all) {
   return guarded([&] {
     const Owned held = Owned::copy(self);
     const Content& c = content_of(self);
@@ -93,10 +94,14 @@ PyObject* pull(PyObject* self, PyObject* cotangents) {
     run_hooks(gradients, c.given);
     Owned result(checked(PyList_New(static_cast<Py_ssize_t>(c.recording.inputs()))));
     for (size_t i = 0; i < c.recording.inputs(); ++i)
-      PyList_SET_ITEM(result.get(), static_cast<Py_ssize_t>(i), wrap(gradients.of(i)));
+      PyList_SET_ITEM(result.get(), static_cast<Py_ssize_t>(i),
+                      all || gradients.reached(i) ? wrap(gradients.of(i)) : Py_NewRef(Py_None));
     return result.release();
   });
 }
+
+PyObject* pull(PyObject* self, PyObject* cotangents) { return pulled(self, cotangents, true); }
+PyObject* pull_reached(PyObject* self, PyObject* cotangents) { return pulled(self, cotangents, false); }
 
 // ---- the type -----------------------------------------------------------------------------------------------------
 
@@ -152,6 +157,9 @@ PyMethodDef kMethods[] = {
     {"pull", pull, METH_O,
      "pull($self, cotangents: list, /)\n--\n\nThe gradients of the inputs from cotangents of the outputs, None for "
      "zero.\n\nReturns\n-------\nlist of Tensor"},
+    {"pull_reached", pull_reached, METH_O,
+     "pull_reached($self, cotangents: list, /)\n--\n\nThe same with None for an input that nothing "
+     "reached.\n\nReturns\n-------\nlist"},
     {nullptr, nullptr, 0, nullptr}};
 PyType_Slot kSlots[] = {
     {Py_tp_doc, const_cast<char*>("Recording()\n--\n\nA function's call, to be swept any number of times.")},
