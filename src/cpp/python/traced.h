@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "jit/program.h"
+#include "jit/plan.h"
 #include "python/bindings.h"
 
 namespace py = pybind11;
@@ -35,16 +35,26 @@ struct Arguments {
 class TracedFunction {
  public:
   TracedFunction(const py::object& fn, const Arguments& arguments);
-  TracedFunction(const TracedFunction&) = delete;
   TracedFunction& operator=(const TracedFunction&) = delete;
 
   const std::shared_ptr<const Program>& program() const noexcept { return program_; }
+  /// What jit runs in its place: the same function, with the program that the passes made.
+  std::unique_ptr<TracedFunction> optimized(std::shared_ptr<const Program> program,
+                                            std::shared_ptr<const Plan> plan) const;
+  /// Where its values live; null where nobody asked for that yet.
+  const std::shared_ptr<const Plan>& plan() const noexcept { return plan_; }
   /// A rule of the user's, or no_grad, has to do with what was recorded; random numbers were drawn.
   bool has_rules() const noexcept { return has_rules_; }
   bool has_draws() const noexcept { return has_draws_; }
   const std::vector<Owned>& reads() const noexcept { return reads_; }
   const std::vector<Owned>& writes() const noexcept { return writes_; }
   size_t argument_count() const noexcept { return argument_count_; }
+  size_t result_count() const noexcept { return results_; }
+  /// The inputs that are written, in the order of the outputs behind the results.
+  const std::vector<size_t>& written_arguments() const noexcept { return written_arguments_; }
+
+  /// What the user calls the inputs that are arguments; fewer where it is not known.
+  std::vector<std::string> argument_names;
 
   /// Through apply(): what is open in the thread sees the calls. `arguments` are the inputs among the arguments.
   py::object run(std::span<PyObject* const> arguments) const;
@@ -61,7 +71,10 @@ class TracedFunction {
   /// Where an output stands in result_: a Tensor without a value.
   static bool is_place(PyObject* leaf) noexcept { return is_tensor(leaf) && !own_value(leaf).defined(); }
 
+  TracedFunction(const TracedFunction& other);
+
   std::shared_ptr<const Program> program_;
+  std::shared_ptr<const Plan> plan_;
   py::object result_;
   size_t argument_count_ = 0, results_ = 0;
   std::vector<size_t> written_arguments_;
