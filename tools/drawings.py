@@ -15,7 +15,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 
 def tutorial():
-    """One layer and its loss, with the gradients of weight and bias: the model that MindSpore's tutorial begins with."""
+    """One layer and its loss, with the gradients of weight and bias: the model of MindSpore's first tutorial."""
     x, y = ops.ones(5), ops.zeros(3)
     w = Parameter(ops.full((5, 3), 0.1), name="w")
     b = Parameter(ops.zeros(3), name="b")

@@ -370,6 +370,24 @@ def test_a_profile_of_a_call_with_static_and_named_arguments():
     assert rows and len(f._log) == 1
 
 
+def test_inputs_of_other_layouts_get_a_layout_of_their_own():
+    program = jit(lambda x: (x * 2.0).sum(0)).trace(Tensor(np.ones((3, 4))))
+    laid_out = program.optimized(Tensor(np.ones((3, 4))))
+    turned = Tensor(np.ones((4, 3))).T
+    assert laid_out._fits(Tensor(np.zeros((3, 4)))) and not laid_out._fits(turned)
+    assert laid_out.profile(turned).program is not laid_out
+
+
+def test_arrays_and_repeated_arguments_are_inputs_as_jit_takes_them():
+    x = Tensor([1.0, 2.0])
+    for args in [(np.ones(2), x, x), (np.array(3.0), x, 2.0), (np.float32(3), [x, np.ones((1, 2))], x)]:
+        f = jit(lambda a, b, c: (b[0] if isinstance(b, list) else b) * a + c)
+        f(*args)
+        program = f.trace(*args)
+        assert len(f._log) == 1 and len(program._argument_names) == program._argument_count
+        assert f.profile(*args, repeat=1).rows
+
+
 def test_what_cannot_be_profiled():
     x = Tensor([1.0, 2.0])
     program = jit(lambda x: x * x).trace(x)
@@ -377,6 +395,12 @@ def test_what_cannot_be_profiled():
         program.profile(Tensor([1.0, 2.0, 3.0]))
     with pytest.raises(ValueError, match="has 1 inputs, got 2"):
         program.profile(x, Tensor([1.0, 2.0]))
+    for p in (program, program.optimized(), program.optimized(x)):
+        for wrong in ((), (x, Tensor([1.0, 2.0])), (Tensor([1, 2]),), (Tensor(2.0),)):
+            with pytest.raises(ValueError, match="program has 1 inputs|had shape"):
+                p.profile(*wrong)
+    with pytest.raises(ValueError, match="not laid out for these inputs"):
+        program.optimized()._measure(1, x)
     with pytest.raises(ValueError, match="repeat must be >= 1"):
         program.profile(x, repeat=0)
     with pytest.raises(TypeError, match="repeat must be an int"):

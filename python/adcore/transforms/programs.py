@@ -231,8 +231,7 @@ def named_inputs(fn, statics, args, kwargs):
     for name, argument in given:
         paths = dict(_paths(name, argument))
         for leaf in _core.tree_leaves(argument):
-            is_tensor = isinstance(leaf, _core.Tensor) and not isinstance(leaf, _core.Parameter)
-            if is_tensor or (_core.is_array(leaf) and getattr(leaf, "shape", ()) != ()):
+            if _core.is_program_input(leaf):
                 found.setdefault(id(leaf), (paths.get(id(leaf), name), leaf))
     return list(found.values())
 
@@ -259,6 +258,8 @@ def _repr(self):
 
 def _optimized(self, *args):
     """Return the program as jit runs it: after the passes, with groups of elementwise calls fused.
+
+    It gives the same bits. A derivative cannot see into a fused group: differentiate the program itself.
 
     Parameters
     ----------

@@ -150,6 +150,15 @@ std::vector<Tensor> values_for_run(const TracedFunction& f, const py::args& args
   return values;
 }
 
+/// The program was laid out for inputs like these. Throws for inputs that are not like those of the trace.
+bool fits(const TracedFunction& f, const std::vector<Tensor>& inputs) {
+  f.program()->check_inputs(inputs);
+  if (!f.plan()) return false;
+  for (size_t k = 0; k < inputs.size(); ++k)
+    if (!f.plan()->fits(k, inputs[k])) return false;
+  return true;
+}
+
 /// What jit runs. With arguments its values are laid out too, for which it runs once; nothing is written.
 std::unique_ptr<TracedFunction> optimized(const TracedFunction& f, const py::args& args) {
   auto program = std::make_shared<const Program>(optimize(*f.program()));
@@ -172,6 +181,7 @@ py::list passes(const TracedFunction& f) {
 /// Runs of the program as it was laid out: when each step began, and the end; in nanoseconds.
 py::list measure(const TracedFunction& f, int repeat, const py::args& args) {
   const std::vector<Tensor> inputs = values_for_run(f, args);
+  if (!fits(f, inputs)) fail(ErrorKind::Value, "Program: it is not laid out for these inputs.");
   const Plan& plan = *f.plan();
   py::list runs;
   std::vector<int64_t> times(plan.step_count() + 1);
@@ -186,7 +196,7 @@ py::list measure(const TracedFunction& f, int repeat, const py::args& args) {
 
 py::list steps_of(const TracedFunction& f) {
   py::list all;
-  for (size_t k = 0; k < f.plan()->step_count(); ++k) all.append(f.plan()->statement_of(k));
+  for (size_t k = 0; f.plan() && k < f.plan()->step_count(); ++k) all.append(f.plan()->statement_of(k));
   return all;
 }
 
@@ -245,14 +255,7 @@ void bind_trace(py::module_& m) {
                              [](const TracedFunction& f) { return f.plan() ? f.plan()->arena_bytes() : 0; })
       .def_property_readonly("_passes", passes)
       .def("_optimized", optimized)
-      .def("_fits",
-           [](const TracedFunction& f, const py::args& args) {
-             if (!f.plan()) return false;
-             const std::vector<Tensor> inputs = values_for_run(f, args);
-             for (size_t k = 0; k < inputs.size(); ++k)
-               if (!f.plan()->fits(k, inputs[k])) return false;
-             return true;
-           })
+      .def("_fits", [](const TracedFunction& f, const py::args& args) { return fits(f, values_for_run(f, args)); })
       .def("_steps", steps_of)
       .def("_measure", measure)
       .def(
@@ -285,6 +288,9 @@ void bind_trace(py::module_& m) {
         return box && box->kind == FrameKind::Trace;
       },
       "True for a value of a trace, open or ended.", py::arg("tensor"));
+  m.def(
+      "is_program_input", [](const py::object& leaf) { return is_program_input(leaf.ptr()); },
+      "True for a leaf of the arguments that is an input of a program.", py::arg("leaf"));
   m.def(
       "trace",
       [](const py::object& fn, const py::args& args) { return std::make_unique<TracedFunction>(fn, all_of(args)); },
