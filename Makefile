@@ -68,6 +68,7 @@ format: $(STAMPS)/lint
 	$(BIN)/clang-format -i $(CPP_FILES)
 
 docs: $(STAMPS)/docs
+	$(BIN)/python tools/drawings.py
 	$(BIN)/python tools/reference.py docs/reference
 	$(BIN)/python -m sphinx -q -W --keep-going -d build/docs.cache -b html docs build/docs
 

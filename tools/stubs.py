@@ -158,7 +158,7 @@ def function(name, value, classes, receiver=""):
     if inspect.isfunction(value):
         text = str(inspect.signature(value))
     if receiver and text and not text.startswith("($"):  # the first operand of a function of the table, or self
-        text = re.sub(r"^\(\w+(: [^,)]+)?(, )?", "(", text)
+        text = re.sub(r"^\(\w+(: [^,)]+)?(, /)?(, )?", "(", text)
     inside = parameters(text, classes) if text else "*args: Any, **kwargs: Any"
     inside = ", ".join(filter(None, [receiver, inside]))
     return [f"def {name}({inside}) -> {result(name, value, classes)}: ..."]

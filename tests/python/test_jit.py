@@ -120,13 +120,18 @@ def test_outputs_are_never_the_memory_of_the_program():
 
 
 def test_an_output_can_be_written_to():
-    compiled = jit(lambda x: (x, ops.zeros(2)))
-    x = Tensor([1.0, 2.0])
+    compiled = jit(lambda x: (x, x, x * 1, ops.zeros(2)))
     for _ in range(3):
-        same, zeros = compiled(x)
-        same[0] = 9.0
+        x = Tensor([1.0, 2.0])
+        same, again, copy, zeros = compiled(x)
+        assert same is x and again is x
+        copy[0] = 9.0
         zeros.add_(1.0)
         assert x.tolist() == [1.0, 2.0] and zeros.tolist() == [1.0, 1.0]
+        same[0] = 5.0
+        assert x.tolist() == [5.0, 2.0]
+    y, twice = jit(lambda x: 2 * (x * 1,))(x)
+    assert y is twice
 
 
 # ---- signatures ---------------------------------------------------------------------------------------------------

@@ -9,12 +9,14 @@ from adcore.transforms import (
     compiled,
     custom,
     debugging,
+    drawing,
     grad_operation,
     gradient,
     hooks,
     jacobian,
     loops,
     products,
+    programs,
     recording,
     saved,
     series,
@@ -23,12 +25,14 @@ from adcore.transforms.batching import *  # noqa: F403
 from adcore.transforms.compiled import *  # noqa: F403
 from adcore.transforms.custom import *  # noqa: F403
 from adcore.transforms.debugging import *  # noqa: F403
+from adcore.transforms.drawing import *  # noqa: F403
 from adcore.transforms.grad_operation import *  # noqa: F403
 from adcore.transforms.gradient import *  # noqa: F403
 from adcore.transforms.hooks import *  # noqa: F403
 from adcore.transforms.jacobian import *  # noqa: F403
 from adcore.transforms.loops import *  # noqa: F403
 from adcore.transforms.products import *  # noqa: F403
+from adcore.transforms.programs import *  # noqa: F403
 from adcore.transforms.recording import *  # noqa: F403
 from adcore.transforms.saved import *  # noqa: F403
 from adcore.transforms.series import *  # noqa: F403
@@ -38,12 +42,14 @@ __all__ = [
     *compiled.__all__,
     *custom.__all__,
     *debugging.__all__,
+    *drawing.__all__,
     *grad_operation.__all__,
     *gradient.__all__,
     *hooks.__all__,
     *jacobian.__all__,
     *loops.__all__,
     *products.__all__,
+    *programs.__all__,
     *recording.__all__,
     *saved.__all__,
     *series.__all__,

@@ -7,6 +7,7 @@ from adcore import _core
 from adcore._core import Jitted, Parameter, Tensor, tree_leaves
 from adcore.transforms.guards import Places, changes
 from adcore.transforms.options import check_callable
+from adcore.transforms.programs import add_methods, named_inputs
 
 __all__ = ["jit"]
 
@@ -78,6 +79,7 @@ def jit(fn=None, *, static_argnums=(), static_argnames=()):
         if hasattr(fn, attribute):
             setattr(jitted, attribute, getattr(fn, attribute))
     jitted.__dict__["_log"] = []
+    jitted.__dict__["_statics"] = (numbers, frozenset(names))
     return jitted
 
 
@@ -112,8 +114,9 @@ def record_program(jitted, args, kwargs, record):
     """
     fn = jitted.__wrapped__
     statics = [o for o in tree_leaves((args, kwargs)) if not isinstance(o, Tensor) and not _core.is_array(o)]
-    statics += [args[i] for i in jitted.static_positions if i < len(args)]
-    statics += [value for name, value in (kwargs or {}).items() if name in jitted.static_names]
+    positions, names = jitted._statics
+    statics += [args[i] for i in positions if i < len(args)]
+    statics += [value for name, value in (kwargs or {}).items() if name in names]
     roots = [(_name(fn), fn), *((f"an argument, a {type(o).__name__},", o) for o in statics)]
 
     before = Places(*roots)
@@ -127,8 +130,107 @@ def record_program(jitted, args, kwargs, record):
         if again:
             _fail_changed(fn, *changed[0])
         before = after
+    program._argument_names = [name for name, _ in named_inputs(fn, jitted._statics, args, kwargs or {})]
     _log(jitted, _describe(args, kwargs))
     return program, after.guards
+
+
+# ---- what a user sees ---------------------------------------------------------------------------------------------
+
+
+class Explanation(str):
+    """A text that an interactive session shows as it is."""
+
+    __slots__ = ()
+
+    def __repr__(self):
+        """Return the text."""
+        return str(self)
+
+
+def _trace(self, /, *args, **kwargs):
+    """Return the program that a call with these arguments would replay; it is recorded where there is none yet.
+
+    Nothing runs: the program's text shows what a call would do. Of a method, name the instance:
+    ``Class.method.trace(instance, x)``.
+
+    Returns
+    -------
+    Program
+
+    Examples
+    --------
+    >>> import adcore
+    >>> from adcore import Tensor
+    >>> f = adcore.jit(lambda x: x * x)
+    >>> f.trace(Tensor([1.0, 2.0])).statements
+    1
+    """
+    return self._program_for(*args, **kwargs)
+
+
+def _explain(self):
+    """Tell why the function was recorded each time, and what its programs need.
+
+    Returns
+    -------
+    str
+        Each recording with its reason; for each program that is kept the number of statements after each pass, and
+        the bytes of the memory in which it runs.
+
+    Examples
+    --------
+    >>> import adcore
+    >>> from adcore import Tensor
+    >>> f = adcore.jit(lambda x: x * x + x)
+    >>> results = f(Tensor([1.0])), f(Tensor([1.0, 2.0]))
+    >>> print("argument 0 is Float32 (2,), was Float32 (1,)" in f.explain())
+    True
+    """
+    programs = self._programs
+    many = len(self._log)
+    lines = [f"{_name(self.__wrapped__)}: {self._calls} calls, {many} recorded, {len(programs)} programs kept"]
+    lines += [f"  recording {i}: {reason}" for i, (_, reason) in enumerate(self._log, 1)]
+    for i, (program, arena, guards, runs) in enumerate(programs, 1):
+        lines.append(f"program {i}{' (used last)' * (i == 1)}")
+        lines.append(f"  {program.inputs} inputs, {guards} guards of what it reads beside them")
+        counts = [f"recorded {program.statements}", *(f"{name} {left}" for name, left in program._passes)]
+        lines.append(f"  statements: {', '.join(counts)}")
+        lines.append(f"  arena of {arena} bytes, {len(runs)} layouts of its inputs")
+    return Explanation("\n".join(lines))
+
+
+def _profile(self, /, *args, repeat=20, **kwargs):
+    """Run the program of a call with a clock beside each step. Nothing is written.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        The arguments of the call.
+    repeat : int, default 20
+        How often it runs; the fastest run is told.
+
+    Returns
+    -------
+    Profile
+        It prints as a table; ``.rows`` has the numbers, ``.chrome_trace(path)`` writes a file for Chrome.
+
+    Examples
+    --------
+    >>> import adcore
+    >>> from adcore import Tensor
+    >>> f = adcore.jit(lambda x: (x @ x).sum())
+    >>> [row.title for row in f.profile(Tensor([[1.0, 2.0], [3.0, 4.0]])).rows]
+    ['matmul', 'sum']
+    """
+    inputs = [leaf for _, leaf in named_inputs(self.__wrapped__, self._statics, args, kwargs)]
+    return self._program_for(*args, **kwargs).profile(*inputs, repeat=repeat)
+
+
+add_methods(Jitted, trace=_trace, explain=_explain, profile=_profile)
+
+
+# ---- what cannot be recorded --------------------------------------------------------------------------------------
 
 
 def _check_left_over(fn, changed):

@@ -32,6 +32,13 @@ class Plan {
   int64_t work() const noexcept { return work_; }
   /// The place of a value in the arena, -1 where it lies elsewhere.
   int64_t arena_offset(uint32_t value) const noexcept { return slots_[value].offset; }
+  /// The value gets memory of its own in every run.
+  bool is_fresh(uint32_t value) const noexcept { return slots_[value].fresh; }
+  /// The value whose memory it is: itself, or what it is a view of.
+  uint32_t root(uint32_t value) const noexcept { return slots_[value].root; }
+  size_t step_count() const noexcept { return steps_.size(); }
+  /// The statement that step k runs. Views that are the same in every run are made once, by no step.
+  uint32_t statement_of(size_t step) const noexcept { return steps_[step].statement; }
   /// The input has the layout that the plan was made for.
   bool fits(size_t input, const Tensor& t) const noexcept;
 
@@ -83,6 +90,8 @@ class Run {
   void input(size_t k, const Tensor& t) noexcept;
   /// Throws what an op throws, with the place in the user's text. Long runs release the interpreter's lock.
   void execute();
+  /// The same for who measures: times[k] is when step k begins, the last one when the run has ended; in nanoseconds.
+  void execute(std::span<int64_t> times);
   Tensor output(size_t k) const;
 
  private:

@@ -23,8 +23,8 @@ struct Head {
 static_assert(sizeof(Head) == sizeof(int64_t));
 
 /// A reader of the words.
-struct Words {
-  explicit Words(const Attrs& attrs) : words(attrs.words()), count(attrs.count()) {
+struct FusedWords {
+  explicit FusedWords(const Attrs& attrs) : words(attrs.words()), count(attrs.count()) {
     std::memcpy(&head, words, sizeof head);
   }
   DType dtype() const { return static_cast<DType>(head.dtype); }
@@ -40,7 +40,7 @@ struct Words {
 };
 
 void fused_infer(Call& call) {
-  const Words w(call.attrs);
+  const FusedWords w(call.attrs);
   Dims shape;
   for (int k = 0; k < call.count; ++k) {
     const Dims& other = call.in(k).shape();
@@ -54,7 +54,7 @@ void fused_infer(Call& call) {
 }
 
 int64_t fused_work(const Call& call) {
-  return call.out->size() * static_cast<int64_t>(Words(call.attrs).steps().size()) * 2;
+  return call.out->size() * static_cast<int64_t>(FusedWords(call.attrs).steps().size()) * 2;
 }
 
 /// The lanes of a call, and the copies that some of them are.
@@ -77,7 +77,7 @@ void add_operand(Laid& laid, const Tensor& t, const Dims& shape) {
 }
 
 void fused_run(Call& call) {
-  const Words w(call.attrs);
+  const FusedWords w(call.attrs);
   const Reused<Laid> laid;
   std::vector<Lane>& lanes = laid->lanes;
   lanes.emplace_back();
@@ -138,6 +138,38 @@ const auto kOps = []<size_t... I>(std::index_sequence<I...>) {
 }  // namespace
 
 const Op& fused_op(int outputs) noexcept { return kOps[static_cast<size_t>(outputs - 1)]; }
+
+std::vector<FusedStep> fused_steps(const Op& op, Attrs attrs, int operands) {
+  using Value = FusedStep::Value;
+  std::vector<FusedStep> steps;
+  if (op.run != fused_run) return steps;
+  const FusedWords w(attrs);
+  const auto value = [&](ChainIndex lane) -> Value {
+    int i = lane - 1;
+    if (i < operands) return {Value::Kind::Operand, i, 0};
+    if ((i -= operands) < w.head.numbers) {
+      float single;
+      double number;
+      std::memcpy(&single, w.numbers() + i, sizeof single);
+      std::memcpy(&number, w.numbers() + i, sizeof number);
+      return {Value::Kind::Number, i, w.dtype() == DType::Float32 ? static_cast<double>(single) : number};
+    }
+    if ((i -= w.head.numbers) < w.head.outputs) return {Value::Kind::Output, i, 0};
+    return {Value::Kind::Scratch, i - w.head.outputs, 0};
+  };
+  for (const ChainStep& s : w.steps()) {
+    FusedStep step{s.kind == ChainStep::kLoad ? "load" : elementwise_op(s.row).name, {}, value(s.out)};
+    if (s.is_partial()) {
+      step.kernel += text(".partial", s.kind - ChainStep::kPartial0);
+      step.operands.push_back(value(s.g));
+    }
+    for (const ChainIndex lane : s.in)
+      if (lane != 0) step.operands.push_back(value(lane));
+    if (s.y != 0) step.operands.push_back(value(s.y));
+    steps.push_back(std::move(step));
+  }
+  return steps;
+}
 
 std::vector<int64_t> fused_words(DType dtype, ChainPlan& plan, std::span<const double> numbers,
                                  std::span<const ChainIndex> outputs, uint32_t masks) {

@@ -275,8 +275,8 @@ struct Entry {
   Owned traced_object;           // holds `traced`
   const TracedFunction* traced = nullptr;
   std::shared_ptr<const Program> optimized;
-  std::vector<std::unique_ptr<Plan>> plans;  // one for each layout of the inputs
-  uint64_t used = 0;                         // when, in calls
+  std::vector<std::shared_ptr<const Plan>> plans;  // one for each layout of the inputs
+  uint64_t used = 0;                               // when, in calls
 
   bool matches(const Signature& s) const {
     if (words.size() != s.words.size() || objects.size() != s.objects.size() ||
@@ -420,7 +420,7 @@ PyObject* replay(Entry& entry, std::span<PyObject* const> arguments) {
   const auto input = [&](size_t k) -> const Tensor& {
     return value_of(k < own ? arguments[k] : f.reads()[k - own].get());
   };
-  const auto fits = [&](const std::unique_ptr<Plan>& plan) {
+  const auto fits = [&](const std::shared_ptr<const Plan>& plan) {
     for (size_t k = 0; k < count; ++k)
       if (!plan->fits(k, input(k))) return false;
     return true;
@@ -429,7 +429,7 @@ PyObject* replay(Entry& entry, std::span<PyObject* const> arguments) {
   if (plan == entry.plans.end()) {
     std::vector<Tensor> outputs;
     if (!entry.optimized) entry.optimized = std::make_shared<const Program>(optimize(*f.program()));
-    auto made = std::make_unique<Plan>(entry.optimized, f.inputs(arguments), outputs);
+    auto made = std::make_shared<const Plan>(entry.optimized, f.inputs(arguments), outputs);
     entry.plans.push_back(std::move(made));
     return f.finish(arguments, [&](size_t k) { return outputs[k]; });
   }
@@ -465,6 +465,14 @@ std::shared_ptr<Entry> find(std::vector<std::shared_ptr<Entry>>& entries, const 
   return nullptr;
 }
 
+std::shared_ptr<Entry> add(PyObject* self, const Given& given, const Signature& signature) {
+  auto& entries = *as_jitted(self)->entries;
+  std::shared_ptr<Entry> entry = trace(self, given, signature);
+  entries.insert(entries.begin(), entry);
+  bound_cache(entries);
+  return entry;
+}
+
 PyObject* call(PyObject* self, PyObject* const* args, size_t flags, PyObject* names) {
   return guarded([&]() -> PyObject* {
     JittedObject* const j = as_jitted(self);
@@ -474,11 +482,7 @@ PyObject* call(PyObject* self, PyObject* const* args, size_t flags, PyObject* na
     given.sign(j, *signature);
     ++j->calls;
     std::shared_ptr<Entry> entry = find(*j->entries, *signature);
-    if (!entry) {
-      entry = trace(self, given, *signature);
-      j->entries->insert(j->entries->begin(), entry);
-      bound_cache(*j->entries);
-    }
+    if (!entry) entry = add(self, given, *signature);
     if (!is_seen(*entry->traced, signature->inputs)) return replay(*entry, signature->inputs);
     if (entry->traced->has_rules() || entry->traced->has_draws()) {
       return checked(calling_python([&] { return PyObject_Vectorcall(j->fn, args, flags, names); }));
@@ -555,11 +559,28 @@ PyObject* get_wrapped(PyObject* self, void*) {
   PyObject* const fn = as_jitted(self)->fn;
   return Py_NewRef(fn ? fn : Py_None);
 }
-PyObject* get_static_positions(PyObject* self, void*) { return Py_NewRef(as_jitted(self)->static_positions); }
-PyObject* get_static_names(PyObject* self, void*) { return Py_NewRef(as_jitted(self)->static_names); }
 PyObject* get_calls(PyObject* self, void*) { return PyLong_FromUnsignedLongLong(as_jitted(self)->calls); }
 
-/// The programs, the one that was used last first: for each the Program, the plans' bytes and its guards.
+/// The program that a call would replay, recorded where there is none yet.
+PyObject* program_for(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+  return guarded([&] {
+    const Given given{args, count, names};
+    Signature signature;
+    given.sign(as_jitted(self), signature);
+    std::shared_ptr<Entry> entry = find(*as_jitted(self)->entries, signature);
+    if (!entry) entry = add(self, given, signature);
+    return Py_NewRef(entry->traced_object.get());
+  });
+}
+
+/// For each layout of inputs that a program has run with: the Program as it runs.
+Owned compiled(const Entry& e) {
+  py::list all;
+  for (const auto& plan : e.plans) all.append(e.traced->optimized(e.optimized, plan));
+  return Owned(all.release().ptr());
+}
+
+/// The programs, the one that was used last first: for each the Program, the plans' bytes, its guards, and what runs.
 PyObject* get_programs(PyObject* self, void*) {
   return guarded([&] {
     const auto entries = *as_jitted(self)->entries;
@@ -567,8 +588,9 @@ PyObject* get_programs(PyObject* self, void*) {
     for (const auto& e : entries) {
       int64_t arena = 0;
       for (const auto& plan : e->plans) arena += plan->arena_bytes();
-      const Owned one(checked(Py_BuildValue("OLn", e->traced_object.get(), static_cast<long long>(arena),
-                                            static_cast<Py_ssize_t>(e->guards.size()))));
+      const Owned runs = compiled(*e);
+      const Owned one(checked(Py_BuildValue("OLnO", e->traced_object.get(), static_cast<long long>(arena),
+                                            static_cast<Py_ssize_t>(e->guards.size()), runs.get())));
       if (PyList_Append(all.get(), one.get()) < 0) throw PythonError{};
     }
     return all.release();
@@ -580,13 +602,13 @@ PyObject* clear_cache(PyObject* self, PyObject*) {
 }
 
 PyMethodDef kMethods[] = {
+    {"_program_for", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(program_for)),
+     METH_FASTCALL | METH_KEYWORDS, nullptr},
     {"clear_cache", clear_cache, METH_NOARGS,
      "clear_cache($self, /)\n--\n\nForgets all programs; the next call records one again.\n\nReturns\n-------\nNone"},
     {nullptr, nullptr, 0, nullptr}};
 PyGetSetDef kGetSet[] = {
     {"__wrapped__", get_wrapped, nullptr, "The function.", nullptr},
-    {"static_positions", get_static_positions, nullptr, "Positions of static arguments, a tuple.", nullptr},
-    {"static_names", get_static_names, nullptr, "Names of static arguments, a frozenset.", nullptr},
     {"_calls", get_calls, nullptr, "How often it was called, an int.", nullptr},
     {"_programs", get_programs, nullptr, "The programs, a list.", nullptr},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},

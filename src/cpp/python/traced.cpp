@@ -158,6 +158,7 @@ TracedFunction::TracedFunction(const py::object& fn, const Arguments& arguments)
     } else {
       place.is_element = reinterpret_cast<TensorObject*>(leaf)->made & kElement;
       trace->output(own_value(leaf));
+      ++results_;
     }
     places_.push_back(place);
     return wrap({});
@@ -183,6 +184,31 @@ TracedFunction::TracedFunction(const py::object& fn, const Arguments& arguments)
   has_rules_ = trace->has_rules;
   has_draws_ = trace->has_draws;
   program_ = std::make_shared<const Program>(trace->take());
+}
+
+TracedFunction::TracedFunction(const TracedFunction& other)
+    : argument_names(other.argument_names),
+      program_(other.program_),
+      plan_(other.plan_),
+      result_(other.result_),
+      places_(other.places_),
+      argument_count_(other.argument_count_),
+      results_(other.results_),
+      plain_cells_(other.plain_cells_),
+      written_arguments_(other.written_arguments_),
+      has_rules_(other.has_rules_),
+      has_draws_(other.has_draws_) {
+  for (const Owned& cell : other.reads_) reads_.push_back(Owned::copy(cell.get()));
+  for (const Owned& cell : other.writes_) writes_.push_back(Owned::copy(cell.get()));
+  for (const Alias& a : other.aliases_) aliases_.push_back({a.argument, Owned::copy(a.cell.get())});
+}
+
+std::unique_ptr<TracedFunction> TracedFunction::optimized(std::shared_ptr<const Program> program,
+                                                          std::shared_ptr<const Plan> plan) const {
+  std::unique_ptr<TracedFunction> made(new TracedFunction(*this));
+  made->program_ = std::move(program);
+  made->plan_ = std::move(plan);
+  return made;
 }
 
 std::vector<Tensor> TracedFunction::inputs(std::span<PyObject* const> arguments) const {

@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "jit/program.h"
+#include "jit/plan.h"
 #include "python/bindings.h"
 
 namespace py = pybind11;
@@ -35,10 +35,14 @@ struct Arguments {
 class TracedFunction {
  public:
   TracedFunction(const py::object& fn, const Arguments& arguments);
-  TracedFunction(const TracedFunction&) = delete;
   TracedFunction& operator=(const TracedFunction&) = delete;
 
   const std::shared_ptr<const Program>& program() const noexcept { return program_; }
+  /// What jit runs in its place: the same function, with the program that the passes made.
+  std::unique_ptr<TracedFunction> optimized(std::shared_ptr<const Program> program,
+                                            std::shared_ptr<const Plan> plan) const;
+  /// Where its values live; null where nobody asked for that yet.
+  const std::shared_ptr<const Plan>& plan() const noexcept { return plan_; }
   /// A rule of the user's, or no_grad, has to do with what was recorded; random numbers were drawn.
   bool has_rules() const noexcept { return has_rules_; }
   bool has_draws() const noexcept { return has_draws_; }
@@ -47,6 +51,13 @@ class TracedFunction {
   size_t argument_count() const noexcept { return argument_count_; }
   /// An argument is one of the function's own cells where it was one when this was recorded, the same, and nowhere else.
   bool aliases_fit(std::span<PyObject* const> arguments) const;
+  /// How many outputs of the program are in the result.
+  size_t result_count() const noexcept { return results_; }
+  /// The inputs that are written, in the order of the outputs behind the results.
+  const std::vector<size_t>& written_arguments() const noexcept { return written_arguments_; }
+
+  /// What the user calls the inputs that are arguments; fewer where it is not known.
+  std::vector<std::string> argument_names;
 
   /// Through apply(): what is open in the thread sees the calls. `arguments` are the inputs among the arguments.
   py::object run(std::span<PyObject* const> arguments) const;
@@ -70,11 +81,13 @@ class TracedFunction {
     size_t number = 0;
     bool is_element = false;  // as an index read it: not to be written to
   };
+  TracedFunction(const TracedFunction& other);
 
   std::shared_ptr<const Program> program_;
+  std::shared_ptr<const Plan> plan_;
   py::object result_;
   std::vector<Place> places_;
-  size_t argument_count_ = 0;
+  size_t argument_count_ = 0, results_ = 0;
   struct Alias {
     size_t argument;
     Owned cell;
