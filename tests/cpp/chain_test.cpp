@@ -68,7 +68,7 @@ class Both {
       masks |= static_cast<uint32_t>(tensor(v).dtype() == DType::Bool) << out.size();
       out.push_back(indices_[static_cast<size_t>(v)]);
     }
-    const std::vector<int64_t> words = fused_words(dtype_, plan_, numbers_, out, masks);
+    const std::vector<int64_t> words = words_of({dtype_, plan_, numbers_, out, masks});
     const Op& op = fused_op(static_cast<int>(out.size()));
     const Attrs attrs(words.data(), static_cast<int>(words.size()));
     for (const int threads : {1, 2, 4}) {
@@ -215,7 +215,7 @@ TEST_CASE("fused: a derivative is refused") {
   s.row = static_cast<uint16_t>(RowName("exp").row);
   s.in[0] = plan.input();
   const ChainIndex out[] = {plan.add(s)};
-  const std::vector<int64_t> words = fused_words(DType::Float64, plan, {}, out, 0);
+  const std::vector<int64_t> words = words_of({DType::Float64, plan, {}, out});
   const auto f = [&](const std::vector<Tensor>& x) {
     return apply(fused_op(1), {&x[0]}, Attrs(words.data(), static_cast<int>(words.size())));
   };

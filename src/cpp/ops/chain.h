@@ -45,6 +45,8 @@ struct Lane {
     Array,    // one after the other
     Uniform,  // one that stands for all
     Row,      // `period` of them, which repeat
+    Column,   // each stands for `period` neighbours
+    Window,   // in memory of the chain's own, as long as a reduction needs them
     Scratch,  // in memory of the chain's own, block by block
   };
   std::byte* data = nullptr;
@@ -60,9 +62,18 @@ Lane lane_of(const Tensor& t, const Dims& shape) noexcept;
 /// Every element is the same one in memory.
 bool is_uniform(const Tensor& t) noexcept;
 
-/// Runs the steps on n elements of `dtype`, float32 or float64. lanes[0] is none. An output may lie over an array that
-/// no step reads after the one that writes it.
-void run_chain(DType dtype, std::span<const ChainStep> steps, std::span<const Lane> lanes, int64_t n);
+/// A reduction of what the steps made, in the same pass: of `group` elements side by side, over and over.
+struct ChainReduction {
+  int row;        // of reductions.h, one that can be reduced in parts
+  ChainIndex in;  // an array or a window
+  double p;
+  std::byte* out;
+};
+
+/// Runs the steps on n elements of `dtype`, float32 or float64. lanes[0] is none; those in scratch memory are the last.
+/// An output may lie over an array that no step reads after the one that writes it. `group` divides n.
+void run_chain(DType dtype, std::span<const ChainStep> steps, std::span<const Lane> lanes, int64_t n,
+               std::span<const ChainReduction> reductions = {}, int64_t group = 1);
 
 /// A chain in the making: its steps on numbered values.
 class ChainPlan {
@@ -81,9 +92,11 @@ class ChainPlan {
   /// The last step that reads it, or -1.
   int last_use(ChainIndex v) const noexcept { return values_[v].last_use; }
 
-  /// Turns values into lanes: 1... are the inputs in their order, then these outputs, each made by a step, then scratch.
+  /// Turns values into lanes: 1... are the inputs in their order, then these values, each made by a step, then scratch.
   /// The steps name lanes from then on. Returns the number of lanes in scratch memory.
   int place(std::span<const ChainIndex> outputs);
+  /// The lane of an input or of one of those values.
+  ChainIndex lane(ChainIndex v) const noexcept { return lanes_[v]; }
 
  private:
   static constexpr size_t kMostValues = 65'000;
@@ -96,6 +109,7 @@ class ChainPlan {
 
   std::vector<Value> values_{{kNotMade, kNotRead}};
   std::vector<ChainStep> steps_;
+  std::vector<ChainIndex> lanes_;  // of every value
 };
 
 }  // namespace adcore

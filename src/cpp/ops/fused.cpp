@@ -1,4 +1,4 @@
-// Words: the head, the numbers, the steps. Start reading at fused_run().
+// Words: the head, the numbers, the reductions, the steps. Start reading at fused_run().
 #include "ops/fused.h"
 
 #include <algorithm>
@@ -15,12 +15,23 @@ namespace {
 
 struct Head {
   uint8_t dtype;
-  uint8_t outputs;
-  uint16_t masks;    // bit j: output j is bool
-  uint16_t numbers;  // one word each, which begins with the element
-  uint16_t scratch;  // lanes
+  uint8_t outputs;     // arrays
+  uint8_t reductions;  // outputs behind them
+  uint8_t windows;     // lanes
+  uint16_t masks;      // bit j: output j is bool
+  uint16_t scratch;    // lanes
+  int64_t numbers;     // one word each, which begins with the element
 };
-static_assert(sizeof(Head) == sizeof(int64_t));
+static_assert(sizeof(Head) == 2 * sizeof(int64_t));
+
+struct Reducing {
+  uint16_t row;
+  ChainIndex in;  // lane
+  uint16_t mask;  // of axes
+  uint16_t keep;
+  double p;
+};
+static_assert(sizeof(Reducing) == 2 * sizeof(int64_t) && kMaxRank <= 16);
 
 /// A reader of the words.
 struct Words {
@@ -28,9 +39,12 @@ struct Words {
     std::memcpy(&head, words, sizeof head);
   }
   DType dtype() const { return static_cast<DType>(head.dtype); }
-  const int64_t* numbers() const { return words + 1; }
+  const int64_t* numbers() const { return words + 2; }
+  std::span<const Reducing> reductions() const {
+    return {reinterpret_cast<const Reducing*>(numbers() + head.numbers), head.reductions};
+  }
   std::span<const ChainStep> steps() const {
-    const int64_t* const first = words + 1 + head.numbers;
+    const auto* const first = reinterpret_cast<const int64_t*>(reductions().data() + head.reductions);
     return {reinterpret_cast<const ChainStep*>(first), static_cast<size_t>(words + count - first) / 2};
   }
 
@@ -39,32 +53,54 @@ struct Words {
   Head head;
 };
 
-void fused_infer(Call& call) {
-  const Words w(call.attrs);
+/// The shape of the arrays.
+Dims common_shape(const Call& call) {
   Dims shape;
   for (int k = 0; k < call.count; ++k) {
     const Dims& other = call.in(k).shape();
     if (other.empty() || other == shape) continue;
     shape = shape.empty() ? other : broadcast(call.op.name, shape, other);
   }
-  for (int j = 0; j < w.head.outputs; ++j) {
-    const bool mask = w.head.masks >> j & 1;
-    call.out[j].set_shape(shape, mask ? DType::Bool : w.dtype());
-  }
+  return shape;
+}
+
+void fused_infer(Call& call) {
+  const Words w(call.attrs);
+  const Dims shape = common_shape(call);
+  Tensor* out = call.out;
+  for (int j = 0; j < w.head.outputs; ++j, ++out)
+    out->set_shape(shape, w.head.masks >> j & 1 ? DType::Bool : w.dtype());
+  for (const Reducing& r : w.reductions()) out++->set_shape(reduced_shape(shape, r.mask, r.keep != 0), w.dtype());
 }
 
 int64_t fused_work(const Call& call) {
-  return call.out->size() * static_cast<int64_t>(Words(call.attrs).steps().size()) * 2;
+  int64_t n = 0;
+  for (int k = 0; k < call.count; ++k) n = std::max(n, call.in(k).size());
+  return n * static_cast<int64_t>(Words(call.attrs).steps().size()) * 2;
+}
+
+/// Elements that a reduction of these axes makes one of; 0 where they are not the last ones.
+int64_t group_of(const Dims& shape, uint32_t mask) noexcept {
+  int first = 0;
+  while (first < shape.size() && !(mask >> first & 1)) ++first;
+  int64_t n = 1;
+  for (int i = first; i < shape.size(); ++i) {
+    if (!(mask >> i & 1) && shape[i] != 1) return 0;
+    n *= shape[i];
+  }
+  return n;
 }
 
 /// The lanes of a call, and the copies that some of them are.
 struct Laid {
   std::vector<Lane> lanes;
   std::vector<Tensor> copies;
+  std::vector<ChainReduction> reductions;
 
   void clear() noexcept {
     forget(lanes);
     forget(copies);
+    forget(reductions);
   }
 };
 
@@ -80,8 +116,9 @@ void fused_run(Call& call) {
   const Words w(call.attrs);
   const Reused<Laid> laid;
   std::vector<Lane>& lanes = laid->lanes;
+  const Dims shape = w.head.outputs ? call.out->shape() : common_shape(call);
   lanes.emplace_back();
-  for (int k = 0; k < call.count; ++k) add_operand(*laid, call.in(k), call.out->shape());
+  for (int k = 0; k < call.count; ++k) add_operand(*laid, call.in(k), shape);
   for (int i = 0; i < w.head.numbers; ++i) {
     Lane& lane = lanes.emplace_back();
     lane.kind = Lane::Kind::Uniform;
@@ -95,9 +132,12 @@ void fused_run(Call& call) {
     lane.data = static_cast<std::byte*>(call.out[j].mutable_data());
     lane.dtype = call.out[j].dtype();
   }
-  Lane scratch;
-  scratch.dtype = DType::Bool;  // only a mask in scratch memory is loaded
-  lanes.resize(lanes.size() + w.head.scratch, scratch);
+  Lane own;
+  own.dtype = DType::Bool;  // only a mask of the chain's own is loaded
+  own.kind = Lane::Kind::Window;
+  lanes.resize(lanes.size() + w.head.windows, own);
+  own.kind = Lane::Kind::Scratch;
+  lanes.resize(lanes.size() + w.head.scratch, own);
   // A kernel reads the result element by element.
   for (const ChainStep& s : w.steps()) {
     Lane& y = lanes[s.y];
@@ -105,7 +145,13 @@ void fused_run(Call& call) {
     y.kind = Lane::Kind::Row;
     y.period = 1;
   }
-  run_chain(w.dtype(), w.steps(), lanes, call.out->size());
+  int64_t group = 1;
+  Tensor* out = call.out + w.head.outputs;
+  for (const Reducing& r : w.reductions()) {
+    laid->reductions.push_back({r.row, r.in, r.p, static_cast<std::byte*>(out++->mutable_data())});
+    group = group_of(shape, r.mask);
+  }
+  run_chain(w.dtype(), w.steps(), lanes, numel(shape), laid->reductions, group);
 }
 
 void fused_vjp(Pullback&) {
@@ -139,22 +185,42 @@ const auto kOps = []<size_t... I>(std::index_sequence<I...>) {
 
 const Op& fused_op(int outputs) noexcept { return kOps[static_cast<size_t>(outputs - 1)]; }
 
-std::vector<int64_t> fused_words(DType dtype, ChainPlan& plan, std::span<const double> numbers,
-                                 std::span<const ChainIndex> outputs, uint32_t masks) {
-  Head head{static_cast<uint8_t>(dtype), static_cast<uint8_t>(outputs.size()), static_cast<uint16_t>(masks),
-            static_cast<uint16_t>(numbers.size()), 0};
-  head.scratch = static_cast<uint16_t>(plan.place(outputs));
-  std::vector<int64_t> words(1 + numbers.size() + 2 * plan.steps().size());
-  std::memcpy(words.data(), &head, sizeof head);
-  for (size_t i = 0; i < numbers.size(); ++i) {
-    if (dtype == DType::Float32) {
-      const auto x = static_cast<float>(numbers[i]);
-      std::memcpy(&words[1 + i], &x, sizeof x);
-    } else {
-      std::memcpy(&words[1 + i], &numbers[i], sizeof(double));
-    }
+int64_t fusable_group(const ReductionOf& reduction, const Dims& shape) noexcept {
+  const bool in_parts = kernels().reductions[reduction.row].parts[0].part;
+  return in_parts ? group_of(shape, reduction.mask) : 0;
+}
+
+std::vector<int64_t> words_of(const FusedCall& call) {
+  ChainPlan& plan = call.plan;
+  std::vector<ChainIndex> placed(call.outputs.begin(), call.outputs.end());
+  for (const FusedReduction& r : call.reductions)
+    if (!plan.is_input(r.value) && std::ranges::find(placed, r.value) == placed.end()) placed.push_back(r.value);
+  Head head{};
+  head.dtype = static_cast<uint8_t>(call.dtype);
+  head.outputs = static_cast<uint8_t>(call.outputs.size());
+  head.reductions = static_cast<uint8_t>(call.reductions.size());
+  head.windows = static_cast<uint8_t>(placed.size() - call.outputs.size());
+  head.masks = static_cast<uint16_t>(call.masks);
+  head.numbers = static_cast<int64_t>(call.numbers.size());
+  head.scratch = static_cast<uint16_t>(plan.place(placed));
+
+  std::vector<int64_t> words;
+  const auto append = [&](const void* data, size_t bytes) {
+    const size_t at = words.size();
+    words.resize(at + (bytes + sizeof(int64_t) - 1) / sizeof(int64_t));
+    std::memcpy(&words[at], data, bytes);
+  };
+  append(&head, sizeof head);
+  for (const double number : call.numbers) {
+    const auto narrow = static_cast<float>(number);
+    call.dtype == DType::Float32 ? append(&narrow, sizeof narrow) : append(&number, sizeof number);
   }
-  std::memcpy(words.data() + 1 + numbers.size(), plan.steps().data(), plan.steps().size_bytes());
+  for (const FusedReduction& r : call.reductions) {
+    const Reducing reducing{static_cast<uint16_t>(r.what.row), plan.lane(r.value), static_cast<uint16_t>(r.what.mask),
+                            r.what.keep, r.what.p};
+    append(&reducing, sizeof reducing);
+  }
+  for (const ChainStep& s : plan.steps()) append(&s, sizeof s);
   return words;
 }
 

@@ -1,8 +1,10 @@
 // A kind is a shape and a float dtype. Statements that can be steps of a chain have one; those of one kind may be one
 // group where nothing outside of the group has to run between them. That is decided by stages: a step has the stage of
-// an operand that is a step of its own kind, and a later one than any other operand; every other statement has the
-// stage of its latest operand. So whatever leads from a group to another leads to a later stage, and groups of one kind
-// and stage can run in any order, or as one.
+// an operand that is a step of its own kind and near, and a later one than any other operand; every other statement has
+// the stage of its latest operand. So whatever leads from a group to another leads to a later stage, and groups of one
+// kind and stage can run in any order, or as one.
+//
+// A reduction of what a step made belongs to the step's group, and has no kind itself.
 //
 // Start reading at fuse().
 #include "jit/passes/fuse.h"
@@ -22,18 +24,25 @@ namespace {
 constexpr int kNone = -1;
 constexpr int64_t kShort = 4096;       // elements: such arrays stay in the cache however many there are
 constexpr uint32_t kMostSteps = 4096;  // of a chain, whose indices are short
+// Statements between a step and what it joins. A long way off, memory matters more: what is recomputed for its sake
+// must not be computed early.
+constexpr uint32_t kNear = 256;
 
 bool is_float_of_chain(DType t) { return t == DType::Float32 || t == DType::Float64; }
 
-/// An operand whose elements a chain finds without a copy.
+/// An operand whose elements a chain finds without a copy: the whole shape, or some of its first or of its last axes.
 bool has_lane(const Dims& operand, const Dims& shape) {
-  if (operand == shape || numel(operand) == 1) return true;
-  if (operand.size() > shape.size()) return false;
-  int first = 0;
-  while (first < operand.size() && operand[first] == 1) ++first;
-  for (int i = first; i < operand.size(); ++i)
-    if (operand[i] != shape[i + shape.size() - operand.size()]) return false;
-  return true;
+  const int rank = shape.size(), skip = rank - operand.size();
+  const auto is_there = [&](int axis) { return axis >= skip && operand[axis - skip] != 1; };
+  int changes = 0;  // from an axis that is there to one that is not, and back
+  bool before = false, any = false;
+  for (int axis = 0; axis < rank; ++axis) {
+    if (shape[axis] == 1) continue;
+    changes += any && is_there(axis) != before;
+    before = is_there(axis);
+    any = true;
+  }
+  return changes <= 1;
 }
 
 class Fuse {
@@ -60,6 +69,8 @@ class Fuse {
   };
 
   size_t count() const { return kind_.size(); }
+  /// Of a group of a chain.
+  bool is_reduction(uint32_t i) const { return kind_[i] == kNone; }
   const Statement& statement(size_t i) const { return p_.statements()[i]; }
   const Program::Value& value(uint32_t v) const { return p_.values()[v]; }
   const Program::Value& made(const Statement& s) const { return value(s.out); }
@@ -68,8 +79,14 @@ class Fuse {
   int kind_of(const Statement& s);
   DType chain_dtype(const Statement& s) const;
   int number_of_kind(const Dims& shape, DType dtype);
+  bool is_near(int earlier, uint32_t i) const {
+    return i - static_cast<uint32_t>(earlier) <= kNear ||
+           kinds_[static_cast<size_t>(kind_[static_cast<size_t>(earlier)])].is_short;
+  }
   uint32_t root(uint32_t i);
   void join(uint32_t i, uint32_t j);
+  uint64_t key_of(uint32_t i) const;
+  void join_reduction(uint32_t i, std::unordered_map<uint64_t, int64_t>& group_sizes);
 
   void cut_groups();
   void find_readers();
@@ -191,26 +208,49 @@ void Fuse::join(uint32_t i, uint32_t j) {
   group_[std::max(i, j)] = std::min(i, j);
 }
 
+uint64_t Fuse::key_of(uint32_t i) const { return static_cast<uint64_t>(kind_[i]) << 32 | stage_[i]; }
+
+/// A reduction of what a step made is done in the same pass, where all those of the pass are of the same axes.
+void Fuse::join_reduction(uint32_t i, std::unordered_map<uint64_t, int64_t>& group_sizes) {
+  const Statement& s = statement(i);
+  const auto reduction = reduction_of(*s.op, p_.attrs_of(s));
+  if (!reduction) return;
+  const uint32_t reduced = p_.uses_of(s)[0].value;
+  const int maker = made_by_[reduced];
+  if (maker == kNone || kind_[static_cast<size_t>(maker)] == kNone || !is_near(maker, i)) return;
+  const auto step = static_cast<uint32_t>(maker);
+  const DType dtype = kinds_[static_cast<size_t>(kind_[step])].dtype;
+  if (value(reduced).dtype != dtype || made(s).dtype != dtype) return;
+  const int64_t size = fusable_group(*reduction, value(reduced).shape);
+  if (size != 0 && group_sizes.emplace(key_of(step), size).first->second == size) join(i, step);
+}
+
 void Fuse::find_groups() {
   std::iota(group_.begin(), group_.end(), 0u);
-  std::vector<int> reader(made_by_.size(), kNone);  // of every value: the step that read it last
-  std::unordered_map<uint64_t, uint32_t> newest;    // of short kinds and stages
+  std::vector<int> reader(made_by_.size(), kNone);    // of every value: the step that read it last
+  std::unordered_map<uint64_t, uint32_t> newest;      // of short kinds and stages
+  std::unordered_map<uint64_t, int64_t> group_sizes;  // of kinds and stages
   for (uint32_t i = 0; i < count(); ++i) {
     const Statement& s = statement(i);
     const int kind = kind_of(s);
     uint32_t stage = 0;
     for (const Program::Use& use : p_.uses_of(s)) {
       const int maker = made_by_[use.value];
-      const bool same = kind != kNone && maker != kNone && kind_[static_cast<size_t>(maker)] == kind;
+      const bool same =
+          kind != kNone && maker != kNone && kind_[static_cast<size_t>(maker)] == kind && is_near(maker, i);
       const uint32_t before = maker == kNone ? 0 : stage_[static_cast<size_t>(maker)];
       stage = std::max(stage, before + (kind != kNone && !same));
     }
     kind_[i] = kind;
     stage_[i] = stage;
     for (int j = 0; j < s.op->outputs; ++j) made_by_[s.out + static_cast<uint32_t>(j)] = static_cast<int>(i);
-    if (kind == kNone) continue;
+    if (kind == kNone) {
+      join_reduction(i, group_sizes);
+      continue;
+    }
     const auto belongs = [&](int other) {
-      return other != kNone && kind_[static_cast<size_t>(other)] == kind && stage_[static_cast<size_t>(other)] == stage;
+      return other != kNone && kind_[static_cast<size_t>(other)] == kind &&
+             stage_[static_cast<size_t>(other)] == stage && is_near(other, i);
     };
     for (const Program::Use& use : p_.uses_of(s)) {
       if (belongs(made_by_[use.value])) join(i, static_cast<uint32_t>(made_by_[use.value]));
@@ -219,7 +259,7 @@ void Fuse::find_groups() {
       reader[use.value] = static_cast<int>(i);
     }
     if (!kinds_[static_cast<size_t>(kind)].is_short) continue;
-    const auto [found, is_new] = newest.emplace(static_cast<uint64_t>(kind) << 32 | stage, i);
+    const auto [found, is_new] = newest.emplace(key_of(i), i);
     if (!is_new) join(i, found->second);
   }
 }
@@ -372,9 +412,9 @@ class Fuse::Chain {
   std::vector<uint32_t> operands_, numbers_;  // values
 };
 
-/// A constant of one element: it stands among the words of the call.
+/// A constant number: it stands among the words of the call. One of another shape may have a part in that of the others.
 bool Fuse::Chain::is_number(uint32_t v) const {
-  return f_.constant_[v] != kNotRenamed && f_.value(v).dtype == dtype_ && numel(f_.value(v).shape) == 1;
+  return f_.constant_[v] != kNotRenamed && f_.value(v).dtype == dtype_ && f_.value(v).shape.empty();
 }
 
 void Fuse::Chain::add_inputs() {
@@ -424,23 +464,31 @@ void Fuse::Chain::add_step(const Statement& s) {
 
 void Fuse::Chain::emit() {
   add_inputs();
-  for (const uint32_t i : members()) add_step(f_.statement(i));
+  for (const uint32_t i : members())
+    if (!f_.is_reduction(i)) add_step(f_.statement(i));
   std::vector<uint32_t> results;
   std::vector<ChainIndex> outputs;
   uint32_t masks = 0;
   for (const uint32_t i : members()) {
     const uint32_t v = f_.statement(i).out;
-    if (!f_.leaves(v, unit_.end)) continue;
+    if (f_.is_reduction(i) || !f_.leaves(v, unit_.end)) continue;
     masks |= static_cast<uint32_t>(f_.value(v).dtype == DType::Bool) << results.size();
     results.push_back(v);
     outputs.push_back(f_.index_[v]);
+  }
+  std::vector<FusedReduction> reductions;
+  for (const uint32_t i : members()) {
+    const Statement& s = f_.statement(i);
+    if (!f_.is_reduction(i) || !f_.leaves(s.out, unit_.end)) continue;
+    reductions.push_back({f_.index_[f_.p_.uses_of(s)[0].value], *reduction_of(*s.op, f_.p_.attrs_of(s))});
+    results.push_back(s.out);
   }
   if (!results.empty()) {
     std::vector<double> numbers;
     for (const uint32_t v : numbers_) numbers.push_back(item(f_.p_.constants()[f_.constant_[v]].tensor));
     std::vector<Program::Use> uses;
     for (const uint32_t v : operands_) uses.push_back({f_.renamed(v), false});
-    const std::vector<int64_t> words = fused_words(dtype_, plan_, numbers, outputs, masks);
+    const std::vector<int64_t> words = words_of({dtype_, plan_, numbers, outputs, masks, reductions});
     const uint32_t out = f_.builder_.statement(fused_op(static_cast<int>(results.size())), uses,
                                                Attrs(words.data(), static_cast<int>(words.size())), false,
                                                f_.statement(members().back()).place);
@@ -456,7 +504,8 @@ void Fuse::Chain::emit() {
 }
 
 void Fuse::emit_chain(const Unit& unit) {
-  const int kind = kind_[members_[unit.begin]];
+  // A reduction follows what it reduces, if in another unit: that has a kind then.
+  const int kind = kind_[group_[members_[unit.begin]]];
   Chain(*this, unit, kinds_[static_cast<size_t>(kind)].dtype).emit();
 }
 
