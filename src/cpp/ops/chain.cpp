@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "base/thread_pool.h"
@@ -51,6 +52,24 @@ template <class T, int... Row>
   return (plain_row<Row>(row, a, b, result) || ...);
 }
 
+/// Memory for the time of a run: what little a small one needs is there already.
+class Memory {
+ public:
+  explicit Memory(int64_t bytes) {
+    if (bytes > kInline) scratch_.emplace(static_cast<size_t>(bytes));
+    data_ = scratch_ ? scratch_->as<std::byte>() : inline_;
+  }
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+  std::byte* data() const noexcept { return data_; }
+
+ private:
+  static constexpr int64_t kInline = 4096;
+  std::byte* data_;
+  std::optional<Scratch> scratch_;
+  alignas(kAlignment) std::byte inline_[kInline];
+};
+
 // ---- blocks -------------------------------------------------------------------------------------------------------
 
 /// A chain while it runs. Lanes that move are those before the first in scratch memory.
@@ -58,6 +77,7 @@ struct Running {
   std::span<const ChainStep> steps;
   std::span<const Lane> lanes;
   std::span<const ChainReduction> reductions;
+  const ElementwiseKernel* kernels;
   Compute compute;
   int64_t size;                // of an element, bytes
   int64_t group;               // elements that are reduced to one
@@ -68,26 +88,19 @@ struct Running {
   int64_t part_count = 0;      // of one reduction
   size_t moving = 0;           // lanes
   int64_t own_bytes = 0;       // of a thread
-  uint8_t* uniform = nullptr;  // of every lane: 0 or 1
   std::byte** rows = nullptr;  // of every lane that moves: a short row stands here, repeated
   int64_t* own = nullptr;      // of every lane: where it is in the memory of a thread, if it is there
 };
 
 void run_step(const Running& run, const ChainStep& s, std::byte* const* at, int64_t n) {
   const auto c = static_cast<size_t>(run.compute);
-  const uint8_t* const u = run.uniform;
-  if (s.kind == ChainStep::kLoad) {
-    const ChainIndex from = s.in[0];
-    return kernels().load_block(at[from], u[from] ? 0 : 1, run.lanes[from].dtype, run.compute, at[s.out], n);
-  }
-  const ElementwiseKernel& kernel = kernels().elementwise[s.row];
   const void* const in[] = {at[s.in[0]], at[s.in[1]], at[s.in[2]]};
-  const auto scalars = static_cast<uint32_t>(u[s.in[0]] | u[s.in[1]] << 1 | u[s.in[2]] << 2 | u[s.g] << kMaxArity);
+  if (s.kind == ChainStep::kMap) return run.kernels[s.row].map[c](in, at[s.out], n, s.scalars);
   if (s.is_partial()) {
-    kernel.partial[s.kind - ChainStep::kPartial0][c](at[s.g], in, at[s.y], at[s.out], n, scalars);
-  } else {
-    kernel.map[c](in, at[s.out], n, scalars);
+    const PartialFn partial = run.kernels[s.row].partial[s.kind - ChainStep::kPartial0][c];
+    return partial(at[s.g], in, at[s.y], at[s.out], n, s.scalars);
   }
+  kernels().load_block(in[0], s.scalars ? 0 : 1, run.lanes[s.in[0]].dtype, run.compute, at[s.out], n);
 }
 
 /// Runs steps up to one whose row is not plain; returns that one. The result of the step before is read from where it
@@ -138,15 +151,15 @@ void spread(const Lane& lane, int64_t begin, int64_t n, std::byte* to) {
 /// Memory of one thread: where every lane is in the block that it works on, and the lanes of its own.
 class Lanes {
  public:
-  explicit Lanes(const Running& run) : run_(run), memory_(static_cast<size_t>(run.own_bytes)) {
+  explicit Lanes(const Running& run) : run_(run), memory_(run.own_bytes) {
     std::byte** const at = table();
     for (size_t k = run.moving; k < run.lanes.size(); ++k) at[k] = own(k);
     at[0] = own(0);  // what nobody means may be read
     std::memset(at[0], 0, kAlignment);
   }
 
-  std::byte** table() const noexcept { return memory_.as<std::byte*>(); }
-  std::byte* own(size_t lane) const noexcept { return memory_.as<std::byte>() + run_.own[lane]; }
+  std::byte** table() const noexcept { return reinterpret_cast<std::byte**>(memory_.data()); }
+  std::byte* own(size_t lane) const noexcept { return memory_.data() + run_.own[lane]; }
 
   /// Moves to the block that begins with an element, the so-manieth of a window; returns how many elements of at most n
   /// it has.
@@ -187,7 +200,7 @@ class Lanes {
 
  private:
   const Running& run_;
-  const Scratch memory_;
+  const Memory memory_;
 };
 
 /// Reduces n elements that are there: those of a window that ends with element `end`.
@@ -249,9 +262,12 @@ int64_t repeated_size(const Running& run, const Lane& lane) {
   return is_short ? (run.block + lane.period) * item(lane) : 0;
 }
 void repeat(const Lane& lane, std::byte* to, int64_t bytes) {
-  const int64_t row = lane.period * item(lane);
-  for (int64_t at = 0; at < bytes; at += row)
-    std::memcpy(to + at, lane.data, static_cast<size_t>(std::min(row, bytes - at)));
+  int64_t done = std::min(lane.period * item(lane), bytes);
+  std::memcpy(to, lane.data, static_cast<size_t>(done));
+  for (int64_t more = done; done < bytes; done += more) {
+    more = std::min(done, bytes - done);
+    std::memcpy(to + done, to, static_cast<size_t>(more));
+  }
 }
 
 /// Room for some more bytes at the end of memory that is being laid out: where it begins.
@@ -306,7 +322,8 @@ void for_chunks(const Running& run, int64_t n, Body body) {
 void run_chain(DType dtype, std::span<const ChainStep> steps, std::span<const Lane> lanes, int64_t n,
                std::span<const ChainReduction> reductions, int64_t group) {
   if (n == 0) return;
-  Running run{steps, lanes, reductions, compute_of(dtype), static_cast<int64_t>(size_of(dtype)), group};
+  Running run{steps, lanes, reductions, kernels().elementwise, compute_of(dtype), static_cast<int64_t>(size_of(dtype)),
+              group};
   set_sizes(run, n);
   run.moving = lanes.size();
   while (run.moving > 1 && lanes[run.moving - 1].kind == Lane::Kind::Scratch) --run.moving;
@@ -316,20 +333,17 @@ void run_chain(DType dtype, std::span<const ChainStep> steps, std::span<const La
   int64_t bytes = 0;
   const int64_t rows = room(bytes, count * int64_t{sizeof(std::byte*)});
   const int64_t own = room(bytes, count * int64_t{sizeof(int64_t)});
-  const int64_t flags = room(bytes, count);
   const int64_t parts = room(bytes, static_cast<int64_t>(reductions.size()) * run.part_count * kernels().part_bytes);
   int64_t row = bytes;
   for (const Lane& lane : lanes) room(bytes, repeated_size(run, lane));
-  const Scratch memory(static_cast<size_t>(bytes));
-  auto* const base = memory.as<std::byte>();
+  const Memory memory(bytes);
+  std::byte* const base = memory.data();
   run.rows = reinterpret_cast<std::byte**>(base + rows);
   run.own = reinterpret_cast<int64_t*>(base + own);
-  run.uniform = reinterpret_cast<uint8_t*>(base + flags);
   run.part = base + parts;
   room(run.own_bytes, count * int64_t{sizeof(std::byte*)});
   for (size_t k = 0; k < lanes.size(); ++k) {
     const Lane& lane = lanes[k];
-    run.uniform[k] = lane.kind == Lane::Kind::Uniform;
     run.own[k] = room(run.own_bytes, k == 0 ? 1 : own_size(run, lane));
     const int64_t repeated = repeated_size(run, lane);
     run.rows[k] = repeated ? base + room(row, repeated) : nullptr;
@@ -388,15 +402,17 @@ Lane lane_of(const Tensor& t, const Dims& shape) noexcept {
 
 // ---- planning -----------------------------------------------------------------------------------------------------
 
-ChainIndex ChainPlan::new_value(int made) {
-  values_.push_back({made, kNotRead});
+ChainIndex ChainPlan::new_value(int made, bool uniform) {
+  values_.push_back({made, kNotRead, uniform});
   return static_cast<ChainIndex>(values_.size() - 1);
 }
 
 ChainIndex ChainPlan::add(ChainStep s) {
   const auto step = static_cast<int>(steps_.size());
   for (const ChainIndex v : operands_of(s)) values_[v].last_use = step;
-  s.out = new_value(step);
+  s.scalars = static_cast<uint8_t>(values_[s.g].uniform << kMaxArity);
+  for (int k = 0; k < kMaxArity; ++k) s.scalars |= static_cast<uint8_t>(values_[s.in[k]].uniform << k);
+  s.out = new_value(step, false);
   steps_.push_back(s);
   return s.out;
 }

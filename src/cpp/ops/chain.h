@@ -22,7 +22,7 @@ using ChainIndex = uint16_t;
 
 /// One kernel. Plain words, so that steps can be attributes of an op.
 struct ChainStep {
-  enum Kind : uint16_t {
+  enum Kind : uint8_t {
     kMap,       // out = the row's value of in
     kLoad,      // out = in[0], which is of another dtype, in the chain's
     kPartial0,  // out = g times the row's partial of its first operand
@@ -30,7 +30,8 @@ struct ChainStep {
     kPartial2,
   };
   uint16_t row = 0;
-  uint16_t kind = kMap;
+  uint8_t kind = kMap;
+  uint8_t scalars = 0;  // as kernels have it: which operands are uniform
   ChainIndex in[kMaxArity] = {};
   ChainIndex g = 0, y = 0;
   ChainIndex out = 0;
@@ -43,7 +44,7 @@ static_assert(sizeof(ChainStep) == 2 * sizeof(int64_t));
 struct Lane {
   enum class Kind : uint8_t {
     Array,    // one after the other
-    Uniform,  // one that stands for all
+    Uniform,  // one that stands for all, where steps know that it does
     Row,      // `period` of them, which repeat
     Column,   // each stands for `period` neighbours
     Window,   // in memory of the chain's own, as long as a reduction needs them
@@ -78,9 +79,9 @@ void run_chain(DType dtype, std::span<const ChainStep> steps, std::span<const La
 /// A chain in the making: its steps on numbered values.
 class ChainPlan {
  public:
-  /// A value from outside.
-  ChainIndex input() { return new_value(kNotMade); }
-  /// A step's value; `s.out` is set by this.
+  /// A value from outside. One that is not said to be uniform may be, but costs as much as an array.
+  ChainIndex input(bool uniform) { return new_value(kNotMade, uniform); }
+  /// A step's value; `s.out` and `s.scalars` are set by this.
   ChainIndex add(ChainStep s);
   /// There may be no room for the values of one more statement.
   bool full() const noexcept { return values_.size() >= kMostValues; }
@@ -103,11 +104,12 @@ class ChainPlan {
   static constexpr int kNotMade = -1, kNotRead = -1;
   struct Value {
     int made, last_use;
+    bool uniform;
   };
 
-  ChainIndex new_value(int made);
+  ChainIndex new_value(int made, bool uniform);
 
-  std::vector<Value> values_{{kNotMade, kNotRead}};
+  std::vector<Value> values_{{kNotMade, kNotRead, false}};
   std::vector<ChainStep> steps_;
   std::vector<ChainIndex> lanes_;  // of every value
 };

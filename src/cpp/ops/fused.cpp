@@ -109,6 +109,10 @@ void add_operand(Laid& laid, const Tensor& t, const Dims& shape) {
   if (lane.kind == Lane::Kind::Scratch) lane = lane_of(laid.copies.emplace_back(as_contiguous(t)), shape);
   if (lane.kind == Lane::Kind::Scratch)
     lane = lane_of(laid.copies.emplace_back(as_contiguous(broadcast_to(t.detached(), shape))), shape);
+  if (lane.kind == Lane::Kind::Uniform && t.size() != 1) {  // which steps do not know
+    lane.kind = Lane::Kind::Row;
+    lane.period = 1;
+  }
   laid.lanes.push_back(lane);
 }
 
@@ -125,7 +129,6 @@ void fused_run(Call& call) {
     lane.data = reinterpret_cast<std::byte*>(const_cast<int64_t*>(w.numbers() + i));
     lane.dtype = w.dtype();
   }
-  const size_t inputs = lanes.size();
   for (int j = 0; j < w.head.outputs; ++j) {
     Lane& lane = lanes.emplace_back();
     lane.kind = Lane::Kind::Array;
@@ -138,13 +141,6 @@ void fused_run(Call& call) {
   lanes.resize(lanes.size() + w.head.windows, own);
   own.kind = Lane::Kind::Scratch;
   lanes.resize(lanes.size() + w.head.scratch, own);
-  // A kernel reads the result element by element.
-  for (const ChainStep& s : w.steps()) {
-    Lane& y = lanes[s.y];
-    if (s.y == 0 || s.y >= inputs || y.kind != Lane::Kind::Uniform) continue;
-    y.kind = Lane::Kind::Row;
-    y.period = 1;
-  }
   int64_t group = 1;
   Tensor* out = call.out + w.head.outputs;
   for (const Reducing& r : w.reductions()) {

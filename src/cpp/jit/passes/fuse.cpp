@@ -10,6 +10,7 @@
 #include "jit/passes/fuse.h"
 
 #include <algorithm>
+#include <bit>
 #include <map>
 #include <numeric>
 #include <unordered_map>
@@ -78,6 +79,7 @@ class Fuse {
   void find_groups();
   int kind_of(const Statement& s);
   DType chain_dtype(const Statement& s) const;
+  bool reads_result(const Statement& s) const;
   int number_of_kind(const Dims& shape, DType dtype);
   bool is_near(int earlier, uint32_t i) const {
     return i - static_cast<uint32_t>(earlier) <= kNear ||
@@ -169,6 +171,12 @@ DType Fuse::chain_dtype(const Statement& s) const {
   return kNo;
 }
 
+/// The statement is a partial that needs its row's result, which is the last operand: kernels read it element by element.
+bool Fuse::reads_result(const Statement& s) const {
+  const auto partial = partial_of(*s.op, p_.attrs_of(s));
+  return partial && (partial_rule(partial->row, partial->input).needs & Y);
+}
+
 int Fuse::number_of_kind(const Dims& shape, DType dtype) {
   std::vector<int64_t> key(shape.begin(), shape.end());
   key.push_back(static_cast<int64_t>(dtype));
@@ -183,6 +191,7 @@ int Fuse::kind_of(const Statement& s) {
   if (!is_float_of_chain(dtype) || numel(shape) == 0) return kNone;
   for (const Program::Use& use : p_.uses_of(s))
     if (!has_lane(value(use.value).shape, shape)) return kNone;
+  if (reads_result(s) && !(value(p_.uses_of(s).back().value).shape == shape)) return kNone;
   // Most statements are of the kind of an operand.
   for (const Program::Use& use : p_.uses_of(s)) {
     const int maker = made_by_[use.value];
@@ -410,26 +419,59 @@ class Fuse::Chain {
   const DType dtype_;
   ChainPlan plan_;
   std::vector<uint32_t> operands_, numbers_;  // values
+  std::vector<double> elements_;              // of the numbers, each once
 };
 
-/// A constant number: it stands among the words of the call. One of another shape may have a part in that of the others.
+/// A constant of which every element is the same one.
 bool Fuse::Chain::is_number(uint32_t v) const {
-  return f_.constant_[v] != kNotRenamed && f_.value(v).dtype == dtype_ && f_.value(v).shape.empty();
+  const uint32_t c = f_.constant_[v];
+  return c != kNotRenamed && f_.value(v).dtype == dtype_ && is_uniform(f_.p_.constants()[c].tensor);
 }
 
+/// Values from outside: operands, or numbers, which stand among the words of the call.
 void Fuse::Chain::add_inputs() {
   constexpr ChainIndex kSeen = ~ChainIndex{0};
-  for (const uint32_t i : members()) {
-    for (const Program::Use& use : f_.p_.uses_of(f_.statement(i))) {
-      ChainIndex& index = f_.index_[use.value];
-      const int maker = f_.made_by_[use.value];
-      if (index != 0 || (maker != kNone && f_.unit_[static_cast<size_t>(maker)] == f_.unit_[i])) continue;
-      index = kSeen;
-      (is_number(use.value) ? numbers_ : operands_).push_back(use.value);
+  const auto note = [&](uint32_t v, std::vector<uint32_t>& list) {
+    if (f_.index_[v] == 0) list.push_back(v);
+    f_.index_[v] = kSeen;
+  };
+  const auto is_outside = [&](uint32_t v, uint32_t i) {
+    const int maker = f_.made_by_[v];
+    return maker == kNone || f_.unit_[static_cast<size_t>(maker)] != f_.unit_[i];
+  };
+  for (const bool numbers : {false, true}) {
+    for (const uint32_t i : members()) {
+      const Statement& s = f_.statement(i);
+      const auto uses = f_.p_.uses_of(s);
+      for (size_t k = 0; k < uses.size(); ++k) {
+        const uint32_t v = uses[k].value;
+        if (!is_outside(v, i)) continue;
+        const bool is_result = k + 1 == uses.size() && f_.reads_result(s);
+        if ((!is_result && is_number(v)) == numbers) note(v, numbers ? numbers_ : operands_);
+      }
     }
   }
-  for (const uint32_t v : operands_) f_.index_[v] = plan_.input();
-  for (const uint32_t v : numbers_) f_.index_[v] = plan_.input();
+  // The operands tell the shape.
+  const Dims& shape = f_.made(f_.statement(members().front())).shape;
+  const auto is_whole = [&](uint32_t v) { return f_.value(v).shape == shape; };
+  if (!std::ranges::any_of(operands_, is_whole)) {
+    const auto moved = std::ranges::stable_partition(numbers_, [&](uint32_t v) { return f_.value(v).shape.empty(); });
+    operands_.insert(operands_.end(), moved.begin(), moved.end());
+    numbers_.erase(moved.begin(), moved.end());
+  }
+  for (const uint32_t v : operands_) f_.index_[v] = plan_.input(numel(f_.value(v).shape) == 1);
+  // Every place in the user's text that writes a number makes a constant of its own.
+  std::unordered_map<uint64_t, ChainIndex> indices;
+  for (const uint32_t v : numbers_) {
+    const Tensor& t = f_.p_.constants()[f_.constant_[v]].tensor;
+    const double x = item(Tensor(t.buffer(), t.offset(), {}, {}, t.dtype()));
+    ChainIndex& index = indices[std::bit_cast<uint64_t>(x)];
+    if (index == 0) {
+      index = plan_.input(true);
+      elements_.push_back(x);
+    }
+    f_.index_[v] = index;
+  }
 }
 
 ChainIndex Fuse::Chain::loaded(uint32_t v) {
@@ -448,7 +490,7 @@ void Fuse::Chain::add_step(const Statement& s) {
   ChainStep step;
   if (const auto partial = partial_of(*s.op, f_.p_.attrs_of(s))) {
     step.row = static_cast<uint16_t>(partial->row);
-    step.kind = static_cast<uint16_t>(ChainStep::kPartial0 + partial->input);
+    step.kind = static_cast<uint8_t>(ChainStep::kPartial0 + partial->input);
     step.g = loaded(uses[0].value);
     const uint32_t needs = partial_rule(partial->row, partial->input).needs;
     size_t next = 1;
@@ -484,11 +526,9 @@ void Fuse::Chain::emit() {
     results.push_back(s.out);
   }
   if (!results.empty()) {
-    std::vector<double> numbers;
-    for (const uint32_t v : numbers_) numbers.push_back(item(f_.p_.constants()[f_.constant_[v]].tensor));
     std::vector<Program::Use> uses;
     for (const uint32_t v : operands_) uses.push_back({f_.renamed(v), false});
-    const std::vector<int64_t> words = words_of({dtype_, plan_, numbers, outputs, masks, reductions});
+    const std::vector<int64_t> words = words_of({dtype_, plan_, elements_, outputs, masks, reductions});
     const uint32_t out = f_.builder_.statement(fused_op(static_cast<int>(results.size())), uses,
                                                Attrs(words.data(), static_cast<int>(words.size())), false,
                                                f_.statement(members().back()).place);
