@@ -96,6 +96,7 @@ class Both {
     if (tensor(v).dtype() == dtype_) return index;
     ChainStep load;
     load.kind = ChainStep::kLoad;
+    load.row = static_cast<uint16_t>(tensor(v).dtype());
     load.in[0] = index;
     return plan_.add(load);
   }

@@ -148,6 +148,34 @@ TEST_CASE("fuse: a row that is repeated, longer than a block, and a reduction of
   CHECK(checked(pairs, x).statements().size() == 1);
 }
 
+TEST_CASE("fuse: a shape that no operand has whole") {
+  const F product = [](const Tensors& v) { return Tensors{map("exp", v[0] * v[1]) - v[1]}; };
+  const F total = [&](const Tensors& v) { return Tensors{sum(product(v)[0], {}, false)}; };
+  const F rows = [&](const Tensors& v) { return Tensors{sum(product(v)[0], {-1}, false)}; };
+  for (const int64_t n : {1, 3, 90}) {
+    const Tensors x{random_tensor({n, 1}, -1, 1, 1, DType::Float32), random_tensor({1, n}, -1, 1, 2, DType::Float32)};
+    for (const F& f : {product, total, rows}) {
+      CHECK(fused_count(checked(f, x)) == 1);
+      checked(with_gradients(f), x);
+    }
+  }
+}
+
+TEST_CASE("fuse: constants that are no numbers, and all that a step reads") {
+  for (const Dims& shape : {Dims{3}, Dims{2, 3}, Dims{50, 60}}) {
+    const Tensor twos = broadcast_to(scalar(2.0, DType::Float32), shape),
+                 others = random_tensor(shape, -1, 1, 1, DType::Float32), one = full({1}, 0.5, DType::Float32),
+                 nan = scalar(kNaN<double>, DType::Float32);
+    const F f = [&](const Tensors& v) {
+      const Tensor y = map("tanh", (v[0] * twos + others) * one);
+      return Tensors{y, map("maximum", y * 0.5 + v[0] * 0.5, nan), sum(y * 0.25, {}, false)};
+    };
+    CHECK(fused_count(checked(f, {random_tensor({}, -1, 1, 2, DType::Float32)})) >= 1);
+    CHECK(fused_count(checked(f, {random_tensor(shape, -1, 1, 2, DType::Float32)})) >= 1);
+    checked(with_gradients(f), {random_tensor(shape, -1, 1, 2, DType::Float32)});
+  }
+}
+
 /// Calls on random values that are there: elementwise of several shapes, and others in between.
 Tensors random_program(const Tensors& x, uint64_t seed) {
   std::mt19937_64 bits(seed);

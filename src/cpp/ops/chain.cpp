@@ -1,5 +1,5 @@
-// Start reading at run_chain(). A block is run by run_steps(), which looks kernels up as it goes: beside a block the
-// look-up costs nothing, and there is nothing to prepare for arrays that are shorter than one.
+// Start reading at run_chain(). A block is run by run_chain_block(), which looks kernels up as it goes: beside a block
+// the look-up costs nothing, and there is nothing to prepare for arrays that are shorter than one.
 #include "ops/chain.h"
 
 #include <algorithm>
@@ -16,7 +16,6 @@
 namespace adcore {
 namespace {
 
-constexpr int64_t kBlockBytes = 4 * 1024;  // a dozen of them fit the first-level cache
 constexpr int64_t kAlignment = 64;
 constexpr int64_t kMostChunk = 32 * 1024;   // elements for one thread at a time, a multiple of every block
 constexpr int64_t kChunkWork = 256 * 1024;  // elements times steps
@@ -52,6 +51,49 @@ template <class T, int... Row>
   return (plain_row<Row>(row, a, b, result) || ...);
 }
 
+/// Runs steps up to one whose row is not plain; returns that one. The result of the step before is read from where it
+/// was computed: through memory it would come some cycles later, and such chains wait for nothing else. There is no
+/// call in the loop, for which it would have to leave its register.
+template <class T>
+const ChainStep* run_plain(const ChainStep* s, const ChainStep* end, std::byte* const* at) {
+  ChainIndex newest = 0;
+  T result = 0;
+  const auto value = [&](ChainIndex lane) { return lane == newest ? result : *reinterpret_cast<const T*>(at[lane]); };
+  for (; s != end; ++s) {
+    if (s->kind != ChainStep::kMap || !plain_value(PlainRows(), s->row, value(s->in[0]), value(s->in[1]), result))
+      break;
+    newest = s->out;
+    *reinterpret_cast<T*>(at[newest]) = result;
+  }
+  return s;
+}
+
+// ---- steps --------------------------------------------------------------------------------------------------------
+
+void run_step(const ElementwiseKernel* rows, Compute compute, const ChainStep& s, std::byte* const* at, int64_t n) {
+  const auto c = static_cast<size_t>(compute);
+  const void* const in[] = {at[s.in[0]], at[s.in[1]], at[s.in[2]]};
+  if (s.kind == ChainStep::kMap) return rows[s.row].map[c](in, at[s.out], n, s.scalars);
+  if (s.is_partial()) {
+    const PartialFn partial = rows[s.row].partial[s.kind - ChainStep::kPartial0][c];
+    return partial(at[s.g], in, at[s.y], at[s.out], n, s.scalars);
+  }
+  kernels().load_block(in[0], s.scalars ? 0 : 1, static_cast<DType>(s.row), compute, at[s.out], n);
+}
+
+void run_steps(Compute compute, std::span<const ChainStep> steps, std::byte* const* at, int64_t n) {
+  const ElementwiseKernel* const rows = kernels().elementwise;
+  for (const ChainStep& s : steps) run_step(rows, compute, s, at, n);
+}
+
+template <class T>
+void run_one(Compute compute, std::span<const ChainStep> steps, std::byte* const* at) {
+  const ElementwiseKernel* const rows = kernels().elementwise;
+  const ChainStep* const end = steps.data() + steps.size();
+  for (const ChainStep* s = steps.data(); (s = run_plain<T>(s, end, at)) != end; ++s)
+    run_step(rows, compute, *s, at, 1);
+}
+
 /// Memory for the time of a run: what little a small one needs is there already.
 class Memory {
  public:
@@ -77,7 +119,7 @@ struct Running {
   std::span<const ChainStep> steps;
   std::span<const Lane> lanes;
   std::span<const ChainReduction> reductions;
-  const ElementwiseKernel* kernels;
+  DType dtype;
   Compute compute;
   int64_t size;                // of an element, bytes
   int64_t group;               // elements that are reduced to one
@@ -91,40 +133,6 @@ struct Running {
   std::byte** rows = nullptr;  // of every lane that moves: a short row stands here, repeated
   int64_t* own = nullptr;      // of every lane: where it is in the memory of a thread, if it is there
 };
-
-void run_step(const Running& run, const ChainStep& s, std::byte* const* at, int64_t n) {
-  const auto c = static_cast<size_t>(run.compute);
-  const void* const in[] = {at[s.in[0]], at[s.in[1]], at[s.in[2]]};
-  if (s.kind == ChainStep::kMap) return run.kernels[s.row].map[c](in, at[s.out], n, s.scalars);
-  if (s.is_partial()) {
-    const PartialFn partial = run.kernels[s.row].partial[s.kind - ChainStep::kPartial0][c];
-    return partial(at[s.g], in, at[s.y], at[s.out], n, s.scalars);
-  }
-  kernels().load_block(in[0], s.scalars ? 0 : 1, run.lanes[s.in[0]].dtype, run.compute, at[s.out], n);
-}
-
-/// Runs steps up to one whose row is not plain; returns that one. The result of the step before is read from where it
-/// was computed: through memory it would come some cycles later, and such chains wait for nothing else. There is no
-/// call in the loop, for which it would have to leave its register.
-template <class T>
-const ChainStep* run_plain(const ChainStep* s, const ChainStep* end, std::byte* const* at) {
-  ChainIndex newest = 0;
-  T result = 0;
-  const auto value = [&](ChainIndex lane) { return lane == newest ? result : *reinterpret_cast<const T*>(at[lane]); };
-  for (; s != end; ++s) {
-    if (s->kind != ChainStep::kMap || !plain_value(PlainRows(), s->row, value(s->in[0]), value(s->in[1]), result))
-      break;
-    newest = s->out;
-    *reinterpret_cast<T*>(at[newest]) = result;
-  }
-  return s;
-}
-
-template <class T>
-void run_one(const Running& run, std::byte* const* at) {
-  const ChainStep* const end = run.steps.data() + run.steps.size();
-  for (const ChainStep* s = run.steps.data(); (s = run_plain<T>(s, end, at)) != end; ++s) run_step(run, *s, at, 1);
-}
 
 int64_t item(const Lane& lane) { return static_cast<int64_t>(size_of(lane.dtype)); }
 
@@ -238,7 +246,7 @@ void run_chunk(const Running& run, int64_t begin, int64_t end) {
   for (int64_t at = begin, n = 0; at < end; at += n) {
     n = lanes.move_to(at, in_window, std::min(run.block, end - at));
     lanes.fetch(at + n, std::min(run.block, end - at - n));
-    for (const ChainStep& s : run.steps) run_step(run, s, lanes.table(), n);
+    run_chain_block(run.dtype, run.steps, lanes.table(), n);
     in_window += n;
     if (in_window < run.window && at + n < end) continue;
     reduce_window(run, lanes, at + n, in_window);
@@ -275,7 +283,7 @@ int64_t room(int64_t& total, int64_t bytes) { return std::exchange(total, total 
 
 /// Blocks, windows, parts.
 void set_sizes(Running& run, int64_t n) {
-  run.block = std::min(n, kBlockBytes / run.size);
+  run.block = std::min(n, kChainBlock / run.size);
   if (run.group <= run.block) {
     run.window = run.block = run.block / run.group * run.group;
     return;
@@ -319,11 +327,16 @@ void for_chunks(const Running& run, int64_t n, Body body) {
 
 // ---- running ------------------------------------------------------------------------------------------------------
 
+void run_chain_block(DType dtype, std::span<const ChainStep> steps, std::byte* const* at, int64_t n) {
+  const Compute compute = compute_of(dtype);
+  if (n != 1) return run_steps(compute, steps, at, n);
+  dtype == DType::Float32 ? run_one<float>(compute, steps, at) : run_one<double>(compute, steps, at);
+}
+
 void run_chain(DType dtype, std::span<const ChainStep> steps, std::span<const Lane> lanes, int64_t n,
                std::span<const ChainReduction> reductions, int64_t group) {
   if (n == 0) return;
-  Running run{steps, lanes, reductions, kernels().elementwise, compute_of(dtype), static_cast<int64_t>(size_of(dtype)),
-              group};
+  Running run{steps, lanes, reductions, dtype, compute_of(dtype), static_cast<int64_t>(size_of(dtype)), group};
   set_sizes(run, n);
   run.moving = lanes.size();
   while (run.moving > 1 && lanes[run.moving - 1].kind == Lane::Kind::Scratch) --run.moving;
@@ -350,13 +363,6 @@ void run_chain(DType dtype, std::span<const ChainStep> steps, std::span<const La
     if (repeated) repeat(lane, run.rows[k], repeated);
   }
 
-  if (n == 1) {
-    const Lanes numbers(run);
-    numbers.move_to(0, 0, 1);
-    dtype == DType::Float32 ? run_one<float>(run, numbers.table()) : run_one<double>(run, numbers.table());
-    reduce_window(run, numbers, 1, 1);
-    return;
-  }
   for_chunks(run, n, [&](int64_t from, int64_t to) { run_chunk(run, from, to); });
   if (run.parts) join_parts(run, n / group);
 }

@@ -29,11 +29,11 @@ struct ChainStep {
     kPartial1,
     kPartial2,
   };
-  uint16_t row = 0;
+  uint16_t row = 0;  // of formulas.h; kLoad: the dtype of in[0]
   uint8_t kind = kMap;
   uint8_t scalars = 0;  // as kernels have it: which operands are uniform
   ChainIndex in[kMaxArity] = {};
-  ChainIndex g = 0, y = 0;
+  ChainIndex g = 0, y = 0;  // y is not uniform
   ChainIndex out = 0;
 
   bool is_partial() const noexcept { return kind >= kPartial0; }
@@ -53,8 +53,8 @@ struct Lane {
   std::byte* data = nullptr;
   int64_t period = 0;
   Kind kind = Kind::Scratch;
-  DType dtype = DType::Float32;  // the chain's, or what a step loads or a comparison writes
-  bool read = false;             // from memory: worth fetching ahead
+  DType dtype = DType::Float32;
+  bool read = false;  // from memory: worth fetching ahead
 };
 
 /// The lane of a tensor that broadcasts to `shape`; Scratch where no lane can tell how its elements lie.
@@ -75,6 +75,11 @@ struct ChainReduction {
 /// An output may lie over an array that no step reads after the one that writes it. `group` divides n.
 void run_chain(DType dtype, std::span<const ChainStep> steps, std::span<const Lane> lanes, int64_t n,
                std::span<const ChainReduction> reductions = {}, int64_t group = 1);
+
+/// Bytes of one lane that a block has.
+inline constexpr int64_t kChainBlock = 4 * 1024;  // a dozen of them fit the first-level cache
+/// The same for n elements that are one block, where lane k is at[k]. at[0] may be read.
+void run_chain_block(DType dtype, std::span<const ChainStep> steps, std::byte* const* at, int64_t n);
 
 /// A chain in the making: its steps on numbered values.
 class ChainPlan {

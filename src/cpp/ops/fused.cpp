@@ -74,7 +74,7 @@ void fused_infer(Call& call) {
 }
 
 int64_t fused_work(const Call& call) {
-  int64_t n = 0;
+  int64_t n = call.out->size();
   for (int k = 0; k < call.count; ++k) n = std::max(n, call.in(k).size());
   return n * static_cast<int64_t>(Words(call.attrs).steps().size()) * 2;
 }
@@ -116,8 +116,45 @@ void add_operand(Laid& laid, const Tensor& t, const Dims& shape) {
   laid.lanes.push_back(lane);
 }
 
+/// Small arrays: one block, for which there is nothing to look up but where the values are. False, and nothing is done,
+/// where that is not so simple.
+bool run_small(const Call& call, const Words& w) {
+  constexpr int64_t kMostLanes = 64, kMemory = 4 * 1024, kAlignment = 64;
+  const Head& head = w.head;
+  const int64_t n = head.outputs ? call.out->size() : numel(common_shape(call));
+  const auto size = static_cast<int64_t>(size_of(w.dtype()));
+  const int64_t bytes = (n * size + kAlignment - 1) / kAlignment * kAlignment, own = head.windows + head.scratch;
+  if (n * size > kChainBlock || (own + 1) * bytes > kMemory ||
+      1 + call.count + head.numbers + head.outputs + own > kMostLanes)
+    return false;
+  alignas(kAlignment) std::byte memory[kMemory];
+  std::memset(memory, 0, kAlignment);
+  std::byte* at[kMostLanes];
+  std::byte** next = at;
+  *next++ = memory;  // what no step means
+  const auto lie = [&](const void* p) { *next++ = static_cast<std::byte*>(const_cast<void*>(p)); };
+  for (int k = 0; k < call.count; ++k) {
+    const Tensor& t = call.in(k);
+    if (t.size() != 1 && (t.size() != n || !t.contiguous())) return false;
+    lie(t.data());
+  }
+  for (int64_t i = 0; i < head.numbers; ++i) lie(w.numbers() + i);
+  for (int j = 0; j < head.outputs; ++j) lie(call.out[j].data());
+  for (int64_t i = 1; i <= own; ++i) lie(memory + i * bytes);
+  run_chain_block(w.dtype(), w.steps(), at, n);
+  const auto compute = static_cast<size_t>(compute_of(w.dtype()));
+  const Tensor* out = call.out + head.outputs;
+  for (const Reducing& r : w.reductions()) {
+    const int64_t groups = out->size();
+    void* const y = const_cast<void*>(out++->data());
+    kernels().reductions[r.row].run[compute]({at[r.in], y, groups, n / groups, 1, r.p, nullptr});
+  }
+  return true;
+}
+
 void fused_run(Call& call) {
   const Words w(call.attrs);
+  if (run_small(call, w)) return;
   const Reused<Laid> laid;
   std::vector<Lane>& lanes = laid->lanes;
   const Dims shape = w.head.outputs ? call.out->shape() : common_shape(call);
@@ -136,7 +173,7 @@ void fused_run(Call& call) {
     lane.dtype = call.out[j].dtype();
   }
   Lane own;
-  own.dtype = DType::Bool;  // only a mask of the chain's own is loaded
+  own.dtype = w.dtype();
   own.kind = Lane::Kind::Window;
   lanes.resize(lanes.size() + w.head.windows, own);
   own.kind = Lane::Kind::Scratch;

@@ -479,6 +479,7 @@ ChainIndex Fuse::Chain::loaded(uint32_t v) {
   if (f_.loaded_[v] == 0) {
     ChainStep load;
     load.kind = ChainStep::kLoad;
+    load.row = static_cast<uint16_t>(f_.value(v).dtype);
     load.in[0] = f_.index_[v];
     f_.loaded_[v] = plan_.add(load);
   }
