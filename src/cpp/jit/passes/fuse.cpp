@@ -114,7 +114,7 @@ class Fuse {
   // Of every statement.
   std::vector<int> kind_;
   std::vector<uint32_t> stage_;
-  std::vector<uint32_t> group_;  // first the parent in a forest of statements that belong together, then the unit
+  std::vector<uint32_t> group_;  // the parent in a forest of statements that belong together; later the root
 
   std::vector<uint32_t> members_;   // statements, group by group
   std::vector<uint32_t> position_;  // of every statement: in members_
