@@ -18,8 +18,8 @@ class Both {
  public:
   Both(DType dtype, std::vector<Tensor> operands, std::vector<double> numbers)
       : dtype_(dtype), operands_(std::move(operands)), numbers_(std::move(numbers)) {
-    for (const Tensor& t : operands_) add_value(plan_.input(), t);
-    for (const double x : numbers_) add_value(plan_.input(), scalar(x, dtype));
+    for (const Tensor& t : operands_) add_value(plan_.input(t.size() == 1), t);
+    for (const double x : numbers_) add_value(plan_.input(true), scalar(x, dtype));
   }
 
   int map(int row, std::initializer_list<int> in) {
@@ -41,7 +41,7 @@ class Both {
     if (rule.kind != PartialRule::Kind::Kernel) return -1;
     ChainStep s;
     s.row = static_cast<uint16_t>(row);
-    s.kind = static_cast<uint16_t>(ChainStep::kPartial0 + input);
+    s.kind = static_cast<uint8_t>(ChainStep::kPartial0 + input);
     s.g = indices_[static_cast<size_t>(g)];
     const Tensor* values[kMaxArity + 1];
     int count = 0;
@@ -68,7 +68,7 @@ class Both {
       masks |= static_cast<uint32_t>(tensor(v).dtype() == DType::Bool) << out.size();
       out.push_back(indices_[static_cast<size_t>(v)]);
     }
-    const std::vector<int64_t> words = fused_words(dtype_, plan_, numbers_, out, masks);
+    const std::vector<int64_t> words = words_of({dtype_, plan_, numbers_, out, masks});
     const Op& op = fused_op(static_cast<int>(out.size()));
     const Attrs attrs(words.data(), static_cast<int>(words.size()));
     for (const int threads : {1, 2, 4}) {
@@ -96,6 +96,7 @@ class Both {
     if (tensor(v).dtype() == dtype_) return index;
     ChainStep load;
     load.kind = ChainStep::kLoad;
+    load.row = static_cast<uint16_t>(tensor(v).dtype());
     load.in[0] = index;
     return plan_.add(load);
   }
@@ -213,9 +214,9 @@ TEST_CASE("fused: a derivative is refused") {
   ChainPlan plan;
   ChainStep s;
   s.row = static_cast<uint16_t>(RowName("exp").row);
-  s.in[0] = plan.input();
+  s.in[0] = plan.input(true);
   const ChainIndex out[] = {plan.add(s)};
-  const std::vector<int64_t> words = fused_words(DType::Float64, plan, {}, out, 0);
+  const std::vector<int64_t> words = words_of({DType::Float64, plan, {}, out});
   const auto f = [&](const std::vector<Tensor>& x) {
     return apply(fused_op(1), {&x[0]}, Attrs(words.data(), static_cast<int>(words.size())));
   };

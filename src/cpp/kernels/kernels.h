@@ -104,9 +104,17 @@ struct PullArgs {
 };
 using PullFn = void (*)(const PullArgs&);
 
+/// The same in parts, for n elements side by side that are reduced while they are made, n > 16: part() of each
+/// `reduced_bytes` of them, then join() of the parts. The bits are those of `run`.
+struct ReductionParts {
+  void (*part)(const void* x, int64_t count, int64_t n, double p, void* part);
+  void (*join)(const void* parts, int64_t count, int64_t n, double p, void* y);
+};
+
 struct ReductionKernel {
   ReduceFn run[kComputeCount];  // null where the row is not defined for that type
   PullFn pull[2];               // F32, F64; null where the pull reads no element
+  ReductionParts parts[2];      // F32, F64; null where the row reads its elements twice
   bool scratch;                 // run needs it
 };
 
@@ -366,6 +374,7 @@ struct Kernels {
   void (*put)(const PutArgs&);
   void (*gather)(const GatherArgs&);
   const ReductionKernel* reductions;             // one per row of reductions.h, in its order
+  int64_t reduced_bytes, part_bytes;             // of the elements of a part, a power of two; of what it becomes
   const ScanKernel* scans;                       // likewise
   void (*recurrence[2])(const RecurrenceArgs&);  // F32, F64
   PlaceKernels places[kComputeCount];

@@ -350,6 +350,40 @@ void reduction_kernel(const ReduceArgs& a) {
   }
 }
 
+// ---- in parts -----------------------------------------------------------------------------------------------------
+
+/// A row that reads its elements once: its only fold.
+template <int Row>
+constexpr bool kReadsOnce = !RowOf<Row>::kHasFirst || !(RowOf<Row>::kFinishNeeds & kTotal);
+template <int Row>
+using OnlyFold =
+    std::conditional_t<RowOf<Row>::kHasFirst, typename RowOf<Row>::FirstFold, typename RowOf<Row>::TotalFold>;
+
+template <class T, int Row>
+void part_kernel(const void* x, int64_t count, int64_t n, double p, void* part) {
+  using F = Terms<OnlyFold<Row>, false>;
+  const Groups<T> g{nullptr, static_cast<double>(n), p};
+  reduce_leaf<F>(static_cast<const T*>(x), count, g).store(static_cast<T*>(part));
+}
+
+template <class T, int Row>
+void join_kernel(const void* parts, int64_t count, int64_t n, double p, void* out) {
+  using P = Pack<T>;
+  using F = Terms<OnlyFold<Row>, false>;
+  using Finish = typename OnlyFold<Row>::Finish;
+  const auto part = [=](int64_t i) { return P::load(static_cast<const T*>(parts) + i * P::kLanes); };
+  const P total = pairwise_serial(0, count, part, [](P& a, P b) { a = F::combine(a, b); });
+  T* y = static_cast<T*>(out);
+  *y = detail::reduce<P>(total, typename F::Combine());
+  if constexpr (!RowOf<Row>::kHasFirst) {
+    finish_row<Row, T>(y, nullptr, y, 1, n, p);
+  } else {
+    if constexpr (!std::is_same_v<Finish, Itself>)
+      finish_groups<T>(y, nullptr, y, 1, static_cast<double>(n), p, Finish());
+    finish_row<Row, T>(y, y, nullptr, 1, n, p);
+  }
+}
+
 // ---- the cotangents of elements -----------------------------------------------------------------------------------
 
 template <class T, int Row>
@@ -560,11 +594,21 @@ constexpr PullFn pull_entry() {
   return nullptr;
 }
 
+template <int Row, class T>
+constexpr ReductionParts parts_entry() {
+  if constexpr (kReadsOnce<Row> && std::get<Row>(kReductions).result != Result::Truth) {
+    return {part_kernel<T, Row>, join_kernel<T, Row>};
+  } else {
+    return {};
+  }
+}
+
 template <int... Rows>
 const ReductionKernel* entries(std::integer_sequence<int, Rows...>) {
   static constexpr ReductionKernel kEntries[] = {
       {{run_entry<Rows, float>(), run_entry<Rows, double>(), run_entry<Rows, int64_t>(), run_entry<Rows, uint64_t>()},
        {pull_entry<Rows, float>(), pull_entry<Rows, double>()},
+       {parts_entry<Rows, float>(), parts_entry<Rows, double>()},
        kRunsTwice<Rows>}...};
   return kEntries;
 }
@@ -579,6 +623,8 @@ void install(PlaceKernels& k) {
 
 void install_reduce(Kernels& table) {
   table.reductions = entries(std::make_integer_sequence<int, kReductionCount>{});
+  table.part_bytes = sizeof(Pack<float>);
+  table.reduced_bytes = kRowLeaf * table.part_bytes;
   install<float>(table.places[static_cast<int>(Compute::F32)]);
   install<double>(table.places[static_cast<int>(Compute::F64)]);
   install<int64_t>(table.places[static_cast<int>(Compute::I64)]);

@@ -1,11 +1,14 @@
-// Start reading at run_chain(). A block is run by run_steps(), which looks kernels up as it goes: beside a block the
-// look-up costs nothing, and there is nothing to prepare for arrays that are shorter than one.
+// Start reading at run_chain(). A block is run by run_chain_block(), which looks kernels up as it goes: beside a block
+// the look-up costs nothing, and there is nothing to prepare for arrays that are shorter than one.
 #include "ops/chain.h"
 
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstdint>
 #include <cstring>
+#include <optional>
+#include <utility>
 
 #include "base/thread_pool.h"
 #include "kernels/formulas.h"
@@ -13,7 +16,6 @@
 namespace adcore {
 namespace {
 
-constexpr int64_t kBlockBytes = 4 * 1024;  // a dozen of them fit the first-level cache
 constexpr int64_t kAlignment = 64;
 constexpr int64_t kMostChunk = 32 * 1024;   // elements for one thread at a time, a multiple of every block
 constexpr int64_t kChunkWork = 256 * 1024;  // elements times steps
@@ -49,37 +51,6 @@ template <class T, int... Row>
   return (plain_row<Row>(row, a, b, result) || ...);
 }
 
-// ---- blocks -------------------------------------------------------------------------------------------------------
-
-/// A chain while it runs. Lanes that move are those before the first in scratch memory.
-struct Running {
-  std::span<const ChainStep> steps;
-  std::span<const Lane> lanes;
-  Compute compute;
-  int64_t block = 0;           // elements
-  int64_t lane_bytes = 0;      // of a lane in scratch memory
-  size_t moving = 0;           // lanes
-  uint8_t* uniform = nullptr;  // of every lane: 0 or 1
-  std::byte** rows = nullptr;  // of every lane that moves: a short row stands here, repeated
-};
-
-void run_step(const Running& run, const ChainStep& s, std::byte* const* at, int64_t n) {
-  const auto c = static_cast<size_t>(run.compute);
-  const uint8_t* const u = run.uniform;
-  if (s.kind == ChainStep::kLoad) {
-    const ChainIndex from = s.in[0];
-    return kernels().load_block(at[from], u[from] ? 0 : 1, run.lanes[from].dtype, run.compute, at[s.out], n);
-  }
-  const ElementwiseKernel& kernel = kernels().elementwise[s.row];
-  const void* const in[] = {at[s.in[0]], at[s.in[1]], at[s.in[2]]};
-  const auto scalars = static_cast<uint32_t>(u[s.in[0]] | u[s.in[1]] << 1 | u[s.in[2]] << 2 | u[s.g] << kMaxArity);
-  if (s.is_partial()) {
-    kernel.partial[s.kind - ChainStep::kPartial0][c](at[s.g], in, at[s.y], at[s.out], n, scalars);
-  } else {
-    kernel.map[c](in, at[s.out], n, scalars);
-  }
-}
-
 /// Runs steps up to one whose row is not plain; returns that one. The result of the step before is read from where it
 /// was computed: through memory it would come some cycles later, and such chains wait for nothing else. There is no
 /// call in the loop, for which it would have to leave its register.
@@ -97,33 +68,111 @@ const ChainStep* run_plain(const ChainStep* s, const ChainStep* end, std::byte* 
   return s;
 }
 
-template <class T>
-void run_one(const Running& run, std::byte* const* at) {
-  const ChainStep* const end = run.steps.data() + run.steps.size();
-  for (const ChainStep* s = run.steps.data(); (s = run_plain<T>(s, end, at)) != end; ++s) run_step(run, *s, at, 1);
+// ---- steps --------------------------------------------------------------------------------------------------------
+
+void run_step(const ElementwiseKernel* rows, Compute compute, const ChainStep& s, std::byte* const* at, int64_t n) {
+  const auto c = static_cast<size_t>(compute);
+  const void* const in[] = {at[s.in[0]], at[s.in[1]], at[s.in[2]]};
+  if (s.kind == ChainStep::kMap) return rows[s.row].map[c](in, at[s.out], n, s.scalars);
+  if (s.is_partial()) {
+    const PartialFn partial = rows[s.row].partial[s.kind - ChainStep::kPartial0][c];
+    return partial(at[s.g], in, at[s.y], at[s.out], n, s.scalars);
+  }
+  kernels().load_block(in[0], s.scalars ? 0 : 1, static_cast<DType>(s.row), compute, at[s.out], n);
 }
 
+void run_steps(Compute compute, std::span<const ChainStep> steps, std::byte* const* at, int64_t n) {
+  const ElementwiseKernel* const rows = kernels().elementwise;
+  for (const ChainStep& s : steps) run_step(rows, compute, s, at, n);
+}
+
+template <class T>
+void run_one(Compute compute, std::span<const ChainStep> steps, std::byte* const* at) {
+  const ElementwiseKernel* const rows = kernels().elementwise;
+  const ChainStep* const end = steps.data() + steps.size();
+  for (const ChainStep* s = steps.data(); (s = run_plain<T>(s, end, at)) != end; ++s)
+    run_step(rows, compute, *s, at, 1);
+}
+
+/// Memory for the time of a run: what little a small one needs is there already.
+class Memory {
+ public:
+  explicit Memory(int64_t bytes) {
+    if (bytes > kInline) scratch_.emplace(static_cast<size_t>(bytes));
+    data_ = scratch_ ? scratch_->as<std::byte>() : inline_;
+  }
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+  std::byte* data() const noexcept { return data_; }
+
+ private:
+  static constexpr int64_t kInline = 4096;
+  std::byte* data_;
+  std::optional<Scratch> scratch_;
+  alignas(kAlignment) std::byte inline_[kInline];
+};
+
+// ---- blocks -------------------------------------------------------------------------------------------------------
+
+/// A chain while it runs. Lanes that move are those before the first in scratch memory.
+struct Running {
+  std::span<const ChainStep> steps;
+  std::span<const Lane> lanes;
+  std::span<const ChainReduction> reductions;
+  DType dtype;
+  Compute compute;
+  int64_t size;                // of an element, bytes
+  int64_t group;               // elements that are reduced to one
+  int64_t block = 0;           // elements; whole groups, or a part of one
+  int64_t window = 0;          // elements of a lane that is reduced: a block, or what a part of a reduction is made of
+  int64_t parts = 0;           // of a group; 0: a block has whole groups
+  std::byte* part = nullptr;   // the parts of all groups, one reduction after the other
+  int64_t part_count = 0;      // of one reduction
+  size_t moving = 0;           // lanes
+  int64_t own_bytes = 0;       // of a thread
+  std::byte** rows = nullptr;  // of every lane that moves: a short row stands here, repeated
+  int64_t* own = nullptr;      // of every lane: where it is in the memory of a thread, if it is there
+};
+
 int64_t item(const Lane& lane) { return static_cast<int64_t>(size_of(lane.dtype)); }
+
+/// Writes n elements of a column of which each stands for `period`, from element `begin` on.
+template <class Word>
+void spread(const std::byte* column, int64_t period, int64_t begin, int64_t n, std::byte* to) {
+  auto* out = reinterpret_cast<Word*>(to);
+  for (int64_t at = begin; at < begin + n;) {
+    const int64_t end = std::min(begin + n, (at / period + 1) * period);
+    std::fill(out, out + (end - at), reinterpret_cast<const Word*>(column)[at / period]);
+    out += end - at;
+    at = end;
+  }
+}
+void spread(const Lane& lane, int64_t begin, int64_t n, std::byte* to) {
+  switch (item(lane)) {
+    case 1: return spread<uint8_t>(lane.data, lane.period, begin, n, to);
+    case 2: return spread<uint16_t>(lane.data, lane.period, begin, n, to);
+    case 4: return spread<uint32_t>(lane.data, lane.period, begin, n, to);
+    default: return spread<uint64_t>(lane.data, lane.period, begin, n, to);
+  }
+}
 
 /// Memory of one thread: where every lane is in the block that it works on, and the lanes of its own.
 class Lanes {
  public:
-  explicit Lanes(const Running& run)
-      : run_(run),
-        table_bytes_(round_up(static_cast<int64_t>(run.lanes.size() * sizeof(std::byte*)), kAlignment)),
-        memory_(static_cast<size_t>(table_bytes_ + kAlignment +
-                                    static_cast<int64_t>(run.lanes.size() - run.moving) * run.lane_bytes)) {
-    auto* const none = memory_.as<std::byte>() + table_bytes_;  // what nobody means may be read
-    std::memset(none, 0, kAlignment);
-    table()[0] = none;
-    for (size_t k = run.moving; k < run.lanes.size(); ++k)
-      table()[k] = none + kAlignment + static_cast<int64_t>(k - run.moving) * run.lane_bytes;
+  explicit Lanes(const Running& run) : run_(run), memory_(run.own_bytes) {
+    std::byte** const at = table();
+    for (size_t k = run.moving; k < run.lanes.size(); ++k) at[k] = own(k);
+    at[0] = own(0);  // what nobody means may be read
+    std::memset(at[0], 0, kAlignment);
   }
 
-  std::byte** table() const noexcept { return memory_.as<std::byte*>(); }
+  std::byte** table() const noexcept { return reinterpret_cast<std::byte**>(memory_.data()); }
+  std::byte* own(size_t lane) const noexcept { return memory_.data() + run_.own[lane]; }
 
-  /// Moves to the block that begins with an element; returns how many elements of at most n it has.
-  int64_t move_to(int64_t begin, int64_t n) const {
+  /// Moves to the block that begins with an element, the so-manieth of a window; returns how many elements of at most n
+  /// it has.
+  int64_t move_to(int64_t begin, int64_t in_window, int64_t n) const {
+    n = std::min(n, run_.window - in_window);
     std::byte** const at = table();
     for (size_t k = 1; k < run_.moving; ++k) {
       const Lane& lane = run_.lanes[k];
@@ -135,6 +184,11 @@ class Lanes {
           if (!run_.rows[k]) n = std::min(n, lane.period - first);
           break;
         }
+        case Lane::Kind::Column:
+          at[k] = own(k);
+          spread(lane, begin, n, at[k]);
+          break;
+        case Lane::Kind::Window: at[k] = own(k) + in_window * run_.size; break;
         default: at[k] = lane.data;
       }
     }
@@ -154,80 +208,163 @@ class Lanes {
 
  private:
   const Running& run_;
-  const int64_t table_bytes_;
-  const Scratch memory_;
+  const Memory memory_;
 };
 
+/// Reduces n elements that are there: those of a window that ends with element `end`.
+void reduce_window(const Running& run, const Lanes& lanes, int64_t end, int64_t n) {
+  const int64_t begin = end - n;
+  std::byte* part = run.part;
+  for (const ChainReduction& r : run.reductions) {
+    const Lane& lane = run.lanes[r.in];
+    const std::byte* const x = lane.kind == Lane::Kind::Window ? lanes.own(r.in) : lane.data + begin * run.size;
+    const ReductionKernel& kernel = kernels().reductions[r.row];
+    const auto c = static_cast<size_t>(run.compute);
+    if (run.parts == 0) {
+      kernel.run[c]({x, r.out + begin / run.group * run.size, n / run.group, run.group, 1, r.p, nullptr});
+      continue;
+    }
+    const int64_t i = begin / run.group * run.parts + begin % run.group / run.window;
+    kernel.parts[c].part(x, n, run.group, r.p, part + i * kernels().part_bytes);
+    part += run.part_count * kernels().part_bytes;
+  }
+}
+
+void join_parts(const Running& run, int64_t groups) {
+  const std::byte* part = run.part;
+  for (const ChainReduction& r : run.reductions) {
+    const ReductionParts& kernel = kernels().reductions[r.row].parts[static_cast<size_t>(run.compute)];
+    for (int64_t g = 0; g < groups; ++g, part += run.parts * kernels().part_bytes)
+      kernel.join(part, run.parts, run.group, r.p, r.out + g * run.size);
+  }
+}
+
+/// [begin, end) begins with a window.
 void run_chunk(const Running& run, int64_t begin, int64_t end) {
   const Lanes lanes(run);
+  int64_t in_window = 0;
   for (int64_t at = begin, n = 0; at < end; at += n) {
-    n = lanes.move_to(at, std::min(run.block, end - at));
+    n = lanes.move_to(at, in_window, std::min(run.block, end - at));
     lanes.fetch(at + n, std::min(run.block, end - at - n));
-    for (const ChainStep& s : run.steps) run_step(run, s, lanes.table(), n);
+    run_chain_block(run.dtype, run.steps, lanes.table(), n);
+    in_window += n;
+    if (in_window < run.window && at + n < end) continue;
+    reduce_window(run, lanes, at + n, in_window);
+    in_window = 0;
+  }
+}
+
+/// What a lane takes of a thread's memory.
+int64_t own_size(const Running& run, const Lane& lane) {
+  switch (lane.kind) {
+    case Lane::Kind::Scratch: return run.block * run.size;
+    case Lane::Kind::Column: return run.block * item(lane);
+    case Lane::Kind::Window: return run.window * run.size;
+    default: return 0;
   }
 }
 
 /// Rows that are shorter than a block, repeated so that a block finds its part in one piece wherever it begins.
-int64_t row_bytes(const Running& run, const Lane& lane) {
+int64_t repeated_size(const Running& run, const Lane& lane) {
   const bool is_short = lane.kind == Lane::Kind::Row && lane.period <= run.block;
-  return is_short ? round_up((run.block + lane.period) * item(lane), kAlignment) : 0;
+  return is_short ? (run.block + lane.period) * item(lane) : 0;
 }
-void repeat(const Lane& lane, std::byte* to, int64_t n) {
-  for (int64_t i = 0; i < n; i += lane.period)
-    std::memcpy(to + i * item(lane), lane.data, static_cast<size_t>(std::min(lane.period, n - i) * item(lane)));
+void repeat(const Lane& lane, std::byte* to, int64_t bytes) {
+  int64_t done = std::min(lane.period * item(lane), bytes);
+  std::memcpy(to, lane.data, static_cast<size_t>(done));
+  for (int64_t more = done; done < bytes; done += more) {
+    more = std::min(done, bytes - done);
+    std::memcpy(to + done, to, static_cast<size_t>(more));
+  }
+}
+
+/// Room for some more bytes at the end of memory that is being laid out: where it begins.
+int64_t room(int64_t& total, int64_t bytes) { return std::exchange(total, total + round_up(bytes, kAlignment)); }
+
+/// Blocks, windows, parts.
+void set_sizes(Running& run, int64_t n) {
+  run.block = std::min(n, kChainBlock / run.size);
+  if (run.group <= run.block) {
+    run.window = run.block = run.block / run.group * run.group;
+    return;
+  }
+  run.window = kernels().reduced_bytes / run.size;
+  run.block = std::min(run.block, run.window);
+  run.parts = (run.group + run.window - 1) / run.window;
+  run.part_count = n / run.group * run.parts;
+}
+
+/// Runs body(from, to) for chunks of n elements, in parallel where there are several.
+template <class Body>
+void for_chunks(const Running& run, int64_t n, Body body) {
+  const auto kernels_of_block = static_cast<int64_t>(run.steps.size() + run.reductions.size());
+  const int64_t wanted = std::max(kChunkWork / kernels_of_block, run.window);
+  const int64_t chunk = std::min(wanted, kMostChunk) / run.window * run.window;
+  // No chunk has parts of two groups.
+  const int64_t stretch = run.parts ? run.group : n;
+  const int64_t per_stretch = (stretch + chunk - 1) / chunk;
+  const auto one = [&](int64_t i) {
+    const int64_t begin = i / per_stretch * stretch, from = begin + i % per_stretch * chunk;
+    body(from, std::min(begin + stretch, from + chunk));
+  };
+  const int64_t chunks = n / stretch * per_stretch;
+  if (n <= chunk) {
+    for (int64_t i = 0; i < chunks; ++i) one(i);
+    return;
+  }
+  std::atomic<bool> failed{false};  // an exception must not leave a thread of the pool
+  parallel_for(chunks, [&](int64_t i) {
+    try {
+      one(i);
+    } catch (const std::bad_alloc&) {
+      failed = true;
+    }
+  });
+  if (failed) throw std::bad_alloc();
 }
 
 }  // namespace
 
 // ---- running ------------------------------------------------------------------------------------------------------
 
-void run_chain(DType dtype, std::span<const ChainStep> steps, std::span<const Lane> lanes, int64_t n) {
-  if (n == 0 || steps.empty()) return;
-  const auto size = static_cast<int64_t>(size_of(dtype));
-  Running run{steps, lanes, compute_of(dtype)};
-  run.block = std::min(n, kBlockBytes / size);
-  run.lane_bytes = round_up(run.block * size, kAlignment);
+void run_chain_block(DType dtype, std::span<const ChainStep> steps, std::byte* const* at, int64_t n) {
+  const Compute compute = compute_of(dtype);
+  if (n != 1) return run_steps(compute, steps, at, n);
+  dtype == DType::Float32 ? run_one<float>(compute, steps, at) : run_one<double>(compute, steps, at);
+}
+
+void run_chain(DType dtype, std::span<const ChainStep> steps, std::span<const Lane> lanes, int64_t n,
+               std::span<const ChainReduction> reductions, int64_t group) {
+  if (n == 0) return;
+  Running run{steps, lanes, reductions, dtype, compute_of(dtype), static_cast<int64_t>(size_of(dtype)), group};
+  set_sizes(run, n);
   run.moving = lanes.size();
   while (run.moving > 1 && lanes[run.moving - 1].kind == Lane::Kind::Scratch) --run.moving;
 
-  int64_t shared = round_up(static_cast<int64_t>(run.moving * sizeof(std::byte*)), kAlignment);
-  const int64_t first_flag = shared;
-  shared += round_up(static_cast<int64_t>(lanes.size()), kAlignment);
-  const int64_t first_row = shared;
-  for (const Lane& lane : lanes) shared += row_bytes(run, lane);
-  const Scratch memory(static_cast<size_t>(shared));
-  run.rows = memory.as<std::byte*>();
-  run.uniform = memory.as<uint8_t>() + first_flag;
-  int64_t row = first_row;
+  // What all threads read, and the parts.
+  const auto count = static_cast<int64_t>(lanes.size());
+  int64_t bytes = 0;
+  const int64_t rows = room(bytes, count * int64_t{sizeof(std::byte*)});
+  const int64_t own = room(bytes, count * int64_t{sizeof(int64_t)});
+  const int64_t parts = room(bytes, static_cast<int64_t>(reductions.size()) * run.part_count * kernels().part_bytes);
+  int64_t row = bytes;
+  for (const Lane& lane : lanes) room(bytes, repeated_size(run, lane));
+  const Memory memory(bytes);
+  std::byte* const base = memory.data();
+  run.rows = reinterpret_cast<std::byte**>(base + rows);
+  run.own = reinterpret_cast<int64_t*>(base + own);
+  run.part = base + parts;
+  room(run.own_bytes, count * int64_t{sizeof(std::byte*)});
   for (size_t k = 0; k < lanes.size(); ++k) {
     const Lane& lane = lanes[k];
-    run.uniform[k] = lane.kind == Lane::Kind::Uniform;
-    if (k >= run.moving) continue;
-    run.rows[k] = nullptr;
-    if (const int64_t bytes = row_bytes(run, lane)) {
-      run.rows[k] = memory.as<std::byte>() + row;
-      repeat(lane, run.rows[k], run.block + lane.period);
-      row += bytes;
-    }
+    run.own[k] = room(run.own_bytes, k == 0 ? 1 : own_size(run, lane));
+    const int64_t repeated = repeated_size(run, lane);
+    run.rows[k] = repeated ? base + room(row, repeated) : nullptr;
+    if (repeated) repeat(lane, run.rows[k], repeated);
   }
 
-  if (n == 1) {
-    const Lanes one_each(run);
-    one_each.move_to(0, 1);
-    return dtype == DType::Float32 ? run_one<float>(run, one_each.table()) : run_one<double>(run, one_each.table());
-  }
-  const auto step_count = static_cast<int64_t>(steps.size());
-  const int64_t chunk = std::clamp(kChunkWork / step_count / run.block * run.block, run.block, kMostChunk);
-  if (n <= chunk) return run_chunk(run, 0, n);
-  std::atomic<bool> failed{false};  // an exception must not leave a thread of the pool
-  parallel_for((n + chunk - 1) / chunk, [&](int64_t i) {
-    try {
-      run_chunk(run, i * chunk, std::min(n, (i + 1) * chunk));
-    } catch (const std::bad_alloc&) {
-      failed = true;
-    }
-  });
-  if (failed) throw std::bad_alloc();
+  for_chunks(run, n, [&](int64_t from, int64_t to) { run_chunk(run, from, to); });
+  if (run.parts) join_parts(run, n / group);
 }
 
 // ---- lanes --------------------------------------------------------------------------------------------------------
@@ -242,46 +379,56 @@ Lane lane_of(const Tensor& t, const Dims& shape) noexcept {
   Lane lane;
   lane.dtype = t.dtype();
   lane.data = static_cast<std::byte*>(const_cast<void*>(t.data()));
-  if (t.contiguous() && (t.shape() == shape || t.size() == numel(shape))) {
+  const int skip = shape.size() - t.rank();
+  const auto step_of = [&](int axis) {
+    return axis < skip || t.shape()[axis - skip] == 1 ? int64_t{0} : t.strides()[axis - skip];
+  };
+  // From the last axis on: some along which nothing changes, some along which the elements follow each other, and others
+  // along which nothing changes.
+  int axis = shape.size() - 1;
+  int64_t same = 1, step = 1, again = 1;
+  for (; axis >= 0 && (shape[axis] == 1 || step_of(axis) == 0); --axis) same *= shape[axis];
+  for (; axis >= 0 && (shape[axis] == 1 || step_of(axis) == step); --axis) step *= shape[axis];
+  for (; axis >= 0 && (shape[axis] == 1 || step_of(axis) == 0); --axis) again *= shape[axis];
+  if (axis >= 0 || (same > 1 && step > 1 && again > 1)) return lane;
+  if (step == 1) {
+    lane.kind = same == 1 ? Lane::Kind::Array : Lane::Kind::Uniform;
+  } else if (same > 1) {
+    lane.kind = Lane::Kind::Column;
+    lane.period = same;
+  } else if (again > 1) {
+    lane.kind = Lane::Kind::Row;
+    lane.period = step;
+  } else {
     lane.kind = Lane::Kind::Array;
     lane.read = true;
-    return lane;
   }
-  if (is_uniform(t)) {
-    lane.kind = Lane::Kind::Uniform;
-    return lane;
-  }
-  if (!t.contiguous() || t.rank() > shape.size()) return lane;
-  int first = 0;  // axis that is not only there to be repeated
-  while (first < t.rank() && t.shape()[first] == 1) ++first;
-  for (int i = first; i < t.rank(); ++i)
-    if (t.shape()[i] != shape[i + shape.size() - t.rank()]) return lane;
-  lane.kind = Lane::Kind::Row;
-  lane.period = t.size();
   return lane;
 }
 
 // ---- planning -----------------------------------------------------------------------------------------------------
 
-ChainIndex ChainPlan::new_value(int made) {
-  values_.push_back({made, kNotRead});
+ChainIndex ChainPlan::new_value(int made, bool uniform) {
+  values_.push_back({made, kNotRead, uniform});
   return static_cast<ChainIndex>(values_.size() - 1);
 }
 
 ChainIndex ChainPlan::add(ChainStep s) {
   const auto step = static_cast<int>(steps_.size());
   for (const ChainIndex v : operands_of(s)) values_[v].last_use = step;
-  s.out = new_value(step);
+  s.scalars = static_cast<uint8_t>(values_[s.g].uniform << kMaxArity);
+  for (int k = 0; k < kMaxArity; ++k) s.scalars |= static_cast<uint8_t>(values_[s.in[k]].uniform << k);
+  s.out = new_value(step, false);
   steps_.push_back(s);
   return s.out;
 }
 
 int ChainPlan::place(std::span<const ChainIndex> outputs) {
-  std::vector<ChainIndex> lane(values_.size(), 0);
+  lanes_.assign(values_.size(), 0);
   ChainIndex next = 1;
   for (size_t v = 1; v < values_.size(); ++v)
-    if (values_[v].made == kNotMade) lane[v] = next++;
-  for (const ChainIndex v : outputs) lane[v] = next++;
+    if (values_[v].made == kNotMade) lanes_[v] = next++;
+  for (const ChainIndex v : outputs) lanes_[v] = next++;
   const ChainIndex first = next;
   std::vector<ChainIndex> free;
   const auto take = [&] {
@@ -294,16 +441,16 @@ int ChainPlan::place(std::span<const ChainIndex> outputs) {
     ChainStep& s = steps_[i];
     const ChainIndex made = s.out;
     // A result may take the place of an operand of its size.
-    if (!lane[made] && s.kind == ChainStep::kLoad) lane[made] = take();
+    if (!lanes_[made] && s.kind == ChainStep::kLoad) lanes_[made] = take();
     for (ChainIndex* const operand : {&s.in[0], &s.in[1], &s.in[2], &s.g, &s.y}) {
       Value& v = values_[*operand];
-      *operand = lane[*operand];
+      *operand = lanes_[*operand];
       if (*operand < first || v.last_use != static_cast<int>(i)) continue;
       free.push_back(*operand);
       v.last_use = kNotRead;  // given back once, also where a step reads it twice
     }
-    if (!lane[made]) lane[made] = take();
-    s.out = lane[made];
+    if (!lanes_[made]) lanes_[made] = take();
+    s.out = lanes_[made];
     if (s.out >= first && values_[made].last_use == kNotRead) free.push_back(s.out);
   }
   return next - first;

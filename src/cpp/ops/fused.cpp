@@ -1,4 +1,4 @@
-// Words: the head, the numbers, the steps. Start reading at fused_run().
+// FusedWords: the head, the numbers, the reductions, the steps. Start reading at fused_run().
 #include "ops/fused.h"
 
 #include <algorithm>
@@ -15,12 +15,23 @@ namespace {
 
 struct Head {
   uint8_t dtype;
-  uint8_t outputs;
-  uint16_t masks;    // bit j: output j is bool
-  uint16_t numbers;  // one word each, which begins with the element
-  uint16_t scratch;  // lanes
+  uint8_t outputs;     // arrays
+  uint8_t reductions;  // outputs behind them
+  uint8_t windows;     // lanes
+  uint16_t masks;      // bit j: output j is bool
+  uint16_t scratch;    // lanes
+  int64_t numbers;     // one word each, which begins with the element
 };
-static_assert(sizeof(Head) == sizeof(int64_t));
+static_assert(sizeof(Head) == 2 * sizeof(int64_t));
+
+struct Reducing {
+  uint16_t row;
+  ChainIndex in;  // lane
+  uint16_t mask;  // of axes
+  uint16_t keep;
+  double p;
+};
+static_assert(sizeof(Reducing) == 2 * sizeof(int64_t) && kMaxRank <= 16);
 
 /// A reader of the words.
 struct FusedWords {
@@ -28,9 +39,12 @@ struct FusedWords {
     std::memcpy(&head, words, sizeof head);
   }
   DType dtype() const { return static_cast<DType>(head.dtype); }
-  const int64_t* numbers() const { return words + 1; }
+  const int64_t* numbers() const { return words + 2; }
+  std::span<const Reducing> reductions() const {
+    return {reinterpret_cast<const Reducing*>(numbers() + head.numbers), head.reductions};
+  }
   std::span<const ChainStep> steps() const {
-    const int64_t* const first = words + 1 + head.numbers;
+    const auto* const first = reinterpret_cast<const int64_t*>(reductions().data() + head.reductions);
     return {reinterpret_cast<const ChainStep*>(first), static_cast<size_t>(words + count - first) / 2};
   }
 
@@ -39,32 +53,54 @@ struct FusedWords {
   Head head;
 };
 
-void fused_infer(Call& call) {
-  const FusedWords w(call.attrs);
+/// The shape of the arrays.
+Dims common_shape(const Call& call) {
   Dims shape;
   for (int k = 0; k < call.count; ++k) {
     const Dims& other = call.in(k).shape();
     if (other.empty() || other == shape) continue;
     shape = shape.empty() ? other : broadcast(call.op.name, shape, other);
   }
-  for (int j = 0; j < w.head.outputs; ++j) {
-    const bool mask = w.head.masks >> j & 1;
-    call.out[j].set_shape(shape, mask ? DType::Bool : w.dtype());
-  }
+  return shape;
+}
+
+void fused_infer(Call& call) {
+  const FusedWords w(call.attrs);
+  const Dims shape = common_shape(call);
+  Tensor* out = call.out;
+  for (int j = 0; j < w.head.outputs; ++j, ++out)
+    out->set_shape(shape, w.head.masks >> j & 1 ? DType::Bool : w.dtype());
+  for (const Reducing& r : w.reductions()) out++->set_shape(reduced_shape(shape, r.mask, r.keep != 0), w.dtype());
 }
 
 int64_t fused_work(const Call& call) {
-  return call.out->size() * static_cast<int64_t>(FusedWords(call.attrs).steps().size()) * 2;
+  int64_t n = call.out->size();
+  for (int k = 0; k < call.count; ++k) n = std::max(n, call.in(k).size());
+  return n * static_cast<int64_t>(FusedWords(call.attrs).steps().size()) * 2;
+}
+
+/// Elements that a reduction of these axes makes one of; 0 where they are not the last ones.
+int64_t group_of(const Dims& shape, uint32_t mask) noexcept {
+  int first = 0;
+  while (first < shape.size() && !(mask >> first & 1)) ++first;
+  int64_t n = 1;
+  for (int i = first; i < shape.size(); ++i) {
+    if (!(mask >> i & 1) && shape[i] != 1) return 0;
+    n *= shape[i];
+  }
+  return n;
 }
 
 /// The lanes of a call, and the copies that some of them are.
 struct Laid {
   std::vector<Lane> lanes;
   std::vector<Tensor> copies;
+  std::vector<ChainReduction> reductions;
 
   void clear() noexcept {
     forget(lanes);
     forget(copies);
+    forget(reductions);
   }
 };
 
@@ -73,39 +109,82 @@ void add_operand(Laid& laid, const Tensor& t, const Dims& shape) {
   if (lane.kind == Lane::Kind::Scratch) lane = lane_of(laid.copies.emplace_back(as_contiguous(t)), shape);
   if (lane.kind == Lane::Kind::Scratch)
     lane = lane_of(laid.copies.emplace_back(as_contiguous(broadcast_to(t.detached(), shape))), shape);
+  if (lane.kind == Lane::Kind::Uniform && t.size() != 1) {  // which steps do not know
+    lane.kind = Lane::Kind::Row;
+    lane.period = 1;
+  }
   laid.lanes.push_back(lane);
+}
+
+/// Small arrays: one block, for which there is nothing to look up but where the values are. False, and nothing is done,
+/// where that is not so simple.
+bool run_small(const Call& call, const FusedWords& w) {
+  constexpr int64_t kMostLanes = 64, kMemory = 4 * 1024, kAlignment = 64;
+  const Head& head = w.head;
+  const int64_t n = head.outputs ? call.out->size() : numel(common_shape(call));
+  const auto size = static_cast<int64_t>(size_of(w.dtype()));
+  const int64_t bytes = (n * size + kAlignment - 1) / kAlignment * kAlignment, own = head.windows + head.scratch;
+  if (n * size > kChainBlock || (own + 1) * bytes > kMemory ||
+      1 + call.count + head.numbers + head.outputs + own > kMostLanes)
+    return false;
+  alignas(kAlignment) std::byte memory[kMemory];
+  std::memset(memory, 0, kAlignment);
+  std::byte* at[kMostLanes];
+  std::byte** next = at;
+  *next++ = memory;  // what no step means
+  const auto lie = [&](const void* p) { *next++ = static_cast<std::byte*>(const_cast<void*>(p)); };
+  for (int k = 0; k < call.count; ++k) {
+    const Tensor& t = call.in(k);
+    if (t.size() != 1 && (t.size() != n || !t.contiguous())) return false;
+    lie(t.data());
+  }
+  for (int64_t i = 0; i < head.numbers; ++i) lie(w.numbers() + i);
+  for (int j = 0; j < head.outputs; ++j) lie(call.out[j].data());
+  for (int64_t i = 1; i <= own; ++i) lie(memory + i * bytes);
+  run_chain_block(w.dtype(), w.steps(), at, n);
+  const auto compute = static_cast<size_t>(compute_of(w.dtype()));
+  const Tensor* out = call.out + head.outputs;
+  for (const Reducing& r : w.reductions()) {
+    const int64_t groups = out->size();
+    void* const y = const_cast<void*>(out++->data());
+    kernels().reductions[r.row].run[compute]({at[r.in], y, groups, n / groups, 1, r.p, nullptr});
+  }
+  return true;
 }
 
 void fused_run(Call& call) {
   const FusedWords w(call.attrs);
+  if (run_small(call, w)) return;
   const Reused<Laid> laid;
   std::vector<Lane>& lanes = laid->lanes;
+  const Dims shape = w.head.outputs ? call.out->shape() : common_shape(call);
   lanes.emplace_back();
-  for (int k = 0; k < call.count; ++k) add_operand(*laid, call.in(k), call.out->shape());
+  for (int k = 0; k < call.count; ++k) add_operand(*laid, call.in(k), shape);
   for (int i = 0; i < w.head.numbers; ++i) {
     Lane& lane = lanes.emplace_back();
     lane.kind = Lane::Kind::Uniform;
     lane.data = reinterpret_cast<std::byte*>(const_cast<int64_t*>(w.numbers() + i));
     lane.dtype = w.dtype();
   }
-  const size_t inputs = lanes.size();
   for (int j = 0; j < w.head.outputs; ++j) {
     Lane& lane = lanes.emplace_back();
     lane.kind = Lane::Kind::Array;
     lane.data = static_cast<std::byte*>(call.out[j].mutable_data());
     lane.dtype = call.out[j].dtype();
   }
-  Lane scratch;
-  scratch.dtype = DType::Bool;  // only a mask in scratch memory is loaded
-  lanes.resize(lanes.size() + w.head.scratch, scratch);
-  // A kernel reads the result element by element.
-  for (const ChainStep& s : w.steps()) {
-    Lane& y = lanes[s.y];
-    if (s.y == 0 || s.y >= inputs || y.kind != Lane::Kind::Uniform) continue;
-    y.kind = Lane::Kind::Row;
-    y.period = 1;
+  Lane own;
+  own.dtype = w.dtype();
+  own.kind = Lane::Kind::Window;
+  lanes.resize(lanes.size() + w.head.windows, own);
+  own.kind = Lane::Kind::Scratch;
+  lanes.resize(lanes.size() + w.head.scratch, own);
+  int64_t group = 1;
+  Tensor* out = call.out + w.head.outputs;
+  for (const Reducing& r : w.reductions()) {
+    laid->reductions.push_back({r.row, r.in, r.p, static_cast<std::byte*>(out++->mutable_data())});
+    group = group_of(shape, r.mask);
   }
-  run_chain(w.dtype(), w.steps(), lanes, call.out->size());
+  run_chain(w.dtype(), w.steps(), lanes, numel(shape), laid->reductions, group);
 }
 
 void fused_vjp(Pullback&) {
@@ -147,14 +226,17 @@ std::vector<FusedStep> fused_steps(const Op& op, Attrs attrs, int operands) {
   const auto value = [&](ChainIndex lane) -> Value {
     int i = lane - 1;
     if (i < operands) return {Value::Kind::Operand, i, 0};
-    if ((i -= operands) < w.head.numbers) {
+    i -= operands;
+    const auto numbers = static_cast<int>(w.head.numbers);
+    if (i < numbers) {
       float single;
       double number;
       std::memcpy(&single, w.numbers() + i, sizeof single);
       std::memcpy(&number, w.numbers() + i, sizeof number);
       return {Value::Kind::Number, i, w.dtype() == DType::Float32 ? static_cast<double>(single) : number};
     }
-    if ((i -= w.head.numbers) < w.head.outputs) return {Value::Kind::Output, i, 0};
+    i -= numbers;
+    if (i < w.head.outputs) return {Value::Kind::Output, i, 0};
     return {Value::Kind::Scratch, i - w.head.outputs, 0};
   };
   for (const ChainStep& s : w.steps()) {
@@ -168,25 +250,48 @@ std::vector<FusedStep> fused_steps(const Op& op, Attrs attrs, int operands) {
     if (s.y != 0) step.operands.push_back(value(s.y));
     steps.push_back(std::move(step));
   }
+  int output = w.head.outputs;
+  for (const Reducing& r : w.reductions())
+    steps.push_back({std::string(reduction_name(r.row)), {value(r.in)}, {Value::Kind::Output, output++, 0}});
   return steps;
 }
 
-std::vector<int64_t> fused_words(DType dtype, ChainPlan& plan, std::span<const double> numbers,
-                                 std::span<const ChainIndex> outputs, uint32_t masks) {
-  Head head{static_cast<uint8_t>(dtype), static_cast<uint8_t>(outputs.size()), static_cast<uint16_t>(masks),
-            static_cast<uint16_t>(numbers.size()), 0};
-  head.scratch = static_cast<uint16_t>(plan.place(outputs));
-  std::vector<int64_t> words(1 + numbers.size() + 2 * plan.steps().size());
-  std::memcpy(words.data(), &head, sizeof head);
-  for (size_t i = 0; i < numbers.size(); ++i) {
-    if (dtype == DType::Float32) {
-      const auto x = static_cast<float>(numbers[i]);
-      std::memcpy(&words[1 + i], &x, sizeof x);
-    } else {
-      std::memcpy(&words[1 + i], &numbers[i], sizeof(double));
-    }
+int64_t fusable_group(const ReductionOf& reduction, const Dims& shape) noexcept {
+  const bool in_parts = kernels().reductions[reduction.row].parts[0].part;
+  return in_parts ? group_of(shape, reduction.mask) : 0;
+}
+
+std::vector<int64_t> words_of(const FusedCall& call) {
+  ChainPlan& plan = call.plan;
+  std::vector<ChainIndex> placed(call.outputs.begin(), call.outputs.end());
+  for (const FusedReduction& r : call.reductions)
+    if (!plan.is_input(r.value) && std::ranges::find(placed, r.value) == placed.end()) placed.push_back(r.value);
+  Head head{};
+  head.dtype = static_cast<uint8_t>(call.dtype);
+  head.outputs = static_cast<uint8_t>(call.outputs.size());
+  head.reductions = static_cast<uint8_t>(call.reductions.size());
+  head.windows = static_cast<uint8_t>(placed.size() - call.outputs.size());
+  head.masks = static_cast<uint16_t>(call.masks);
+  head.numbers = static_cast<int64_t>(call.numbers.size());
+  head.scratch = static_cast<uint16_t>(plan.place(placed));
+
+  std::vector<int64_t> words;
+  const auto append = [&](const void* data, size_t bytes) {
+    const size_t at = words.size();
+    words.resize(at + (bytes + sizeof(int64_t) - 1) / sizeof(int64_t));
+    std::memcpy(&words[at], data, bytes);
+  };
+  append(&head, sizeof head);
+  for (const double number : call.numbers) {
+    const auto narrow = static_cast<float>(number);
+    call.dtype == DType::Float32 ? append(&narrow, sizeof narrow) : append(&number, sizeof number);
   }
-  std::memcpy(words.data() + 1 + numbers.size(), plan.steps().data(), plan.steps().size_bytes());
+  for (const FusedReduction& r : call.reductions) {
+    const Reducing reducing{static_cast<uint16_t>(r.what.row), plan.lane(r.value), static_cast<uint16_t>(r.what.mask),
+                            r.what.keep, r.what.p};
+    append(&reducing, sizeof reducing);
+  }
+  for (const ChainStep& s : plan.steps()) append(&s, sizeof s);
   return words;
 }
 

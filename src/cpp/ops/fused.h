@@ -7,18 +7,37 @@
 
 #include "core/op.h"
 #include "ops/chain.h"
+#include "ops/reduce.h"
 
 namespace adcore {
 
 inline constexpr int kMostFusedOutputs = 16;
 
-/// The op with so many outputs. Its operands are arrays that broadcast to one shape, which is that of every output.
+/// The op with so many outputs. Its operands are arrays that broadcast to one shape; so have the outputs that shape, or
+/// what a reduction leaves of it.
 const Op& fused_op(int outputs) noexcept;
 
-/// What it is told: the steps of `plan`, which is used up. The plan's inputs are the operands of the call, then the
-/// numbers. Bit j of `masks`: output j is what a comparison writes.
-std::vector<int64_t> fused_words(DType dtype, ChainPlan& plan, std::span<const double> numbers,
-                                 std::span<const ChainIndex> outputs, uint32_t masks);
+/// What a reduction in the same pass makes: another output.
+struct FusedReduction {
+  ChainIndex value;
+  ReductionOf what;
+};
+
+/// What a call is told. Its operands, then the numbers, are the inputs of the plan.
+struct FusedCall {
+  DType dtype;
+  ChainPlan& plan;  // used up
+  std::span<const double> numbers;
+  std::span<const ChainIndex> outputs;
+  uint32_t masks = 0;  // bit j: output j is what a comparison writes
+  /// Their outputs follow the others. All reduce the same last axes.
+  std::span<const FusedReduction> reductions = {};
+};
+std::vector<int64_t> words_of(const FusedCall& call);
+
+/// The elements that a reduction makes one of, where a chain can have it: it reduces the last axes, in one reading.
+/// Otherwise 0.
+int64_t fusable_group(const ReductionOf& reduction, const Dims& shape) noexcept;
 
 /// A step of a call, for who reads it.
 struct FusedStep {

@@ -22,18 +22,6 @@ struct ReduceAttr {
   double p;
 };
 
-Dims reduced_shape(const Dims& shape, uint32_t mask, bool keep) {
-  Dims out;
-  for (int i = 0; i < shape.size(); ++i) {
-    if (!(mask >> i & 1)) {
-      out.push_back(shape[i]);
-    } else if (keep) {
-      out.push_back(1);
-    }
-  }
-  return out;
-}
-
 /// The axes of the mask stand side by side, but for axes of size 1: [first, last).
 struct Range {
   int first, last;
@@ -57,6 +45,18 @@ Dims reduced_last(int rank, uint32_t mask) {
 }
 
 }  // namespace
+
+Dims reduced_shape(const Dims& shape, uint32_t mask, bool keep) {
+  Dims out;
+  for (int i = 0; i < shape.size(); ++i) {
+    if (!(mask >> i & 1)) {
+      out.push_back(shape[i]);
+    } else if (keep) {
+      out.push_back(1);
+    }
+  }
+  return out;
+}
 
 uint32_t Axes::mask(const char* op, int rank) const {
   if (all_) return (1u << rank) - 1;
@@ -456,6 +456,18 @@ Tensor index_along(const Op& op, const Tensor& x, int64_t axis, bool keep) {
 }
 
 }  // namespace
+
+std::string_view reduction_name(int row) noexcept {
+  static constexpr auto kNames =
+      std::apply([](const auto&... rows) { return std::array{rows.name()...}; }, kReductions);
+  return kNames[static_cast<size_t>(row)];
+}
+
+std::optional<ReductionOf> reduction_of(const Op& op, Attrs attrs) noexcept {
+  if (&op < kOps.data() || &op >= kOps.data() + kOps.size()) return {};
+  const auto a = attrs.as<ReduceAttr>();
+  return ReductionOf{static_cast<int>(&op - kOps.data()), a.mask, a.keep != 0, a.p};
+}
 
 // ---- functions ----------------------------------------------------------------------------------------------------
 

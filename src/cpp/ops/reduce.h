@@ -2,11 +2,11 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 
 #include "base/buffer.h"
-#include "core/tensor.h"
-#include "kernels/kernels.h"
+#include "core/op.h"
 
 namespace adcore {
 
@@ -26,6 +26,20 @@ struct Canonical {
   int64_t outer = 1, n = 1, inner = 1;
 };
 Canonical canonical(const Tensor& x, uint32_t mask, Compute compute);
+
+/// What is left of a shape when the axes of the mask are reduced.
+Dims reduced_shape(const Dims& shape, uint32_t mask, bool keep);
+
+/// What a call of an op reduces and how, where the op is a row of reductions.h.
+struct ReductionOf {
+  int row;
+  uint32_t mask;  // of axes
+  bool keep;
+  double p;
+};
+std::optional<ReductionOf> reduction_of(const Op& op, Attrs attrs) noexcept;
+/// The name of a row of reductions.h.
+std::string_view reduction_name(int row) noexcept;
 
 /// y[outer, inner], the sums of such an x.
 void sum_middle(Compute compute, const void* x, void* y, int64_t outer, int64_t n, int64_t inner);

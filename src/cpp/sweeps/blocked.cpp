@@ -106,7 +106,7 @@ bool Run::full() const {
 /// The elements of a tensor that fits.
 ChainIndex Run::input(const Tensor& t) {
   // One element of another dtype, as a Python number is: converted here, once.
-  inputs_.push_back({chain_.input(), t.dtype() == dtype_ ? t : cast(t, dtype_)});
+  inputs_.push_back({chain_.input(is_uniform(t)), t.dtype() == dtype_ ? t : cast(t, dtype_)});
   return inputs_.back().value;
 }
 
@@ -130,7 +130,7 @@ ChainIndex Run::map(RowName row, ChainIndex a, ChainIndex b) {
 ChainIndex Run::partial(const Statement& s, int k, uint32_t needs, ChainIndex g) {
   ChainStep step;
   step.row = static_cast<uint16_t>(s.op->row);
-  step.kind = static_cast<uint16_t>(ChainStep::kPartial0 + k);
+  step.kind = static_cast<uint8_t>(ChainStep::kPartial0 + k);
   step.g = g;
   for (int i = 0; i < s.arg_count; ++i)
     if (needs >> i & 1) step.in[i] = input(tape_.kept(s, needs_input(i)));

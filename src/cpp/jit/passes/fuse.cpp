@@ -1,13 +1,16 @@
 // A kind is a shape and a float dtype. Statements that can be steps of a chain have one; those of one kind may be one
 // group where nothing outside of the group has to run between them. That is decided by stages: a step has the stage of
-// an operand that is a step of its own kind, and a later one than any other operand; every other statement has the
-// stage of its latest operand. So whatever leads from a group to another leads to a later stage, and groups of one kind
-// and stage can run in any order, or as one.
+// an operand that is a step of its own kind and near, and a later one than any other operand; every other statement has
+// the stage of its latest operand. So whatever leads from a group to another leads to a later stage, and groups of one
+// kind and stage can run in any order, or as one.
+//
+// A reduction of what a step made belongs to the step's group, and has no kind itself.
 //
 // Start reading at fuse().
 #include "jit/passes/fuse.h"
 
 #include <algorithm>
+#include <bit>
 #include <map>
 #include <numeric>
 #include <unordered_map>
@@ -22,18 +25,25 @@ namespace {
 constexpr int kNone = -1;
 constexpr int64_t kShort = 4096;       // elements: such arrays stay in the cache however many there are
 constexpr uint32_t kMostSteps = 4096;  // of a chain, whose indices are short
+// Statements between a step and what it joins. A long way off, memory matters more: what is recomputed for its sake
+// must not be computed early.
+constexpr uint32_t kNear = 256;
 
 bool is_float_of_chain(DType t) { return t == DType::Float32 || t == DType::Float64; }
 
-/// An operand whose elements a chain finds without a copy.
+/// An operand whose elements a chain finds without a copy: the whole shape, or some of its first or of its last axes.
 bool has_lane(const Dims& operand, const Dims& shape) {
-  if (operand == shape || numel(operand) == 1) return true;
-  if (operand.size() > shape.size()) return false;
-  int first = 0;
-  while (first < operand.size() && operand[first] == 1) ++first;
-  for (int i = first; i < operand.size(); ++i)
-    if (operand[i] != shape[i + shape.size() - operand.size()]) return false;
-  return true;
+  const int rank = shape.size(), skip = rank - operand.size();
+  const auto is_there = [&](int axis) { return axis >= skip && operand[axis - skip] != 1; };
+  int changes = 0;  // from an axis that is there to one that is not, and back
+  bool before = false, any = false;
+  for (int axis = 0; axis < rank; ++axis) {
+    if (shape[axis] == 1) continue;
+    changes += any && is_there(axis) != before;
+    before = is_there(axis);
+    any = true;
+  }
+  return changes <= 1;
 }
 
 class Fuse {
@@ -60,6 +70,8 @@ class Fuse {
   };
 
   size_t count() const { return kind_.size(); }
+  /// Of a group of a chain.
+  bool is_reduction(uint32_t i) const { return kind_[i] == kNone; }
   const Statement& statement(size_t i) const { return p_.statements()[i]; }
   const Program::Value& value(uint32_t v) const { return p_.values()[v]; }
   const Program::Value& made(const Statement& s) const { return value(s.out); }
@@ -67,9 +79,16 @@ class Fuse {
   void find_groups();
   int kind_of(const Statement& s);
   DType chain_dtype(const Statement& s) const;
+  bool reads_result(const Statement& s) const;
   int number_of_kind(const Dims& shape, DType dtype);
+  bool is_near(int earlier, uint32_t i) const {
+    return i - static_cast<uint32_t>(earlier) <= kNear ||
+           kinds_[static_cast<size_t>(kind_[static_cast<size_t>(earlier)])].is_short;
+  }
   uint32_t root(uint32_t i);
   void join(uint32_t i, uint32_t j);
+  uint64_t key_of(uint32_t i) const;
+  void join_reduction(uint32_t i, std::unordered_map<uint64_t, int64_t>& group_sizes);
 
   void cut_groups();
   void find_readers();
@@ -95,7 +114,7 @@ class Fuse {
   // Of every statement.
   std::vector<int> kind_;
   std::vector<uint32_t> stage_;
-  std::vector<uint32_t> group_;  // first the parent in a forest of statements that belong together, then the unit
+  std::vector<uint32_t> group_;  // the parent in a forest of statements that belong together; later the root
 
   std::vector<uint32_t> members_;   // statements, group by group
   std::vector<uint32_t> position_;  // of every statement: in members_
@@ -152,6 +171,12 @@ DType Fuse::chain_dtype(const Statement& s) const {
   return kNo;
 }
 
+/// The statement is a partial that needs its row's result, which is the last operand: kernels read it element by element.
+bool Fuse::reads_result(const Statement& s) const {
+  const auto partial = partial_of(*s.op, p_.attrs_of(s));
+  return partial && (partial_rule(partial->row, partial->input).needs & Y);
+}
+
 int Fuse::number_of_kind(const Dims& shape, DType dtype) {
   std::vector<int64_t> key(shape.begin(), shape.end());
   key.push_back(static_cast<int64_t>(dtype));
@@ -166,6 +191,7 @@ int Fuse::kind_of(const Statement& s) {
   if (!is_float_of_chain(dtype) || numel(shape) == 0) return kNone;
   for (const Program::Use& use : p_.uses_of(s))
     if (!has_lane(value(use.value).shape, shape)) return kNone;
+  if (reads_result(s) && !(value(p_.uses_of(s).back().value).shape == shape)) return kNone;
   // Most statements are of the kind of an operand.
   for (const Program::Use& use : p_.uses_of(s)) {
     const int maker = made_by_[use.value];
@@ -191,26 +217,49 @@ void Fuse::join(uint32_t i, uint32_t j) {
   group_[std::max(i, j)] = std::min(i, j);
 }
 
+uint64_t Fuse::key_of(uint32_t i) const { return static_cast<uint64_t>(kind_[i]) << 32 | stage_[i]; }
+
+/// A reduction of what a step made is done in the same pass, where all those of the pass are of the same axes.
+void Fuse::join_reduction(uint32_t i, std::unordered_map<uint64_t, int64_t>& group_sizes) {
+  const Statement& s = statement(i);
+  const auto reduction = reduction_of(*s.op, p_.attrs_of(s));
+  if (!reduction) return;
+  const uint32_t reduced = p_.uses_of(s)[0].value;
+  const int maker = made_by_[reduced];
+  if (maker == kNone || kind_[static_cast<size_t>(maker)] == kNone || !is_near(maker, i)) return;
+  const auto step = static_cast<uint32_t>(maker);
+  const DType dtype = kinds_[static_cast<size_t>(kind_[step])].dtype;
+  if (value(reduced).dtype != dtype || made(s).dtype != dtype) return;
+  const int64_t size = fusable_group(*reduction, value(reduced).shape);
+  if (size != 0 && group_sizes.emplace(key_of(step), size).first->second == size) join(i, step);
+}
+
 void Fuse::find_groups() {
   std::iota(group_.begin(), group_.end(), 0u);
-  std::vector<int> reader(made_by_.size(), kNone);  // of every value: the step that read it last
-  std::unordered_map<uint64_t, uint32_t> newest;    // of short kinds and stages
+  std::vector<int> reader(made_by_.size(), kNone);    // of every value: the step that read it last
+  std::unordered_map<uint64_t, uint32_t> newest;      // of short kinds and stages
+  std::unordered_map<uint64_t, int64_t> group_sizes;  // of kinds and stages
   for (uint32_t i = 0; i < count(); ++i) {
     const Statement& s = statement(i);
     const int kind = kind_of(s);
     uint32_t stage = 0;
     for (const Program::Use& use : p_.uses_of(s)) {
       const int maker = made_by_[use.value];
-      const bool same = kind != kNone && maker != kNone && kind_[static_cast<size_t>(maker)] == kind;
+      const bool same =
+          kind != kNone && maker != kNone && kind_[static_cast<size_t>(maker)] == kind && is_near(maker, i);
       const uint32_t before = maker == kNone ? 0 : stage_[static_cast<size_t>(maker)];
       stage = std::max(stage, before + (kind != kNone && !same));
     }
     kind_[i] = kind;
     stage_[i] = stage;
     for (int j = 0; j < s.op->outputs; ++j) made_by_[s.out + static_cast<uint32_t>(j)] = static_cast<int>(i);
-    if (kind == kNone) continue;
+    if (kind == kNone) {
+      join_reduction(i, group_sizes);
+      continue;
+    }
     const auto belongs = [&](int other) {
-      return other != kNone && kind_[static_cast<size_t>(other)] == kind && stage_[static_cast<size_t>(other)] == stage;
+      return other != kNone && kind_[static_cast<size_t>(other)] == kind &&
+             stage_[static_cast<size_t>(other)] == stage && is_near(other, i);
     };
     for (const Program::Use& use : p_.uses_of(s)) {
       if (belongs(made_by_[use.value])) join(i, static_cast<uint32_t>(made_by_[use.value]));
@@ -219,7 +268,7 @@ void Fuse::find_groups() {
       reader[use.value] = static_cast<int>(i);
     }
     if (!kinds_[static_cast<size_t>(kind)].is_short) continue;
-    const auto [found, is_new] = newest.emplace(static_cast<uint64_t>(kind) << 32 | stage, i);
+    const auto [found, is_new] = newest.emplace(key_of(i), i);
     if (!is_new) join(i, found->second);
   }
 }
@@ -370,26 +419,59 @@ class Fuse::Chain {
   const DType dtype_;
   ChainPlan plan_;
   std::vector<uint32_t> operands_, numbers_;  // values
+  std::vector<double> elements_;              // of the numbers, each once
 };
 
-/// A constant of one element: it stands among the words of the call.
+/// A constant of which every element is the same one.
 bool Fuse::Chain::is_number(uint32_t v) const {
-  return f_.constant_[v] != kNotRenamed && f_.value(v).dtype == dtype_ && numel(f_.value(v).shape) == 1;
+  const uint32_t c = f_.constant_[v];
+  return c != kNotRenamed && f_.value(v).dtype == dtype_ && is_uniform(f_.p_.constants()[c].tensor);
 }
 
+/// Values from outside: operands, or numbers, which stand among the words of the call.
 void Fuse::Chain::add_inputs() {
   constexpr ChainIndex kSeen = ~ChainIndex{0};
-  for (const uint32_t i : members()) {
-    for (const Program::Use& use : f_.p_.uses_of(f_.statement(i))) {
-      ChainIndex& index = f_.index_[use.value];
-      const int maker = f_.made_by_[use.value];
-      if (index != 0 || (maker != kNone && f_.unit_[static_cast<size_t>(maker)] == f_.unit_[i])) continue;
-      index = kSeen;
-      (is_number(use.value) ? numbers_ : operands_).push_back(use.value);
+  const auto note = [&](uint32_t v, std::vector<uint32_t>& list) {
+    if (f_.index_[v] == 0) list.push_back(v);
+    f_.index_[v] = kSeen;
+  };
+  const auto is_outside = [&](uint32_t v, uint32_t i) {
+    const int maker = f_.made_by_[v];
+    return maker == kNone || f_.unit_[static_cast<size_t>(maker)] != f_.unit_[i];
+  };
+  for (const bool numbers : {false, true}) {
+    for (const uint32_t i : members()) {
+      const Statement& s = f_.statement(i);
+      const auto uses = f_.p_.uses_of(s);
+      for (size_t k = 0; k < uses.size(); ++k) {
+        const uint32_t v = uses[k].value;
+        if (!is_outside(v, i)) continue;
+        const bool is_result = k + 1 == uses.size() && f_.reads_result(s);
+        if ((!is_result && is_number(v)) == numbers) note(v, numbers ? numbers_ : operands_);
+      }
     }
   }
-  for (const uint32_t v : operands_) f_.index_[v] = plan_.input();
-  for (const uint32_t v : numbers_) f_.index_[v] = plan_.input();
+  // The operands tell the shape.
+  const Dims& shape = f_.made(f_.statement(members().front())).shape;
+  const auto is_whole = [&](uint32_t v) { return f_.value(v).shape == shape; };
+  if (!std::ranges::any_of(operands_, is_whole)) {
+    const auto moved = std::ranges::stable_partition(numbers_, [&](uint32_t v) { return f_.value(v).shape.empty(); });
+    operands_.insert(operands_.end(), moved.begin(), moved.end());
+    numbers_.erase(moved.begin(), moved.end());
+  }
+  for (const uint32_t v : operands_) f_.index_[v] = plan_.input(numel(f_.value(v).shape) == 1);
+  // Every place in the user's text that writes a number makes a constant of its own.
+  std::unordered_map<uint64_t, ChainIndex> indices;
+  for (const uint32_t v : numbers_) {
+    const Tensor& t = f_.p_.constants()[f_.constant_[v]].tensor;
+    const double x = item(Tensor(t.buffer(), t.offset(), {}, {}, t.dtype()));
+    ChainIndex& index = indices[std::bit_cast<uint64_t>(x)];
+    if (index == 0) {
+      index = plan_.input(true);
+      elements_.push_back(x);
+    }
+    f_.index_[v] = index;
+  }
 }
 
 ChainIndex Fuse::Chain::loaded(uint32_t v) {
@@ -397,6 +479,7 @@ ChainIndex Fuse::Chain::loaded(uint32_t v) {
   if (f_.loaded_[v] == 0) {
     ChainStep load;
     load.kind = ChainStep::kLoad;
+    load.row = static_cast<uint16_t>(f_.value(v).dtype);
     load.in[0] = f_.index_[v];
     f_.loaded_[v] = plan_.add(load);
   }
@@ -408,7 +491,7 @@ void Fuse::Chain::add_step(const Statement& s) {
   ChainStep step;
   if (const auto partial = partial_of(*s.op, f_.p_.attrs_of(s))) {
     step.row = static_cast<uint16_t>(partial->row);
-    step.kind = static_cast<uint16_t>(ChainStep::kPartial0 + partial->input);
+    step.kind = static_cast<uint8_t>(ChainStep::kPartial0 + partial->input);
     step.g = loaded(uses[0].value);
     const uint32_t needs = partial_rule(partial->row, partial->input).needs;
     size_t next = 1;
@@ -424,23 +507,29 @@ void Fuse::Chain::add_step(const Statement& s) {
 
 void Fuse::Chain::emit() {
   add_inputs();
-  for (const uint32_t i : members()) add_step(f_.statement(i));
+  for (const uint32_t i : members())
+    if (!f_.is_reduction(i)) add_step(f_.statement(i));
   std::vector<uint32_t> results;
   std::vector<ChainIndex> outputs;
   uint32_t masks = 0;
   for (const uint32_t i : members()) {
     const uint32_t v = f_.statement(i).out;
-    if (!f_.leaves(v, unit_.end)) continue;
+    if (f_.is_reduction(i) || !f_.leaves(v, unit_.end)) continue;
     masks |= static_cast<uint32_t>(f_.value(v).dtype == DType::Bool) << results.size();
     results.push_back(v);
     outputs.push_back(f_.index_[v]);
   }
+  std::vector<FusedReduction> reductions;
+  for (const uint32_t i : members()) {
+    const Statement& s = f_.statement(i);
+    if (!f_.is_reduction(i) || !f_.leaves(s.out, unit_.end)) continue;
+    reductions.push_back({f_.index_[f_.p_.uses_of(s)[0].value], *reduction_of(*s.op, f_.p_.attrs_of(s))});
+    results.push_back(s.out);
+  }
   if (!results.empty()) {
-    std::vector<double> numbers;
-    for (const uint32_t v : numbers_) numbers.push_back(item(f_.p_.constants()[f_.constant_[v]].tensor));
     std::vector<Program::Use> uses;
     for (const uint32_t v : operands_) uses.push_back({f_.renamed(v), false});
-    const std::vector<int64_t> words = fused_words(dtype_, plan_, numbers, outputs, masks);
+    const std::vector<int64_t> words = words_of({dtype_, plan_, elements_, outputs, masks, reductions});
     const uint32_t out = f_.builder_.statement(fused_op(static_cast<int>(results.size())), uses,
                                                Attrs(words.data(), static_cast<int>(words.size())), false,
                                                f_.statement(members().back()).place);
@@ -456,7 +545,8 @@ void Fuse::Chain::emit() {
 }
 
 void Fuse::emit_chain(const Unit& unit) {
-  const int kind = kind_[members_[unit.begin]];
+  // A reduction follows what it reduces, if in another unit: that has a kind then.
+  const int kind = kind_[group_[members_[unit.begin]]];
   Chain(*this, unit, kinds_[static_cast<size_t>(kind)].dtype).emit();
 }
 
