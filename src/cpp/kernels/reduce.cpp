@@ -361,7 +361,7 @@ using OnlyFold =
 
 template <class T, int Row>
 void part_kernel(const void* x, int64_t count, int64_t n, double p, void* part) {
-  using F = Terms<OnlyFold<Row>, false>;
+  using F = TermsOf<OnlyFold<Row>, false>;
   const Groups<T> g{nullptr, static_cast<double>(n), p};
   reduce_leaf<F>(static_cast<const T*>(x), count, g).store(static_cast<T*>(part));
 }
@@ -369,7 +369,7 @@ void part_kernel(const void* x, int64_t count, int64_t n, double p, void* part) 
 template <class T, int Row>
 void join_kernel(const void* parts, int64_t count, int64_t n, double p, void* out) {
   using P = Pack<T>;
-  using F = Terms<OnlyFold<Row>, false>;
+  using F = TermsOf<OnlyFold<Row>, false>;
   using Finish = typename OnlyFold<Row>::Finish;
   const auto part = [=](int64_t i) { return P::load(static_cast<const T*>(parts) + i * P::kLanes); };
   const P total = pairwise_serial(0, count, part, [](P& a, P b) { a = F::combine(a, b); });
