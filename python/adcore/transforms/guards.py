@@ -19,7 +19,7 @@ _MOST = 100_000  # places
 _MOST_BYTES = 1 << 20  # of an array whose elements are compared
 
 # The kinds of the core.
-_VARIABLE, _ITEM, _ABSENT, _LIST, _DICT, _CLASS, _FUNCTION, _ATTRIBUTE, _COPY = range(9)
+_VARIABLE, _ITEM, _ABSENT, _LIST, _DICT, _CLASS, _FUNCTION, _ATTRIBUTE, _COPY, _TRAINED = range(10)
 
 _PACKAGE = __file__.rpartition("transforms")[0]
 _LIBRARY = os.path.dirname(os.__file__)
@@ -32,14 +32,19 @@ def _is_library(path):
     return path.startswith(("<frozen", _PACKAGE, _LIBRARY)) or "site-packages" in path or "dist-packages" in path
 
 
+def _module_of(kind):
+    module = kind.__module__  # of some native types it is what tells it for their objects
+    return module if isinstance(module, str) else "adcore._core"
+
+
 def _is_ours(kind):
-    return kind.__module__ == "adcore" or kind.__module__.startswith("adcore.")
+    return _module_of(kind).partition(".")[0] == "adcore"
 
 
 @functools.cache
 def _is_of_library(kind):
     """Whether a class is Python's, or an installed package's."""
-    module = sys.modules.get(kind.__module__)
+    module = sys.modules.get(_module_of(kind))
     return kind.__module__ == "builtins" or _is_ours(kind) or _is_library(getattr(module, "__file__", None) or "<frozen")
 
 
@@ -72,6 +77,7 @@ class Places:
         self.names = []
         self._mentioned = set()  # all names in the texts of the functions
         self._unclear = []  # what cannot be compared: name, the word that must be mentioned, why
+        self._of_libraries = []  # name and __dict__ of objects of a library's class
         self._seen = set()
         self._held = []  # so that no id is used twice
         self._queue = [(name, o, ()) for name, o in roots]
@@ -85,14 +91,27 @@ class Places:
                     "as arguments."
                 )
             name, o, code_names = self._queue.pop()
-            if type(o) is Tensor or isinstance(o, (*_NUMBERS, _core.Parameter)) or id(o) in self._seen:
+            if type(o) is Tensor or isinstance(o, _NUMBERS) or id(o) in self._seen:
                 continue
             self._seen.add(id(o))
             self._held.append(o)
-            self._visit(name, o, code_names)
+            if isinstance(o, _core.Parameter):
+                self._add(f"{name}.requires_grad", _TRAINED, o, None, o.requires_grad)
+            else:
+                self._visit(name, o, code_names)
+            if not self._queue:
+                self._visit_mentioned()
         for name, word, why in self._unclear:
             if word is None or word in self._mentioned:
                 raise _core.RecordingError(f"jit: the function uses {name}, {why}")
+
+    def _visit_mentioned(self):
+        """Push those attributes of libraries' objects that the function's text names: others may change as they like."""
+        for name, holder in self._of_libraries:
+            for key in [key for key in holder if key in self._mentioned]:
+                self._add(f"{name}.{key}", _ITEM, holder, key, holder[key])
+                self._push(f"{name}.{key}", holder[key])
+        self._of_libraries.clear()
 
     def _add(self, name, kind, holder, key, expected):
         self.guards.append((kind, holder, key, expected))
@@ -122,7 +141,7 @@ class Places:
             self._push(name, o.args)
             self._push(name, o.keywords)
         elif isinstance(o, _core.Jitted):
-            self._push(name, o.__wrapped__)
+            return self._push(name, o.__wrapped__)
         elif isinstance(o, types.ModuleType):
             self._module(name, o, code_names)
         elif isinstance(o, type):
@@ -146,11 +165,11 @@ class Places:
         elif isinstance(o, (types.MappingProxyType, type({}.values()), type({}.items()), type({}.keys()))):
             self._add(name, _COPY, o, tuple, tuple(o))
             self._elements(name, o)
-        elif kind.__module__ == "numpy" and kind.__name__ == "ndarray":
+        elif _module_of(kind) == "numpy" and kind.__name__ == "ndarray":
             self._array(name, o)
         elif hasattr(kind, "__next__"):
             self._refuse(name, "an iterator or file, which moves on at every call; give what it yields as an argument.")
-        elif kind.__module__ == "adcore._core" and not hasattr(o, "__dict__"):
+        elif _module_of(kind) == "adcore._core" and not hasattr(o, "__dict__"):
             import gc
 
             for referent in gc.get_referents(o):
@@ -220,8 +239,11 @@ class Places:
         if isinstance(o, (type, types.ModuleType, types.FunctionType, types.MethodType)):
             return
         holder = getattr(o, "__dict__", None)
-        if type(holder) is dict and (not _is_of_library(kind) or _is_ours(kind) or kind.__name__ in _NAMESPACES):
-            self._items(f"{name}.__dict__", holder, lambda key: f"{name}.{key}")
+        if type(holder) is dict:
+            if not _is_of_library(kind) or _is_ours(kind) or kind.__name__ in _NAMESPACES:
+                self._items(f"{name}.__dict__", holder, lambda key: f"{name}.{key}")
+            else:
+                self._of_libraries.append((name, holder))
         if _is_of_library(kind):
             return
         for part in kind.__mro__:

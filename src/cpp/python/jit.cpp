@@ -7,6 +7,7 @@
 // call().
 #include <algorithm>
 #include <cstring>
+#include <unordered_map>
 
 #include "base/reuse.h"
 #include "jit/optimize.h"
@@ -74,6 +75,7 @@ struct Signature {
     forget(inputs);
     made.clear();
     arrays_.clear();
+    numbers_.clear();
   }
 
   enum Tag : int64_t { kTuple, kList, kDict, kFields, kObject, kTensor, kArray, kSeen };
@@ -84,10 +86,10 @@ struct Signature {
   }
 
   void add_input(PyObject* o, Tag tag = kTensor) {
-    for (size_t k = 0; k < inputs.size(); ++k) {
-      if (inputs[k] != o) continue;
+    const size_t known = number_of(o);
+    if (known < inputs.size()) {
       words.push_back(kSeen);
-      words.push_back(static_cast<int64_t>(k));
+      words.push_back(static_cast<int64_t>(known));
       return;
     }
     inputs.push_back(o);
@@ -129,6 +131,15 @@ struct Signature {
     return made.back().get();
   }
 
+  /// The number of an input, or how many there are. Of many, which a search would take long for, by a table.
+  size_t number_of(PyObject* o) {
+    constexpr size_t kFew = 16;
+    if (inputs.size() <= kFew) return static_cast<size_t>(std::ranges::find(inputs, o) - inputs.begin());
+    for (size_t k = numbers_.size(); k < inputs.size(); ++k) numbers_.emplace(inputs[k], k);
+    const auto found = numbers_.find(o);
+    return found == numbers_.end() ? inputs.size() : found->second;
+  }
+
   void add_container(Tag tag, PyObject* o, Py_ssize_t size) {
     words.push_back(tag);
     words.push_back(size);
@@ -158,6 +169,7 @@ struct Signature {
   }
 
   std::vector<std::pair<PyObject*, PyObject*>> arrays_;
+  std::unordered_map<PyObject*, size_t> numbers_;
 };
 
 // ---- guards -------------------------------------------------------------------------------------------------------
@@ -165,7 +177,7 @@ struct Signature {
 /// A place where the function found objects. What stands in a container is expected as a tuple, of a dict key and value
 /// by turns.
 struct Guard {
-  enum class Kind : uint8_t { Variable, Item, Absent, List, Dict, Class, Function, Attribute, Copy };
+  enum class Kind : uint8_t { Variable, Item, Absent, List, Dict, Class, Function, Attribute, Copy, Trained };
   Kind kind;
   Owned holder, key, expected;
 
@@ -195,6 +207,8 @@ struct Guard {
         if (!now) clear_answer();
         return is(now.get());
       }
+      case Kind::Trained:
+        return reinterpret_cast<ParameterObject*>(holder.get())->requires_grad == (expected.get() == Py_True);
       case Kind::Copy: {
         const Owned now(PyObject_CallOneArg(key.get(), holder.get()));
         if (!now) clear_answer();
@@ -241,13 +255,15 @@ Guard guard_from(PyObject* o) {
   using Kind = Guard::Kind;
   const auto k = static_cast<Kind>(kind);
   const bool tuple = PyTuple_CheckExact(expected);
-  const bool fits = k == Kind::Variable                    ? PyCell_Check(holder)
-                    : k == Kind::Item || k == Kind::Absent ? PyDict_Check(holder)
-                    : k == Kind::List                      ? PyList_Check(holder) && tuple
-                    : k == Kind::Dict                      ? PyDict_Check(holder) && tuple
-                    : k == Kind::Class                     ? PyType_Check(holder) && tuple
-                    : k == Kind::Function ? PyFunction_Check(holder) && tuple && PyTuple_GET_SIZE(expected) == 3
-                                          : k == Kind::Attribute || k == Kind::Copy;
+  const auto is_one_of = [k](auto... kinds) { return ((k == kinds) || ...); };
+  const bool fits = is_one_of(Kind::Variable)             ? PyCell_Check(holder)
+                    : is_one_of(Kind::Item, Kind::Absent) ? PyDict_Check(holder)
+                    : is_one_of(Kind::List)               ? PyList_Check(holder) && tuple
+                    : is_one_of(Kind::Dict)               ? PyDict_Check(holder) && tuple
+                    : is_one_of(Kind::Class)              ? PyType_Check(holder) && tuple
+                    : is_one_of(Kind::Function) ? PyFunction_Check(holder) && tuple && PyTuple_GET_SIZE(expected) == 3
+                    : is_one_of(Kind::Trained)  ? is_parameter(holder)
+                                                : is_one_of(Kind::Attribute, Kind::Copy);
   if (!fits) fail(ErrorKind::Type, "jit: this is no guard.");
   return {k, Owned::copy(holder), Owned::copy(key), Owned::copy(expected)};
 }
@@ -607,12 +623,11 @@ PyMethodDef kMethods[] = {
     {"clear_cache", clear_cache, METH_NOARGS,
      "clear_cache($self, /)\n--\n\nForgets all programs; the next call records one again.\n\nReturns\n-------\nNone"},
     {nullptr, nullptr, 0, nullptr}};
-PyGetSetDef kGetSet[] = {
-    {"__wrapped__", get_wrapped, nullptr, "The function.", nullptr},
-    {"_calls", get_calls, nullptr, "How often it was called, an int.", nullptr},
-    {"_programs", get_programs, nullptr, "The programs, a list.", nullptr},
-    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
-    {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyGetSetDef kGetSet[] = {{"__wrapped__", get_wrapped, nullptr, "The function.", nullptr},
+                         {"_calls", get_calls, nullptr, "How often it was called, an int.", nullptr},
+                         {"_programs", get_programs, nullptr, "The programs, a list.", nullptr},
+                         {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
+                         {nullptr, nullptr, nullptr, nullptr, nullptr}};
 PyMemberDef kMembers[] = {
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(JittedObject, call), READONLY, nullptr},
     {"__dictoffset__", T_PYSSIZET, offsetof(JittedObject, dict), READONLY, nullptr},

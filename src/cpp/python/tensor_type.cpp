@@ -406,8 +406,18 @@ PyObject* get_nbytes(PyObject* self, void*) {
     return PyLong_FromLongLong(t.size() * static_cast<int64_t>(size_of(t.dtype())));
   });
 }
+/// How the elements lie in memory is not known while a function is recorded.
+void require_layout(PyObject* self, const char* what) {
+  for (const Box* box = box_of(value_of(self)); box; box = box_of(box->base)) {
+    if (box->kind != FrameKind::Trace) continue;
+    throw RecordingError(text("jit: ", what, " of a tensor of shape ", to_string(value_of(self).shape()),
+                              " is not known while a function is recorded, and may differ from call to call."));
+  }
+}
+
 PyObject* get_strides(PyObject* self, void*) {
   return guarded([&] {
+    require_layout(self, "strides");
     Dims strides = value_of(self).strides();
     for (int i = 0; i < strides.size(); ++i) strides[i] *= static_cast<int64_t>(size_of(value_of(self).dtype()));
     return shape_tuple(strides);
@@ -426,7 +436,10 @@ PyObject* get_matrix_transposed(PyObject* self, void*) {
 }
 
 PyObject* is_contiguous(PyObject* self, PyObject*) {
-  return guarded([&] { return PyBool_FromLong(value_of(self).contiguous()); });
+  return guarded([&] {
+    require_layout(self, "the layout");
+    return PyBool_FromLong(value_of(self).contiguous());
+  });
 }
 PyObject* contiguous(PyObject* self, PyObject*) {
   return guarded([&] {
