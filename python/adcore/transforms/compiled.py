@@ -49,8 +49,8 @@ def jit(fn=None, *, static_argnums=(), static_argnames=()):
     Notes
     -----
     What the function reads beside its arguments (variables, attributes) may change between calls: then it is recorded
-    again. Variables of installed packages, files, clocks, the environment, and the random numbers of Python and NumPy are
-    read when it is recorded, and not again. Arrays among the arguments are Tensors inside.
+    again. Variables of installed packages, files, clocks, the environment, and the random numbers of Python and NumPy
+    are read when it is recorded, and not again. Arrays among the arguments are Tensors inside.
 
     Where a derivative, a jvp or a vmap that is open outside holds one of the inputs, it sees the calls of the program,
     as if the function had run.
@@ -239,17 +239,17 @@ def _check_left_over(fn, changed):
         for t in tree_leaves(new):
             if isinstance(t, Tensor) and not isinstance(t, Parameter) and _core.is_traced(t):
                 raise _core.RecordingError(
-                    f"jit: {_name(fn)} changes {name} to a Tensor that was computed, which happens while it is recorded, "
-                    "but not when it is replayed; keep a Tensor there and assign to it (set_data, ops.assign), or "
-                    "return the value."
+                    f"jit: {_name(fn)} changes {name} to a Tensor that was computed, which happens while it is "
+                    "recorded, but not when it is replayed; keep a Tensor there and assign to it (set_data, "
+                    "ops.assign), or return the value."
                 )
 
 
 def _fail_changed(fn, name, old, new):
     raise _core.RecordingError(
-        f"jit: {_name(fn)} changes {name} from {_text(old)} to {_text(new)}, which happens while it is recorded, but not "
-        "when it is replayed; keep a number that changes in a Tensor or Parameter, which is assigned to, and return what "
-        "is collected."
+        f"jit: {_name(fn)} changes {name} from {_text(old)} to {_text(new)}, which happens while it is recorded, but "
+        "not when it is replayed; keep a number that changes in a Tensor or Parameter, which is assigned to, and "
+        "return what is collected."
     )
 
 

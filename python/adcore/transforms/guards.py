@@ -45,7 +45,9 @@ def _is_ours(kind):
 def _is_of_library(kind):
     """Whether a class is Python's, or an installed package's."""
     module = sys.modules.get(_module_of(kind))
-    return kind.__module__ == "builtins" or _is_ours(kind) or _is_library(getattr(module, "__file__", None) or "<frozen")
+    return (
+        kind.__module__ == "builtins" or _is_ours(kind) or _is_library(getattr(module, "__file__", None) or "<frozen")
+    )
 
 
 def _names_in(code):
@@ -87,8 +89,8 @@ class Places:
         while self._queue:
             if len(self.guards) > _MOST:
                 raise _core.RecordingError(
-                    f"jit: the function reaches more than {_MOST:,} places beside its arguments; give it what it needs "
-                    "as arguments."
+                    f"jit: the function reaches more than {_MOST:,} places beside its arguments; give it what it "
+                    "needs as arguments."
                 )
             name, o, code_names = self._queue.pop()
             if type(o) is Tensor or isinstance(o, _NUMBERS) or id(o) in self._seen:
@@ -106,7 +108,7 @@ class Places:
                 raise _core.RecordingError(f"jit: the function uses {name}, {why}")
 
     def _visit_mentioned(self):
-        """Push those attributes of libraries' objects that the function's text names: others may change as they like."""
+        """Push the attributes of libraries' objects that the function's text names; others change as they like."""
         for name, holder in self._of_libraries:
             for key in [key for key in holder if key in self._mentioned]:
                 self._add(f"{name}.{key}", _ITEM, holder, key, holder[key])
@@ -228,8 +230,8 @@ class Places:
         elif array.nbytes > _MOST_BYTES:
             self._refuse(
                 name,
-                f"a NumPy array of {array.nbytes >> 20} MB, whose changes would not be seen; give it as an argument, or "
-                "make a Tensor of it.",
+                f"a NumPy array of {array.nbytes >> 20} MB, whose changes would not be seen; give it as an argument, "
+                "or make a Tensor of it.",
             )
         else:
             self._add(name, _COPY, array, type(array).tobytes, array.tobytes())
