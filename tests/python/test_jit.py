@@ -4,8 +4,15 @@ Each case runs three times: the first call records, the second replays on other 
 again: what a program took from the first call, or left behind in its memory, would show.
 """
 
+import collections
+import copy
+import functools
 import gc
+import itertools
+import pickle
+import random
 import threading
+import types
 import warnings
 import weakref
 
@@ -282,6 +289,213 @@ def test_what_a_network_holds_may_change():
             own = arrays([compiled(x)])
             adcore.set_seed(3)
             assert not differences(own, arrays([net(x)]))
+
+
+class Slotted:
+    __slots__ = ("k",)
+
+
+class Meta(type):
+    pass
+
+
+class WithMeta(metaclass=Meta):
+    values = (1.0, 2.0)
+
+    class Inner:
+        k = 1.0
+
+    @property
+    def of_global(self):
+        return scale
+
+    @staticmethod
+    def fixed():
+        return 1.0
+
+
+def of_object(o, read, change):
+    """A function that reads an object beside its argument, and what changes the object."""
+    return (lambda x: x * read(o)), (lambda: change(o))
+
+
+def first_of(o, at):
+    return o[at]
+
+
+def kept(cls, **attributes):
+    o = cls()
+    for name, value in attributes.items():
+        setattr(o, name, value)
+    return o
+
+
+CHANGES = {
+    "namespace": lambda: of_object(types.SimpleNamespace(k=1.0), lambda o: o.k, lambda o: setattr(o, "k", 2.0)),
+    "slots": lambda: of_object(kept(Slotted, k=1.0), lambda o: o.k, lambda o: setattr(o, "k", 2.0)),
+    "set": lambda: of_object({1.0}, lambda o: sum(o), lambda o: o.add(5.0)),
+    "deque": lambda: of_object(collections.deque([1.0]), lambda o: o[0], lambda o: o.appendleft(3.0)),
+    "bytearray": lambda: of_object(bytearray(b"a"), lambda o: float(o[0]), lambda o: o.extend(b"b") or o.pop(0)),
+    "order of a dict": lambda: of_object(
+        {"a": 1.0, "b": 2.0}, lambda o: next(iter(o.values())), lambda o: o.__setitem__("a", o.pop("a"))
+    ),
+    "mapping proxy": lambda: of_object({"a": 1.0}, lambda o: types.MappingProxyType(o)["a"], lambda o: o.update(a=2.0)),
+    "ordered dict": lambda: of_object(collections.OrderedDict(a=1.0), lambda o: o["a"], lambda o: o.update(a=2.0)),
+    "strided array": lambda: of_object(np.ones((4, 2)), lambda o: o[:, 0][2], lambda o: o.__setitem__((2, 0), 7.0)),
+    "list reversed": lambda: of_object([1.0, 2.0], lambda o: o[0], lambda o: o.reverse()),
+    "tensors swapped": lambda: of_object([Tensor(1.0), Tensor(2.0)], lambda o: o[0], lambda o: o.reverse()),
+    "class attribute": lambda: of_object(
+        WithMeta, lambda o: o.values[0], lambda o: setattr(o, "values", (o.values[0] + 1, 2.0))
+    ),
+    "nested class": lambda: of_object(WithMeta, lambda o: o.Inner.k, lambda o: setattr(o.Inner, "k", o.Inner.k + 1)),
+    "of a metaclass": lambda: of_object(
+        WithMeta, lambda o: getattr(o, "z", 1.0), lambda o: setattr(Meta, "z", getattr(Meta, "z", 1.0) + 1)
+    ),
+    "method": lambda: of_object(WithMeta(), lambda o: o.fixed(), lambda o: setattr(WithMeta, "fixed", lambda *_: 4.0)),
+    "function attribute": lambda: of_object(of_object, lambda o: getattr(o, "k", 1.0), lambda o: setattr(o, "k", 2.0)),
+    "partial": lambda: of_object(
+        [1.0], functools.partial(lambda f, o: f(o), lambda o: o[0]), lambda o: o.insert(0, 9.0)
+    ),
+    "bound method": lambda: of_object(kept(Settings, rate=1.0), lambda o: o.rate, lambda o: setattr(o, "rate", 3.0)),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_changes_of_objects_are_seen(name):
+    f, change = CHANGES[name]()
+    compiled = jit(f)
+    x = Tensor([1.0, 10.0])
+    for step in (lambda: None, change):
+        step()
+        for _ in range(2):
+            assert compiled(x).tolist() == f(x).tolist()
+
+
+def test_defaults_and_code_may_change():
+    def f(x, k=1.0):
+        return x * k
+
+    compiled = jit(f)
+    x = Tensor(2.0)
+    assert float(compiled(x)) == 2
+    f.__defaults__ = (5.0,)
+    assert float(compiled(x)) == 10
+    f.__code__ = (lambda x, k=1.0: x + k).__code__
+    assert float(compiled(x)) == 7
+
+
+def test_a_builtin_may_be_shadowed():
+    names = {"f": None}
+    exec("def f(x): return abs(x) * 1", names)
+    compiled = jit(names["f"])
+    assert float(compiled(Tensor(-2.0))) == 2
+    names["abs"] = lambda x: x * 10
+    assert float(compiled(Tensor(-2.0))) == -20
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: (lambda o: lambda x: x * next(o))(iter([1.0, 2.0, 3.0])),
+        lambda: (lambda o: lambda x: x * next(o))(itertools.count()),
+        lambda: (lambda o: lambda x: x * o[0, 0])(np.zeros((400, 400))),
+        lambda: (lambda o: lambda x: x * o.normal())(np.random.default_rng(0)),
+        lambda: lambda x: x * np.random.rand(),  # noqa: NPY002
+        lambda: lambda x: x * random.random(),
+    ],
+    ids="iterator count array generator numpy.random random".split(),
+)
+def test_what_changes_unseen_is_refused(make):
+    with pytest.raises(adcore.RecordingError, match="jit: the function uses .* as an? ?arguments?|give"):
+        jit(make())(Tensor(1.0))
+
+
+def test_keys_are_structure():
+    compiled = jit(lambda p: p["a"] - p["b"])
+    one, two = Tensor(1.0), Tensor(2.0)
+    for kind in (dict, collections.OrderedDict):
+        for _ in range(2):
+            assert float(compiled(kind(a=one, b=two))) == -1 and float(compiled(kind(b=one, a=two))) == 1
+
+
+def test_an_argument_that_the_function_reaches_by_itself_is_one_cell():
+    w = Tensor([1.0, 1.0])
+
+    def by_argument(x):
+        x.add_(1.0)
+        return w * 10 + x
+
+    def by_closure(x):
+        w.add_(1.0)
+        return w * 10 + x
+
+    for f in (by_argument, by_closure):
+        compiled = jit(f)
+        for given in ("w", "other", "w", "other"):
+            results = []
+            for g in (f, compiled):
+                w[:] = 1.0
+                x = w if given == "w" else Tensor([5.0, 6.0])
+                results.append((g(x).tolist(), x.tolist(), w.tolist()))
+            assert results[0] == results[1]
+
+
+def test_a_frozen_parameter_is_noticed():
+    net = nn.SequentialCell(nn.Dense(2, 2), nn.Dense(2, 1))
+    step = jit(lambda x: grad(lambda x: net(x).sum(), None, net.trainable_params())(x))
+    x = Tensor(np.ones((1, 2), np.float32))
+    assert len(step(x)) == 4
+    net[0].weight.requires_grad = False
+    assert len(step(x)) == 3
+
+
+def test_arguments_nested_without_end():
+    endless = [Tensor(1.0)]
+    endless.append(endless)
+    with pytest.raises(RecursionError, match="nested containers of tensors"):
+        jit(lambda t: t[0] * 2)(endless)
+
+
+def test_copies_and_pickles():
+    compiled = jit(lambda x: x * 2, static_argnums=1)
+    assert float(copy.deepcopy(compiled)(Tensor(2.0))) == 4 and copy.copy(module_function) is module_function
+    assert pickle.loads(pickle.dumps(module_function)) is module_function
+
+
+@jit
+def module_function(x):
+    return x * 3
+
+
+def test_ops_as_values():
+    act = ops.sin
+    x = Tensor([1.0, 2.0])
+    for f in (lambda x: act(x) * 2, ops.sin, Tensor.sum):
+        for _ in range(2):
+            assert jit(f)(x).tolist() == f(x).tolist()
+
+
+def test_shapes_that_constants_give():
+    x = Tensor(2.0)
+    for f in (lambda x: ops.sin(x + ops.ones((1, 1)) * 3), lambda x: ops.exp(ops.ones(1) * x) * x):
+        compiled = jit(f)
+        for _ in range(2):
+            assert compiled(x).shape == f(x).shape and compiled(x).tolist() == f(x).tolist()
+
+
+def test_layouts_are_not_known():
+    for read in (lambda x: x.strides, lambda x: x.is_contiguous()):
+        with pytest.raises(adcore.RecordingError, match="is not known while a function is recorded"):
+            jit(lambda x, read=read: x * bool(read(x)))(Tensor([1.0]))
+
+
+def test_inner_functions_record_on_their_own():
+    inner = jit(lambda x: x * 2)
+    outer = jit(lambda x: inner(x) + 1)
+    outer(Tensor([1.0]))
+    inner(Tensor([1.0, 2.0]))
+    outer(Tensor([1.0]))
+    assert len(outer._log) == 1
 
 
 def test_how_a_parameter_is_differentiated_may_change():

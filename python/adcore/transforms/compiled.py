@@ -49,8 +49,8 @@ def jit(fn=None, *, static_argnums=(), static_argnames=()):
     Notes
     -----
     What the function reads beside its arguments (variables, attributes) may change between calls: then it is recorded
-    again. Variables of installed packages, files, clocks, the environment, and the random numbers of Python and NumPy
-    are read when it is recorded, and not again. Arrays among the arguments are Tensors inside.
+    again. Variables of installed packages, files, clocks and the environment are read when it is recorded, and not
+    again. Arrays among the arguments are Tensors inside.
 
     Where a derivative, a jvp or a vmap that is open outside holds one of the inputs, it sees the calls of the program,
     as if the function had run.
@@ -109,8 +109,8 @@ def _positions(fn, static_argnums):
 def record_program(jitted, args, kwargs, record):
     """Return a recorded program and what guards it. The core calls this where no program fits a call.
 
-    What the function does once, as filling a cache, it may have done when it is recorded a second time; what it does
-    then again, a replay would not do.
+    What the function changes in Python, a replay would not change. Only objects of adcore's own may do something once,
+    as filling a cache; then the function is recorded again.
     """
     fn = jitted.__wrapped__
     statics = [o for o in tree_leaves((args, kwargs)) if not isinstance(o, Tensor) and not _core.is_array(o)]
@@ -127,8 +127,9 @@ def record_program(jitted, args, kwargs, record):
         _check_left_over(fn, changed)
         if not changed:
             break
-        if again:
-            _fail_changed(fn, *changed[0])
+        for name, old, new, is_own in changed:
+            if again or not is_own:
+                _fail_changed(fn, name, old, new)
         before = after
     program._argument_names = [name for name, _ in named_inputs(fn, jitted._statics, args, kwargs or {})]
     _log(jitted, _describe(args, kwargs))
@@ -227,7 +228,21 @@ def _profile(self, /, *args, repeat=20, **kwargs):
     return self._program_for(*args, **kwargs).profile(*inputs, repeat=repeat)
 
 
-add_methods(Jitted, trace=_trace, explain=_explain, profile=_profile)
+def _again(fn, numbers, names):
+    return jit(fn, static_argnums=numbers, static_argnames=tuple(names))
+
+
+def _reduce(self):
+    """Copy and pickle the function, without its programs; what its module has by its name, by the name."""
+    import sys
+
+    found = sys.modules.get(getattr(self, "__module__", None))
+    for part in getattr(self, "__qualname__", "").split("."):
+        found = getattr(found, part, None)
+    return self.__qualname__ if found is self else (_again, (self.__wrapped__, *self._statics))
+
+
+add_methods(Jitted, trace=_trace, explain=_explain, profile=_profile, __reduce__=_reduce)
 
 
 # ---- what cannot be recorded --------------------------------------------------------------------------------------
@@ -235,7 +250,7 @@ add_methods(Jitted, trace=_trace, explain=_explain, profile=_profile)
 
 def _check_left_over(fn, changed):
     """Raise where the function left a Tensor behind that was computed while it was recorded."""
-    for name, _, new in changed:
+    for name, _, new, _ in changed:
         for t in tree_leaves(new):
             if isinstance(t, Tensor) and not isinstance(t, Parameter) and _core.is_traced(t):
                 raise _core.RecordingError(
@@ -248,8 +263,8 @@ def _check_left_over(fn, changed):
 def _fail_changed(fn, name, old, new):
     raise _core.RecordingError(
         f"jit: {_name(fn)} changes {name} from {_text(old)} to {_text(new)}, which happens while it is recorded, but "
-        "not when it is replayed; keep a number that changes in a Tensor or Parameter, which is assigned to, and "
-        "return what is collected."
+        "not when it is replayed; keep a number that changes in a Tensor or Parameter, which is assigned to, return "
+        "what is collected, and call the function once without jit first where it fills a cache."
     )
 
 

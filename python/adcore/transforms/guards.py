@@ -59,6 +59,16 @@ def _names_in(code):
     return names
 
 
+_RANDOM = (
+    "random numbers of Python or NumPy, which would be drawn once, when it is recorded; draw with adcore.ops, or give "
+    "them as arguments."
+)
+
+
+def _items_of(mapping):
+    return _flat(mapping.items())
+
+
 def _flat(items):
     return tuple(part for item in items for part in item)
 
@@ -72,11 +82,14 @@ class Places:
         Kind, holder, key and expected object of each place, as the core takes them.
     names : list of str
         What a user calls the places.
+    own : set of int
+        The ids of the holders that belong to objects of adcore's own classes.
     """
 
     def __init__(self, *roots):
         self.guards = []
         self.names = []
+        self.own = set()
         self._mentioned = set()  # all names in the texts of the functions
         self._unclear = []  # what cannot be compared: name, the word that must be mentioned, why
         self._of_libraries = []  # name and __dict__ of objects of a library's class
@@ -142,6 +155,8 @@ class Places:
             self._push(name, o.func)
             self._push(name, o.args)
             self._push(name, o.keywords)
+        elif hasattr(kind, "cache_clear") and callable(getattr(o, "__wrapped__", None)):  # functools.lru_cache
+            self._push(name, o.__wrapped__)
         elif isinstance(o, _core.Jitted):
             return self._push(name, o.__wrapped__)
         elif isinstance(o, types.ModuleType):
@@ -164,11 +179,18 @@ class Places:
             self._elements(name, o)
         elif isinstance(o, bytearray):
             self._add(name, _COPY, o, bytes, bytes(o))
-        elif isinstance(o, (types.MappingProxyType, type({}.values()), type({}.items()), type({}.keys()))):
+        elif isinstance(o, types.MappingProxyType):
+            self._add(name, _COPY, o, _items_of, _items_of(o))
+            self._elements(name, o.values())
+        elif isinstance(o, (type({}.values()), type({}.items()), type({}.keys()))):
             self._add(name, _COPY, o, tuple, tuple(o))
             self._elements(name, o)
-        elif _module_of(kind) == "numpy" and kind.__name__ == "ndarray":
+        elif _module_of(kind).partition(".")[0] == "numpy" and hasattr(o, "tobytes") and hasattr(o, "dtype"):
             self._array(name, o)
+        elif isinstance(o, memoryview) or _module_of(kind) == "array":
+            self._add(name, _COPY, o, bytes, bytes(o))
+        elif _module_of(kind).startswith(("random", "numpy.random")):
+            self._refuse(name, _RANDOM)
         elif hasattr(kind, "__next__"):
             self._refuse(name, "an iterator or file, which moves on at every call; give what it yields as an argument.")
         elif _module_of(kind) == "adcore._core" and not hasattr(o, "__dict__"):
@@ -189,9 +211,8 @@ class Places:
             self._push(variable, value)
         self._push(name, fn.__defaults__)
         self._push(name, fn.__kwdefaults__)
-        wrapped = getattr(fn, "__wrapped__", None)
-        if wrapped is not None:
-            self._push(name, wrapped)
+        if fn.__dict__ or not _is_library(code.co_filename):
+            self._items(f"{name}.__dict__", fn.__dict__, lambda key: f"{name}.{key}")
         if _is_library(code.co_filename):
             return
         self._add(name, _FUNCTION, fn, None, (code, fn.__defaults__, fn.__kwdefaults__))
@@ -208,6 +229,8 @@ class Places:
                 self._push(key, sys.modules[key], names)
 
     def _module(self, name, module, code_names):
+        if module.__name__ in ("random", "numpy.random") or (module.__name__ == "numpy" and "random" in code_names):
+            self._unclear.append(("numpy.random" if module.__name__ == "numpy" else module.__name__, None, _RANDOM))
         if _is_library(getattr(module, "__file__", None) or "<frozen"):
             return
         for key in code_names:
@@ -242,6 +265,8 @@ class Places:
             return
         holder = getattr(o, "__dict__", None)
         if type(holder) is dict:
+            if _is_ours(kind):
+                self.own.add(id(holder))
             if not _is_of_library(kind) or _is_ours(kind) or kind.__name__ in _NAMESPACES:
                 self._items(f"{name}.__dict__", holder, lambda key: f"{name}.{key}")
             else:
@@ -266,18 +291,21 @@ class Places:
 
 
 def changes(before, after):
-    """Return what differs between two walks of the same function: name, value before, value after, of each place.
+    """Return what differs between two walks of the same function, place by place.
 
-    Of containers the parts that differ are told, or the lengths.
+    Each is a name, the value before, the value after, and whether it belongs to an object of adcore's own classes. Of
+    containers the parts that differ are told, or the lengths.
     """
     now = {(g[0], id(g[1]), _key(g[2])): g[3] for g in after.guards}
     found = []
     for name, (kind, holder, key, old) in zip(before.names, before.guards):
         new = now.get((kind, id(holder), _key(key)), old)
+        parts = []
         if kind in (_LIST, _DICT, _CLASS):
-            found += _changes_inside(name, kind, old, new)
+            parts = _changes_inside(name, kind, old, new)
         elif kind in (_ITEM, _VARIABLE, _ATTRIBUTE, _COPY) and not _same(old, new):
-            found.append((name, old, new))
+            parts = [(name, old, new)]
+        found += [(*part, id(holder) in before.own) for part in parts]
     return found
 
 
