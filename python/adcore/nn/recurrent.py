@@ -89,7 +89,8 @@ class _Step(_Gates):
         state = self._state(hx, (*x.shape[:-1], self.hidden_size), x.dtype)
         gates = self._input_gates(x, self.weight_ih, self.bias_ih, self.bias_hh)
         states = self._steps(ops.expand_dims(gates, 0), self.weight_hh, self.bias_hh, state)
-        return states[0][0] if len(states) == 1 else tuple(values[0] for values in states)
+        last = [ops.squeeze(values, 0) for values in states]
+        return last[0] if len(last) == 1 else tuple(last)
 
     def extend_repr(self):
         """Return the options that ``repr`` shows."""

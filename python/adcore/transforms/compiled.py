@@ -1,6 +1,7 @@
 """jit: a function is recorded once as a program, which later calls replay natively."""
 
 import functools
+import sys
 import warnings
 
 from adcore import _core
@@ -234,8 +235,6 @@ def _again(fn, numbers, names):
 
 def _reduce(self):
     """Copy and pickle the function, without its programs; what its module has by its name, by the name."""
-    import sys
-
     found = sys.modules.get(getattr(self, "__module__", None))
     for part in getattr(self, "__qualname__", "").split("."):
         found = getattr(found, part, None)

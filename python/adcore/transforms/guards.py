@@ -8,6 +8,7 @@ of them only the place counts. What cannot be compared, and is named by the func
 import builtins
 import collections
 import functools
+import gc
 import os
 import sys
 import types
@@ -194,8 +195,6 @@ class Places:
         elif hasattr(kind, "__next__"):
             self._refuse(name, "an iterator or file, which moves on at every call; give what it yields as an argument.")
         elif _module_of(kind) == "adcore._core" and not hasattr(o, "__dict__"):
-            import gc
-
             for referent in gc.get_referents(o):
                 self._push(name, referent)
         self._instance(name, o, kind)

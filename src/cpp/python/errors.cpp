@@ -28,8 +28,8 @@ PyObject* recording_error = nullptr;
 int init_errors(PyObject* module) {
   recording_error = PyErr_NewExceptionWithDoc(
       "adcore.RecordingError",
-      "A function cannot be recorded by `jit`: Python asks for elements that are not known then, or it does what a "
-      "replay would not do again.\n\n"
+      "A function cannot be recorded by `jit`.\n\n"
+      "Python asks for elements that are not known then, or does what a replay would not do again.\n\n"
       "Examples\n--------\n>>> import adcore\n>>> from adcore import Tensor\n"
       ">>> f = adcore.jit(lambda x: x if x > 0 else -x)\n"
       ">>> try:\n...     f(Tensor(1.0))\n... except adcore.RecordingError as error:\n...     print(str(error)[:41])\n"
