@@ -407,7 +407,7 @@ PyObject* get_nbytes(PyObject* self, void*) {
   });
 }
 /// How the elements lie in memory is not known while a function is recorded.
-void require_layout(PyObject* self, const char* what) {
+[[gnu::cold, gnu::noinline]] void require_layout(PyObject* self, const char* what) {
   for (const Box* box = box_of(value_of(self)); box; box = box_of(box->base)) {
     if (box->kind != FrameKind::Trace) continue;
     throw RecordingError(text("jit: ", what, " of a tensor of shape ", to_string(value_of(self).shape()),
