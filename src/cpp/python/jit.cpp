@@ -394,6 +394,7 @@ Arguments arguments_of(const JittedObject* j, const Given& given) {
 /// Records a program for the call; Python's side says what guards it, and what a user should know of it.
 std::shared_ptr<Entry> trace(PyObject* self, const Given& given, const Signature& signature) {
   const JittedObject* const j = as_jitted(self);
+  if (!j->fn) fail(ErrorKind::Runtime, "jit: the function has been collected.");
   auto entry = std::make_shared<Entry>();
   entry->words = signature.words;
   for (PyObject* o : signature.objects) entry->objects.push_back(Owned::copy(o));
