@@ -410,6 +410,28 @@ def test_what_changes_unseen_is_refused(make):
         jit(make())(Tensor(1.0))
 
 
+def test_what_is_not_used_is_not_refused():
+    class Trainer:
+        def __init__(self):
+            self.rate, self.loader, self.data = 2.0, iter([1.0]), np.zeros((400, 400))
+            self.noise = np.random.default_rng(0)
+
+        def shuffle(self):
+            return self.noise.permutation(next(self.loader)) + random.random()
+
+        def scaled(self, x):
+            return x * self.rate
+
+        @jit
+        def step(self, x):
+            return self.scaled(x) + 1
+
+    trainer = Trainer()
+    assert float(trainer.step(Tensor(1.0))) == 3
+    trainer.rate = 5.0
+    assert float(trainer.step(Tensor(1.0))) == 6
+
+
 def test_keys_are_structure():
     compiled = jit(lambda p: p["a"] - p["b"])
     one, two = Tensor(1.0), Tensor(2.0)

@@ -675,6 +675,7 @@ ELSEWHERE = {
     *"cholesky_inverse cholesky_solve eigh inverse logdet lstsq matrix_exp qr solve_triangular svd".split(),
     "triangular_solve",
     *"grad value_and_grad get_grad derivative jacfwd jacrev jet jvp linearize vjp vmap".split(),
+    *"cond while_loop fori_loop scan".split(),  # test_loops.py
 }
 
 

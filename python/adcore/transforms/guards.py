@@ -66,6 +66,13 @@ _RANDOM = (
 )
 
 
+def _counts(word, mentioned):
+    """Whether what a word leads to may be read: for sure, by an operator, or by a text that has the word."""
+    if word is None or word in mentioned:
+        return True
+    return word.startswith("__") and word not in ("__init__", "__new__", "__init_subclass__", "__del__", "__repr__")
+
+
 def _items_of(mapping):
     return _flat(mapping.items())
 
@@ -91,22 +98,28 @@ class Places:
         self.guards = []
         self.names = []
         self.own = set()
-        self._mentioned = set()  # all names in the texts of the functions
-        self._unclear = []  # what cannot be compared: name, the word that must be mentioned, why
+        # What is reached by a word, an attribute or key, may never be read: it counts where a text that counts has it.
+        self._texts = []  # the word that leads to a function, None where it runs for sure; the names in its text
+        self._unclear = []  # what cannot be compared: word, name, why
+        self._word = None  # that leads to what is being visited
         self._of_libraries = []  # name and __dict__ of objects of a library's class
         self._seen = set()
         self._held = []  # so that no id is used twice
-        self._queue = [(name, o, ()) for name, o in roots]
+        self._queue = [(name, o, (), None) for name, o in roots]
+        self._later = []  # what is reached by a word: it may be reached for sure, too
         self.walk()
 
     def walk(self):
-        while self._queue:
+        while self._queue or self._later or self._of_libraries:
+            if not self._queue and not self._later:
+                self._visit_mentioned()
+                continue
             if len(self.guards) > _MOST:
                 raise _core.RecordingError(
                     f"jit: the function reaches more than {_MOST:,} places beside its arguments; give it what it "
                     "needs as arguments."
                 )
-            name, o, code_names = self._queue.pop()
+            name, o, code_names, self._word = (self._queue or self._later).pop()
             if type(o) is Tensor or isinstance(o, _NUMBERS) or id(o) in self._seen:
                 continue
             self._seen.add(id(o))
@@ -115,30 +128,41 @@ class Places:
                 self._add(f"{name}.requires_grad", _TRAINED, o, None, o.requires_grad)
             else:
                 self._visit(name, o, code_names)
-            if not self._queue:
-                self._visit_mentioned()
-        for name, word, why in self._unclear:
-            if word is None or word in self._mentioned:
+        mentioned = self._mentioned()
+        for word, name, why in self._unclear:
+            if _counts(word, mentioned):
                 raise _core.RecordingError(f"jit: the function uses {name}, {why}")
+
+    def _mentioned(self):
+        """Return the names in the texts that count."""
+        names, waiting = {"construct", "bprop"}, self._texts
+        while True:
+            counting = [own for word, own in waiting if _counts(word, names)]
+            if not counting:
+                return names
+            waiting = [text for text in waiting if not _counts(text[0], names)]
+            for own in counting:
+                names.update(own)
 
     def _visit_mentioned(self):
         """Push the attributes of libraries' objects that the function's text names; others change as they like."""
-        for name, holder in self._of_libraries:
-            for key in [key for key in holder if key in self._mentioned]:
+        mentioned, found = self._mentioned(), self._of_libraries
+        self._of_libraries = []
+        for name, holder in found:
+            for key in [key for key in holder if key in mentioned]:
                 self._add(f"{name}.{key}", _ITEM, holder, key, holder[key])
-                self._push(f"{name}.{key}", holder[key])
-        self._of_libraries.clear()
+                self._push(f"{name}.{key}", holder[key], word=key)
 
     def _add(self, name, kind, holder, key, expected):
         self.guards.append((kind, holder, key, expected))
         self.names.append(name)
 
-    def _push(self, name, o, code_names=()):
-        self._queue.append((name, o, code_names))
+    def _push(self, name, o, code_names=(), word=None):
+        word = self._word if word is None else word
+        (self._queue if word is None else self._later).append((name, o, code_names, word))
 
     def _refuse(self, name, why):
-        word = name.rpartition(".")[2].partition("[")[0]
-        self._unclear.append((name, word if word.isidentifier() else None, why))
+        self._unclear.append((self._word, name, why))
 
     def _visit(self, name, o, code_names):
         kind = type(o)
@@ -216,7 +240,7 @@ class Places:
             return
         self._add(name, _FUNCTION, fn, None, (code, fn.__defaults__, fn.__kwdefaults__))
         names = dict.fromkeys(_names_in(code))
-        self._mentioned.update(names, code.co_freevars)
+        self._texts.append((self._word, {*names, *code.co_freevars}))
         for key in names:
             if key in fn.__globals__:
                 value = fn.__globals__[key]
@@ -229,7 +253,7 @@ class Places:
 
     def _module(self, name, module, code_names):
         if module.__name__ in ("random", "numpy.random") or (module.__name__ == "numpy" and "random" in code_names):
-            self._unclear.append(("numpy.random" if module.__name__ == "numpy" else module.__name__, None, _RANDOM))
+            self._refuse("numpy.random" if module.__name__ == "numpy" else module.__name__, _RANDOM)
         if _is_library(getattr(module, "__file__", None) or "<frozen"):
             return
         for key in code_names:
@@ -244,7 +268,7 @@ class Places:
     def _items(self, name, holder, name_of):
         self._add(name, _DICT, holder, None, _flat(holder.items()))
         for key, value in list(holder.items()):
-            self._push(name_of(key), value)
+            self._push(name_of(key), value, word=key if isinstance(key, str) else None)
 
     def _array(self, name, array):
         if array.dtype.hasobject:
@@ -277,7 +301,7 @@ class Places:
             for slot in (slots,) if isinstance(slots, str) else slots:
                 if slot not in ("__dict__", "__weakref__") and hasattr(o, slot):
                     self._add(f"{name}.{slot}", _ATTRIBUTE, o, slot, getattr(o, slot))
-                    self._push(f"{name}.{slot}", getattr(o, slot))
+                    self._push(f"{name}.{slot}", getattr(o, slot), word=slot)
         self._push(kind.__name__, kind)
 
     def _class(self, name, kind):
@@ -286,7 +310,7 @@ class Places:
                 continue
             self._add(f"{part.__name__}.__dict__", _CLASS, part, None, _flat(part.__dict__.items()))
             for key, value in part.__dict__.items():
-                self._push(f"{part.__name__}.{key}", value)
+                self._push(f"{part.__name__}.{key}", value, word=key)
 
 
 def changes(before, after):
