@@ -7,7 +7,6 @@
 #include <atomic>
 #include <cstdint>
 #include <cstring>
-#include <optional>
 #include <utility>
 
 #include "base/thread_pool.h"
@@ -97,9 +96,8 @@ void run_one(Compute compute, std::span<const ChainStep> steps, std::byte* const
 /// Memory for the time of a run: what little a small one needs is there already.
 class Memory {
  public:
-  explicit Memory(int64_t bytes) {
-    if (bytes > kInline) scratch_.emplace(static_cast<size_t>(bytes));
-    data_ = scratch_ ? scratch_->as<std::byte>() : inline_;
+  explicit Memory(int64_t bytes) : block_(bytes > kInline ? allocate(static_cast<size_t>(bytes)) : nullptr) {
+    data_ = block_ ? block_.data() : inline_;
   }
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
@@ -107,8 +105,8 @@ class Memory {
 
  private:
   static constexpr int64_t kInline = 4096;
+  BufferRef block_;
   std::byte* data_;
-  std::optional<Scratch> scratch_;
   alignas(kAlignment) std::byte inline_[kInline];
 };
 
