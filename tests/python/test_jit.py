@@ -12,6 +12,7 @@ import itertools
 import os
 import pickle
 import random
+import sys
 import threading
 import types
 import warnings
@@ -36,7 +37,7 @@ from adcore import (
     value_and_grad,
     vmap,
 )
-from bits import arrays, differences
+from bits import arrays, differences, tensors_in
 from test_trace import CASES, Net, classification, gradient, others, regression
 
 
@@ -66,13 +67,9 @@ def test_second_order(name):
     first = gradient(f, points)
 
     def of_squares(*inputs):
-        return sum(ops.sum(g * g) for g in arrays_of(first(*inputs)))
+        return sum(ops.sum(g * g) for g in tensors_in(first(*inputs)))
 
     assert_jits(gradient(of_squares, points), points, others(points))
-
-
-def arrays_of(result):
-    return [result] if isinstance(result, Tensor) else list(result)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -383,6 +380,31 @@ def test_defaults_and_code_may_change():
     assert float(compiled(x)) == 10
     f.__code__ = (lambda x, k=1.0: x + k).__code__
     assert float(compiled(x)) == 7
+
+
+def test_classes_of_an_interactive_session_are_the_users():
+    """Their module has no file."""
+    text = """
+class Settings:
+    rate = 1.0
+    def scaled(self, x):
+        return x * self.rate
+settings = Settings()
+def f(x):
+    return settings.scaled(x) * Settings.rate
+"""
+    session = types.ModuleType("session_without_file")
+    sys.modules[session.__name__] = session
+    try:
+        exec(text, session.__dict__)
+        compiled = jit(session.f)
+        assert float(compiled(Tensor(2.0))) == 2
+        session.Settings.rate = 3.0
+        assert float(compiled(Tensor(2.0))) == 18
+        session.Settings.scaled = lambda self, x: x + self.rate
+        assert float(compiled(Tensor(2.0))) == 15
+    finally:
+        del sys.modules[session.__name__]
 
 
 def test_a_builtin_may_be_shadowed():

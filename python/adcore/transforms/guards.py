@@ -42,13 +42,16 @@ def _is_ours(kind):
     return _module_of(kind).partition(".")[0] == "adcore"
 
 
-@functools.cache
 def _is_of_library(kind):
-    """Whether a class is Python's, or an installed package's."""
-    module = sys.modules.get(_module_of(kind))
-    return (
-        kind.__module__ == "builtins" or _is_ours(kind) or _is_library(getattr(module, "__file__", None) or "<frozen")
-    )
+    """Whether a class is Python's, or an installed package's.
+
+    What has no file and is not Python's, as the classes of an interactive session, is the user's.
+    """
+    name = _module_of(kind)
+    path = getattr(sys.modules.get(name), "__file__", None)
+    if path is None:
+        return name.partition(".")[0] in sys.stdlib_module_names or name == "builtins" or _is_ours(kind)
+    return _is_ours(kind) or (_is_library(path) and name != "__main__")
 
 
 def _names_in(code):
@@ -254,7 +257,7 @@ class Places:
     def _module(self, name, module, code_names):
         if module.__name__ in ("random", "numpy.random") or (module.__name__ == "numpy" and "random" in code_names):
             self._refuse("numpy.random" if module.__name__ == "numpy" else module.__name__, _RANDOM)
-        if _is_library(getattr(module, "__file__", None) or "<frozen"):
+        if _is_library(getattr(module, "__file__", None) or "") or module.__name__ in sys.builtin_module_names:
             return
         for key in code_names:
             if key in module.__dict__:

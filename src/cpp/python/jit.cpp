@@ -53,15 +53,6 @@ bool same_static(PyObject* a, PyObject* b) {
   return is_number(a) && !is_tensor(a) && same_bytes(a, b);  // NumPy's numbers
 }
 
-/// A level of nested containers.
-class Nested {
- public:
-  Nested() {
-    if (Py_EnterRecursiveCall(" while walking nested containers of tensors")) throw PythonError{};
-  }
-  ~Nested() { Py_LeaveRecursiveCall(); }
-};
-
 /// A call's structure, and what of it is no input of the program.
 struct Signature {
   std::vector<int64_t> words;

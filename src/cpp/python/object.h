@@ -283,6 +283,17 @@ int set_item(PyObject* self, PyObject* key, PyObject* value);
 
 // ---- trees (tree.cpp) ---------------------------------------------------------------------------------------------
 
+/// A level of nested containers, of which the interpreter allows so many.
+class Nested {
+ public:
+  Nested() {
+    if (Py_EnterRecursiveCall(" while walking nested containers of tensors")) throw PythonError{};
+  }
+  ~Nested() { Py_LeaveRecursiveCall(); }
+  Nested(const Nested&) = delete;
+  Nested& operator=(const Nested&) = delete;
+};
+
 /// Rebuilds nested tuples, named tuples, lists, dicts and dataclasses with f applied to every leaf. f gets a borrowed
 /// reference and returns a new one.
 PyObject* tree_map(PyObject* tree, FunctionRef<PyObject*(PyObject*)> f);

@@ -6,14 +6,6 @@ namespace py = pybind11;
 namespace adcore::python {
 namespace {
 
-class Depth {
- public:
-  Depth() {
-    if (Py_EnterRecursiveCall(" while walking nested containers of tensors")) throw PythonError{};
-  }
-  ~Depth() { Py_LeaveRecursiveCall(); }
-};
-
 PyObject* map_tuple(PyObject* tree, FunctionRef<PyObject*(PyObject*)> f) {
   const Py_ssize_t n = PyTuple_GET_SIZE(tree);
   Owned out(checked(PyTuple_New(n)));
@@ -118,7 +110,7 @@ Owned dataclass_fields(PyObject* o) {
 
 PyObject* tree_map(PyObject* tree, FunctionRef<PyObject*(PyObject*)> f) {
   if (is_tensor(tree)) return f(tree);
-  const Depth depth;
+  const Nested nested;
   if (PyTuple_Check(tree)) return map_tuple(tree, f);
   if (PyList_Check(tree)) return map_list(tree, f);
   if (PyDict_Check(tree)) return map_dict(tree, f);
@@ -128,7 +120,7 @@ PyObject* tree_map(PyObject* tree, FunctionRef<PyObject*(PyObject*)> f) {
 
 void tree_visit(PyObject* tree, FunctionRef<void(PyObject*)> f) {
   if (is_tensor(tree)) return f(tree);
-  const Depth depth;
+  const Nested nested;
   if (PyTuple_Check(tree)) {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tree); ++i) tree_visit(PyTuple_GET_ITEM(tree, i), f);
   } else if (PyList_Check(tree)) {
