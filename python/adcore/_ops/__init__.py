@@ -8,9 +8,11 @@ from adcore import _core
 from adcore._ops import (  # noqa: F401  their composites are declared now
     activation,
     assignment,
+    choices,
     clipping,
     contraction,
     convolution,
+    distributions,
     elementwise,
     factors,
     image,
