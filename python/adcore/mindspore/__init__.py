@@ -70,6 +70,7 @@ TREE = {
     "nn.optim.sgd": ("adcore.nn",),
     "nn.wrap": ("adcore.nn",),
     "nn.wrap.cell_wrapper": ("adcore.nn",),
+    "numpy": (".mnp",),
     "ops": ("adcore.ops",),
     "ops.composite": ("adcore.ops",),
     "ops.function": ("adcore.ops",),
