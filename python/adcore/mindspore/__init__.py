@@ -16,7 +16,7 @@ from pathlib import Path
 # Module of MindSpore -> where its names come from; the first that has a name gives it. "." starts this package.
 TREE = {
     "": (".context", ".dtypes", ".graph", "adcore", "adcore.train"),
-    "amp": ("adcore.amp",),
+    "amp": ("adcore.amp", "adcore.train.precision", "adcore.train.build", "adcore.train.loss_scale"),
     "common": (".dtypes", ".graph", "adcore", "adcore.common"),
     "common.api": (".graph", "adcore"),
     "common.dtype": (".dtypes",),
@@ -76,6 +76,7 @@ TREE = {
     "ops.function": ("adcore.ops",),
     "ops.functional": ("adcore.ops",),
     "train": ("adcore.train", "adcore.serialization"),
+    "train.amp": ("adcore.train.precision", "adcore.train.build"),
     "train.callback": ("adcore.train",),
     "train.loss_scale_manager": ("adcore.train",),
     "train.metrics": ("adcore.train.metrics",),
