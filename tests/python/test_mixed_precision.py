@@ -38,9 +38,7 @@ def half(array):
 
 
 @pytest.mark.parametrize("dtype", [adcore.float16, adcore.bfloat16])
-@pytest.mark.parametrize(
-    "level, in_half", [("O0", (0, 0, 0)), ("O1", (0, 0, 0)), ("O2", (1, 1, 1)), ("O3", (1, 1, 1))]
-)
+@pytest.mark.parametrize("level, in_half", [("O0", (0, 0, 0)), ("O1", (0, 0, 0)), ("O2", (1, 1, 1)), ("O3", (1, 1, 1))])
 def test_what_flows_at_each_level(level, in_half, dtype):
     net = auto_mixed_precision(network(), level, dtype)
     out = net(Tensor(X))
@@ -104,7 +102,11 @@ def test_a_step_is_that_of_the_formula(level):
         (lambda n: custom_mixed_precision(n, white_list=[], black_list=[]), ValueError, "one of white_list"),
         (lambda n: custom_mixed_precision(n, white_list=[int]), TypeError, "a list of classes of cells"),
         (lambda n: build_train_network(n, None), TypeError, "must be an Optimizer, got None"),
-        (lambda n: build_train_network(n, nn.SGD([*n.get_parameters()], 0.1), depth=1), TypeError, "no argument 'depth'"),
+        (
+            lambda n: build_train_network(n, nn.SGD([*n.get_parameters()], 0.1), depth=1),
+            TypeError,
+            "no argument 'depth'",
+        ),
     ],
 )
 def test_what_does_not_fit_is_told(call, error, text):

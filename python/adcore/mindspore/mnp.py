@@ -8,13 +8,11 @@ import math
 
 import numpy as np
 
-from adcore import bool_, float16, float32, float64, int8, int16, int32, int64, ops
-from adcore import uint8, uint16, uint32, uint64
+from adcore import float32, int32, int64, ops, uint32
 
 from . import mnp_parts as parts
 from .mnp_parts import cast as _cast
 from .mnp_parts import floating as _f
-from .mnp_parts import mgrid, ogrid
 from .mnp_parts import tensor as _t
 from .named import named
 
@@ -143,9 +141,7 @@ _ROWS = {
     "flip": lambda m, axis=None: ops.flip(_t(m), tuple(range(_t(m).ndim)) if axis is None else axis),
     "fliplr": lambda m: ops.fliplr(_t(m)),
     "flipud": lambda m: ops.flipud(_t(m)),
-    "hsplit": lambda x, indices_or_sections: parts.split(
-        x, indices_or_sections, 0 if _t(x).ndim == 1 else 1, "hsplit"
-    ),
+    "hsplit": lambda x, indices_or_sections: parts.split(x, indices_or_sections, 0 if _t(x).ndim == 1 else 1, "hsplit"),
     "hstack": lambda tup: ops.hstack([_t(a) for a in tup]),
     "moveaxis": lambda a, source, destination: ops.moveaxis(_t(a), source, destination),
     "pad": parts.pad,

@@ -129,7 +129,9 @@ def tri(N, M=None, k=0, dtype=float32):
 def like(value, fill, dtype=None, shape=None):
     """Return a Tensor of the shape and dtype of another, unless others are given, filled with a value."""
     value = tensor(value)
-    return ops.full(value.shape if shape is None else _shape(shape), fill, dtype=value.dtype if dtype is None else dtype)
+    return ops.full(
+        value.shape if shape is None else _shape(shape), fill, dtype=value.dtype if dtype is None else dtype
+    )
 
 
 def _tuple_of_indices(arrays):
@@ -210,9 +212,7 @@ def split(x, indices_or_sections, axis=0, op="split", equal=True):
     """Cut into equal parts, or before the given indices."""
     x = tensor(x)
     if isinstance(indices_or_sections, int) and equal and x.shape[axis] % indices_or_sections:
-        raise ValueError(
-            f"{op}: an axis of size {x.shape[axis]} cannot be cut into {indices_or_sections} equal parts."
-        )
+        raise ValueError(f"{op}: an axis of size {x.shape[axis]} cannot be cut into {indices_or_sections} equal parts.")
     return tuple(ops.tensor_split(x, indices_or_sections, axis))
 
 
@@ -378,7 +378,7 @@ def _variables(m, y, rowvar):
 
 
 def take(a, indices, axis=None, mode="clip"):
-    """Take elements; an index outside goes to the nearest end by "clip", around by "wrap", and is an error by "raise"."""
+    """Take elements; by `mode`, an index outside is moved to the nearest end, goes around, or is an error."""
     a, indices = tensor(a), tensor(indices)
     if axis is None:
         a, axis = a.ravel(), 0
@@ -560,7 +560,11 @@ def convolve(a, v, mode="full"):
         raise ValueError(f"convolve: expected two vectors with elements, got the shapes {a.shape} and {v.shape}.")
     if v.size > a.size:
         a, v = v, a
-    sizes = {"full": (0, a.size + v.size - 1), "same": ((v.size - 1) // 2, a.size), "valid": (v.size - 1, a.size - v.size + 1)}
+    sizes = {
+        "full": (0, a.size + v.size - 1),
+        "same": ((v.size - 1) // 2, a.size),
+        "valid": (v.size - 1, a.size - v.size + 1),
+    }
     if mode not in sizes:
         raise ValueError(f"convolve: mode must be 'full', 'same' or 'valid', got {mode!r}.")
     start, count = sizes[mode]

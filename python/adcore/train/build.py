@@ -18,8 +18,8 @@ def build_train_network(network, optimizer, loss_fn=None, level="O0", boost_leve
     level : {"O0", "O1", "O2", "O3"}
     boost_level : {"O0"}
     **kwargs
-        ``cast_model_type`` (float16 or float32), ``keep_batchnorm_fp32`` (bool) and ``loss_scale_manager``, in the place
-        of what `level` says.
+        ``cast_model_type`` (float16 or float32), ``keep_batchnorm_fp32`` (bool) and ``loss_scale_manager``, in place of
+        what `level` says.
 
     Raises
     ------

@@ -2,7 +2,6 @@
 
 from adcore._core import Parameter, Tensor, float32
 from adcore.nn.wrap import DynamicLossScaleUpdateCell, FixedLossScaleUpdateCell
-from adcore.transforms.options import check_flag
 
 __all__ = ["DynamicLossScaleManager", "FixedLossScaleManager", "LossScaleManager"]
 

@@ -40,13 +40,14 @@ class Model:
         Where the loss, the output and the label stand in what `eval_network` returns. Without it a metric gets all
         that is returned.
     amp_level : {"O0", "O1", "O2", "O3"}
-        "O1" lets the layers of `precision.get_white_list` compute in float16, "O2" and "O3" let the network compute in float16 (`Cell.to_float`) and the loss in float32; its Parameters keep
-        their dtypes. "O2" leaves batch and layer normalization in float32 and scales the loss, by a
-        `DynamicLossScaleManager`.
+        "O1" lets the layers of `get_white_list` compute in float16, "O2" and "O3" the whole network (`Cell.to_float`)
+        and the loss in float32; its Parameters keep their dtypes. "O2" leaves batch and layer normalization in float32
+        and scales the loss, by a `DynamicLossScaleManager`.
     boost_level : {"O0"}
     **kwargs
         ``loss_scale_manager``, a `LossScaleManager` or None, ``keep_batchnorm_fp32``, a bool, and ``cast_model_type``,
-        float16 or float32, in place of what the level says. Where a manager leaves steps out, a step returns ``(loss, left out, scale)``.
+        float16 or float32, in place of what the level says. Where a manager leaves steps out, a step returns ``(loss,
+        left out, scale)``.
 
     Raises
     ------

@@ -47,15 +47,15 @@ def get_black_list():
 
 
 def auto_mixed_precision(network, amp_level="O0", dtype=float16):
-    """Let a network compute in half precision, and return it; its output is float32, and its Parameters stay as they are.
+    """Let a network compute in half precision, and return it; its output is float32, its Parameters keep their dtypes.
 
     Parameters
     ----------
     network : Cell
         It is changed.
     amp_level : {"O0", "O1", "O2", "O3"}
-        "O0" changes nothing. "O1": the cells of `get_white_list`, of which each gives float32. "O2": all cells but those
-        of `get_black_list`. "O3": all cells.
+        "O0" changes nothing. "O1": the cells of `get_white_list`, each of which gives float32. "O2": all cells but
+        those of `get_black_list`. "O3": all cells.
     dtype : {float16, bfloat16}
 
     Raises
