@@ -8,7 +8,8 @@ import math
 
 import numpy as np
 
-from adcore import float32, int32, int64, ops, uint32
+import adcore
+from adcore import float32, int32, int64, ops
 
 from . import mnp_parts as parts
 from .mnp_parts import cast as _cast
@@ -16,14 +17,15 @@ from .mnp_parts import floating as _f
 from .mnp_parts import tensor as _t
 from .named import named
 
-int_, uint, float_ = int32, uint32, float32
-inf = PINF = math.inf
-NINF = -math.inf
-nan, pi = math.nan, math.pi
 numeric_types = [
     *("int_", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
     *("float_", "float16", "float32", "float64", "bool_"),
 ]
+_CONSTANTS = {
+    **{name: getattr(adcore, {"int_": "int32", "float_": "float32"}.get(name, name)) for name in numeric_types},
+    "uint": adcore.uint32, "inf": math.inf, "PINF": math.inf, "NINF": -math.inf, "nan": math.nan, "pi": math.pi,
+    "mgrid": parts.mgrid, "ogrid": parts.ogrid, "numeric_types": numeric_types,
+}
 
 
 def _of_one(op):
@@ -298,12 +300,6 @@ def _counted(counts, edges):
     return counts.astype(float32), edges
 
 
-globals().update(named("mindspore.numpy", _ROWS))
+globals().update(named("mindspore.numpy", _ROWS), **_CONSTANTS)
 
-__all__ = sorted(
-    {
-        *_ROWS,
-        *numeric_types,
-        *("NINF", "PINF", "inf", "mgrid", "nan", "numeric_types", "ogrid", "pi", "uint"),
-    }
-)
+__all__ = sorted({*_ROWS, *_CONSTANTS})
