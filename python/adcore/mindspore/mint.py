@@ -11,7 +11,7 @@ from . import mint_linalg as linalg
 from .named import named
 
 _SAME = """
-    abs acos acosh addbmm addcdiv addcmul addmm addmv all allclose any arange arccos arccosh arcsin arcsinh arctan
+    abs acos acosh addbmm addcdiv addcmul addmm addmv all any arange arccos arccosh arcsin arcsinh arctan
     arctan2 arctanh argmax argmin asin asinh atan atan2 atanh baddbmm bincount bitwise_and bitwise_not bitwise_or
     bitwise_xor bmm broadcast_to cat ceil chunk clamp clip concat cos cosh cross cummax cummin cumprod diag div divide
     dot einsum equal erf erfc erfinv exp exp2 expm1 eye fix flip float_power floor floor_divide fmod frac full full_like
@@ -131,6 +131,9 @@ _ROWS = {
             "add": _scaled(ops.add, "add"),
             "addr_": lambda input, vec1, vec2, beta=1, alpha=1: functional.into(
                 input, beta * input + alpha * ops.outer(vec1, vec2)
+            ),
+            "allclose": lambda input, other, rtol=1e-05, atol=1e-08, equal_nan=False: bool(
+                ops.allclose(input, other, rtol, atol, equal_nan)
             ),
             "amax": lambda input, dim=(), keepdim=False: ops.amax(input, _axes(dim), keepdim),
             "amin": lambda input, dim=(), keepdim=False: ops.amin(input, _axes(dim), keepdim),

@@ -614,7 +614,9 @@ def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
 def gradient(f, *varargs, axis=None, edge_order=1):
     """Return the derivative by finite differences along one axis, or a list of those along several."""
     f = floating(f)
-    spacing = None if not varargs else varargs[0] if len(varargs) == 1 else list(varargs)
+    spacing = [v if isinstance(v, (int, float)) else floating(v) for v in varargs]
+    if len(spacing) < 2:
+        spacing = spacing[0] if spacing and isinstance(spacing[0], (int, float)) else spacing or None
     made = ops.gradient(f, spacing=spacing, dim=axis, edge_order=edge_order)
     return made[0] if len(made) == 1 else list(made)
 
