@@ -6,9 +6,24 @@ calls. What adcore lacks, complex numbers and kernels of devices, raises NotImpl
 
 from adcore import Tensor, int64, ops
 
-from . import mint_functional as functional
-from . import mint_linalg as linalg
+from . import (
+    mint_distributed,
+    mint_functional,
+    mint_linalg,
+    mint_nn,
+    mint_optim,
+    mint_special,
+)
 from .named import named
+
+_MODULES = {
+    "distributed": mint_distributed,
+    "functional": mint_functional,
+    "linalg": mint_linalg,
+    "nn": mint_nn,
+    "optim": mint_optim,
+    "special": mint_special,
+}
 
 _SAME = """
     abs acos acosh addbmm addcdiv addcmul addmm addmv all any arange arccos arccosh arcsin arcsinh arctan
@@ -38,7 +53,7 @@ def _typed(made, dtype):
 
 def _scaled(op, name):
     def body(input, other, *, alpha=1):
-        if isinstance(alpha, float) and all(not _floats(v) for v in (input, other)):
+        if isinstance(alpha, float) and not _floats(input) and not _floats(other):
             raise TypeError(f"{name}: alpha must be an int for operands of ints, got {alpha}.")
         return op(input, other if alpha == 1 else ops.mul(other, alpha))
 
@@ -99,8 +114,8 @@ def _flattened(input, start_dim=0, end_dim=-1):
 def _norm(input, p="fro", dim=None, keepdim=False, *, dtype=None):
     input = _typed(input, dtype)
     if p == "nuc":
-        return linalg.matrix_norm(input, "nuc", (-2, -1) if dim is None else dim, keepdim)
-    return linalg.vector_norm(input, 2 if p == "fro" else p, _axes(dim), keepdim)
+        return mint_linalg.matrix_norm(input, "nuc", (-2, -1) if dim is None else dim, keepdim)
+    return mint_linalg.vector_norm(input, 2 if p == "fro" else p, _axes(dim), keepdim)
 
 
 def _searchsorted(sorted_sequence, values, *, out_int32=False, right=False, side=None, sorter=None):
@@ -129,7 +144,7 @@ _ROWS = {
         "mindspore.mint",
         {
             "add": _scaled(ops.add, "add"),
-            "addr_": lambda input, vec1, vec2, beta=1, alpha=1: functional.into(
+            "addr_": lambda input, vec1, vec2, beta=1, alpha=1: mint_functional.into(
                 input, beta * input + alpha * ops.outer(vec1, vec2)
             ),
             "allclose": lambda input, other, rtol=1e-05, atol=1e-08, equal_nan=False: bool(
@@ -206,9 +221,9 @@ _ROWS = {
                 input, dim, correction, keepdim
             ),
             "zeros": lambda size, *, dtype=None: ops.zeros(size, dtype),
-            "conv2d": functional.conv2d,
+            "conv2d": mint_functional.conv2d,
         },
     ),
 }
-globals().update(_ROWS)
-__all__ = sorted([*_ROWS, "distributed", "functional", "linalg", "nn", "optim", "special"])
+globals().update(_ROWS, **_MODULES)
+__all__ = sorted([*_ROWS, *_MODULES])

@@ -440,12 +440,5 @@ class SyncBatchNorm(Cell):
 
 globals().update({name: _layer(name, *row) for name, row in _ROWS.items()})
 
-__all__ = sorted(
-    [
-        *_ROWS,
-        *(n for n, v in list(globals().items()) if isinstance(v, type) and v.__module__ == __name__ and n[0] != "_"),
-        "Cell",
-        "functional",
-    ]
-)
-__all__ = sorted(set(__all__))
+_WRITTEN_OUT = [n for n, v in globals().items() if isinstance(v, type) and v.__module__ == __name__ and n[0] != "_"]
+__all__ = sorted({*_ROWS, *_WRITTEN_OUT, "Cell", "functional"})
