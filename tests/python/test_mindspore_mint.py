@@ -343,9 +343,7 @@ F = {
     "flatten(X)": "X.ravel()",
     "mse_loss(A, B)": "((A - B) ** 2).mean()",
     "l1_loss(A, B, 'sum')": "np.abs(A - B).sum()",
-    "smooth_l1_loss(A, B, beta=0.5)": (
-        "np.where(np.abs(A - B) < 0.5, (A - B) ** 2, np.abs(A - B) - 0.25).mean()"
-    ),
+    "smooth_l1_loss(A, B, beta=0.5)": ("np.where(np.abs(A - B) < 0.5, (A - B) ** 2, np.abs(A - B) - 0.25).mean()"),
     "binary_cross_entropy(P / 4, abs(U))": "-(abs(U) * np.log(P / 4) + (1 - abs(U)) * np.log(1 - P / 4)).mean()",
     "binary_cross_entropy_with_logits(A, abs(U))": "(np.log1p(np.exp(A)) - abs(U) * A).mean()",
     "binary_cross_entropy_with_logits(A, abs(U), None, 'sum', 2 * E)": (

@@ -94,7 +94,11 @@ class Optimizer(Cell):
         lines = []
         for i, group in enumerate(self.param_groups):
             lines.append(f"Parameter Group {i}")
-            lines += [f"    {k}: {group[k] if k != 'lr' else float(group[k])}" for k in sorted(group) if k != "params"]
+            lines += [
+                f"    {k}: {group[k].value() if isinstance(group[k], Parameter) else group[k]}"
+                for k in sorted(group)
+                if k != "params"
+            ]
         return "\n".join([f"{type(self).__name__} (", *lines, ")"])
 
     def construct(self, gradients):

@@ -23,8 +23,15 @@ numeric_types = [
 ]
 _CONSTANTS = {
     **{name: getattr(adcore, {"int_": "int32", "float_": "float32"}.get(name, name)) for name in numeric_types},
-    "uint": adcore.uint32, "inf": math.inf, "PINF": math.inf, "NINF": -math.inf, "nan": math.nan, "pi": math.pi,
-    "mgrid": parts.mgrid, "ogrid": parts.ogrid, "numeric_types": numeric_types,
+    "uint": adcore.uint32,
+    "inf": math.inf,
+    "PINF": math.inf,
+    "NINF": -math.inf,
+    "nan": math.nan,
+    "pi": math.pi,
+    "mgrid": parts.mgrid,
+    "ogrid": parts.ogrid,
+    "numeric_types": numeric_types,
 }
 
 
