@@ -90,28 +90,28 @@ def asgd(w, g, s, t, lr=0.1):
 
 
 STEPS = [
-    ("SGD", dict(lr=0.1), sgd, {}),
-    ("SGD", dict(lr=0.1, momentum=0.9, dampening=0.3), sgd, dict(momentum=0.9, dampening=0.3)),
-    ("SGD", dict(lr=0.1, momentum=0.9, nesterov=True), sgd, dict(momentum=0.9, nesterov=True)),
-    ("Adam", dict(lr=0.1), adam, {}),
-    ("Adam", dict(lr=0.1, betas=(0.0, 0.5)), adam, dict(betas=(0.0, 0.5))),
-    ("Adam", dict(lr=0.1, betas=(0.9, 0.5), amsgrad=True), adam, dict(betas=(0.9, 0.5), amsgrad=True)),
-    ("AdamW", dict(lr=0.1), adamw, {}),
-    ("AdamW", dict(lr=0.1, weight_decay=0.5, amsgrad=True), adamw, dict(decay=0.5, amsgrad=True)),
-    ("Adamax", dict(lr=0.1), adamax, {}),
-    ("NAdam", dict(lr=0.1), nadam, {}),
-    ("RAdam", dict(lr=0.1), radam, {}),
-    ("Adadelta", dict(lr=1.0), adadelta, {}),
+    ("SGD", {"lr": 0.1}, sgd, {}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9, "dampening": 0.3}, sgd, {"momentum": 0.9, "dampening": 0.3}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True}, sgd, {"momentum": 0.9, "nesterov": True}),
+    ("Adam", {"lr": 0.1}, adam, {}),
+    ("Adam", {"lr": 0.1, "betas": (0.0, 0.5)}, adam, {"betas": (0.0, 0.5)}),
+    ("Adam", {"lr": 0.1, "betas": (0.9, 0.5), "amsgrad": True}, adam, {"betas": (0.9, 0.5), "amsgrad": True}),
+    ("AdamW", {"lr": 0.1}, adamw, {}),
+    ("AdamW", {"lr": 0.1, "weight_decay": 0.5, "amsgrad": True}, adamw, {"decay": 0.5, "amsgrad": True}),
+    ("Adamax", {"lr": 0.1}, adamax, {}),
+    ("NAdam", {"lr": 0.1}, nadam, {}),
+    ("RAdam", {"lr": 0.1}, radam, {}),
+    ("Adadelta", {"lr": 1.0}, adadelta, {}),
     (
         "Adagrad",
-        dict(lr=0.1, lr_decay=0.2, initial_accumulator_value=0.5),
+        {"lr": 0.1, "lr_decay": 0.2, "initial_accumulator_value": 0.5},
         adagrad,
-        dict(lr_decay=0.2, initial=0.5),
+        {"lr_decay": 0.2, "initial": 0.5},
     ),
-    ("RMSprop", dict(lr=0.1), rmsprop, {}),
-    ("RMSprop", dict(lr=0.1, momentum=0.9, centered=True), rmsprop, dict(momentum=0.9, centered=True)),
-    ("Rprop", dict(lr=0.1), rprop, {}),
-    ("ASGD", dict(lr=0.1, lambd=0.1), asgd, {}),
+    ("RMSprop", {"lr": 0.1}, rmsprop, {}),
+    ("RMSprop", {"lr": 0.1, "momentum": 0.9, "centered": True}, rmsprop, {"momentum": 0.9, "centered": True}),
+    ("Rprop", {"lr": 0.1}, rprop, {}),
+    ("ASGD", {"lr": 0.1, "lambd": 0.1}, asgd, {}),
 ]
 
 
@@ -179,7 +179,7 @@ def test_groups():
 def test_training_with_an_own_optimizer():
     class Own(optim.Optimizer):
         def __init__(self, params, lr):
-            super().__init__(params, dict(lr=lr))
+            super().__init__(params, {"lr": lr})
 
         def construct(self, gradients):
             for i, group in enumerate(self.param_groups):
@@ -313,7 +313,7 @@ def test_a_schedule_goes_on_where_it_stopped():
         (lambda p: optim.Adam(p)([Tensor([1.0])] * 2), ValueError, r"gradient of w must have the shape \(3, 2\)"),
         (lambda p: optim.Adam([{"params": {p[0]}}]), TypeError, "params must have an order"),
         (lambda p: optim.Adam(p).add_param_group(p), TypeError, "a group must be a dict"),
-        (lambda p: optim.Optimizer(p, dict(lr=0.1))(p), NotImplementedError, "construct"),
+        (lambda p: optim.Optimizer(p, {"lr": 0.1})(p), NotImplementedError, "construct"),
         (lambda p: schedules.StepLR(nn.SGD(p), 2), TypeError, "one of mindspore.experimental.optim, got SGD"),
         (lambda p: schedules.StepLR(optim.Adam(p), 2, last_epoch=-2), ValueError, "last_epoch must be at least -1"),
         (lambda p: schedules.LambdaLR(optim.Adam(p), [abs, abs]), ValueError, "there are 1 groups, but 2 values"),

@@ -7,10 +7,9 @@ import scipy.special
 
 import adcore
 from adcore import Tensor
-from adcore.mindspore import mint
+from adcore.mindspore import mint, mint_linalg, mint_nn, mint_special
 from adcore.mindspore import mint_distributed as distributed
 from adcore.mindspore import mint_functional as functional
-from adcore.mindspore import mint_linalg, mint_nn, mint_special
 
 RNG = np.random.default_rng(0)
 ARRAYS = {
@@ -34,16 +33,16 @@ TENSORS = {name: Tensor(value) for name, value in ARRAYS.items()}
 
 # What is called -> its value in NumPy's words. A name that stands alone is of NumPy too, with the arguments beside it.
 OF_NUMPY = {
-    **{name: "A" for name in "abs ceil cos cosh exp exp2 expm1 floor sign sin sinc sinh square tan tanh".split()},
-    **{name: "U" for name in "arccos arcsin arcsinh arctan arctanh".split()},
-    **{name: "1 + P" for name in "arccosh log log10 log1p log2 reciprocal".split()},
-    **{name: "N" for name in "isfinite isinf isnan isneginf".split()},
-    **{name: "A, B" for name in "arctan2 fmod remainder maximum minimum logaddexp logaddexp2 floor_divide".split()},
-    **{name: "A, B" for name in "greater greater_equal less less_equal not_equal allclose isclose divide".split()},
-    **{name: "T, A > 0" for name in "logical_and logical_or logical_xor".split()},
-    **{name: "I, J" for name in "bitwise_and bitwise_or bitwise_xor gcd".split()},
-    **{name: "A" for name in "negative ravel zeros_like ones_like trunc fix".split()},
-    **{name: "[A, B]" for name in "hstack dstack stack".split()},
+    **dict.fromkeys("abs ceil cos cosh exp exp2 expm1 floor sign sin sinc sinh square tan tanh".split(), "A"),
+    **dict.fromkeys("arccos arcsin arcsinh arctan arctanh".split(), "U"),
+    **dict.fromkeys("arccosh log log10 log1p log2 reciprocal".split(), "1 + P"),
+    **dict.fromkeys("isfinite isinf isnan isneginf".split(), "N"),
+    **dict.fromkeys("arctan2 fmod remainder maximum minimum logaddexp logaddexp2 floor_divide".split(), "A, B"),
+    **dict.fromkeys("greater greater_equal less less_equal not_equal allclose isclose divide".split(), "A, B"),
+    **dict.fromkeys("logical_and logical_or logical_xor".split(), "T, A > 0"),
+    **dict.fromkeys("bitwise_and bitwise_or bitwise_xor gcd".split(), "I, J"),
+    **dict.fromkeys("negative ravel zeros_like ones_like trunc fix".split(), "A"),
+    **dict.fromkeys("hstack dstack stack".split(), "[A, B]"),
 }
 SAMPLES = {
     **{f"{name}({args})": f"np.{name}({args})" for name, args in OF_NUMPY.items()},
