@@ -114,7 +114,7 @@ def _power(base, exponent):
 class _Ruled(Optimizer):
     """An optimizer by a rule for one Parameter."""
 
-    _kept = ()  # what is kept for each Parameter, zeros at first
+    _kept: tuple[str, ...] = ()  # what is kept for each Parameter, zeros at first
     _decays = True  # whether weight_decay is added to the gradient
 
     def __init__(self, params, lr, **options):

@@ -114,8 +114,8 @@ def _flattened(input, start_dim=0, end_dim=-1):
 def _norm(input, p="fro", dim=None, keepdim=False, *, dtype=None):
     input = _typed(input, dtype)
     if p == "nuc":
-        return mint_linalg.matrix_norm(input, "nuc", (-2, -1) if dim is None else dim, keepdim)
-    return mint_linalg.vector_norm(input, 2 if p == "fro" else p, _axes(dim), keepdim)
+        return ops.matrix_norm(input, "nuc", (-2, -1) if dim is None else dim, keepdim)
+    return ops.vector_norm(input, 2 if p == "fro" else p, _axes(dim), keepdim)
 
 
 def _searchsorted(sorted_sequence, values, *, out_int32=False, right=False, side=None, sorter=None):
@@ -221,7 +221,7 @@ _ROWS = {
                 input, dim, correction, keepdim
             ),
             "zeros": lambda size, *, dtype=None: ops.zeros(size, dtype),
-            "conv2d": mint_functional.conv2d,
+            "conv2d": mint_functional.convolution(ops.conv2d),
         },
     ),
 }

@@ -26,7 +26,8 @@ def typed(input, dtype):
     return input if dtype is None else input.astype(dtype)
 
 
-def _along(op, input, dim, dtype):
+def along(op, input, dim, dtype):
+    """Apply a softmax along an axis, the implicit one for None."""
     return op(typed(input, dtype), implicit_dim(input) if dim is None else dim)
 
 
@@ -49,7 +50,8 @@ _SAME = """
 """.split()  # fmt: skip
 
 
-def _convolution(op):
+def convolution(op):
+    """Return a convolution that has no pad_mode."""
     return lambda input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1: op(
         input, weight, bias, stride, padding=padding, dilation=dilation, groups=groups
     )
@@ -84,9 +86,9 @@ _ROWS = {
             "binary_cross_entropy_with_logits": lambda input, target, weight=None, reduction="mean", pos_weight=None: (
                 ops.binary_cross_entropy_with_logits(input, target, weight, pos_weight, reduction)
             ),
-            "conv1d": _convolution(ops.conv1d),
-            "conv2d": _convolution(ops.conv2d),
-            "conv3d": _convolution(ops.conv3d),
+            "conv1d": convolution(ops.conv1d),
+            "conv2d": convolution(ops.conv2d),
+            "conv3d": convolution(ops.conv3d),
             "dropout": lambda input, p=0.5, training=True, inplace=False: maybe_into(
                 input, inplace, ops.dropout(input, p, training)
             ),
@@ -114,7 +116,7 @@ _ROWS = {
             "l1_loss": lambda input, target, reduction="mean": ops.l1_loss(input, target, reduction),
             "leaky_relu": lambda input, negative_slope=0.01: ops.leaky_relu(input, negative_slope),
             "linear": lambda input, weight, bias=None: ops.dense(input, weight, bias),
-            "log_softmax": lambda input, dim=None, *, dtype=None: _along(ops.log_softmax, input, dim, dtype),
+            "log_softmax": lambda input, dim=None, *, dtype=None: along(ops.log_softmax, input, dim, dtype),
             "max_pool2d": _greatest,
             "nll_loss": lambda input, target, weight=None, ignore_index=-100, reduction="mean": ops.nll_loss(
                 input, target, weight, ignore_index, reduction
@@ -129,7 +131,7 @@ _ROWS = {
             "smooth_l1_loss": lambda input, target, reduction="mean", beta=1.0: ops.smooth_l1_loss(
                 input, target, beta, reduction
             ),
-            "softmax": lambda input, dim=None, dtype=None: _along(ops.softmax, input, dim, dtype),
+            "softmax": lambda input, dim=None, dtype=None: along(ops.softmax, input, dim, dtype),
             "softplus": lambda input, beta=1, threshold=20: ops.softplus(input, beta, threshold),
             "threshold": lambda input, threshold, value, inplace=False: maybe_into(
                 input, inplace, ops.threshold(input, threshold, value)

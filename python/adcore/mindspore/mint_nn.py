@@ -11,7 +11,7 @@ from adcore.common.initializer import Normal, initializer
 from adcore.nn import Cell
 
 from . import mint_functional as functional
-from .mint_functional import implicit_dim, maybe_into
+from .mint_functional import maybe_into
 
 
 def _given(*args, **kwargs):
@@ -196,7 +196,9 @@ def _layer(name, base, mapped):
 
 
 class _Pool(Cell):
-    """A window that moves by its own size unless told otherwise."""
+    """A window that moves by its own size unless told otherwise; a subclass gives its function's `_name`."""
+
+    _name: str
 
     def __init__(self, kernel_size, stride=None, padding=0, **options):
         super().__init__()
@@ -204,13 +206,13 @@ class _Pool(Cell):
 
     def construct(self, input):
         """Return the pooled input."""
-        return self._function(input, self.kernel_size, self.stride, self.padding, **self.options)
+        return getattr(functional, self._name)(input, self.kernel_size, self.stride, self.padding, **self.options)
 
 
 class AvgPool1d(_Pool):
     """Means of windows along the last axis."""
 
-    _function = staticmethod(functional.avg_pool1d)
+    _name = "avg_pool1d"
 
     def __init__(self, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
         super().__init__(kernel_size, stride, padding, ceil_mode=ceil_mode, count_include_pad=count_include_pad)
@@ -219,7 +221,7 @@ class AvgPool1d(_Pool):
 class AvgPool2d(_Pool):
     """Means of windows along the last two axes."""
 
-    _function = staticmethod(functional.avg_pool2d)
+    _name = "avg_pool2d"
 
     def __init__(
         self, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
@@ -237,13 +239,13 @@ class AvgPool2d(_Pool):
 class AvgPool3d(AvgPool2d):
     """Means of windows along the last three axes."""
 
-    _function = staticmethod(functional.avg_pool3d)
+    _name = "avg_pool3d"
 
 
 class MaxPool2d(_Pool):
     """Greatest elements of windows along the last two axes."""
 
-    _function = staticmethod(functional.max_pool2d)
+    _name = "max_pool2d"
 
     def __init__(self, kernel_size, stride=None, padding=0, dilation=1, return_indices=False, ceil_mode=False):
         super().__init__(
@@ -254,7 +256,7 @@ class MaxPool2d(_Pool):
 class AdaptiveMaxPool1d(Cell):
     """Greatest elements of as many windows as the output has places, along the last axis."""
 
-    _function = staticmethod(functional.adaptive_max_pool1d)
+    _name = "adaptive_max_pool1d"
 
     def __init__(self, output_size, return_indices=False):
         super().__init__()
@@ -262,19 +264,19 @@ class AdaptiveMaxPool1d(Cell):
 
     def construct(self, input):
         """Return the pooled input; with where its elements stood for `return_indices`."""
-        return self._function(input, self.output_size, self.return_indices)
+        return getattr(functional, self._name)(input, self.output_size, self.return_indices)
 
 
 class AdaptiveMaxPool2d(AdaptiveMaxPool1d):
     """Greatest elements of as many windows as the output has places, along the last two axes."""
 
-    _function = staticmethod(functional.adaptive_max_pool2d)
+    _name = "adaptive_max_pool2d"
 
 
 class Softmax(Cell):
     """Softmax along an axis; without one along the first of 0, 1 or 3 axes, or the second of others."""
 
-    _function = staticmethod(ops.softmax)
+    _name = "softmax"
 
     def __init__(self, dim=None):
         super().__init__()
@@ -282,13 +284,13 @@ class Softmax(Cell):
 
     def construct(self, input):
         """Return the softmax."""
-        return self._function(input, implicit_dim(input) if self.dim is None else self.dim)
+        return getattr(functional, self._name)(input, self.dim)
 
 
 class LogSoftmax(Softmax):
     """Logarithm of the softmax along an axis; see `Softmax`."""
 
-    _function = staticmethod(ops.log_softmax)
+    _name = "log_softmax"
 
 
 def _parameter(init, shape, name, dtype, **options):
@@ -377,7 +379,7 @@ class BatchNorm1d(Cell):
     `momentum` is the part of a batch in the new mean, None the mean of all batches.
     """
 
-    _ranks = (2, 3)
+    _ranks: tuple[int, ...] = (2, 3)
     _keep_dtype = ("running_mean", "running_var", "num_batches_tracked")
 
     def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True, track_running_stats=True, dtype=None):

@@ -127,9 +127,7 @@ _ROWS = {
     ),
     "rand": lambda *shape, dtype=float32: ops.rand(*shape, dtype=dtype),
     "randn": lambda *shape, dtype=float32: ops.randn(*shape, dtype=dtype),
-    "randint": lambda minval, maxval=None, shape=None, dtype=int32: ops.randint(
-        *((0, minval) if maxval is None else (minval, maxval)), () if shape is None else shape, dtype=dtype
-    ),
+    "randint": parts.randint,
     # ---- shapes
     "append": parts.append,
     "array_split": lambda x, indices_or_sections, axis=0: parts.split(

@@ -95,7 +95,7 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
     start, stop = floating(start), floating(stop)
     parts = num - 1 if endpoint else num
     t = np.arange(num, dtype=np.float64) / builtins.max(parts, 1)
-    first, last = ops.broadcast_tensors(start, stop) if hasattr(ops, "broadcast_tensors") else (start, stop)
+    first, last = broadcast_arrays(start, stop)
     t = Tensor(t.astype(np.float32)).reshape((num,) + (1,) * first.ndim)
     # Exact at both ends, unlike start + t * (stop - start).
     made = ops.moveaxis(first * (1 - t) + last * t, 0, axis)
@@ -185,6 +185,12 @@ def vander(x, N=None, increasing=False):
     x = tensor(x)
     powers = np.arange(x.size if N is None else N)
     return ops.pow(x.reshape(-1, 1), Tensor((powers if increasing else powers[::-1].copy()).astype(np.int32)))
+
+
+def randint(minval, maxval=None, shape=None, dtype=int32):
+    """Return random ints of [minval, maxval), or of [0, minval)."""
+    low, high = (0, minval) if maxval is None else (minval, maxval)
+    return ops.randint(low, high, () if shape is None else shape, dtype=dtype)
 
 
 def window(name):
