@@ -14,6 +14,7 @@ from adcore import float32, int32, int64, ops
 from . import mnp_parts as parts
 from .mnp_parts import cast as _cast
 from .mnp_parts import floating as _f
+from .mnp_parts import kind as _kind
 from .mnp_parts import tensor as _t
 from .named import named
 
@@ -87,21 +88,21 @@ _ROWS = {
     # ---- making arrays
     "array": parts.array,
     "asarray": lambda a, dtype=None: parts.array(a, dtype, copy=False),
-    "asfarray": lambda a, dtype=float32: parts.array(a, float32 if dtype is None else dtype, copy=False),
+    "asfarray": lambda a, dtype=float32: parts.array(a, dtype or float32, copy=False),
     "copy": lambda a: _t(a).copy(),
     "arange": parts.arange,
     "linspace": parts.linspace,
     "logspace": parts.logspace,
     "geomspace": parts.geomspace,
-    "empty": lambda shape, dtype=float32: ops.zeros(shape, dtype),
-    "zeros": lambda shape, dtype=float32: ops.zeros(shape, dtype),
-    "ones": lambda shape, dtype=float32: ops.ones(shape, dtype),
+    "empty": lambda shape, dtype=float32: ops.zeros(shape, _kind(dtype)),
+    "zeros": lambda shape, dtype=float32: ops.zeros(shape, _kind(dtype)),
+    "ones": lambda shape, dtype=float32: ops.ones(shape, _kind(dtype)),
     "full": parts.full,
     "empty_like": lambda prototype, dtype=None, shape=None: parts.like(prototype, 0, dtype, shape),
     "zeros_like": lambda a, dtype=None, shape=None: parts.like(a, 0, dtype, shape),
     "ones_like": lambda a, dtype=None, shape=None: parts.like(a, 1, dtype, shape),
     "full_like": lambda a, fill_value, dtype=None, shape=None: parts.full(
-        parts.like(a, 0, None, shape).shape, fill_value, _t(a).dtype if dtype is None else dtype
+        parts.like(a, 0, None, shape).shape, fill_value, _kind(dtype) or _t(a).dtype
     ),
     "eye": parts.eye,
     "identity": lambda n, dtype=float32: parts.eye(n, dtype=dtype),
@@ -125,8 +126,8 @@ _ROWS = {
     "meshgrid": lambda *xi, sparse=False, indexing="xy": (
         _open_mesh(xi, indexing) if sparse else list(ops.meshgrid(*[_t(x).ravel() for x in xi], indexing=indexing))
     ),
-    "rand": lambda *shape, dtype=float32: ops.rand(*shape, dtype=dtype),
-    "randn": lambda *shape, dtype=float32: ops.randn(*shape, dtype=dtype),
+    "rand": lambda *shape, dtype=float32: _cast(ops.rand(*shape), dtype),
+    "randn": lambda *shape, dtype=float32: _cast(ops.randn(*shape), dtype),
     "randint": parts.randint,
     # ---- shapes
     "append": parts.append,
@@ -155,7 +156,7 @@ _ROWS = {
     "ravel": lambda x: _t(x).ravel(),
     "repeat": lambda a, repeats, axis=None: ops.repeat_interleave(_t(a), repeats, axis),
     "reshape": lambda x, new_shape: _t(x).reshape(new_shape),
-    "roll": lambda a, shift, axis=None: ops.roll(_t(a), shift, axis),
+    "roll": parts.roll,
     "rollaxis": parts.rollaxis,
     "rot90": lambda a, k=1, axes=(0, 1): ops.rot90(_t(a), k, axes),
     "size": parts.size,
@@ -214,7 +215,7 @@ _ROWS = {
     "sometrue": lambda a, axis=None, keepdims=False: ops.any(_t(a), axis, keepdims),
     "std": lambda x, axis=None, ddof=0, keepdims=False: ops.std(_f(x), axis, ddof, keepdims),
     "sum": lambda a, axis=None, dtype=None, keepdims=False, initial=None: (
-        ops.sum(_t(a), axis, keepdims, dtype=dtype) + (0 if initial is None else initial)
+        ops.sum(_t(a), axis, keepdims, dtype=_kind(dtype)) + (0 if initial is None else initial)
     ),
     "trapz": lambda y, x=None, dx=1.0, axis=-1: ops.trapz(_f(y), None if x is None else _f(x), dx=dx, dim=axis),
     "var": lambda x, axis=None, ddof=0, keepdims=False: ops.var(_f(x), axis, ddof, keepdims),
@@ -227,7 +228,9 @@ _ROWS = {
     "multi_dot": lambda arrays: ops.multi_dot([_t(a) for a in arrays]),
     "outer": lambda a, b: ops.outer(_t(a).ravel(), _t(b).ravel()),
     "tensordot": lambda a, b, axes=2: ops.tensordot(_t(a), _t(b), axes),
-    "trace": lambda a, offset=0, axis1=0, axis2=1, dtype=None: ops.trace(_t(a), offset, axis1, axis2, dtype=dtype),
+    "trace": lambda a, offset=0, axis1=0, axis2=1, dtype=None: ops.trace(
+        _t(a), offset, axis1, axis2, dtype=_kind(dtype)
+    ),
     # ---- statistics, signals, polynomials
     "bincount": lambda x, weights=None, minlength=0, length=None: (
         ops.bincount(_t(x), None if weights is None else _t(weights), minlength if length is None else length)
@@ -236,9 +239,7 @@ _ROWS = {
     "corrcoef": parts.corrcoef,
     "correlate": parts.correlate,
     "cov": parts.cov,
-    "diff": lambda a, n=1, axis=-1, prepend=None, append=None: ops.diff(
-        _t(a), n, axis, *(None if v is None else _t(v) for v in (prepend, append))
-    ),
+    "diff": parts.diff,
     "digitize": parts.digitize,
     "ediff1d": parts.ediff1d,
     "gradient": parts.gradient,

@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+import adcore
 from adcore import Tensor, bool_, float32, int32, ops
 
 _NUMBERS = (bool, int, float, np.generic)
@@ -41,9 +42,20 @@ def floating(value):
     return value if value.dtype.is_floating_point else value.astype(float32)
 
 
+def kind(dtype):
+    """Return the dtype that is meant by one, by its name, or by a type of Python's or NumPy's; None for None."""
+    if dtype is None or isinstance(dtype, type(float32)):
+        return dtype
+    if dtype in (int, float, "int", "float"):
+        return int32 if dtype in (int, "int") else float32
+    name = np.dtype(dtype).name
+    return getattr(adcore, "bool_" if name == "bool" else name)
+
+
 def cast(value, dtype):
-    """Return a Tensor in a dtype, or as it is for None."""
-    return value if dtype is None else value.astype(dtype)
+    """Return a Tensor in a dtype, or as it is for None and where it has it."""
+    dtype = kind(dtype)
+    return value if dtype is None or value.dtype == dtype else value.astype(dtype)
 
 
 def _constant(value):
@@ -118,12 +130,12 @@ def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
 
 def eye(N, M=None, k=0, dtype=float32):
     """Return ones on the k-th diagonal."""
-    return Tensor(np.eye(N, M, k, dtype=np.float32)).astype(dtype)
+    return cast(Tensor(np.eye(N, M, k, dtype=np.float32)), dtype)
 
 
 def tri(N, M=None, k=0, dtype=float32):
     """Return ones on and below the k-th diagonal."""
-    return Tensor(np.tri(N, M, k, dtype=np.float32)).astype(dtype)
+    return cast(Tensor(np.tri(N, M, k, dtype=np.float32)), dtype)
 
 
 def like(value, fill, dtype=None, shape=None):
@@ -156,7 +168,7 @@ def diag_indices(n, ndim=2):
 def indices(dimensions, dtype=int32, sparse=False):
     """Return the index of each element of a grid along each axis."""
     made = np.indices(tuple(dimensions), sparse=sparse)
-    return [Tensor(np.ascontiguousarray(a).astype(np.int32)).astype(dtype) for a in made]
+    return [cast(Tensor(np.ascontiguousarray(a).astype(np.int32)), dtype) for a in made]
 
 
 def ix_(*args):
@@ -190,7 +202,7 @@ def vander(x, N=None, increasing=False):
 def randint(minval, maxval=None, shape=None, dtype=int32):
     """Return random ints of [minval, maxval), or of [0, minval)."""
     low, high = (0, minval) if maxval is None else (minval, maxval)
-    return ops.randint(low, high, () if shape is None else shape, dtype=dtype)
+    return cast(ops.randint(low, high, () if shape is None else _shape(shape), dtype=int32), dtype)
 
 
 def window(name):
@@ -242,6 +254,7 @@ def size(a, axis=None):
 
 
 _BY_INDEX = ("edge", "reflect", "symmetric", "wrap")
+_OF_STATISTICS = {"maximum": ops.amax, "minimum": ops.amin, "mean": ops.mean}
 
 
 def pad(
@@ -254,26 +267,59 @@ def pad(
     reflect_type="even",
     **kwargs,
 ):
-    """Return an array with values around it: a constant, or its own by the modes edge, reflect, symmetric, wrap."""
+    """Return an array with values around it, by NumPy's modes."""
     arr = tensor(arr)
-    if mode not in ("constant", "empty", *_BY_INDEX) or reflect_type != "even":
-        raise NotImplementedError(
-            f"pad: mode must be one of 'constant', 'empty', {', '.join(map(repr, _BY_INDEX))} with reflect_type 'even',"
-            f" got {mode!r} and {reflect_type!r}."
-        )
-    widths = np.broadcast_to(np.asarray(pad_width), (arr.ndim, 2)).tolist()
-    if mode in _BY_INDEX:
-        for axis, width in enumerate(widths):
-            index = np.pad(np.arange(arr.shape[axis]), width, mode)
-            arr = ops.index_select(arr, axis, Tensor(index))
-        return arr
-    values = np.broadcast_to(np.asarray(constant_values if mode == "constant" else 0), (arr.ndim, 2)).tolist()
-    for axis, (width, value) in enumerate(zip(widths, values)):
-        ends = [
-            ops.full((*arr.shape[:axis], w, *arr.shape[axis + 1 :]), v, dtype=arr.dtype) for w, v in zip(width, value)
-        ]
-        arr = ops.cat((ends[0], arr, ends[1]), axis)
+    if callable(mode):
+        raise NotImplementedError("pad: mode must be the name of one, not a function.")
+    if mode not in (*_BY_INDEX, *_OF_STATISTICS, "constant", "empty", "linear_ramp", "median"):
+        raise ValueError(f"pad: there is no mode {mode!r}.")
+    if reflect_type not in ("even", "odd"):
+        raise ValueError(f"pad: reflect_type must be 'even' or 'odd', got {reflect_type!r}.")
+    widths, constants, ends = (
+        np.broadcast_to(np.asarray(v), (arr.ndim, 2)).tolist() for v in (pad_width, constant_values, end_values)
+    )
+    lengths = np.broadcast_to(np.asarray(stat_length), (arr.ndim, 2)).tolist()
+    for axis, width in enumerate(widths):
+        if mode in _BY_INDEX:
+            arr = _by_index(arr, axis, width, mode, reflect_type)
+            continue
+        sides = []
+        for side in (0, 1):
+            shape = (*arr.shape[:axis], width[side], *arr.shape[axis + 1 :])
+            edge = ops.narrow(arr, axis, 0 if side == 0 else arr.shape[axis] - 1, 1)
+            if mode in ("constant", "empty"):
+                value = ops.full(shape, constants[axis][side] if mode == "constant" else 0, dtype=arr.dtype)
+            elif mode == "linear_ramp":
+                t = np.arange(width[side], dtype=np.float32) / builtins.max(width[side], 1)
+                t = Tensor(t if side == 0 else np.ascontiguousarray(1 - 1 / builtins.max(width[side], 1) - t))
+                t = t.reshape(tuple(-1 if i == axis else 1 for i in range(arr.ndim)))
+                value = edge * t + ends[axis][side] * (1 - t)
+            else:
+                length = builtins.min(lengths[axis][side] or arr.shape[axis], arr.shape[axis])
+                part = ops.narrow(arr, axis, 0 if side == 0 else arr.shape[axis] - length, length)
+                value = ops.broadcast_to(_statistic(part, axis, mode), shape)
+            sides.append(_rounded(value, arr.dtype))
+        arr = ops.cat((sides[0], arr, sides[1]), axis)
     return arr
+
+
+def _statistic(part, axis, mode):
+    if mode != "median":
+        return _OF_STATISTICS[mode](part, axis, True)
+    ordered, count = ops.sort(part, axis)[0], part.shape[axis]
+    return ops.mean(ops.narrow(ordered, axis, (count - 1) // 2, 2 - count % 2), axis, True)
+
+
+def _rounded(value, dtype):
+    if value.dtype != dtype and value.dtype.is_floating_point and not dtype.is_floating_point:
+        value = ops.round(value)
+    return value.astype(dtype)
+
+
+def _by_index(arr, axis, width, mode, reflect_type):
+    if reflect_type == "odd" and mode in ("reflect", "symmetric"):
+        raise NotImplementedError("pad: reflect_type 'odd' is not there.")
+    return ops.index_select(arr, axis, Tensor(np.pad(np.arange(arr.shape[axis]), width, mode)))
 
 
 # ---- reductions ------------------------------------------------------------------------------------------------------
@@ -344,7 +390,7 @@ def scan(op, before=tensor):
     """Return a cumulative function: of the flat array where no axis is given."""
 
     def body(a, axis=None, dtype=None):
-        a = before(a)
+        a = cast(before(a), dtype)
         return cast(op(a.ravel(), 0) if axis is None else op(a, axis), dtype)
 
     return body
@@ -490,12 +536,13 @@ def apply_over_axes(func, a, axes):
 
 def promote_types(type1, type2):
     """Return the dtype that two dtypes meet in."""
-    return (ops.zeros((1,), type1) + ops.zeros((1,), type2)).dtype
+    return (ops.zeros((1,), kind(type1)) + ops.zeros((1,), kind(type2))).dtype
 
 
 def result_type(*arrays_and_dtypes):
     """Return the dtype that arrays, numbers and dtypes meet in."""
-    kinds = [k if isinstance(k, type(float32)) else tensor(k).dtype for k in arrays_and_dtypes]
+    types = (str, type, np.dtype, type(float32))
+    kinds = [kind(k) if isinstance(k, types) else tensor(k).dtype for k in arrays_and_dtypes]
     return functools.reduce(promote_types, kinds)
 
 
@@ -544,7 +591,7 @@ def histogram_bin_edges(a, bins=10, range=None, weights=None):
 def histogramdd(sample, bins=10, range=None, weights=None, density=False):
     """Return the histogram of points, the rows of `sample`, and the edges along each axis."""
     sample = ops.stack([tensor(s) for s in sample], 1) if isinstance(sample, (list, tuple)) else tensor(sample)
-    if isinstance(bins, (list, tuple)):
+    if isinstance(bins, (list, tuple, Tensor)):
         bins = [b if isinstance(b, int) else _constant(b) for b in bins]
     counted, edges = np.histogramdd(sample.asnumpy(), bins, range)
     if weights is not None or density:
@@ -561,7 +608,7 @@ def histogram2d(x, y, bins=10, range=None, weights=None, density=False):
 
 def convolve(a, v, mode="full"):
     """Return the discrete convolution of two vectors."""
-    a, v = tensor(a), tensor(v)
+    a, v = ops.atleast_1d(tensor(a)), ops.atleast_1d(tensor(v))
     if a.ndim != 1 or v.ndim != 1 or not a.size or not v.size:
         raise ValueError(f"convolve: expected two vectors with elements, got the shapes {a.shape} and {v.shape}.")
     if v.size > a.size:
@@ -593,6 +640,31 @@ def unwrap(p, discont=math.pi, axis=-1):
     values = p.asnumpy()
     turns = np.unwrap(values, discont, axis) - values
     return p + Tensor(turns.astype(values.dtype))
+
+
+def diff(a, n=1, axis=-1, prepend=None, append=None):
+    """Return the n-th difference along an axis, after numbers or arrays at the ends are added."""
+    a = tensor(a)
+
+    def end(value):
+        if value is None:
+            return None
+        value = tensor(value)
+        shape = tuple(1 if i == axis % a.ndim else count for i, count in enumerate(a.shape))
+        return ops.broadcast_to(value, shape) if value.ndim == 0 else value
+
+    return ops.diff(a, n, axis, end(prepend), end(append))
+
+
+def roll(a, shift, axis=None):
+    """Return the elements moved along axes, those that leave at one end coming in at the other."""
+    a = tensor(a)
+    if axis is None or isinstance(shift, int) and isinstance(axis, int):
+        return ops.roll(a, shift, axis)
+    shifts, axes = (v.tolist() for v in np.broadcast_arrays(shift, axis))
+    for one, along in zip(shifts, axes):
+        a = ops.roll(a, one, along)
+    return a
 
 
 def ediff1d(ary, to_end=None, to_begin=None):
