@@ -435,3 +435,11 @@ def test_derivatives_go_through(expression):
 def test_what_does_not_fit_is_told(call, error, text):
     with pytest.raises(error, match=text):
         call()
+
+
+def test_ints_that_32_bits_cannot_hold_keep_64():
+    large = 2**40 + 1
+    assert mnp.array([large, 1]).tolist() == [large, 1]
+    assert mnp.full((2,), -large).tolist() == [-large] * 2
+    assert mnp.arange(large, large + 2).tolist() == [large, large + 1]
+    assert mnp.array([2**31 - 1]).dtype is adcore.int32

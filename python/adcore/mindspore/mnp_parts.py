@@ -13,11 +13,12 @@ import adcore
 from adcore import Tensor, bool_, float32, int32, ops
 
 _NUMBERS = (bool, int, float, np.generic)
+_INT32 = np.iinfo(np.int32)
 _WIDE = {np.dtype("int64"): np.int32, np.dtype("float64"): np.float32}
 
 
 def tensor(value):
-    """Return a value as a Tensor: Python's ints become int32, its floats float32; arrays keep their dtype."""
+    """Return a value as a Tensor: Python's ints become int32 where it holds them, its floats float32; arrays keep theirs."""
     if isinstance(value, Tensor):
         return value
     if isinstance(value, np.ndarray):
@@ -29,7 +30,14 @@ def tensor(value):
     made = np.asarray(value)
     if made.dtype == object or made.dtype.kind not in "biuf":
         raise TypeError(f"mindspore.numpy: a list must be of numbers and rectangular, got {value!r}.")
-    return Tensor(made.astype(_WIDE.get(made.dtype, made.dtype)))
+    return Tensor(_narrowed(made))
+
+
+def _narrowed(array):
+    """Return 64 bits as 32, but for ints that 32 bits cannot hold."""
+    if array.dtype == np.int64 and array.size and (array.max() > _INT32.max or array.min() < _INT32.min):
+        return array
+    return array.astype(_WIDE.get(array.dtype, array.dtype))
 
 
 def _holds_tensor(value):
@@ -90,12 +98,13 @@ def _shape(shape):
 
 
 def arange(start, stop=None, step=None, dtype=None):
-    """Return evenly spaced numbers of [start, stop): int32 if all are ints."""
+    """Return evenly spaced numbers of [start, stop): ints if all are ints."""
     if stop is None:
         start, stop = 0, start
     step = 1 if step is None else step
     values = [v.item() if isinstance(v, Tensor) else v for v in (start, stop, step)]
-    return cast(tensor(np.arange(*values).astype(np.float32 if any(_is_float(v) for v in values) else np.int32)), dtype)
+    made = np.arange(*values)
+    return cast(Tensor(made.astype(np.float32) if any(_is_float(v) for v in values) else _narrowed(made)), dtype)
 
 
 def _is_float(value):
