@@ -18,7 +18,7 @@ _WIDE = {np.dtype("int64"): np.int32, np.dtype("float64"): np.float32}
 
 
 def tensor(value):
-    """Return a value as a Tensor: Python's ints become int32 where it holds them, its floats float32; arrays keep theirs."""
+    """Return a value as a Tensor: Python ints are int32 where that holds them, floats float32, arrays as they are."""
     if isinstance(value, Tensor):
         return value
     if isinstance(value, np.ndarray):
