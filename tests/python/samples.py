@@ -14,6 +14,7 @@ other and from the middle of their interval, so that `max(x(3, 4))` and `abs(x(3
 finite difference. An expression that names float64 is not tried with inputs of other dtypes.
 """
 
+import types
 import zlib
 
 import numpy as np
@@ -39,14 +40,22 @@ def _apart(rng, shape, low, high):
     return (low + (high - low) * places / max(n, 1)).reshape(shape)
 
 
+def _names_in(code):
+    """Return the names that a piece of code, and what is defined inside of it, asks for."""
+    inside = (constant for constant in code.co_consts if isinstance(constant, types.CodeType))
+    return set(code.co_names).union(*map(_names_in, inside))
+
+
 def sample(expression, tensor=Tensor, **names):
     """Return an expression as a function of Tensors that stand for its inputs, and the inputs as NumPy arrays.
 
     It may be read as that of another library: `tensor` makes of an array what is there instead of a Tensor, and `names`
     are further names, which stand in front.
     """
-    names = {**_NAMES, "Tensor": tensor, **names}
     code = compile(expression, expression, "eval")
+    said = _names_in(code)
+    # Those alone: a function that is recorded is compared with all that it can reach.
+    names = {name: value for name, value in {**_NAMES, "Tensor": tensor, **names}.items() if name in said}
     seed = zlib.crc32(expression.encode())
     rng = np.random.default_rng(seed)
     adcore.set_seed(seed)
@@ -73,7 +82,8 @@ def sample(expression, tensor=Tensor, **names):
 
         return make
 
-    names.update({name: making(cls) for name, cls in _CELLS.items()})
+    classes = {name: cls for name, cls in _CELLS.items() if name in said}
+    names.update({name: making(cls) for name, cls in classes.items()})
     eval(code, {**names, "x": x, "i": i, "b": b})
 
     def function(*inputs):
@@ -81,7 +91,7 @@ def sample(expression, tensor=Tensor, **names):
         values = iter([next(given) if is_input else tensor(numbers) for is_input, numbers in drawn])
         following = lambda *shape, **options: next(values)
         again = iter(made)
-        cells = dict.fromkeys(_CELLS, lambda *args, **options: next(again))
+        cells = dict.fromkeys(classes, lambda *args, **options: next(again))
         return eval(code, {**names, **cells, "x": following, "i": following, "b": following})
 
     return function, [numbers for is_input, numbers in drawn if is_input]
