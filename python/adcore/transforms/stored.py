@@ -7,7 +7,7 @@ A description is data that JSON holds: a dict of one key, which says what stands
 import os
 
 from adcore import _core
-from adcore._core import Parameter, Program, Tensor
+from adcore._core import Parameter, Program
 from adcore.transforms.programs import add_methods, cell_names
 
 __all__ = ["load_program"]
@@ -318,7 +318,7 @@ def _build(about, cells, arguments, results, found):
     result = _made(told["result"], places)
     objects = []
     for name, is_parameter, is_trained, value in cells:
-        objects.append(Parameter(value, name=name, requires_grad=is_trained) if is_parameter else Tensor(value))
+        objects.append(Parameter(value, name=name, requires_grad=is_trained) if is_parameter else value)
     return result, places, objects
 
 

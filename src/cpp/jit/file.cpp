@@ -4,11 +4,13 @@
 #include <bit>
 #include <cstring>
 #include <map>
+#include <optional>
 #include <set>
 #include <unordered_map>
 
 #include "base/files.h"
 #include "jit/trace.h"
+#include "kernels/kernels.h"
 #include "ops/accept.h"
 
 namespace adcore {
@@ -64,6 +66,27 @@ void check_parts(const StoredProgram& s, const Wrong& wrong) {
     fits(s.cells[s.writes[k]], p.outputs()[s.results + s.written.size() + k], "written");
 }
 
+/// The memory in which the elements of a layout lie: how many elements there is room for, and where the first one lies.
+struct Block {
+  int64_t count, first;
+};
+/// Empty for strides that no tensor has.
+std::optional<Block> block_of(const Dims& shape, const Dims& strides) noexcept {
+  int64_t low = 0, high = 0;
+  for (int i = 0; i < shape.size(); ++i) {
+    if (shape[i] == 0) return Block{0, 0};
+    int64_t way = 0;
+    if (__builtin_mul_overflow(shape[i] - 1, strides[i], &way)) return {};
+    int64_t& end = way < 0 ? low : high;
+    if (__builtin_add_overflow(end, way, &end)) return {};
+  }
+  int64_t count = 0;
+  if (low == INT64_MIN || __builtin_sub_overflow(high, low, &count) || __builtin_add_overflow(count, 1, &count))
+    return {};
+  return Block{count, -low};
+}
+constexpr int64_t kFewElements = 64;
+
 // ---- writing ------------------------------------------------------------------------------------------------------
 
 class Writer {
@@ -90,10 +113,25 @@ class Writer {
     number(static_cast<uint8_t>(shape.size()));
     for (const int64_t n : shape) number(n);
   }
+  /// With the layout, on which the order of a sum may depend; what is mostly gaps is written without them.
   void elements(const Tensor& t) {
     type(t.shape(), t.dtype());
-    const Tensor c = as_contiguous(t);
-    raw(c.data(), static_cast<size_t>(c.size()) * size_of(c.dtype()));
+    const std::optional<Block> block = block_of(t.shape(), t.strides());
+    const bool as_it_lies = !t.contiguous() && t.size() > 0 && block && block->count <= 4 * t.size() + kFewElements;
+    number(static_cast<uint8_t>(as_it_lies));
+    if (!as_it_lies) {
+      const Tensor c = as_contiguous(t);
+      raw(c.data(), static_cast<size_t>(c.size()) * size_of(c.dtype()));
+      return;
+    }
+    for (const int64_t step : t.strides()) number(step);
+    // Gaps are zero: what lies there in memory belongs to others.
+    const size_t item = size_of(t.dtype());
+    std::vector<std::byte> memory(static_cast<size_t>(block->count) * item);
+    kernels().copy({t.rank(), t.shape().data(), t.data(), t.strides().data(), t.dtype(),
+                    memory.data() + static_cast<size_t>(block->first) * item, t.strides().data(), t.dtype()});
+    number(block->count);
+    raw(memory.data(), memory.size());
   }
   void raw(const void* data, size_t n) {
     const auto* const p = static_cast<const std::byte*>(data);
@@ -305,18 +343,22 @@ class Reader {
   }
   Tensor tensor() {
     const Program::Value v = type();
+    const bool is_strided = flags(1);
+    Dims strides = contiguous_strides(v.shape);
+    if (is_strided)
+      for (int64_t& step : std::span(&strides[0], static_cast<size_t>(strides.size()))) step = number<int64_t>();
+    const std::optional<Block> block = block_of(v.shape, strides);
+    const int64_t n = is_strided ? number<int64_t>() : numel(v.shape);
     const auto item = static_cast<int64_t>(size_of(v.dtype));
-    const int64_t n = numel(v.shape);
-    if (n > static_cast<int64_t>(left()) / item) wrong(text("a tensor ", to_string(v.shape), " in ", left(), " bytes"));
-    Tensor t(v.shape, v.dtype);
-    const auto bytes = static_cast<size_t>(n * item);
-    if (bytes == 0) return t;
-    std::memcpy(t.mutable_data(), take(bytes), bytes);
+    if (!block || block->count != n) wrong("strides that do not fit the elements");
+    if (n > static_cast<int64_t>(left()) / item) wrong(text("a tensor of ", n, " elements in ", left(), " bytes"));
+    Tensor memory(Dims{n}, v.dtype);
+    if (n > 0) std::memcpy(memory.mutable_data(), take(static_cast<size_t>(n * item)), static_cast<size_t>(n * item));
     if (v.dtype == DType::Bool) {
-      const auto* const p = t.data_as<uint8_t>();
+      const auto* const p = memory.data_as<uint8_t>();
       if (std::any_of(p, p + n, [](uint8_t b) { return b > 1; })) wrong("a bool that is neither 0 nor 1");
     }
-    return t;
+    return {memory.buffer(), block->first, v.shape, strides, v.dtype};
   }
 
  private:

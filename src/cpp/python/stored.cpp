@@ -63,7 +63,7 @@ py::object load(const py::bytes& given, const std::string& name, const py::funct
   const StoredProgram s = read_program(std::as_bytes(std::span(bytes)), name);
   py::list cells;
   for (const StoredProgram::Cell& c : s.cells)
-    cells.append(py::make_tuple(c.name, steal(wrap(c.value)), c.is_parameter, c.is_trained));
+    cells.append(py::make_tuple(c.name, c.is_parameter, c.is_trained, steal(wrap(c.value))));
   const py::tuple built = build(s.about, cells, s.arguments, s.results);
   std::vector<Place> places;
   for (const py::handle& o : py::cast<py::list>(built[1])) {
