@@ -34,7 +34,7 @@ class View:
         self.arguments = self.inputs[: program._argument_count]
         self.cells = dict(zip(self.inputs[len(self.arguments) :], program._reads))
         self.literals = {}
-        self.names = dict(zip(self.inputs, _input_names(program)))
+        self.names = dict(zip(self.inputs, input_names(program)))
         for v in self.constants:
             constant = program.constant(v)
             if constant.size == 1:
@@ -176,7 +176,7 @@ def _names_by_cell(program):
     return dict(zip(map(id, program._cells), cell_names(program)))
 
 
-def _input_names(program):
+def input_names(program):
     """Return a name for each input, no two the same."""
     count = program._argument_count
     names = list(program._argument_names)

@@ -8,7 +8,7 @@ import os
 
 from adcore import _core
 from adcore._core import Parameter, Program
-from adcore.transforms.programs import add_methods, cell_names
+from adcore.transforms.programs import add_methods, cell_names, input_names
 
 __all__ = ["load_program"]
 
@@ -110,6 +110,17 @@ def _bind(description, o, where, inputs):
         )
 
 
+def _replay(program, inputs):
+    def misfit(k, given):
+        shape, dtype = program._types[program.input(k)]
+        raise ValueError(
+            f"Program: {input_names(program)[k]} was {dtype} {shape} when the program was recorded, got {given.dtype} "
+            f"{given.shape}."
+        )
+
+    return program._replay(inputs, misfit)
+
+
 def _shown(o):
     if isinstance(o, Parameter):
         return "a Parameter"
@@ -144,7 +155,7 @@ def _call(self, /, *args, **kwargs):
     if signature is None:
         if kwargs:
             raise TypeError(f"Program: it has no argument of the name {next(iter(kwargs))}.")
-        return self._replay(list(args))
+        return _replay(self, list(args))
     positional, named = signature["positional"], signature["named"]
     if len(args) != len(positional):
         raise TypeError(f"Program: it was recorded with {len(positional)} positional arguments, got {len(args)}.")
@@ -155,7 +166,7 @@ def _call(self, /, *args, **kwargs):
         _bind(description, o, f"argument {i}", inputs)
     for name, description in named.items():
         _bind(description, kwargs[name], name, inputs)
-    return self._replay(inputs)
+    return _replay(self, inputs)
 
 
 # ---- state --------------------------------------------------------------------------------------------------------
@@ -290,8 +301,9 @@ def load_program(path):
         try:
             return _build(about, cells, arguments, results, found)
         except (AttributeError, KeyError, IndexError, TypeError, ValueError, RecursionError) as error:
-            raise ValueError(f"{name} is no program that this adcore can run: its arguments or results are not "
-                             f"described: {error!r}.") from None
+            raise ValueError(
+                f"{name} is no program that this adcore can run: its arguments or results are not described: {error!r}."
+            ) from None
 
     program = _core.load_stored(content, name, build)
     program._argument_names = found["names"]

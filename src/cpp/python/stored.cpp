@@ -24,8 +24,9 @@ py::list cells(const TracedFunction& f) {
   return all;
 }
 
-/// The call that was recorded; `arguments` are the inputs among its arguments.
-py::object replay(const TracedFunction& f, const py::list& arguments) {
+/// The call that was recorded; `arguments` are the inputs among its arguments. `misfit` is told of an input of another
+/// shape or dtype.
+py::object replay(const TracedFunction& f, const py::list& arguments, const py::function& misfit) {
   std::vector<Owned> held;
   std::vector<PyObject*> objects;
   for (const py::handle& o : arguments) {
@@ -35,13 +36,11 @@ py::object replay(const TracedFunction& f, const py::list& arguments) {
   if (objects.size() != f.argument_count())
     fail(ErrorKind::Type, "Program: it takes ", f.argument_count(), " Tensors, got ", objects.size(), ".");
   const Program& p = *f.program();
-  for (size_t k = 0; k < objects.size(); ++k) {
+  for (size_t k = 0; k < p.inputs().size(); ++k) {
     const Program::Value& v = p.values()[p.inputs()[k]];
-    const Tensor& t = value_of(objects[k]);
+    const Tensor& t = value_of(k < objects.size() ? objects[k] : f.reads()[k - objects.size()].get());
     if (t.shape() == v.shape && t.dtype() == v.dtype) continue;
-    const std::string name = k < f.argument_names.size() ? f.argument_names[k] : text("input ", k);
-    fail(ErrorKind::Value, "Program: ", name, " was ", name_of(v.dtype), " ", to_string(v.shape),
-         " when the program was recorded, got ", name_of(t.dtype()), " ", to_string(t.shape()), ".");
+    misfit(k, steal(wrap(t)));  // raises
   }
   for (const size_t k : f.written_arguments()) {
     if (std::ranges::count(objects, objects[k]) > 1)
