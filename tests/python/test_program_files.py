@@ -1,5 +1,5 @@
-"""Files of programs: a program that was saved and loaded gives what the function gives under `jit`, bit for bit, goes on
-from the state in which it was saved, and whatever is wrong with a file is a ValueError.
+"""Files of programs: what was saved and loaded gives what the function gives under `jit`, bit for bit, and goes on from
+the state in which it was saved; whatever is wrong with a file is a ValueError.
 """
 
 import os

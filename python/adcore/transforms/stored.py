@@ -243,8 +243,8 @@ def _save(self, path):
     for where, part in parts:
         for inside, what in _objects(part, where):
             raise ValueError(
-                f"save: {inside} is {what}, which a file cannot hold; let the function take and return Tensors, numbers, "
-                "texts, tuples, lists and dicts."
+                f"save: {inside} is {what}, which a file cannot hold; let the function take and return Tensors, "
+                "numbers, texts, tuples, lists and dicts."
             )
     self._save(os.fsencode(path), cell_names(self), json.dumps(about))
 
@@ -335,7 +335,7 @@ def _build(about, cells, arguments, results, found):
 
 
 def _plain(arguments, results):
-    """Return the description of a program that was not made by Python: Tensors as arguments, one or several returned."""
+    """Return the description of a program that Python did not make: Tensors as arguments, one or several returned."""
     parts = [{"output": [0, 0, False]} for _ in range(results)]
     return {"names": [], "arguments": None, "result": parts[0] if results == 1 else {"tuple": parts}}
 
