@@ -406,9 +406,25 @@ def test_cpp_trains_what_python_saved(tmp_path):
     program = load_program(path)
     mine = [float(program(x, y)) for _ in range(101)]
     assert_same([Tensor(v) for v in mine], [Tensor(float(step(x, y))) for _ in range(101)])
-    found = sorted(ROOT.glob("build/**/adcore_train_program"))
-    if found:
-        done = subprocess.run([found[0], path], capture_output=True, text=True, check=True)
-        told = [float(line.split()[-1]) for line in done.stdout.splitlines() if line.startswith("step")]
-        assert told == [float(f"{mine[i]:.9g}") for i in range(0, 101, 20)]
-        assert "w (5, 3)" in done.stdout
+    found = max(ROOT.glob("build/*/examples/cpp/adcore_train_program"), key=os.path.getmtime, default=None)
+    if found is None:
+        return
+    told, names = trained(found, path)
+    assert told == [float(f"{mine[i]:.9g}") for i in range(0, 101, 20)] and names[:2] == ["w (5, 3)", "b (3,)"]
+    # And the other way: what C++ recorded and saved.
+    told, _ = trained(found, env={**os.environ, "TMPDIR": str(tmp_path)})
+    program = load_program(tmp_path / "adcore_tutorial_step.adcore")
+    mine = [float(program(x, y)) for _ in range(101)]
+    assert told == [float(f"{mine[i]:.9g}") for i in range(0, 101, 20)]
+    assert list(program.state) == ["w", "b"] and repr(program).startswith("<program: 4 inputs")
+    with pytest.raises(TypeError, match="it takes 2 Tensors, got 1"):
+        program(x)
+
+
+def trained(example, *words, **options):
+    """The losses that the example prints, and its other lines."""
+    done = subprocess.run([example, *words], capture_output=True, text=True, check=True, **options)
+    lines = done.stdout.splitlines()
+    return [float(line.split()[-1]) for line in lines if line.startswith("step")], [
+        line for line in lines if not line.startswith("step")
+    ]

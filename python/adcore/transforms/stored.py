@@ -244,7 +244,7 @@ def _save(self, path):
         for inside, what in _objects(part, where):
             raise ValueError(
                 f"save: {inside} is {what}, which a file cannot hold; let the function take and return Tensors, "
-                "numbers, texts, tuples, lists and dicts."
+                "numbers, texts, tuples, lists and dicts, and hold other objects in a closure."
             )
     self._save(os.fsencode(path), cell_names(self), json.dumps(about))
 
@@ -300,7 +300,7 @@ def load_program(path):
     def build(about, cells, arguments, results):
         try:
             return _build(about, cells, arguments, results, found)
-        except (AttributeError, KeyError, IndexError, TypeError, ValueError, RecursionError) as error:
+        except (AttributeError, LookupError, ArithmeticError, TypeError, ValueError, RecursionError) as error:
             raise ValueError(
                 f"{name} is no program that this adcore can run: its arguments or results are not described: {error!r}."
             ) from None

@@ -338,7 +338,7 @@ class Reader {
     shape.rank = rank;
     if (rank > kMaxRank) wrong(text("a tensor of ", int{rank}, " axes"));
     for (int i = 0; i < rank; ++i) shape.v[i] = number<int64_t>();
-    if (!is_shape(shape)) wrong("a shape that no tensor has");
+    if (!is_shape(shape) || numel(shape.dims()) > kLargestSize) wrong("a shape that no tensor has");
     return {shape.dims(), static_cast<DType>(dtype)};
   }
   Tensor tensor() {
