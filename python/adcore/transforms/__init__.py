@@ -20,6 +20,7 @@ from adcore.transforms import (
     recording,
     saved,
     series,
+    stored,
 )
 from adcore.transforms.batching import *  # noqa: F403
 from adcore.transforms.compiled import *  # noqa: F403
@@ -36,6 +37,7 @@ from adcore.transforms.programs import *  # noqa: F403
 from adcore.transforms.recording import *  # noqa: F403
 from adcore.transforms.saved import *  # noqa: F403
 from adcore.transforms.series import *  # noqa: F403
+from adcore.transforms.stored import *  # noqa: F403
 
 __all__ = [
     *batching.__all__,
@@ -53,4 +55,5 @@ __all__ = [
     *recording.__all__,
     *saved.__all__,
     *series.__all__,
+    *stored.__all__,
 ]

@@ -9,6 +9,7 @@ from adcore._core import Jitted, Parameter, Tensor, tree_leaves
 from adcore.transforms.guards import Places, changes
 from adcore.transforms.options import check_callable
 from adcore.transforms.programs import add_methods, named_inputs
+from adcore.transforms.stored import describe
 
 __all__ = ["jit"]
 
@@ -132,7 +133,9 @@ def record_program(jitted, args, kwargs, record):
             if again or not is_own:
                 _fail_changed(fn, name, old, new)
         before = after
-    program._argument_names = [name for name, _ in named_inputs(fn, jitted._statics, args, kwargs or {})]
+    inputs = named_inputs(fn, jitted._statics, args, kwargs or {})
+    program._argument_names = [name for name, _ in inputs]
+    program._signature = describe(args, kwargs or {}, jitted._statics, [leaf for _, leaf in inputs])
     _log(jitted, _describe(args, kwargs))
     return program, after.guards
 

@@ -34,7 +34,7 @@ class View:
         self.arguments = self.inputs[: program._argument_count]
         self.cells = dict(zip(self.inputs[len(self.arguments) :], program._reads))
         self.literals = {}
-        self.names = dict(zip(self.inputs, _input_names(program)))
+        self.names = dict(zip(self.inputs, input_names(program)))
         for v in self.constants:
             constant = program.constant(v)
             if constant.size == 1:
@@ -154,18 +154,36 @@ def _cell_name(cell):
     return getattr(cell, "name", None) or "cell"
 
 
-def _input_names(program):
+def _unique(names):
+    """Return the names, of equal ones all but the first with a number."""
+    counts, taken, unique = {}, set(), []
+    for name in names:
+        new = name
+        while new in taken:
+            counts[name] = counts.get(name, 1) + 1
+            new = f"{name} ({counts[name]})"
+        taken.add(new)
+        unique.append(new)
+    return unique
+
+
+def cell_names(program):
+    """Return a name for each of a program's cells, no two the same, in the order of ``program._cells``."""
+    return program._cell_names or _unique(map(_cell_name, program._cells))
+
+
+def _names_by_cell(program):
+    return dict(zip(map(id, program._cells), cell_names(program)))
+
+
+def input_names(program):
     """Return a name for each input, no two the same."""
     count = program._argument_count
     names = list(program._argument_names)
     if len(names) != count:
         names = [f"input {k}" for k in range(count)]
-    names += map(_cell_name, program._reads)
-    seen, unique = {}, []
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        unique.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
-    return unique
+    known = _names_by_cell(program)
+    return _unique([*names, *(known[id(cell)] for cell in program._reads)])
 
 
 def _output_names(program, names):
@@ -174,7 +192,8 @@ def _output_names(program, names):
         zip(map(id, program._reads), (names[program.input(k)] for k in range(program._argument_count, program.inputs)))
     )
     written = [names[program.input(k)] for k in program._written_arguments]
-    written += [known.get(id(cell)) or _cell_name(cell) for cell in program._writes]
+    by_cell = _names_by_cell(program)
+    written += [known.get(id(cell)) or by_cell[id(cell)] for cell in program._writes]
     first = ["result"] if results == 1 else [f"result {k}" for k in range(results)]
     return first + [f"new value of {name}" for name in written]
 
@@ -378,7 +397,8 @@ def _profile(self, *args, repeat=20):
 
 Program.__doc__ = """What a function does, recorded: statements on numbered values.
 
-`jit(fn).trace(...)` returns one. It prints one statement per line, with the shapes and dtypes of what it makes and the
+`jit(fn).trace(...)` returns one, `load_program` reads one that was saved. It is called as the function was. It prints one
+statement per line, with the shapes and dtypes of what it makes and the
 line of the user's text; inputs have the names of the arguments and of the Parameters.
 
 Examples

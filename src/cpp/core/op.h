@@ -148,6 +148,16 @@ struct Op {
   /// Where the elements of operands are known: changes the words of the attributes and says, as bits, which operands go,
   /// so that the call gives the same bits by less work. `known(k, v)`: all elements of operand k are v.
   uint32_t (*simpler)(std::span<int64_t> words, FunctionRef<bool(int, double)> known) = nullptr;
+  /// Of a call that no function made, one from a file: its attributes, and the number, shapes and dtypes of its operands,
+  /// are such that infer and run may rely on them. infer has not seen it. Null: there are no such calls.
+  bool (*accepts)(const Call&) = nullptr;
+  /// The operand whose elements run takes as places in [0, bound) without a look; -1: none. Who has the call from a file
+  /// checks them.
+  int8_t places = -1;
+  int64_t (*bound)(const Call&) = nullptr;
+  /// Where word 0 of the attributes is the number of a row of a table: its name, null behind the last one. Numbers change
+  /// when rows are added, names do not.
+  const char* (*row_name)(int64_t row) = nullptr;
   /// Elementwise: the row in formulas.h.
   int row = -1;
 

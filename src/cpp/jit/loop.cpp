@@ -7,6 +7,7 @@
 #include "base/interpreter.h"
 #include "core/box.h"
 #include "jit/optimize.h"
+#include "ops/accept.h"
 
 namespace adcore {
 
@@ -39,10 +40,14 @@ Tensor hold_body(Program program) {
   return held;
 }
 
+bool holds_body(const Tensor& t) noexcept {
+  const Buffer* const b = t.buffer().get();
+  return b && !t.boxed() && b->release == drop_body;
+}
+
 const Body& body_in(const Tensor& held) {
-  const Buffer* const b = held.buffer().get();
-  if (!b || held.boxed() || b->release != drop_body) fail(ErrorKind::Runtime, "a program's body is needed here.");
-  return *static_cast<const Body*>(b->owner);
+  if (!holds_body(held)) fail(ErrorKind::Runtime, "a program's body is needed here.");
+  return *static_cast<const Body*>(held.buffer().get()->owner);
 }
 
 bool Steps::take_plan(std::span<const Tensor> inputs) {
@@ -112,6 +117,16 @@ void check_outputs(const Call& call, const Program& p, size_t outputs) {
 
 void check_interrupt(int64_t step) {
   if (step % kInterruptEvery == 0 && interpreter.check_interrupt) interpreter.check_interrupt();
+}
+
+/// Carries are of one kind in all steps: the body's first inputs and its first outputs.
+bool carries_stay(const Program& p, int64_t carries) {
+  if (!in_range(carries, 0, static_cast<int64_t>(std::min(p.inputs().size(), p.outputs().size())))) return false;
+  for (size_t j = 0; j < static_cast<size_t>(carries); ++j) {
+    const Program::Value &in = p.values()[p.inputs()[j]], &out = p.values()[p.outputs()[j]];
+    if (!(in.shape == out.shape) || in.dtype != out.dtype) return false;
+  }
+  return true;
 }
 
 std::vector<Tensor> operands_from(const Call& call, int k) {
@@ -190,10 +205,25 @@ void scan_run(Call& call) {
   for (size_t j = 0; j < carries; ++j) copy_to(inputs[j], call.out[j].mutable_data(), call.out[j].dtype());
 }
 
+bool scan_accepts(const Call& call) {
+  if (call.count < 1 || !has<ScanAttrs>(call, call.count)) return false;
+  const Body& body = body_in(call.in(0));
+  const auto a = call.attrs.as<ScanAttrs>();
+  int64_t work = 0;
+  return carries_stay(body.program(), a.carries) && is_flag(a.reverse) && a.length >= 0 &&
+         in_range(a.slices, 0, static_cast<int64_t>(body.program().inputs().size()) - a.carries) &&
+         !__builtin_mul_overflow(a.length, body.work(), &work);
+}
+
 int64_t scan_work(const Call& call) { return call.attrs.as<ScanAttrs>().length * body_in(call.in(0)).work(); }
 
 Op make_scan() {
-  return {.name = "scan", .kind = OpKind::Constant, .infer = scan_infer, .run = scan_run, .work = scan_work};
+  return {.name = "scan",
+          .kind = OpKind::Constant,
+          .infer = scan_infer,
+          .run = scan_run,
+          .work = scan_work,
+          .accepts = scan_accepts};
 }
 
 // ---- while --------------------------------------------------------------------------------------------------------
@@ -221,11 +251,23 @@ void while_run(Call& call) {
   copy_outputs(call, inputs);
 }
 
+bool while_accepts(const Call& call) {
+  if (call.count < 2 || !has<WhileAttrs>(call, call.count)) return false;
+  const Program &condition = body_in(call.in(0)).program(), &p = body_in(call.in(1)).program();
+  return carries_stay(p, call.attrs.as<WhileAttrs>().carries) && condition.outputs().size() == 1 &&
+         numel(condition.values()[condition.outputs()[0]].shape) == 1;
+}
+
 /// Nobody knows how many steps.
 int64_t while_work(const Call& call) { return 100 * body_in(call.in(1)).work(); }
 
 Op make_while() {
-  return {.name = "while", .kind = OpKind::Constant, .infer = while_infer, .run = while_run, .work = while_work};
+  return {.name = "while",
+          .kind = OpKind::Constant,
+          .infer = while_infer,
+          .run = while_run,
+          .work = while_work,
+          .accepts = while_accepts};
 }
 
 // ---- branch -------------------------------------------------------------------------------------------------------
@@ -248,10 +290,26 @@ void branch_run(Call& call) {
   copy_outputs(call, outputs);
 }
 
+bool branch_accepts(const Call& call) {
+  if (call.count < 3 || !has_none(call, call.count) || call.in(2).size() != 1) return false;
+  const Program &a = body_in(call.in(0)).program(), &b = body_in(call.in(1)).program();
+  bool same = a.outputs().size() == b.outputs().size();
+  for (size_t j = 0; same && j < a.outputs().size(); ++j) {
+    const Program::Value &x = a.values()[a.outputs()[j]], &y = b.values()[b.outputs()[j]];
+    same = x.shape == y.shape && x.dtype == y.dtype;
+  }
+  return same;
+}
+
 int64_t branch_work(const Call& call) { return std::max(body_in(call.in(0)).work(), body_in(call.in(1)).work()); }
 
 Op make_branch() {
-  return {.name = "branch", .kind = OpKind::Constant, .infer = branch_infer, .run = branch_run, .work = branch_work};
+  return {.name = "branch",
+          .kind = OpKind::Constant,
+          .infer = branch_infer,
+          .run = branch_run,
+          .work = branch_work,
+          .accepts = branch_accepts};
 }
 
 }  // namespace

@@ -39,6 +39,7 @@ class Body {
 
 /// A tensor without elements that owns a body of this program.
 Tensor hold_body(Program program);
+bool holds_body(const Tensor& t) noexcept;
 /// The body that a tensor owns; throws where it owns none.
 const Body& body_in(const Tensor& held);
 

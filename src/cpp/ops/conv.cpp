@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/pullback.h"
+#include "ops/accept.h"
 #include "ops/functions.h"
 #include "ops/reduce.h"
 #include "ops/rules.h"
@@ -61,6 +62,40 @@ void conv_infer(Call& call) {
   const int64_t* sizes = kTo == To::Output ? s.out : kTo == To::Input ? s.in : s.kernel;
   for (int i = call.attrs.as<ConvAttr>().first(); i < 3; ++i) shape.push_back(sizes[i]);
   call.out->set_shape(shape, call.in(0).dtype());
+}
+
+template <To kTo>
+bool conv_accepts(const Call& call) {
+  if (!has<ConvAttr>(call, call.count) || call.count < 2) return false;
+  const auto a = call.attrs.as<ConvAttr>();
+  const Tensor &p = call.in(0), &q = call.in(1);
+  if (!in_range(a.spatial, 1, 3) || !is_step(a.groups) || p.rank() != a.spatial + 2 || q.rank() != a.spatial + 2 ||
+      !is_float(p.dtype()) || q.dtype() != p.dtype())
+    return false;
+  for (int i = 0; i < 3; ++i) {
+    if (!is_step(a.stride[i]) || !is_step(a.dilation[i]) || !is_size(a.low[i]) ||
+        !in_range(a.high[i], -kLargestSize, kLargestSize) || !is_size(a.in[i]) || !is_step(a.kernel[i]))
+      return false;
+    const bool alone =
+        a.stride[i] == 1 && a.dilation[i] == 1 && a.low[i] == 0 && a.high[i] == 0 && a.in[i] == 1 && a.kernel[i] == 1;
+    if (i < a.first() && !alone) return false;
+  }
+  const Dims &x = p.shape(), &w = q.shape();
+  const bool of_weight = kTo == To::Weight;  // q is y then
+  const int64_t left = x[1], right = of_weight ? w[1] : w[0];
+  if (left % a.groups || right % a.groups) return false;
+  if (kTo == To::Output ? w[1] != left / a.groups : kTo == To::Input ? right != left : w[0] != x[0]) return false;
+  for (int i = a.first(); i < 3; ++i) {
+    const int axis = i - a.first() + 2;
+    const int64_t kernel = of_weight ? a.kernel[i] : w[axis];
+    int64_t reach = 0;
+    if (kernel < 1 || x[axis] > kLargestSize || w[axis] > kLargestSize ||
+        __builtin_mul_overflow(kernel, a.dilation[i], &reach) || reach > 4 * kLargestSize)
+      return false;
+    if (kTo == To::Output && x[axis] + a.low[i] + a.high[i] < a.dilation[i] * (kernel - 1) + 1) return false;
+  }
+  return call.count == 2 ||
+         (kTo == To::Output && call.count == 3 && call.in(2).shape() == Dims{w[0]} && call.in(2).dtype() == p.dtype());
 }
 
 template <class T, To kTo>
@@ -193,7 +228,8 @@ const Op kConv{.name = "conv",
                .vjp = conv_vjp,
                .needs = {needs_input(1), needs_input(0)},
                .batch = batch_to<To::Output>,
-               .work = conv_work<To::Output>};
+               .work = conv_work<To::Output>,
+               .accepts = conv_accepts<To::Output>};
 /// The same with a bias [groups * co], from which the sums start.
 const Op kConvBias{.name = "conv_bias",
                    .kind = OpKind::Custom,
@@ -203,7 +239,8 @@ const Op kConvBias{.name = "conv_bias",
                    .needs = {needs_input(1), needs_input(0)},
                    .jvp = bias_jvp,
                    .batch = batch_to<To::Output>,
-                   .work = conv_work<To::Output>};
+                   .work = conv_work<To::Output>,
+                   .accepts = conv_accepts<To::Output>};
 /// y, w -> x.
 const Op kConvInput{.name = "conv_input",
                     .kind = OpKind::Bilinear,
@@ -212,7 +249,8 @@ const Op kConvInput{.name = "conv_input",
                     .vjp = input_vjp,
                     .needs = {needs_input(1), needs_input(0)},
                     .batch = batch_to<To::Input>,
-                    .work = conv_work<To::Input>};
+                    .work = conv_work<To::Input>,
+                    .accepts = conv_accepts<To::Input>};
 /// x, y -> w.
 const Op kConvWeight{.name = "conv_weight",
                      .kind = OpKind::Bilinear,
@@ -221,7 +259,8 @@ const Op kConvWeight{.name = "conv_weight",
                      .vjp = weight_vjp,
                      .needs = {needs_input(1), needs_input(0)},
                      .batch = batch_to<To::Weight>,
-                     .work = conv_work<To::Weight>};
+                     .work = conv_work<To::Weight>,
+                     .accepts = conv_accepts<To::Weight>};
 
 void set_sizes(int64_t (&sizes)[3], const Dims& shape, const ConvAttr& a) {
   for (int i = a.first(); i < 3; ++i) sizes[i] = shape[i - a.first() + 2];
@@ -379,6 +418,8 @@ constexpr Function kFunctions[] = {
 };
 
 }  // namespace
+
+void list_conv_ops(OpList& list) { list.insert(list.end(), {&kConv, &kConvBias, &kConvInput, &kConvWeight}); }
 
 const std::span<const Function> kConvFunctions = kFunctions;
 

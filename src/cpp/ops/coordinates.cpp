@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "ops/accept.h"
 #include "ops/functions.h"
 #include "ops/rules.h"
 
@@ -43,15 +44,36 @@ void check_run(Call& call) {
   }
   call.out->view_of(wrapped, shape, contiguous_strides(shape), wrapped.offset());
 }
+bool check_accepts(const Call& call) {
+  if (!has<CheckAttr>(call, 1)) return false;
+  const auto a = call.attrs.as<CheckAttr>();
+  return a.size >= 0 && ends(a.who) && is_integer(call.in(0).dtype());
+}
 const Op kCheckIndex{.name = "check_index",
                      .kind = OpKind::Constant,
                      .infer = check_infer,
                      .run = check_run,
                      .view = true,
                      .checks = true,
-                     .batch = batch_same};
+                     .batch = batch_same,
+                     .accepts = check_accepts};
 
 }  // namespace
+
+void list_coordinate_ops(OpList& list) { list.push_back(&kCheckIndex); }
+
+IndexCheck check_of_index(const char* who, int64_t size) {
+  CheckAttr a{size, {}};
+  std::strncpy(a.who, who, sizeof a.who - 1);
+  IndexCheck check{kCheckIndex, {}};
+  static_assert(sizeof a == sizeof check.words);
+  std::memcpy(check.words, &a, sizeof a);
+  return check;
+}
+std::optional<int64_t> size_checked(const Op& op, Attrs attrs) noexcept {
+  if (&op != &kCheckIndex) return {};
+  return attrs.as<CheckAttr>().size;
+}
 
 Tensor checked_index(const char* op, const Tensor& index, int64_t size) {
   if (!is_integer(index.dtype())) {

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/pullback.h"
+#include "ops/accept.h"
 #include "ops/drive.h"
 #include "ops/functions.h"
 #include "ops/partial.h"
@@ -137,6 +138,12 @@ void elementwise_jvp(Pushforward& p) {
   }
 }
 
+bool elementwise_accepts(const Call& call) {
+  static constexpr auto kArity = kFormulas.apply(
+      [](const auto&... rows) { return std::array{static_cast<int>(std::remove_cvref_t<decltype(rows)>::kArity)...}; });
+  return has_none(call, kArity[static_cast<size_t>(call.op.row)]);
+}
+
 // ---- the ops ------------------------------------------------------------------------------------------------------
 
 template <int Index>
@@ -149,6 +156,7 @@ Op make_op() {
         .over = {needs_input(0) | needs_input(1) | needs_input(2)}};
   op.row = Index;
   op.batch = batch_elementwise;
+  op.accepts = elementwise_accepts;
   if constexpr (std::remove_cvref_t<decltype(row)>::kConstant) {
     op.kind = OpKind::Constant;
   } else {
@@ -206,6 +214,12 @@ void last_run(Call& call) {
   const Tensor& x = call.in(0);
   call.out->view_of(x, x.shape(), x.strides(), x.offset());
 }
+bool last_accepts(const Call& call) {
+  if (!has<LastAttr>(call, 1)) return false;
+  const auto a = call.attrs.as<LastAttr>();
+  return in_range(a.may_be, 0, static_cast<int64_t>(LastInteger::NonNegative)) && ends(a.who) &&
+         !is_float(call.in(0).dtype());
+}
 void last_vjp(Pullback& p) { p.give(0, p.g); }
 void last_jvp(Pushforward& p) { p.give(p.tangent(0)); }
 const Op kCheckLast{.name = "check_last",
@@ -216,9 +230,15 @@ const Op kCheckLast{.name = "check_last",
                     .view = true,
                     .checks = true,
                     .jvp = last_jvp,
-                    .batch = batch_same};
+                    .batch = batch_same,
+                    .accepts = last_accepts};
 
 }  // namespace
+
+void list_elementwise_ops(OpList& list) {
+  for (const Op& op : kOps.op) list.push_back(&op);
+  list.push_back(&kCheckLast);
+}
 
 Tensor checked_last(const char* op, LastInteger may_be, const Tensor& last) {
   LastAttr a{static_cast<int64_t>(may_be), {}};

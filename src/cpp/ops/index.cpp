@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/pullback.h"
+#include "ops/accept.h"
 #include "ops/regions.h"
 #include "ops/rules.h"
 #include "ops/table.h"
@@ -34,6 +35,21 @@ Parts parts_of(const MapAttr& a) {
   for (int i = 0; i < a.shape.rank; ++i) (i < a.axis ? p.outer : i == a.axis ? p.size : p.inner) *= a.shape.v[i];
   return p;
 }
+
+bool is_map_of(const MapAttr& a, const Dims& shape) {
+  return is_shape_of(a.shape, shape) && in_range(a.axis, 0, a.shape.rank - 1);
+}
+/// The index stands for elements of a tensor of the map's shape: alike in all axes but one.
+bool is_beside(const Tensor& index, const MapAttr& a) {
+  if (!is_shape(a.shape) || !in_range(a.axis, 0, a.shape.rank - 1) || index.rank() != a.shape.rank ||
+      !is_integer(index.dtype()))
+    return false;
+  for (int i = 0; i < index.rank(); ++i)
+    if (i != a.axis && index.shape()[i] != a.shape.v[i]) return false;
+  return true;
+}
+int64_t size_at(const MapAttr& a) { return a.shape.v[a.axis]; }
+int64_t map_bound(const Call& call) { return size_at(call.attrs.as<MapAttr>()); }
 
 /// The same axis of every member.
 MapAttr with_batch(const Batching& b) {
@@ -95,6 +111,18 @@ struct IndexOps {
     p.give(0, apply_over(put, p.take_g(), {&zero, &index}, p.attrs()));
   }
 
+  static bool read_accepts(const Call& call) {
+    if (!has<MapAttr>(call, 2)) return false;
+    const auto a = call.attrs.as<MapAttr>();
+    return is_map_of(a, call.in(0).shape()) && Map::fits(a, call.in(1));
+  }
+  static bool base_accepts(const Call& call) {
+    if (!has<MapAttr>(call, 3)) return false;
+    const auto a = call.attrs.as<MapAttr>();
+    return is_map_of(a, call.in(0).shape()) && Map::fits(a, call.in(2)) &&
+           call.in(1).shape() == Map::shape(a, call.in(2).shape());
+  }
+
   static void batch(Batching& b) { &b.op == &read ? Map::batch_read(b) : Map::batch_base(b); }
 };
 
@@ -105,7 +133,10 @@ const Op IndexOps<Map>::read{.name = Map::kReadName,
                              .run = read_run,
                              .vjp = read_vjp,
                              .needs = {needs_input(1)},
-                             .batch = batch};
+                             .batch = batch,
+                             .accepts = read_accepts,
+                             .places = 1,
+                             .bound = map_bound};
 template <class Map>
 const Op IndexOps<Map>::add{.name = Map::kAddName,
                             .kind = OpKind::Linear,
@@ -115,7 +146,10 @@ const Op IndexOps<Map>::add{.name = Map::kAddName,
                             .over = {needs_input(0)},
                             .needs = {0, needs_input(2)},
                             .batch = batch,
-                            .work = base_work};
+                            .work = base_work,
+                            .accepts = base_accepts,
+                            .places = 2,
+                            .bound = map_bound};
 template <class Map>
 const Op IndexOps<Map>::put{.name = Map::kPutName,
                             .kind = OpKind::Linear,
@@ -125,7 +159,10 @@ const Op IndexOps<Map>::put{.name = Map::kPutName,
                             .over = {needs_input(0)},
                             .needs = {needs_input(2), needs_input(2)},
                             .batch = batch,
-                            .work = base_work};
+                            .work = base_work,
+                            .accepts = base_accepts,
+                            .places = 2,
+                            .bound = map_bound};
 
 // ---- rows: the index stands for the axis --------------------------------------------------------------------------
 
@@ -166,6 +203,12 @@ void survivors_run(Call& call) {
   for (int64_t i = 0; i < index.size(); ++i) mask.mutable_data_as<uint8_t>()[i] = last[static_cast<size_t>(p[i])] == i;
   copy_to(mask, call.out->mutable_data(), call.out->dtype());
 }
+bool survivors_accepts(const Call& call) {
+  if (!has<SurvivorsAttr>(call, 1)) return false;
+  const auto a = call.attrs.as<SurvivorsAttr>();
+  return is_size(a.size) && is_dtype(a.dtype) && is_integer(call.in(0).dtype());
+}
+int64_t survivors_bound(const Call& call) { return call.attrs.as<SurvivorsAttr>().size; }
 /// Every member's rows are others than those of the members before.
 void survivors_batch(Batching& b) {
   auto a = b.attrs.as<SurvivorsAttr>();
@@ -177,7 +220,10 @@ const Op kSurvivors{.name = "survivors",
                     .kind = OpKind::Constant,
                     .infer = survivors_infer,
                     .run = survivors_run,
-                    .batch = survivors_batch};
+                    .batch = survivors_batch,
+                    .accepts = survivors_accepts,
+                    .places = 0,
+                    .bound = survivors_bound};
 
 struct Rows {
   static constexpr const char *kReadName = "take", *kAddName = "add_rows", *kPutName = "put_rows";
@@ -189,6 +235,7 @@ struct Rows {
     for (int64_t i = a.axis + 1; i < a.shape.rank; ++i) shape.push_back(a.shape.v[i]);
     return shape;
   }
+  static bool fits(const MapAttr&, const Tensor& index) { return is_integer(index.dtype()); }
   static int64_t row_bytes(const Parts& p, DType t) { return p.inner * static_cast<int64_t>(size_of(t)); }
   static void run_read(const MapAttr& a, const Tensor& x, const Tensor& index, Tensor& out) {
     const Parts p = parts_of(a);
@@ -329,14 +376,24 @@ void last_run(Call& call) {
     }
   }
 }
+bool beside_accepts(const Call& call) {
+  return has<MapAttr>(call, 1) && is_beside(call.in(0), call.attrs.as<MapAttr>());
+}
 void last_batch(Batching& b) { b.run(with_batch(b)); }
-const Op kLastElements{
-    .name = "last_elements", .kind = OpKind::Constant, .infer = last_infer, .run = last_run, .batch = last_batch};
+const Op kLastElements{.name = "last_elements",
+                       .kind = OpKind::Constant,
+                       .infer = last_infer,
+                       .run = last_run,
+                       .batch = last_batch,
+                       .accepts = beside_accepts,
+                       .places = 0,
+                       .bound = map_bound};
 
 struct Elements {
   static constexpr const char *kReadName = "gather_elements", *kAddName = "add_elements", *kPutName = "put_elements";
 
   static Dims shape(const MapAttr&, const Dims& index) { return index; }
+  static bool fits(const MapAttr& a, const Tensor& index) { return is_beside(index, a); }
   static GatherArgs args(const MapAttr& a, const Tensor& x, const Tensor& index, const void* out) {
     const Parts p = parts_of(a);
     return {x.data(),
@@ -435,6 +492,13 @@ void extreme_batch(Batching& b) {
   shape.insert(0, b.size);
   b.run(ExtremeAttr{{a.map.axis + 1, DimsAttr(shape)}, a.largest, a.with_base});
 }
+bool extreme_accepts(const Call& call) {
+  if (!has<ExtremeAttr>(call, 3)) return false;
+  const auto a = call.attrs.as<ExtremeAttr>();
+  return is_flag(a.largest) && is_flag(a.with_base) && is_map_of(a.map, call.in(0).shape()) &&
+         is_beside(call.in(2), a.map) && call.in(1).shape() == call.in(2).shape();
+}
+int64_t extreme_bound(const Call& call) { return size_at(call.attrs.as<ExtremeAttr>().map); }
 constexpr uint32_t kAllOfExtreme = needs_input(0) | needs_input(1) | needs_input(2) | needs_output(0);
 const Op kExtreme{.name = "scatter_extremum",
                   .kind = OpKind::Custom,
@@ -444,7 +508,10 @@ const Op kExtreme{.name = "scatter_extremum",
                   .over = {needs_input(0)},
                   .needs = {kAllOfExtreme, kAllOfExtreme},
                   .batch = extreme_batch,
-                  .work = IndexOps<Elements>::base_work};
+                  .work = IndexOps<Elements>::base_work,
+                  .accepts = extreme_accepts,
+                  .places = 2,
+                  .bound = extreme_bound};
 
 /// How many equal entries stand before each one of an index, along its axis.
 void occurrence_infer(Call& call) { call.out->set_shape(call.in(0).shape(), DType::Int64); }
@@ -466,9 +533,19 @@ const Op kOccurrence{.name = "occurrence",
                      .kind = OpKind::Constant,
                      .infer = occurrence_infer,
                      .run = occurrence_run,
-                     .batch = occurrence_batch};
+                     .batch = occurrence_batch,
+                     .accepts = beside_accepts,
+                     .places = 0,
+                     .bound = map_bound};
 
 }  // namespace
+
+void list_index_ops(OpList& list) {
+  using ByRow = IndexOps<Rows>;
+  using ByElement = IndexOps<Elements>;
+  list.insert(list.end(), {&ByRow::read, &ByRow::add, &ByRow::put, &ByElement::read, &ByElement::add, &ByElement::put,
+                           &kSurvivors, &kLastElements, &kExtreme, &kOccurrence});
+}
 
 Tensor take(const Tensor& x, const Tensor& index, int64_t axis) {
   const MapAttr a{checked_axis("gather", axis, x.rank()), DimsAttr(x.shape())};

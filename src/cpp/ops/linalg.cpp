@@ -23,6 +23,7 @@
 #include "base/thread_pool.h"
 #include "core/pullback.h"
 #include "kernels/factorize.h"
+#include "ops/accept.h"
 #include "ops/functions.h"
 #include "ops/rules.h"
 #include "ops/table.h"
@@ -53,6 +54,23 @@ void require_square(const char* op, const Tensor& x) {
   require_matrix(op, x);
   if (rows_of(x) != columns_of(x))
     fail(ErrorKind::Value, op, ": needs square matrices, got the shape ", to_string(x.shape()), ".");
+}
+
+/// What the ops ask of a call from a file.
+bool is_matrix(const Tensor& x) { return x.rank() >= 2 && is_float(x.dtype()); }
+bool is_square(const Tensor& x) { return is_matrix(x) && rows_of(x) == columns_of(x); }
+bool matrix_accepts(const Call& call) { return has_none(call, 1) && is_matrix(call.in(0)); }
+bool square_accepts(const Call& call) { return has_none(call, 1) && is_square(call.in(0)); }
+/// A matrix, its factors and exchanges of rows.
+bool are_factors(const Call& call) {
+  const Tensor &a = call.in(0), &lu = call.in(1), &pivots = call.in(2);
+  return is_square(a) && lu.shape() == a.shape() && lu.dtype() == a.dtype() && pivots.dtype() == DType::Int64 &&
+         pivots.shape() == behind_batch(a, rows_of(a));
+}
+bool factored_accepts(const Call& call) { return has_none(call, 3) && are_factors(call); }
+/// Columns for each member.
+bool are_columns(const Tensor& b, const Tensor& a) {
+  return is_matrix(b) && b.dtype() == a.dtype() && b.shape() == behind_batch(a, rows_of(a), columns_of(b));
 }
 
 // ---- one matrix after the other -----------------------------------------------------------------------------------
@@ -265,6 +283,12 @@ void triangular_run(Call& call) {
   });
 }
 
+bool triangular_accepts(const Call& call) {
+  if (!has<TriangleAttr>(call, 2)) return false;
+  const auto a = call.attrs.as<TriangleAttr>();
+  return is_flag(a.upper) && is_flag(a.transposed) && is_flag(a.unit) && is_square(call.in(0)) &&
+         are_columns(call.in(1), call.in(0));
+}
 int64_t triangular_work(const Call& call) { return call.in(1).size() * rows_of(call.in(0)); }
 
 Tensor triangular(const Tensor& t, const Tensor& b, bool upper, bool transposed = false, bool unit = false);
@@ -285,7 +309,8 @@ const Op kTriangular = matrix_op({.name = "triangular_solve",
                                   .run = triangular_run,
                                   .vjp = triangular_vjp,
                                   .needs = {needs_input(0) | needs_output(0), needs_input(0)},
-                                  .work = triangular_work});
+                                  .work = triangular_work,
+                                  .accepts = triangular_accepts});
 
 Tensor triangular(const Tensor& t, const Tensor& b, bool upper, bool transposed, bool unit) {
   return apply(kTriangular, {&t, &b}, Attrs(TriangleAttr{upper, transposed, unit}));
@@ -322,7 +347,8 @@ const Op kCholesky = matrix_op({.name = "cholesky",
                                 .infer = square_infer,
                                 .run = cholesky_run,
                                 .vjp = cholesky_vjp,
-                                .needs = {needs_output(0)}});
+                                .needs = {needs_output(0)},
+                                .accepts = square_accepts});
 
 // ---- LU: P A = L U, and what is solved with it --------------------------------------------------------------------
 // Factors are constants: both triangles in one matrix, and for each row the one that it was exchanged with.
@@ -343,8 +369,13 @@ void lu_run(Call& call) {
   });
 }
 
-const Op kLu =
-    matrix_op({.name = "lu", .kind = OpKind::Constant, .infer = lu_infer, .run = lu_run, .outputs = 2, .visible = 2});
+const Op kLu = matrix_op({.name = "lu",
+                          .kind = OpKind::Constant,
+                          .infer = lu_infer,
+                          .run = lu_run,
+                          .outputs = 2,
+                          .visible = 2,
+                          .accepts = matrix_accepts});
 
 /// A matrix and its factors, operands of the ops that follow.
 struct Factored {
@@ -405,6 +436,13 @@ void solve_run(Call& call) {
   });
 }
 
+bool solve_accepts(const Call& call) {
+  if (!has<SolveAttr>(call, 4)) return false;
+  const auto a = call.attrs.as<SolveAttr>();
+  return is_flag(a.transposed) && in_range(a.purpose, 0, static_cast<int64_t>(For::Det)) && are_factors(call) &&
+         are_columns(call.in(3), call.in(0));
+}
+int64_t pivot_bound(const Call& call) { return rows_of(call.in(0)); }
 int64_t solve_work(const Call& call) { return call.in(3).size() * rows_of(call.in(0)); }
 
 Tensor solve_with(const Factored& f, const Tensor& b, bool transposed, For purpose);
@@ -422,7 +460,10 @@ const Op kSolve = matrix_op({.name = "lu_solve",
                              .run = solve_run,
                              .vjp = solve_vjp,
                              .needs = {kFactored | needs_output(0), 0, 0, kFactored},
-                             .work = solve_work});
+                             .work = solve_work,
+                             .accepts = solve_accepts,
+                             .places = 2,
+                             .bound = pivot_bound});
 
 Tensor solve_with(const Factored& f, const Tensor& b, bool transposed, For purpose) {
   return apply(kSolve, {&f.a, &f.lu, &f.pivots, &b}, Attrs(SolveAttr{transposed, static_cast<int64_t>(purpose)}));
@@ -465,13 +506,23 @@ void permutation_run(Call& call) {
   });
 }
 
+bool permutation_accepts(const Call& call) {
+  if (!has<RowsAttr>(call, 1)) return false;
+  const Tensor& pivots = call.in(0);
+  return pivots.dtype() == DType::Int64 && pivots.rank() >= 2 && columns_of(pivots) == 1 &&
+         is_size(call.attrs.as<RowsAttr>().rows) && rows_of(pivots) <= call.attrs.as<RowsAttr>().rows;
+}
+int64_t permutation_bound(const Call& call) { return call.attrs.as<RowsAttr>().rows; }
 int64_t permutation_work(const Call& call) { return call.in(0).size(); }
 
 const Op kPermutation = matrix_op({.name = "lu_permutation",
                                    .kind = OpKind::Constant,
                                    .infer = permutation_infer,
                                    .run = permutation_run,
-                                   .work = permutation_work});
+                                   .work = permutation_work,
+                                   .accepts = permutation_accepts,
+                                   .places = 0,
+                                   .bound = permutation_bound});
 
 /// For each row of A where it stands in P A, from the exchanges of rows, which are one column for each member.
 Tensor permutation(const Tensor& pivots, int64_t rows) { return apply(kPermutation, {&pivots}, Attrs(RowsAttr{rows})); }
@@ -501,7 +552,8 @@ const Op kLuFactor = matrix_op({.name = "lu_factor",
                                 .outputs = 2,
                                 .visible = 2,
                                 .constant_outputs = 2,
-                                .needs = {kTwoOutputs}});
+                                .needs = {kTwoOutputs},
+                                .accepts = matrix_accepts});
 
 // ---- determinants -------------------------------------------------------------------------------------------------
 
@@ -539,7 +591,8 @@ const Op kSlogdet = matrix_op({.name = "slogdet",
                                .outputs = 2,
                                .visible = 2,
                                .constant_outputs = 1,
-                               .needs = {kFactored}});
+                               .needs = {kFactored},
+                               .accepts = factored_accepts});
 
 template <class T>
 T determinant(const T* lu, const int64_t* pivots, int64_t n) {
@@ -600,14 +653,22 @@ const Op kCofactors = matrix_op({.name = "cofactors",
                                  .infer = square_infer,
                                  .run = cofactors_run,
                                  .vjp = cofactors_vjp,
-                                 .needs = {kFactored}});
+                                 .needs = {kFactored},
+                                 .accepts = factored_accepts,
+                                 .places = 2,
+                                 .bound = pivot_bound});
 
 Tensor cofactors_with(const Factored& f) { return apply(kCofactors, {&f.a, &f.lu, &f.pivots}); }
 
 void det_vjp(Pullback& p) { p.give(0, beside_matrix(p.g) * cofactors_with(Factored(p))); }
 
-const Op kDet = matrix_op(
-    {.name = "det", .kind = OpKind::Custom, .infer = det_infer, .run = det_run, .vjp = det_vjp, .needs = {kFactored}});
+const Op kDet = matrix_op({.name = "det",
+                           .kind = OpKind::Custom,
+                           .infer = det_infer,
+                           .run = det_run,
+                           .vjp = det_vjp,
+                           .needs = {kFactored},
+                           .accepts = factored_accepts});
 
 Tensor det_with(const Factored& f) { return apply(kDet, {&f.a, &f.lu, &f.pivots}); }
 
@@ -652,6 +713,10 @@ void qr_vjp(Pullback& p) {
   p.give(0, turned(triangular(r, turned(g), true)));
 }
 
+bool qr_accepts(const Call& call) {
+  return has<CompleteAttr>(call, 1) && is_flag(call.attrs.as<CompleteAttr>().complete) && is_matrix(call.in(0)) &&
+         rows_of(call.in(0)) >= columns_of(call.in(0));
+}
 const Op kQr = matrix_op({.name = "qr",
                           .kind = OpKind::Custom,
                           .infer = qr_infer,
@@ -659,7 +724,8 @@ const Op kQr = matrix_op({.name = "qr",
                           .vjp = qr_vjp,
                           .outputs = 2,
                           .visible = 2,
-                          .needs = {kTwoOutputs}});
+                          .needs = {kTwoOutputs},
+                          .accepts = qr_accepts});
 
 // ---- symmetric eigenproblem: A v[:, i] = w[i] v[:, i], from the lower triangle -------------------------------------
 
@@ -695,7 +761,8 @@ constexpr Op eigh_op(const char* name, uint8_t visible) {
                     .vjp = eigh_vjp,
                     .outputs = 2,
                     .visible = visible,
-                    .needs = {kTwoOutputs}});
+                    .needs = {kTwoOutputs},
+                    .accepts = square_accepts});
 }
 const Op kEigh = eigh_op("eigh", 2), kEigvalsh = eigh_op("eigvalsh", 1);
 
@@ -755,6 +822,9 @@ void svd_vjp(Pullback& p) {
   p.give(0, g);
 }
 
+bool svd_accepts(const Call& call) {
+  return has<FullAttr>(call, 1) && is_flag(call.attrs.as<FullAttr>().full) && is_matrix(call.in(0));
+}
 constexpr Op svd_op(const char* name, uint8_t visible) {
   return matrix_op({.name = name,
                     .kind = OpKind::Custom,
@@ -763,7 +833,8 @@ constexpr Op svd_op(const char* name, uint8_t visible) {
                     .vjp = svd_vjp,
                     .outputs = 3,
                     .visible = visible,
-                    .needs = {kTwoOutputs | needs_output(2)}});
+                    .needs = {kTwoOutputs | needs_output(2)},
+                    .accepts = svd_accepts});
 }
 const Op kSvd = svd_op("svd", 3), kSvdvals = svd_op("svdvals", 1);
 
@@ -811,12 +882,14 @@ void pinv_vjp(Pullback& p) {
   p.give(0, g);
 }
 
+bool pinv_accepts(const Call& call) { return has<CutAttr>(call, 1) && is_matrix(call.in(0)); }
 const Op kPinv = matrix_op({.name = "pinv",
                             .kind = OpKind::Custom,
                             .infer = pinv_infer,
                             .run = pinv_run,
                             .vjp = pinv_vjp,
-                            .needs = {needs_input(0) | needs_output(0)}});
+                            .needs = {needs_input(0) | needs_output(0)},
+                            .accepts = pinv_accepts});
 
 // ---- exponential --------------------------------------------------------------------------------------------------
 
@@ -851,7 +924,8 @@ const Op kExp = matrix_op({.name = "matrix_exp",
                            .run = exp_run,
                            .vjp = exp_vjp,
                            .needs = {needs_input(0)},
-                           .jvp = exp_jvp});
+                           .jvp = exp_jvp,
+                           .accepts = square_accepts});
 
 // ---- functions ----------------------------------------------------------------------------------------------------
 
@@ -1116,6 +1190,11 @@ constexpr Function kFunctions[] = {
 #undef BATCH
 
 }  // namespace
+
+void list_linalg_ops(OpList& list) {
+  list.insert(list.end(), {&kTriangular, &kCholesky, &kLu, &kSolve, &kPermutation, &kLuFactor, &kSlogdet, &kCofactors,
+                           &kDet, &kQr, &kEigh, &kEigvalsh, &kSvd, &kSvdvals, &kPinv, &kExp});
+}
 
 const std::span<const Function> kLinalgFunctions = kFunctions;
 

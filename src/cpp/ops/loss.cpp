@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "core/pullback.h"
+#include "ops/accept.h"
 #include "ops/functions.h"
 #include "ops/rules.h"
 #include "ops/table.h"
@@ -55,6 +56,14 @@ void bce_infer(Call& call) {
   const DType t = bce_dtype(z.dtype(), y.dtype());
   call.out->set_shape(reduced(z.shape(), a.reduction, a.members), t);
   call.out[1].set_shape(z.shape(), storage_of(compute_of(t)));
+}
+
+bool bce_accepts(const Call& call) {
+  if (!has<BceAttr>(call, call.count)) return false;
+  const auto a = call.attrs.as<BceAttr>();
+  return is_flag(a.has_weight) && is_flag(a.has_pos_weight) && call.count == 2 + a.has_weight + a.has_pos_weight &&
+         in_range(static_cast<int64_t>(a.reduction), 0, static_cast<int64_t>(Reduction::Sum)) &&
+         in_range(a.members, 0, call.in(0).rank());
 }
 
 template <class T>
@@ -200,7 +209,8 @@ const Op kBce{.name = "binary_cross_entropy_with_logits",
               .needs_observed = kBceOperands,
               .batch = bce_batch,
               .expand = bce_expand,
-              .simpler = bce_simpler};
+              .simpler = bce_simpler,
+              .accepts = bce_accepts};
 
 // ---- class indices: -1 for an ignored one -----------------------------------------------------------------------
 
@@ -218,8 +228,13 @@ void target_run(Call& call) {
     call.out->mutable_data_as<int64_t>()[i] = t == ignore ? -1 : t;
   }
 }
-const Op kCheckTarget{
-    .name = "check_target", .kind = OpKind::Constant, .infer = target_infer, .run = target_run, .batch = batch_same};
+bool target_accepts(const Call& call) { return has<TargetAttr>(call, 1) && is_integer(call.in(0).dtype()); }
+const Op kCheckTarget{.name = "check_target",
+                      .kind = OpKind::Constant,
+                      .infer = target_infer,
+                      .run = target_run,
+                      .batch = batch_same,
+                      .accepts = target_accepts};
 
 // ---- softmax cross-entropy --------------------------------------------------------------------------------------
 // Operands: logits [n, classes], target [n] int64, scale [n]; a target outside [0, classes) marks an ignored row.
@@ -227,6 +242,14 @@ const Op kCheckTarget{
 void ce_infer(Call& call) {
   call.out->set_shape(Dims{call.in(0).shape()[0]}, call.in(0).dtype());
   call.out[1].set_shape(call.in(0).shape(), storage_of(compute_of(call.in(0).dtype())));
+}
+
+bool is_row_numbers(const Tensor& t, const Tensor& x) { return t.shape() == Dims{x.shape()[0]}; }
+bool ce_accepts(const Call& call) {
+  if (!has_none(call, 3)) return false;
+  const Tensor &x = call.in(0), &target = call.in(1), &scale = call.in(2);
+  return x.rank() == 2 && is_float(x.dtype()) && is_row_numbers(target, x) && is_integer(target.dtype()) &&
+         is_row_numbers(scale, x);
 }
 
 template <class T>
@@ -276,6 +299,12 @@ void ce_grad_run(Call& call) {
     ce_grad_pass(call, kernels().loss_f64);
   }
 }
+bool ce_grad_accepts(const Call& call) {
+  if (!has_none(call, 4)) return false;
+  const Tensor& prob = call.in(0);
+  return prob.rank() == 2 && is_float(prob.dtype()) && size_of(prob.dtype()) >= 4 && is_row_numbers(call.in(1), prob) &&
+         is_row_numbers(call.in(2), prob) && is_row_numbers(call.in(3), prob) && is_integer(call.in(3).dtype());
+}
 /// Chosen, not multiplied by 0: an ignored row may hold inf or NaN.
 Tensor counted_rows(const Tensor& hot, const Tensor& rows) {
   return map("where", sum(hot, Dims{1}, true), rows, number(0.0, rows));
@@ -293,7 +322,8 @@ const Op kCrossEntropyGrad{.name = "cross_entropy_grad",
                            .run = ce_grad_run,
                            .needs = {kCeGradOperands, kCeGradOperands, kCeGradOperands},
                            .batch = rows_batch,
-                           .expand = ce_grad_expand};
+                           .expand = ce_grad_expand,
+                           .accepts = ce_grad_accepts};
 
 void ce_vjp(Pullback& p) {
   const Tensor &g = p.cotangent(0), &h = p.cotangent(1);
@@ -337,9 +367,14 @@ const Op kCrossEntropy{.name = "cross_entropy",
                        .outputs = 2,
                        .needs = {needs_input(1) | needs_input(2) | needs_output(1), 0, needs_input(0) | needs_input(1)},
                        .batch = rows_batch,
-                       .expand = ce_expand};
+                       .expand = ce_expand,
+                       .accepts = ce_accepts};
 
 }  // namespace
+
+void list_loss_ops(OpList& list) {
+  list.insert(list.end(), {&kBce, &kCheckTarget, &kCrossEntropy, &kCrossEntropyGrad});
+}
 
 Tensor bce_with_logits(const Tensor& logits, const Tensor& label, const Tensor& weight, const Tensor& pos_weight,
                        Reduction reduction) {

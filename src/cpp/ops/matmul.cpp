@@ -4,6 +4,7 @@
 #include "base/interpreter.h"
 #include "base/thread_pool.h"
 #include "core/pullback.h"
+#include "ops/accept.h"
 #include "ops/drive.h"
 #include "ops/functions.h"
 #include "ops/rules.h"
@@ -181,6 +182,19 @@ void matmul_run(Call& call) {
   if (!direct) kernels().store_block(c, compute, out.mutable_data(), out.dtype(), out.size());
 }
 
+/// Rows of so many members: those of the left operand as they lie.
+bool are_member_rows(int64_t rows, const Tensor& a, bool a_turned, const Tensor& b) {
+  if (rows == 0) return true;
+  const int64_t all = a.rank() < 2 || a.shape().back() == 0 ? 0 : a.size() / a.shape().back();
+  return rows > 0 && !a_turned && a.rank() >= 2 && b.rank() <= 2 && all % rows == 0;
+}
+bool matmul_accepts(const Call& call) {
+  if (!has<MatmulAttr>(call, 2)) return false;
+  const auto attr = call.attrs.as<MatmulAttr>();
+  return is_flag(attr.a_turned) && is_flag(attr.b_turned) &&
+         are_member_rows(attr.member_rows, call.in(0), attr.a_turned, call.in(1));
+}
+
 int64_t matmul_work(const Call& call) {
   return call.out->size() * Side(call.in(0), true, call.attrs.as<MatmulAttr>().a_turned).columns / 8;
 }
@@ -297,7 +311,8 @@ const Op kMatmul{.name = "matmul",
                  .vjp = matmul_vjp,
                  .needs = {needs_input(1), needs_input(0)},
                  .batch = matmul_batch,
-                 .work = matmul_work};
+                 .work = matmul_work,
+                 .accepts = matmul_accepts};
 
 Tensor product(const Tensor& a, const Tensor& b, bool a_turned, bool b_turned, int64_t member_rows) {
   return apply(kMatmul, {&a, &b}, Attrs(MatmulAttr{a_turned, b_turned, member_rows}));
@@ -395,6 +410,14 @@ void dense_batch(Batching& b) {
 }
 
 int64_t dense_work(const Call& call) { return call.out->size() * call.in(0).shape().back() / 8; }
+/// The bias is read where it lies: of what is no constant the layout is not known.
+bool dense_accepts(const Call& call) {
+  if (!has<DenseAttr>(call, 3)) return false;
+  const Tensor &x = call.in(0), &w = call.in(1), &bias = call.in(2);
+  return computes_in_place(x.dtype()) && w.dtype() == x.dtype() && bias.dtype() == x.dtype() && x.rank() >= 1 &&
+         w.rank() == 2 && bias.shape() == Dims{w.shape()[0]} && bias.defined() && bias.contiguous() &&
+         are_member_rows(call.attrs.as<DenseAttr>().member_rows, x, false, w);
+}
 const Op kDense{.name = "dense",
                 .kind = OpKind::Custom,
                 .infer = dense_infer,
@@ -403,7 +426,8 @@ const Op kDense{.name = "dense",
                 .needs = {needs_input(1), needs_input(0)},
                 .jvp = dense_jvp,
                 .batch = dense_batch,
-                .work = dense_work};
+                .work = dense_work,
+                .accepts = dense_accepts};
 
 Tensor dense(const Tensor& x, const Tensor& w, const Tensor& bias) {
   if (w.rank() == 1 && bias.defined() && bias.rank() != 0) {
@@ -436,6 +460,8 @@ constexpr Function kFunctions[] = {
 };
 
 }  // namespace
+
+void list_matmul_ops(OpList& list) { list.insert(list.end(), {&kMatmul, &kDense}); }
 
 const std::span<const Function> kMatmulFunctions = kFunctions;
 

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "core/pullback.h"
+#include "ops/accept.h"
 #include "ops/functions.h"
 #include "ops/reduce.h"
 #include "ops/rules.h"
@@ -110,6 +111,23 @@ void standardize_infer(Call& call) {
   call.out[2].set_shape(rows, wide);
 }
 
+/// `weights`: the operand with them; 0: there are none.
+bool is_layout(const Call& call, int weights) {
+  const Tensor& x = call.in(0);
+  const auto a = call.attrs.as<NormAttr>();
+  if (!is_mask(a.mask, x) || !is_float(x.dtype()) || !in_range(a.members, 0, x.rank())) return false;
+  if (weights == 0) return a.members == 0;
+  int64_t members = 1;
+  for (int i = 0; i < a.members; ++i) members *= x.shape()[i];
+  const int64_t size = call.in(weights).size();
+  return !(a.mask & ((int64_t{1} << a.members) - 1)) && in_range(a.first, a.members, x.rank()) &&
+         (x.size() == 0 || (size > 0 && size % members == 0));
+}
+bool standardize_accepts(const Call& call) { return has<NormAttr>(call, 1) && is_layout(call, 0); }
+bool normalize_accepts(const Call& call) {
+  return has<NormAttr>(call, 3) && is_layout(call, 1) && call.in(1).shape() == call.in(2).shape();
+}
+
 const NormKernels<float>& kernels_of(float) { return kernels().norm_f32; }
 const NormKernels<double>& kernels_of(double) { return kernels().norm_f64; }
 /// run(T) with the computing type.
@@ -153,6 +171,14 @@ void grad_infer(Call& call) {
   call.out->set_shape(call.in(0).shape(), call.in(0).dtype());
   for (int j = 1; j < call.op.outputs; ++j) call.out[j].set_shape(call.in(4).shape(), call.in(4).dtype());
 }
+
+bool is_grad(const Call& call, int weights) {
+  const Tensor &g = call.in(0), &x = call.in(1);
+  const Dims rows = rows_of(x.shape(), call.attrs.as<NormAttr>().mask);
+  return is_layout(call, weights) && g.shape() == x.shape() && call.in(2).shape() == rows && call.in(3).shape() == rows;
+}
+bool standardize_grad_accepts(const Call& call) { return has<NormAttr>(call, 4) && is_grad(call, 0); }
+bool normalize_grad_accepts(const Call& call) { return has<NormAttr>(call, 5) && is_grad(call, 4); }
 
 void grad_run(Call& call) {
   const auto a = call.attrs.as<NormAttr>();
@@ -253,7 +279,8 @@ const Op kStandardizeGrad{.name = "standardize_grad",
                           .vjp = grad_vjp,
                           .needs = {needs_input(1) | needs_input(2) | needs_input(3), kOfGrad, kOfGrad, kOfGrad},
                           .batch = rows_batch,
-                          .expand = grad_expand};
+                          .expand = grad_expand,
+                          .accepts = standardize_grad_accepts};
 
 void affine_grad_expand(std::span<const Tensor> in, Attrs attrs, Tensor* out) {
   const Tensor &g = in[0], &x = in[1], &rstd = in[2], &mean = in[3], &w = in[4];
@@ -272,7 +299,8 @@ const Op kAffineGrad{.name = "normalize_grad",
                      .visible = 3,
                      .needs_always = kOfGrad | needs_input(4),
                      .batch = affine_batch,
-                     .expand = affine_grad_expand};
+                     .expand = affine_grad_expand,
+                     .accepts = normalize_grad_accepts};
 
 // ---- the ops ----------------------------------------------------------------------------------------------------------
 
@@ -307,7 +335,8 @@ const Op kStandardize{.name = "standardize",
                       .visible = 3,
                       .needs = {needs_input(0) | needs_output(1) | needs_output(2)},
                       .batch = rows_batch,
-                      .expand = standardize_expand};
+                      .expand = standardize_expand,
+                      .accepts = standardize_accepts};
 /// The same with y times a weight plus a bias, which the expansion reads.
 constexpr uint32_t kOfAffine = needs_input(0) | needs_input(1) | needs_input(2) | needs_output(1) | needs_output(2);
 const Op kNormalize{.name = "normalize",
@@ -319,7 +348,8 @@ const Op kNormalize{.name = "normalize",
                     .visible = 3,
                     .needs = {kOfAffine, kOfAffine, kOfAffine},
                     .batch = affine_batch,
-                    .expand = standardize_expand};
+                    .expand = standardize_expand,
+                    .accepts = normalize_accepts};
 
 std::array<Tensor, 3> normalize(const Tensor& x, const Dims& axes, double eps, const Tensor& weight, const Tensor& bias,
                                 int64_t first) {
@@ -354,6 +384,10 @@ constexpr Function kFunctions[] = {
 };
 
 }  // namespace
+
+void list_norm_ops(OpList& list) {
+  list.insert(list.end(), {&kStandardize, &kNormalize, &kStandardizeGrad, &kAffineGrad});
+}
 
 const std::span<const Function> kNormFunctions = kFunctions;
 

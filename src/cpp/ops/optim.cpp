@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "base/few.h"
+#include "ops/accept.h"
 #include "ops/drive.h"
 #include "ops/functions.h"
 #include "ops/rules.h"
@@ -166,6 +167,13 @@ void step_expand(std::span<const Tensor> operands, Attrs attrs, Tensor* out) {
 // ---- the ops ------------------------------------------------------------------------------------------------------
 
 template <int Row>
+bool step_accepts(const Call& call) {
+  constexpr OptimizerFacts facts = row_at<Row>(kOptimizers).facts;
+  return call.count == arrays_of(call.op) + facts.numbers + facts.counts &&
+         (call.attrs.count() == 0 || call.attrs.count() == facts.settings);
+}
+
+template <int Row>
 const Op kOp{.name = row_at<Row>(kOptimizers).name.data(),
              .kind = OpKind::Custom,
              .infer = step_infer,
@@ -176,7 +184,8 @@ const Op kOp{.name = row_at<Row>(kOptimizers).name.data(),
              .needs_always = kAllInputs,
              .batch = step_batch,
              .work = step_work,
-             .expand = step_expand<Row>};
+             .expand = step_expand<Row>,
+             .accepts = step_accepts<Row>};
 
 template <int Row>
 OptimizerRule rule() {
@@ -193,6 +202,10 @@ std::span<const OptimizerRule> rules(std::integer_sequence<int, Row...>) {
 }
 
 }  // namespace
+
+void list_optimizer_ops(OpList& list) {
+  for (const OptimizerRule& r : rules(std::make_integer_sequence<int, kOptimizerCount>())) list.push_back(r.op);
+}
 
 const OptimizerRule* optimizer_rule(std::string_view name) noexcept {
   const int row = optimizer_index(name);

@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "core/pullback.h"
+#include "ops/accept.h"
 #include "ops/drive.h"
 #include "ops/rules.h"
 #include "ops/sym.h"
@@ -159,6 +160,17 @@ void partial_expand(std::span<const Tensor> operands, Attrs attrs, Tensor* out) 
   out[0] = attrs.as<PartialAttr>().rule().symbolic(operands[0], values);
 }
 
+bool partial_accepts(const Call& call) {
+  if (call.count < 1 || !has<PartialAttr>(call, call.count)) return false;
+  const auto a = call.attrs.as<PartialAttr>();
+  if (!in_range(a.row, 0, kFormulaCount - 1) || !in_range(a.input, 0, kMaxArity - 1)) return false;
+  return a.rule().kind == PartialRule::Kind::Kernel && call.count == 1 + std::popcount(a.rule().needs) &&
+         is_float(call.in(0).dtype());
+}
+const char* partial_row_name(int64_t row) {
+  return row < kFormulaCount ? elementwise_op(static_cast<int>(row)).name : nullptr;
+}
+
 constexpr uint32_t kValues = needs_input(1) | needs_input(2) | needs_input(3) | needs_input(4),
                    kEverything = kValues | needs_input(0);
 const Op kPartial{.name = "partial",
@@ -169,7 +181,9 @@ const Op kPartial{.name = "partial",
                   .over = {needs_input(0)},
                   .needs = {kValues, kEverything, kEverything, kEverything, kEverything},
                   .batch = batch_elementwise,
-                  .expand = partial_expand};
+                  .expand = partial_expand,
+                  .accepts = partial_accepts,
+                  .row_name = partial_row_name};
 
 Tensor apply_partial(const PartialAttr& a, Tensor&& g, const Tensor* const* values) {
   const Tape* const tape = context().tape;
@@ -185,6 +199,8 @@ Tensor apply_partial(const PartialAttr& a, Tensor&& g, const Tensor* const* valu
 }
 
 }  // namespace
+
+void list_partial_ops(OpList& list) { list.push_back(&kPartial); }
 
 const PartialRule& partial_rule(int row, int input) noexcept {
   return kRules[static_cast<size_t>(row)][static_cast<size_t>(input)];

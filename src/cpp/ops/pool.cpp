@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/pullback.h"
+#include "ops/accept.h"
 #include "ops/functions.h"
 #include "ops/reduce.h"
 #include "ops/rules.h"
@@ -74,6 +75,30 @@ int64_t planes_of(const Tensor& t, const PoolAttr& a) {
   for (int i = 0; i < t.rank() - a.spatial; ++i) planes *= t.shape()[i];
   return planes;
 }
+/// `from`: the sizes that the operand has.
+bool are_windows(const Call& call, const int64_t (PoolAttr::*from)[3]) {
+  if (!has<PoolAttr>(call, 1)) return false;
+  const auto a = call.attrs.as<PoolAttr>();
+  const Tensor& t = call.in(0);
+  if (!in_range(a.spatial, 1, 3) || t.rank() < a.spatial || !is_float(t.dtype()) || !is_flag(a.adaptive) ||
+      !is_flag(a.include_pad))
+    return false;
+  for (int i = 0; i < 3; ++i) {
+    int64_t covered = 0;
+    if (!is_step(a.kernel[i]) || !is_step(a.stride[i]) || !is_step(a.dilation[i]) || !is_step(a.in[i]) ||
+        !is_size(a.out[i]) || !in_range(a.pad[i], 0, a.kernel[i] / 2) ||
+        __builtin_mul_overflow(a.kernel[i], a.dilation[i], &covered) || covered > 4 * kLargestSize ||
+        __builtin_mul_overflow(a.out[i] + 1, a.adaptive ? a.in[i] : a.stride[i], &covered) ||
+        covered > 4 * kLargestSize)
+      return false;
+    const int axis = t.rank() - 3 + i;
+    const bool there = i >= 3 - a.spatial;
+    if (there ? t.shape()[axis] != (a.*from)[i] : a.in[i] != 1 || a.out[i] != 1) return false;
+  }
+  return true;
+}
+bool pool_accepts(const Call& call) { return are_windows(call, &PoolAttr::in); }
+bool back_accepts(const Call& call) { return are_windows(call, &PoolAttr::out); }
 int64_t pool_work(const Call& call) {
   const auto a = call.attrs.as<PoolAttr>();
   int64_t window = 1;
@@ -121,14 +146,16 @@ const Op kAverageBack{.name = "average_pool_transposed",
                       .run = back_run,
                       .vjp = back_vjp,
                       .batch = batch_same,
-                      .work = pool_work};
+                      .work = pool_work,
+                      .accepts = back_accepts};
 const Op kAverage{.name = "average_pool",
                   .kind = OpKind::Linear,
                   .infer = average_infer,
                   .run = average_run,
                   .vjp = average_vjp,
                   .batch = batch_same,
-                  .work = pool_work};
+                  .work = pool_work,
+                  .accepts = pool_accepts};
 void average_vjp(Pullback& p) { p.give(0, apply(kAverageBack, {&p.g}, p.attrs())); }
 
 // ---- maximum --------------------------------------------------------------------------------------------------------
@@ -187,7 +214,8 @@ const Op kMaxPool{.name = "max_pool",
                   .needs = {needs_output(1)},
                   .jvp = max_jvp,
                   .batch = batch_same,
-                  .work = pool_work};
+                  .work = pool_work,
+                  .accepts = pool_accepts};
 
 // ---- functions ------------------------------------------------------------------------------------------------------
 
@@ -306,6 +334,8 @@ constexpr Function kFunctions[] = {
 };
 
 }  // namespace
+
+void list_pool_ops(OpList& list) { list.insert(list.end(), {&kAverage, &kAverageBack, &kMaxPool}); }
 
 const std::span<const Function> kPoolFunctions = kFunctions;
 

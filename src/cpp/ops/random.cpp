@@ -16,6 +16,7 @@
 #include "core/pullback.h"
 #include "kernels/philox.h"
 #include "kernels/random_math.h"
+#include "ops/accept.h"
 #include "ops/functions.h"
 #include "ops/rules.h"
 #include "ops/table.h"
@@ -49,6 +50,12 @@ Dims behind(const Tensor& state, const Dims& shape) {
   return all;
 }
 
+/// States, in a call from a file.
+bool are_states(const Tensor& t) { return t.dtype() == DType::UInt64 && t.rank() >= 1 && t.shape().back() == 2; }
+bool is_drawn(const Call& call, const DimsAttr& shape, int64_t dtype) {
+  return are_states(call.in(0)) && is_shape(shape) && is_dtype(dtype);
+}
+
 /// Calls body(seed, first element, place in the output) in parallel for each element.
 template <class Body>
 void for_each_element(const States& states, int64_t each, const Body& body) {
@@ -78,11 +85,15 @@ void advance_run(Call& call) {
     out[2 * i + 1] = now.drawn(i) + static_cast<uint64_t>(call.attrs.as<AdvanceAttr>().count);
   }
 }
+bool advance_accepts(const Call& call) {
+  return has<AdvanceAttr>(call, 1) && are_states(call.in(0)) && call.attrs.as<AdvanceAttr>().count >= 0;
+}
 const Op kAdvance{.name = "random_advance",
                   .kind = OpKind::Constant,
                   .infer = advance_infer,
                   .run = advance_run,
-                  .batch = batch_same};
+                  .batch = batch_same,
+                  .accepts = advance_accepts};
 
 /// A state for each member, `count` numbers apart.
 struct SpreadAttr {
@@ -102,8 +113,18 @@ void spread_run(Call& call) {
     }
   }
 }
-const Op kSpread{
-    .name = "random_spread", .kind = OpKind::Constant, .infer = spread_infer, .run = spread_run, .batch = batch_same};
+bool spread_accepts(const Call& call) {
+  if (!has<SpreadAttr>(call, 1) || !are_states(call.in(0))) return false;
+  const auto a = call.attrs.as<SpreadAttr>();
+  int64_t all = 0;
+  return is_size(a.members) && a.count >= 0 && !__builtin_mul_overflow(a.members, a.count, &all);
+}
+const Op kSpread{.name = "random_spread",
+                 .kind = OpKind::Constant,
+                 .infer = spread_infer,
+                 .run = spread_run,
+                 .batch = batch_same,
+                 .accepts = spread_accepts};
 
 // ---- numbers ------------------------------------------------------------------------------------------------------
 
@@ -183,17 +204,45 @@ void permutation_run(Call& call) {
   });
 }
 
-const Op kUniform{
-    .name = "random_uniform", .kind = OpKind::Constant, .infer = draw_infer, .run = uniform_run, .batch = batch_same};
-const Op kNormal{
-    .name = "random_normal", .kind = OpKind::Constant, .infer = draw_infer, .run = normal_run, .batch = batch_same};
-const Op kIntegers{
-    .name = "random_integers", .kind = OpKind::Constant, .infer = draw_infer, .run = integers_run, .batch = batch_same};
+bool real_accepts(const Call& call) {
+  if (!has<DrawAttr>(call, 1)) return false;
+  const auto a = call.attrs.as<DrawAttr>();
+  return is_drawn(call, a.shape, a.dtype) && is_float(static_cast<DType>(a.dtype));
+}
+bool integer_accepts(const Call& call) {
+  if (!has<DrawAttr>(call, 1)) return false;
+  const auto a = call.attrs.as<DrawAttr>();
+  return is_drawn(call, a.shape, a.dtype) && a.low < a.high;
+}
+bool permutation_accepts(const Call& call) {
+  if (!has<DrawAttr>(call, 1)) return false;
+  const auto a = call.attrs.as<DrawAttr>();
+  return is_drawn(call, a.shape, a.dtype);
+}
+const Op kUniform{.name = "random_uniform",
+                  .kind = OpKind::Constant,
+                  .infer = draw_infer,
+                  .run = uniform_run,
+                  .batch = batch_same,
+                  .accepts = real_accepts};
+const Op kNormal{.name = "random_normal",
+                 .kind = OpKind::Constant,
+                 .infer = draw_infer,
+                 .run = normal_run,
+                 .batch = batch_same,
+                 .accepts = real_accepts};
+const Op kIntegers{.name = "random_integers",
+                   .kind = OpKind::Constant,
+                   .infer = draw_infer,
+                   .run = integers_run,
+                   .batch = batch_same,
+                   .accepts = integer_accepts};
 const Op kPermutation{.name = "random_permutation",
                       .kind = OpKind::Constant,
                       .infer = draw_infer,
                       .run = permutation_run,
-                      .batch = batch_same};
+                      .batch = batch_same,
+                      .accepts = permutation_accepts};
 
 // ---- draws that are tried until one is taken ----------------------------------------------------------------------
 
@@ -270,12 +319,21 @@ void truncated_run(Call& call) {
   const auto a = call.attrs.as<TruncatedAttr>();
   fill_each(call, [&](Numbers u, int64_t) { return truncated_normal(u, a.low, a.high); });
 }
+/// Bounds between which a draw is taken at some time.
+bool truncated_accepts(const Call& call) {
+  if (!has<TruncatedAttr>(call, 1)) return false;
+  const auto a = call.attrs.as<TruncatedAttr>();
+  constexpr double kFar = 1e100;
+  return is_drawn(call, a.shape, a.dtype) && is_float(static_cast<DType>(a.dtype)) && a.low < a.high && a.low < kFar &&
+         a.high > -kFar;
+}
 const Op kTruncated{.name = "random_truncated",
                     .kind = OpKind::Constant,
                     .infer = truncated_infer,
                     .run = truncated_run,
                     .batch = batch_same,
-                    .work = trials_work};
+                    .work = trials_work,
+                    .accepts = truncated_accepts};
 
 /// Draws whose distribution an operand tells, element by element: behind the axes of the states, those of one member.
 template <DType (*Result)(DType)>
@@ -353,6 +411,8 @@ double poisson(Numbers& u, double mean) {
   }
 }
 
+bool is_told(const Call& call) { return are_states(call.in(0)) && is_float(call.in(1).dtype()); }
+bool poisson_accepts(const Call& call) { return has_none(call, 2) && is_told(call); }
 void poisson_run(Call& call) {
   const Tensor rate = as_contiguous(call.in(1), DType::Float64);
   const auto* p = rate.data_as<double>();
@@ -363,7 +423,8 @@ const Op kPoisson{.name = "random_poisson",
                   .infer = told_infer<like_operand>,
                   .run = poisson_run,
                   .batch = batch_together,
-                  .work = trials_work};
+                  .work = trials_work,
+                  .accepts = poisson_accepts};
 
 /// G. Marsaglia, W. W. Tsang: A simple method for generating gamma variables. ACM TOMS 26, 2000. The number or its
 /// logarithm, which the smallest have in spite of underflow.
@@ -460,13 +521,18 @@ void gamma_slope_run(Call& call) {
 void gamma_slope_vjp(Pullback&) {
   fail(ErrorKind::Value, "standard_gamma: there is no second derivative by the shape; use stop_gradient(alpha).");
 }
+bool gamma_slope_accepts(const Call& call) {
+  return has<GammaAttr>(call, 2) && is_flag(call.attrs.as<GammaAttr>().logarithm) &&
+         call.in(0).shape() == call.in(1).shape();
+}
 const Op kGammaSlope{.name = "random_gamma_slope",
                      .kind = OpKind::Custom,
                      .infer = gamma_slope_infer,
                      .run = gamma_slope_run,
                      .vjp = gamma_slope_vjp,
                      .batch = batch_together,
-                     .work = trials_work};
+                     .work = trials_work,
+                     .accepts = gamma_slope_accepts};
 
 void gamma_run(Call& call) {
   const bool logarithm = call.attrs.as<GammaAttr>().logarithm;
@@ -480,6 +546,9 @@ void gamma_vjp(Pullback& p) {
 void gamma_jvp(Pushforward& p) {
   if (p.active(1)) p.give(p.tangent(1) * apply(kGammaSlope, {&p.in(1), &p.out()}, p.attrs()));
 }
+bool gamma_accepts(const Call& call) {
+  return has<GammaAttr>(call, 2) && is_flag(call.attrs.as<GammaAttr>().logarithm) && is_told(call);
+}
 const Op kGamma{.name = "random_gamma",
                 .kind = OpKind::Custom,
                 .infer = told_infer<like_operand>,
@@ -488,7 +557,8 @@ const Op kGamma{.name = "random_gamma",
                 .needs = {0, needs_input(1) | needs_output(0)},
                 .jvp = gamma_jvp,
                 .batch = batch_together,
-                .work = trials_work};
+                .work = trials_work,
+                .accepts = gamma_accepts};
 
 // ---- classes by weight --------------------------------------------------------------------------------------------
 
@@ -520,11 +590,14 @@ void weights_run(Call& call) {
     }
   }
 }
+bool is_choice(const ChoiceAttr& a) { return is_size(a.count) && is_flag(a.replacement); }
+bool weights_accepts(const Call& call) { return has<ChoiceAttr>(call, 1) && is_choice(call.attrs.as<ChoiceAttr>()); }
 const Op kWeights{.name = "choice_weights",
                   .kind = OpKind::Constant,
                   .infer = weights_infer,
                   .run = weights_run,
-                  .batch = batch_same};
+                  .batch = batch_same,
+                  .accepts = weights_accepts};
 
 void choice_infer(Call& call) {
   Dims shape = call.in(1).shape();
@@ -566,11 +639,23 @@ void choice_run(Call& call) {
     std::copy_n(order.begin(), a.count, drawn);
   });
 }
+bool choice_accepts(const Call& call) {
+  if (!has<ChoiceAttr>(call, 2)) return false;
+  const auto a = call.attrs.as<ChoiceAttr>();
+  const Tensor &states = call.in(0), &weights = call.in(1);
+  if (!is_choice(a) || !are_states(states) || weights.rank() < states.rank() || weights.shape().back() < 1 ||
+      (!a.replacement && a.count > weights.shape().back()))
+    return false;
+  bool fits = true;
+  for (int i = 0; i + 1 < states.rank(); ++i) fits = fits && states.shape()[i] == weights.shape()[i];
+  return fits;
+}
 const Op kChoice{.name = "random_choice",
                  .kind = OpKind::Constant,
                  .infer = choice_infer,
                  .run = choice_run,
-                 .batch = batch_together};
+                 .batch = batch_together,
+                 .accepts = choice_accepts};
 
 Tensor draw(const Op& op, const Tensor& state, const Dims& shape, DType dtype, int64_t low = 0, int64_t high = 0) {
   return apply(op, {&state}, Attrs(DrawAttr{DimsAttr(shape), static_cast<int64_t>(dtype), low, high}));
@@ -747,6 +832,11 @@ constexpr Function kFunctions[] = {
 };
 
 }  // namespace
+
+void list_random_ops(OpList& list) {
+  list.insert(list.end(), {&kAdvance, &kSpread, &kUniform, &kNormal, &kIntegers, &kPermutation, &kTruncated, &kPoisson,
+                           &kGammaSlope, &kGamma, &kWeights, &kChoice});
+}
 
 const std::span<const Function> kRandomFunctions = kFunctions;
 

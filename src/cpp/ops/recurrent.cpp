@@ -7,6 +7,7 @@
 #include "kernels/recurrent.h"
 
 #include "core/pullback.h"
+#include "ops/accept.h"
 #include "ops/functions.h"
 #include "ops/rules.h"
 #include "ops/sym.h"
@@ -149,6 +150,42 @@ void layer_run(Call& call) {
     kernels_of(type, Kind::kNumber).run(args);
     wide.finish();
   });
+}
+
+template <class Kind>
+bool layer_accepts(const Call& call) {
+  if (!has<RecurrentAttr>(call, call.count)) return false;
+  const auto a = call.attrs.as<RecurrentAttr>();
+  return is_flag(a.reverse) && is_flag(a.bias) && is_flag(a.inside) &&
+         call.count == Places<Kind>::inside(a) + static_cast<int>(a.inside);
+}
+
+template <class Kind>
+bool grad_accepts(const Call& call) {
+  using Place = GradPlaces<Kind>;
+  if (!has<RecurrentGradAttr>(call, call.count)) return false;
+  const auto a = call.attrs.as<RecurrentGradAttr>();
+  if (!is_flag(a.reverse) || !is_flag(a.inside) || !in_range(a.given, 0, (int64_t{1} << Kind::kStates) - 1) ||
+      call.count != Place::inside(a) + static_cast<int>(a.inside))
+    return false;
+  const Tensor &sums = call.in(0), &weight = call.in(1);
+  const Dims& first = call.in(Place::kFirst).shape();
+  if (weight.rank() != 2 || weight.shape()[0] != Kind::kGates * weight.shape()[1] || sums.rank() < 2 ||
+      sums.shape()[0] < 1 || first.empty() || first.back() != weight.shape()[1])
+    return false;
+  const int64_t steps = sums.shape()[0], units = first.back();
+  for (int k = 0; k < Place::inside(a); ++k) {
+    const Tensor& t = call.in(k);
+    const Dims shape = k == 0               ? along(steps, first, Kind::kSums * units)
+                       : k == 1             ? weight.shape()
+                       : k < Place::kStates ? first
+                                            : along(steps, first, units);
+    if (!is_float(t.dtype()) || !(t.shape() == shape)) return false;
+  }
+  if (!a.inside) return true;
+  Dims shape = along(steps, first, 1);
+  shape.erase(shape.size() - 1);
+  return call.in(Place::inside(a)).dtype() == DType::Bool && call.in(Place::inside(a)).shape() == shape;
 }
 
 template <class Kind>
@@ -335,7 +372,8 @@ const Op kLayerGrad{.name = Kind::kGradName,
                     .needs_always = kAllInputs,
                     .batch = grad_batch<Kind>,
                     .work = layer_work,
-                    .expand = grad_expand<Kind>};
+                    .expand = grad_expand<Kind>,
+                    .accepts = grad_accepts<Kind>};
 
 /// Steps and rows together.
 Tensor folded(const Tensor& x) {
@@ -406,7 +444,8 @@ const Op kLayer{.name = Kind::kName,
                 .needs_observed = needs_input(0),
                 .batch = layer_batch<Kind>,
                 .work = layer_work,
-                .expand = layer_expand<Kind>};
+                .expand = layer_expand<Kind>,
+                .accepts = layer_accepts<Kind>};
 
 template <class Kind>
 std::vector<Tensor> layer(std::initializer_list<Tensor> given, const Tensor& bias, const Tensor& inside, bool reverse) {
@@ -446,6 +485,11 @@ constexpr Function kFunctions[] = {
 };
 
 }  // namespace
+
+void list_recurrent_ops(OpList& list) {
+  list.insert(list.end(), {&kLayer<ReluRnn>, &kLayer<TanhRnn>, &kLayer<Lstm>, &kLayer<Gru>, &kLayerGrad<ReluRnn>,
+                           &kLayerGrad<TanhRnn>, &kLayerGrad<Lstm>, &kLayerGrad<Gru>});
+}
 
 const std::span<const Function> kRecurrentFunctions = kFunctions;
 

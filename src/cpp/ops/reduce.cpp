@@ -8,6 +8,7 @@
 
 #include "core/pullback.h"
 #include "kernels/reductions.h"
+#include "ops/accept.h"
 #include "ops/functions.h"
 #include "ops/rules.h"
 #include "ops/sym.h"
@@ -183,6 +184,17 @@ void same_vjp(Pullback& p) {
   broadcast_back(p, cast(kRow<Row>.pull.f(Sym{g}, Sym{}, GroupSize{{number(n, g)}}).t, p.g.dtype()));
 }
 
+bool is_reduction(const Call& call) {
+  if (!has<ReduceAttr>(call, 1)) return false;
+  const auto a = call.attrs.as<ReduceAttr>();
+  return is_mask(a.mask, call.in(0)) && is_flag(a.keep);
+}
+bool reduce_accepts(const Call& call, Result result, const ReductionKernel& kernel) {
+  const DType t = call.in(0).dtype();
+  return is_reduction(call) && (result != Result::Float || is_float(t)) &&
+         kernel.run[static_cast<int>(compute_of(t))] != nullptr;
+}
+
 /// What every element gets, as an op: operands g, whose reduced axes have size 1 or that of x, and x; linear in g.
 struct PullAttr {
   int64_t row, mask;
@@ -203,6 +215,18 @@ void pull_run(Call& call) {
         {g.data(), g.size() == x.x.size(), x.x.data(), out, x.outer, x.n, x.inner, a.p, scratch.as<void>()});
   });
 }
+bool pull_accepts(const Call& call) {
+  if (!has<PullAttr>(call, 2)) return false;
+  const auto a = call.attrs.as<PullAttr>();
+  const Tensor &g = call.in(0), &x = call.in(1);
+  if (!in_range(a.row, 0, kReductionCount - 1) || !kernels().reductions[a.row].pull[0] || !is_mask(a.mask, x) ||
+      !is_float(g.dtype()) || !is_float(x.dtype()))
+    return false;
+  const auto mask = static_cast<uint32_t>(a.mask);
+  return range_of(x.shape(), mask).together &&
+         (g.shape() == x.shape() || g.shape() == reduced_shape(x.shape(), mask, true));
+}
+const char* reduction_row_name(int64_t row);
 void pull_vjp(Pullback& p) {
   if (p.active(0)) p.give(0, pull_elements(widened(p.g), widened(p.in(1)), p.attrs<PullAttr>()));
   if (p.active(1)) p.expand(needs_input(1));
@@ -223,7 +247,9 @@ const Op kPull{.name = "reduction_pull",
                .vjp = pull_vjp,
                .needs = {needs_input(1), needs_input(0) | needs_input(1)},
                .batch = pull_batch,
-               .expand = pull_expand};
+               .expand = pull_expand,
+               .accepts = pull_accepts,
+               .row_name = reduction_row_name};
 
 Tensor pull_elements(const Tensor& g, const Tensor& x, const PullAttr& a) {
   if (!is_float(g.dtype()) || !is_float(x.dtype())) return symbolic(g, x, a);  // integers have no kernels
@@ -301,7 +327,8 @@ constexpr Op make_reduction() {
         .kind = OpKind::Custom,
         .infer = [](Call& call) { reduce_infer(call, kRow<Row>.result, has_value_of_nothing<Row>()); },
         .run = [](Call& call) { reduce_run(call, kernels().reductions[Row]); },
-        .batch = reduce_batch};
+        .batch = reduce_batch,
+        .accepts = [](const Call& call) { return reduce_accepts(call, kRow<Row>.result, kernels().reductions[Row]); }};
   if constexpr (std::is_same_v<Pull, NoPull>) {
     op.kind = OpKind::Constant;
   } else if constexpr (std::is_same_v<Pull, Passes>) {
@@ -326,6 +353,10 @@ constexpr auto kOps = []<int... Row>(std::integer_sequence<int, Row...>) {
 }(std::make_integer_sequence<int, kReductionCount>());
 
 const Op& op_of(ReductionName name) noexcept { return kOps[static_cast<size_t>(name.row)]; }
+
+const char* reduction_row_name(int64_t row) {
+  return row < kReductionCount ? kOps[static_cast<size_t>(row)].name : nullptr;
+}
 
 // ---- the text of a pull on symbols --------------------------------------------------------------------------------
 
@@ -420,7 +451,12 @@ void located_run(Call& call) {
 template <int Row, ArgReduceFn PlaceKernels::* Fn>
 struct Places {
   static constexpr Op index(const char* name) {
-    return {.name = name, .kind = OpKind::Constant, .infer = arg_infer, .run = arg_run<Fn>, .batch = reduce_batch};
+    return {.name = name,
+            .kind = OpKind::Constant,
+            .infer = arg_infer,
+            .run = arg_run<Fn>,
+            .batch = reduce_batch,
+            .accepts = is_reduction};
   }
   static constexpr Op both(const char* name) {
     return {.name = name,
@@ -433,7 +469,8 @@ struct Places {
             .constant_outputs = 1u << 1,
             .needs = {needs_input(0)},
             .jvp = [](Pushforward& p) { elements_jvp(p, Row); },
-            .batch = reduce_batch};
+            .batch = reduce_batch,
+            .accepts = is_reduction};
   }
 };
 using PlacesOfMax = Places<reduction_index("amax"), &PlaceKernels::argmax>;
@@ -456,6 +493,11 @@ Tensor index_along(const Op& op, const Tensor& x, int64_t axis, bool keep) {
 }
 
 }  // namespace
+
+void list_reduce_ops(OpList& list) {
+  for (const Op& op : kOps) list.push_back(&op);
+  list.insert(list.end(), {&kPull, &kArgmax, &kArgmin, &kMaxAt, &kMinAt});
+}
 
 std::string_view reduction_name(int row) noexcept {
   static constexpr auto kNames =

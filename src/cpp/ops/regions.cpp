@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/pullback.h"
+#include "ops/accept.h"
 #include "ops/drive.h"
 #include "ops/reduce.h"
 #include "ops/rules.h"
@@ -39,8 +40,64 @@ bool RegionReader::next(Region& r) {
   return true;
 }
 
+bool RegionReader::next_checked(Region& r) {
+  const auto left = [&] { return end_ - at_; };
+  if (left() < 2 || !in_range(at_[0], 0, kLargestSize) || !in_range(at_[1], 0, kMaxRank) || left() < 2 + at_[1])
+    return false;
+  r.operand = at_[0];
+  r.rank = static_cast<int>(at_[1]);
+  r.count = at_ + 2;
+  at_ += 2 + r.rank;
+  for (Lattice* l : {&r.from, &r.to}) {
+    if (left() < 1 || !in_range(*at_, Lattice::kAxes, kMaxRank)) return false;
+    l->kind = *at_;
+    if (left() < 1 + l->starts(r.rank) + l->steps(r.rank)) return false;
+    *l = lattice(r.rank);
+  }
+  return true;
+}
+
 namespace {
 
+/// The elements of a box lie inside of a tensor.
+bool lies_in(const Region& r, const Lattice& l, const Dims& shape) {
+  if (l.kind == Lattice::kItself) return shape == r.box();
+  if (l.kind != (l.kind < 0 ? Lattice::kAxes : shape.size()) || (l.kind < 0 && r.rank != shape.size())) return false;
+  bool empty = false;
+  for (int k = 0; k < r.rank; ++k) empty |= r.count[k] == 0;
+  for (int a = 0; a < shape.size(); ++a) {
+    if (!in_range(l.start[a], -1, shape[a])) return false;
+    int64_t low = l.start[a], high = l.start[a];
+    for (int k = 0; k < r.rank; ++k) {
+      const int64_t step = l.kind < 0 ? (k == a ? l.step[k] : 0) : l.step[k * shape.size() + a];
+      int64_t way = 0;
+      if (!in_range(step, -kLargestSize, kLargestSize) ||
+          __builtin_mul_overflow(step, std::max<int64_t>(r.count[k] - 1, 0), &way) ||
+          __builtin_add_overflow(way < 0 ? low : high, way, way < 0 ? &low : &high))
+        return false;
+    }
+    if (!empty && (low < 0 || high >= shape[a])) return false;
+  }
+  return true;
+}
+bool is_box(const Region& r) {
+  int64_t size = 1;
+  for (int k = 0; k < r.rank; ++k)
+    if (!is_size(r.count[k]) || __builtin_mul_overflow(size, std::max<int64_t>(r.count[k], 1), &size)) return false;
+  return true;
+}
+/// All words behind the first `skip` are regions that are read from `from(operand)` and written to a tensor of `to`.
+template <class From>
+bool are_regions(const Call& call, int skip, const From& from, const Dims* to) {
+  RegionReader rest(call.attrs, skip);
+  while (!rest.at_end()) {
+    Region r{};
+    if (!rest.next_checked(r) || !is_box(r)) return false;
+    const Tensor* const read = from(r.operand);
+    if (!read || !lies_in(r, r.from, read->shape()) || (to && !lies_in(r, r.to, *to))) return false;
+  }
+  return true;
+}
 /// The elements of a box in a tensor: where the first one lies, and the steps from one to the next in its memory.
 struct Located {
   int64_t offset;
@@ -254,6 +311,15 @@ Region only(Attrs attrs) {
   return r;
 }
 void slice_infer(Call& call) { call.out->set_shape(only(call.attrs).box(), call.in(0).dtype()); }
+bool slice_accepts(const Call& call) {
+  if (call.count != 1 || call.attrs.count() == 0) return false;
+  const auto from = [&](int64_t operand) { return operand == 0 ? &call.in(0) : nullptr; };
+  if (!are_regions(call, 0, from, nullptr)) return false;
+  RegionReader rest(call.attrs);
+  Region r{};
+  rest.next(r);
+  return r.to.kind == Lattice::kItself && rest.at_end();
+}
 void slice_run(Call& call) {
   const Region r = only(call.attrs);
   const Located at(call.in(0), r, r.from);
@@ -266,13 +332,27 @@ const Op kSlice{.name = "slice",
                 .run = slice_run,
                 .vjp = slice_vjp,
                 .view = true,
-                .batch = batch_regions};
+                .batch = batch_regions,
+                .accepts = slice_accepts};
 
 void move_infer(Call& call) {
   DType dtype = call.in(0).dtype();
   for (int k = 1; k < call.count; ++k) dtype = promote(dtype, call.in(k).dtype());
   const int64_t* w = call.attrs.words();
   call.out->set_shape(Dims(std::span<const int64_t>(w + 1, static_cast<size_t>(w[0]))), dtype);
+}
+bool move_accepts(const Call& call) {
+  if (call.count < 1 || call.attrs.count() < 1) return false;
+  DimsAttr shape;
+  shape.rank = call.attrs.words()[0];
+  if (!in_range(shape.rank, 0, std::min(kMaxRank, call.attrs.count() - 1))) return false;
+  std::copy_n(call.attrs.words() + 1, shape.rank, shape.v);
+  if (!is_shape(shape)) return false;
+  const Dims out = shape.dims();
+  const auto from = [&](int64_t operand) {
+    return operand < call.count ? &call.in(static_cast<int>(operand)) : nullptr;
+  };
+  return are_regions(call, 1 + out.size(), from, &out);
 }
 void move_run(Call& call) {
   Region r{};
@@ -288,9 +368,16 @@ const Op kMove{.name = "move",
                .infer = move_infer,
                .run = move_run,
                .vjp = move_vjp,
-               .batch = batch_regions};
+               .batch = batch_regions,
+               .accepts = move_accepts};
 
 void base_infer(Call& call) { call.out->set_shape(call.in(0).shape(), call.in(0).dtype()); }
+
+bool base_accepts(const Call& call) {
+  if (call.count != 2) return false;
+  const auto from = [&](int64_t operand) { return operand == 0 ? &call.in(1) : nullptr; };
+  return are_regions(call, 0, from, &call.in(0).shape());
+}
 
 /// The base with regions of v written over it, which do not meet one another.
 void slice_set_run(Call& call) {
@@ -317,7 +404,8 @@ const Op kSliceSet{.name = "slice_set",
                    .vjp = slice_set_vjp,
                    .over = {needs_input(0)},
                    .batch = batch_regions,
-                   .work = regions_work};
+                   .work = regions_work,
+                   .accepts = base_accepts};
 
 /// The base with regions of v added to it, wherever they meet.
 void slice_add_run(Call& call) {
@@ -345,13 +433,16 @@ const Op kSliceAdd{.name = "slice_add",
                    .vjp = slice_add_vjp,
                    .over = {needs_input(0)},
                    .batch = batch_regions,
-                   .work = regions_work};
+                   .work = regions_work,
+                   .accepts = base_accepts};
 
 Region region_of(const Slice& s) {
   return {0, static_cast<int>(s.count.rank), s.count.v, along_axes(s.start.v, s.step.v), {}};
 }
 
 }  // namespace
+
+void list_region_ops(OpList& list) { list.insert(list.end(), {&kSlice, &kMove, &kSliceSet, &kSliceAdd}); }
 
 // ---- functions ----------------------------------------------------------------------------------------------------
 

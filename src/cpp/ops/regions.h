@@ -72,6 +72,9 @@ class RegionReader {
  public:
   explicit RegionReader(Attrs attrs, int skip = 0) : at_(attrs.words() + skip), end_(attrs.words() + attrs.count()) {}
   bool next(Region& r);
+  bool at_end() const noexcept { return at_ == end_; }
+  /// For words that may be any: false where they are no region. They are left unread then.
+  bool next_checked(Region& r);
 
  private:
   Lattice lattice(int box_rank);

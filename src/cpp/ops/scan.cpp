@@ -4,6 +4,7 @@
 
 #include "core/pullback.h"
 #include "kernels/reductions.h"
+#include "ops/accept.h"
 #include "ops/functions.h"
 #include "ops/reduce.h"
 #include "ops/rules.h"
@@ -56,6 +57,14 @@ void recurrence_run(Call& call) {
         {b.x.data(), a.x.data(), y, b.outer, b.n, b.inner, attrs.scan.reverse != 0, attrs.lagged != 0});
   });
 }
+bool is_scan(const ScanAttr& a, const Tensor& t) { return is_axis(a.axis, t) && is_flag(a.reverse); }
+bool recurrence_accepts(const Call& call) {
+  if (!has<RecurrenceAttr>(call, 2)) return false;
+  const auto attrs = call.attrs.as<RecurrenceAttr>();
+  const Tensor &b = call.in(0), &a = call.in(1);
+  return is_scan(attrs.scan, b) && is_flag(attrs.lagged) && is_float(b.dtype()) && a.dtype() == b.dtype() &&
+         a.shape() == b.shape();
+}
 void recurrence_vjp(Pullback& p) {
   const auto attrs = p.attrs<RecurrenceAttr>();
   const RecurrenceAttr back = attrs.back();
@@ -96,7 +105,8 @@ const Op kRecurrence{.name = "recurrence",
                      .vjp = recurrence_vjp,
                      .needs = {needs_input(1), needs_input(1) | needs_output(0)},
                      .jvp = recurrence_jvp,
-                     .batch = recurrence_batch};
+                     .batch = recurrence_batch,
+                     .accepts = recurrence_accepts};
 
 Tensor recurrence(const Tensor& b, const Tensor& a, const RecurrenceAttr& attrs) {
   return apply(kRecurrence, {&b, &a}, Attrs(attrs));
@@ -119,6 +129,11 @@ void scan_run(Call& call, const ScanKernel& kernel) {
   const Canonical c = canonical(call.in(0), 1u << a.axis, compute);
   into(*call.out, compute,
        [&](void* out) { kernel.run[static_cast<int>(compute)](c.x.data(), out, c.outer, c.n, c.inner, a.reverse); });
+}
+
+bool scan_accepts(const Call& call, const ScanKernel& kernel) {
+  return has<ScanAttr>(call, 1) && is_scan(call.attrs.as<ScanAttr>(), call.in(0)) &&
+         kernel.run[static_cast<int>(compute_of(call.in(0).dtype()))] != nullptr;
 }
 
 Tensor scan_along(int row, const Tensor& x, int64_t axis, bool reverse);
@@ -162,7 +177,8 @@ constexpr Op make_scan() {
           .run = [](Call& call) { scan_run(call, kernels().scans[Row]); },
           .vjp = scan_vjp<Row>,
           .needs = {kNeeds ? needs_input(0) | needs_output(0) : 0},
-          .batch = scan_batch};
+          .batch = scan_batch,
+          .accepts = [](const Call& call) { return scan_accepts(call, kernels().scans[Row]); }};
 }
 
 constexpr auto kOps = []<int... Row>(std::integer_sequence<int, Row...>) {
@@ -207,6 +223,11 @@ constexpr auto kFunctions = []<int... Row>(std::integer_sequence<int, Row...>) {
 
 Tensor cumsum(const Tensor& x, int64_t axis, bool reverse) {
   return scan_along(scan_index("cumsum"), x, axis, reverse);
+}
+
+void list_scan_ops(OpList& list) {
+  for (const Op& op : kOps) list.push_back(&op);
+  list.push_back(&kRecurrence);
 }
 
 const std::span<const Function> kScanFunctions = kFunctions;

@@ -1,6 +1,7 @@
 // Linear ops that show the same elements otherwise: cast, and views (reshape, expand, permute), which share the buffer.
 // The transpose of each is another op of this file, or sum (reduce.cpp). regions.h moves elements.
 #include "core/pullback.h"
+#include "ops/accept.h"
 #include "ops/functions.h"
 #include "ops/rules.h"
 #include "ops/table.h"
@@ -18,6 +19,7 @@ void cast_infer(Call& call) {
   call.out->set_shape(call.in(0).shape(), static_cast<DType>(call.attrs.as<CastAttr>().dtype));
 }
 void cast_run(Call& call) { copy_to(call.in(0), call.out->mutable_data(), call.out->dtype()); }
+bool cast_accepts(const Call& call) { return has<CastAttr>(call, 1) && is_dtype(call.attrs.as<CastAttr>().dtype); }
 void cast_vjp(Pullback& p) { p.give(0, p.g); }           // give() casts back
 void cast_jvp(Pushforward& p) { p.give(p.tangent(0)); }  // it is cast as the output's tangent
 const Op kCast{.name = "cast",
@@ -26,10 +28,15 @@ const Op kCast{.name = "cast",
                .run = cast_run,
                .vjp = cast_vjp,
                .jvp = cast_jvp,
-               .batch = batch_same};
+               .batch = batch_same,
+               .accepts = cast_accepts};
 /// A float that becomes an integer moves in steps: derivative zero.
-const Op kCastToInteger{
-    .name = "cast_to_integer", .kind = OpKind::Constant, .infer = cast_infer, .run = cast_run, .batch = batch_same};
+const Op kCastToInteger{.name = "cast_to_integer",
+                        .kind = OpKind::Constant,
+                        .infer = cast_infer,
+                        .run = cast_run,
+                        .batch = batch_same,
+                        .accepts = cast_accepts};
 
 // ---- views --------------------------------------------------------------------------------------------------------
 
@@ -45,6 +52,11 @@ DimsAttr with_batch(const Batching& b, Dims shape) {
   shape.insert(0, b.size);
   return DimsAttr(shape);
 }
+bool reshape_accepts(const Call& call) {
+  if (!has<DimsAttr>(call, 1)) return false;
+  const auto a = call.attrs.as<DimsAttr>();
+  return is_shape(a) && numel(a.dims()) == call.in(0).size();
+}
 void reshape_batch(Batching& b) { b.run(with_batch(b, b.out.shape())); }
 const Op kReshape{.name = "reshape",
                   .kind = OpKind::Linear,
@@ -52,7 +64,8 @@ const Op kReshape{.name = "reshape",
                   .run = reshape_run,
                   .vjp = reshape_vjp,
                   .view = true,
-                  .batch = reshape_batch};
+                  .batch = reshape_batch,
+                  .accepts = reshape_accepts};
 
 void expand_infer(Call& call) { call.out->set_shape(call.attrs.as<DimsAttr>().dims(), call.in(0).dtype()); }
 void expand_run(Call& call) {
@@ -63,6 +76,15 @@ void expand_run(Call& call) {
   for (int i = 0; i < x.rank(); ++i) strides[i + skip] = x.shape()[i] == shape[i + skip] ? x.strides()[i] : 0;
   call.out->view_of(x, shape, strides, x.offset());
 }
+bool expand_accepts(const Call& call) {
+  if (!has<DimsAttr>(call, 1)) return false;
+  const auto a = call.attrs.as<DimsAttr>();
+  const Dims& shape = call.in(0).shape();
+  const int64_t skip = a.rank - shape.size();
+  bool fits = is_shape(a) && skip >= 0;
+  for (int i = 0; fits && i < shape.size(); ++i) fits = shape[i] == 1 || shape[i] == a.v[i + skip];
+  return fits;
+}
 void expand_vjp(Pullback& p) { p.give(0, p.g); }  // give() sums what was broadcast
 void expand_batch(Batching& b) { b.give(broadcast_to(b.front(0, b.out.rank()), with_batch(b, b.out.shape()).dims())); }
 const Op kExpand{.name = "broadcast_to",
@@ -71,7 +93,8 @@ const Op kExpand{.name = "broadcast_to",
                  .run = expand_run,
                  .vjp = expand_vjp,
                  .view = true,
-                 .batch = expand_batch};
+                 .batch = expand_batch,
+                 .accepts = expand_accepts};
 
 void permute_infer(Call& call) {
   const Dims axes = call.attrs.as<DimsAttr>().dims();
@@ -84,6 +107,17 @@ void permute_run(Call& call) {
   Dims strides;
   for (int64_t a : call.attrs.as<DimsAttr>().dims()) strides.push_back(x.strides()[static_cast<int>(a)]);
   call.out->view_of(x, Dims(call.out->shape()), strides, x.offset());
+}
+bool permute_accepts(const Call& call) {
+  if (!has<DimsAttr>(call, 1)) return false;
+  const auto a = call.attrs.as<DimsAttr>();
+  if (a.rank != call.in(0).rank()) return false;
+  uint32_t seen = 0;
+  for (int64_t i = 0; i < a.rank; ++i) {
+    if (!in_range(a.v[i], 0, a.rank - 1)) return false;
+    seen |= 1u << a.v[i];
+  }
+  return seen == (1u << a.rank) - 1;
 }
 void permute_vjp(Pullback& p) {
   const Dims axes = p.attrs<DimsAttr>().dims();
@@ -102,9 +136,14 @@ const Op kPermute{.name = "permute",
                   .run = permute_run,
                   .vjp = permute_vjp,
                   .view = true,
-                  .batch = permute_batch};
+                  .batch = permute_batch,
+                  .accepts = permute_accepts};
 
 }  // namespace
+
+void list_shape_ops(OpList& list) {
+  list.insert(list.end(), {&kCast, &kCastToInteger, &kReshape, &kExpand, &kPermute});
+}
 
 // ---- functions ----------------------------------------------------------------------------------------------------
 

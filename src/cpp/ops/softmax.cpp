@@ -1,5 +1,6 @@
 // softmax and log_softmax, each stable in one kernel.
 #include "core/pullback.h"
+#include "ops/accept.h"
 #include "ops/functions.h"
 #include "ops/reduce.h"
 #include "ops/rules.h"
@@ -20,6 +21,16 @@ void softmax_run(Call& call) {
   const Canonical c = canonical(call.in(0), call.in(0).rank() ? 1u << call.attrs.as<AxisAttr>().axis : 0, compute);
   const auto fn = kernels().softmax[static_cast<int>(compute)].*Fn;
   into(*call.out, compute, [&](void* out) { fn(c.x.data(), out, c.outer, c.n, c.inner); });
+}
+
+bool softmax_accepts(const Call& call) {
+  return has<AxisAttr>(call, 1) && is_axis(call.attrs.as<AxisAttr>().axis, call.in(0)) && is_float(call.in(0).dtype());
+}
+bool grad_accepts(const Call& call) {
+  if (!has<AxisAttr>(call, 2)) return false;
+  const Tensor &g = call.in(0), &y = call.in(1);
+  return is_axis(call.attrs.as<AxisAttr>().axis, y) && is_float(g.dtype()) && is_float(y.dtype()) &&
+         g.shape() == y.shape();
 }
 
 Tensor sum_along(const Tensor& x, int64_t axis) { return x.rank() ? sum(x, Dims{axis}, true) : x; }
@@ -70,14 +81,16 @@ const Op kSoftmaxGrad{.name = "softmax_grad",
                       .vjp = softmax_grad_vjp,
                       .needs = {needs_input(1), kBoth},
                       .batch = grad_batch,
-                      .expand = softmax_grad_expand};
+                      .expand = softmax_grad_expand,
+                      .accepts = grad_accepts};
 const Op kLogSoftmaxGrad{.name = "log_softmax_grad",
                          .kind = OpKind::Custom,
                          .infer = same_infer,
                          .run = grad_run<&SoftmaxKernels::log_softmax_grad>,
                          .needs = {kBoth, kBoth},
                          .batch = grad_batch,
-                         .expand = log_softmax_grad_expand};
+                         .expand = log_softmax_grad_expand,
+                         .accepts = grad_accepts};
 
 // ---- the ops ------------------------------------------------------------------------------------------------------
 
@@ -98,7 +111,8 @@ const Op kSoftmax{.name = "softmax",
                   .vjp = softmax_vjp,
                   .needs = {needs_output(0)},
                   .jvp = softmax_jvp,
-                  .batch = along_batch};
+                  .batch = along_batch,
+                  .accepts = softmax_accepts};
 const Op kLogSoftmax{.name = "log_softmax",
                      .kind = OpKind::Custom,
                      .infer = same_infer,
@@ -106,7 +120,8 @@ const Op kLogSoftmax{.name = "log_softmax",
                      .vjp = log_softmax_vjp,
                      .needs = {needs_output(0)},
                      .jvp = log_softmax_jvp,
-                     .batch = along_batch};
+                     .batch = along_batch,
+                     .accepts = softmax_accepts};
 
 Tensor along(const Op& op, const Tensor& x, int64_t axis) {
   const Tensor y = is_float(x.dtype()) ? x : cast(x, DType::Float32);
@@ -137,6 +152,10 @@ constexpr Function kFunctions[] = {
 };
 
 }  // namespace
+
+void list_softmax_ops(OpList& list) {
+  list.insert(list.end(), {&kSoftmax, &kLogSoftmax, &kSoftmaxGrad, &kLogSoftmaxGrad});
+}
 
 const std::span<const Function> kSoftmaxFunctions = kFunctions;
 

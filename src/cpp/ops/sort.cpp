@@ -5,6 +5,7 @@
 #include <array>
 
 #include "core/pullback.h"
+#include "ops/accept.h"
 #include "ops/functions.h"
 #include "ops/index.h"
 #include "ops/order.h"
@@ -42,12 +43,21 @@ void order_batch(Batching& b) {
   b.run(OrderAttr{a.axis + 1, a.first, a.count, a.descending});
 }
 int64_t order_work(const Call& call) { return 32 * call.in(0).size(); }
+bool order_accepts(const Call& call) {
+  if (!has<OrderAttr>(call, 1)) return false;
+  const auto a = call.attrs.as<OrderAttr>();
+  const Tensor& x = call.in(0);
+  if (!in_range(a.axis, 0, x.rank() - 1) || !is_flag(a.descending)) return false;
+  const int64_t n = x.shape()[static_cast<int>(a.axis)];
+  return in_range(n, 0, (int64_t{1} << 32) - 1) && in_range(a.first, 0, n) && in_range(a.count, 0, n - a.first);
+}
 const Op kOrder{.name = "order",
                 .kind = OpKind::Constant,
                 .infer = order_infer,
                 .run = order_run,
                 .batch = order_batch,
-                .work = order_work};
+                .work = order_work,
+                .accepts = order_accepts};
 
 struct RunningAttr {
   int64_t axis, largest;
@@ -63,11 +73,17 @@ void running_batch(Batching& b) {
   const auto a = b.attrs.as<RunningAttr>();
   b.run(RunningAttr{a.axis + 1, a.largest});
 }
+bool running_accepts(const Call& call) {
+  if (!has<RunningAttr>(call, 1)) return false;
+  const auto a = call.attrs.as<RunningAttr>();
+  return in_range(a.axis, 0, call.in(0).rank() - 1) && is_flag(a.largest);
+}
 const Op kRunning{.name = "running_place",
                   .kind = OpKind::Constant,
                   .infer = running_infer,
                   .run = running_run,
-                  .batch = running_batch};
+                  .batch = running_batch,
+                  .accepts = running_accepts};
 
 /// A tensor without axes as one with an axis of size 1.
 Tensor with_axis(const Tensor& x) { return x.rank() ? x : reshape(x, Dims{1}); }
@@ -158,8 +174,19 @@ void search_batch(Batching& b) {
   all.insert(0, b.size);
   b.give(reshape(found, all));
 }
-const Op kSearch{
-    .name = "searchsorted", .kind = OpKind::Constant, .infer = search_infer, .run = search_run, .batch = search_batch};
+bool search_accepts(const Call& call) {
+  if (!has<SearchAttr>(call, 2) || !is_flag(call.attrs.as<SearchAttr>().right)) return false;
+  const Dims &sorted = call.in(0).shape(), &values = call.in(1).shape();
+  bool fits = sorted.size() == 1 || (sorted.size() > 1 && values.size() == sorted.size());
+  for (int i = 0; fits && sorted.size() > 1 && i + 1 < sorted.size(); ++i) fits = sorted[i] == values[i];
+  return fits;
+}
+const Op kSearch{.name = "searchsorted",
+                 .kind = OpKind::Constant,
+                 .infer = search_infer,
+                 .run = search_run,
+                 .batch = search_batch,
+                 .accepts = search_accepts};
 
 enum class Side : int64_t { Left, Right };
 
@@ -238,6 +265,8 @@ constexpr Function kFunctions[] = {
 };
 
 }  // namespace
+
+void list_sort_ops(OpList& list) { list.insert(list.end(), {&kOrder, &kRunning, &kSearch}); }
 
 const std::span<const Function> kSortFunctions = kFunctions;
 

@@ -13,6 +13,7 @@ void bind_outline(pybind11::module_& m);
 void bind_recompute(pybind11::module_& m);
 void bind_rules(pybind11::module_& m);
 void bind_scopes(pybind11::module_& m);
+void bind_stored(pybind11::module_& m);
 void bind_trace(pybind11::module_& m);
 void bind_tree(pybind11::module_& m);
 

@@ -16,6 +16,7 @@ PyObject* exception_type(ErrorKind kind) {
     case ErrorKind::Overflow: return PyExc_OverflowError;
     case ErrorKind::ZeroDivision: return PyExc_ZeroDivisionError;
     case ErrorKind::FloatingPoint: return PyExc_FloatingPointError;
+    case ErrorKind::File: return PyExc_OSError;
     case ErrorKind::Runtime: break;
   }
   return PyExc_RuntimeError;

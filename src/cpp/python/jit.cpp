@@ -402,26 +402,6 @@ std::shared_ptr<Entry> trace(PyObject* self, const Given& given, const Signature
   return entry;
 }
 
-/// Something is open in the thread that must see the calls: it holds one of the inputs, or watches.
-bool is_seen(const TracedFunction& f, std::span<PyObject* const> arguments) {
-  const ThreadContext& c = context();
-  if (c.watch) return true;
-  if (!c.tape && !c.frame) {
-    // A box that its transform left behind: apply() says whose it was.
-    for (PyObject* o : arguments)
-      if (value_of(o).boxed()) return true;
-    for (const Owned& cell : f.reads())
-      if (value_of(cell.get()).boxed()) return true;
-    return false;
-  }
-  const auto seen = [&](PyObject* o) { return value_of(o).boxed() || slot_of(o, c.tape); };
-  for (PyObject* o : arguments)
-    if (seen(o)) return true;
-  for (const Owned& cell : f.reads())
-    if (seen(cell.get())) return true;
-  return f.has_draws() && c.frame;
-}
-
 PyObject* replay(Entry& entry, std::span<PyObject* const> arguments) {
   const TracedFunction& f = *entry.traced;
   const size_t own = f.argument_count(), count = own + f.reads().size();
@@ -491,7 +471,7 @@ PyObject* call(PyObject* self, PyObject* const* args, size_t flags, PyObject* na
     ++j->calls;
     std::shared_ptr<Entry> entry = find(*j->entries, *signature);
     if (!entry) entry = add(self, given, *signature);
-    if (!is_seen(*entry->traced, signature->inputs)) return replay(*entry, signature->inputs);
+    if (!entry->traced->is_seen(signature->inputs)) return replay(*entry, signature->inputs);
     if (entry->traced->has_rules() || entry->traced->has_draws()) {
       return checked(calling_python([&] { return PyObject_Vectorcall(j->fn, args, flags, names); }));
     }

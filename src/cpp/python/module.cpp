@@ -171,6 +171,7 @@ PYBIND11_MODULE(_core_of_main, m, py::multiple_interpreters::not_supported()) {
   bind_rules(m);
   bind_scopes(m);
   bind_trace(m);
+  bind_stored(m);
   bind_outline(m);
   bind_tree(m);
 

@@ -188,6 +188,8 @@ TracedFunction::TracedFunction(const py::object& fn, const Arguments& arguments)
 
 TracedFunction::TracedFunction(const TracedFunction& other)
     : argument_names(other.argument_names),
+      signature(other.signature),
+      cell_names(other.cell_names),
       program_(other.program_),
       plan_(other.plan_),
       result_(other.result_),
@@ -216,6 +218,43 @@ std::vector<Tensor> TracedFunction::inputs(std::span<PyObject* const> arguments)
   for (PyObject* o : arguments) values.push_back(tracked_value(o));
   for (const Owned& cell : reads_) values.push_back(tracked_value(cell.get()));
   return values;
+}
+
+bool TracedFunction::is_seen(std::span<PyObject* const> arguments) const {
+  const ThreadContext& c = context();
+  if (c.watch) return true;
+  if (!c.tape && !c.frame) {
+    // A box that its transform left behind: apply() says whose it was.
+    for (PyObject* o : arguments)
+      if (value_of(o).boxed()) return true;
+    for (const Owned& cell : reads_)
+      if (value_of(cell.get()).boxed()) return true;
+    return false;
+  }
+  const auto seen = [&](PyObject* o) { return value_of(o).boxed() || slot_of(o, c.tape); };
+  for (PyObject* o : arguments)
+    if (seen(o)) return true;
+  for (const Owned& cell : reads_)
+    if (seen(cell.get())) return true;
+  return has_draws_ && c.frame;
+}
+
+py::object TracedFunction::replay(std::span<PyObject* const> arguments) const {
+  if (is_seen(arguments)) {
+    if (has_rules_ || has_draws_) {
+      fail(ErrorKind::Value, "Program: a derivative, jvp or vmap outside cannot see into a program with ",
+           has_rules_ ? "rules of the user's own" : "random numbers", "; open it inside, before it is recorded.");
+    }
+    return run(arguments);
+  }
+  std::vector<Tensor> values, outputs;
+  for (PyObject* o : arguments) values.push_back(value_of(o));
+  for (const Owned& cell : reads_) values.push_back(value_of(cell.get()));
+  program_->check_inputs(values);
+  if (!body_) body_ = std::make_shared<const Body>(program_);
+  const std::shared_ptr<const Body> held = body_;
+  Steps(*held).run(values, outputs);
+  return steal(finish(arguments, [&](size_t k) { return outputs[k]; }));
 }
 
 py::object TracedFunction::run(std::span<PyObject* const> arguments) const {
@@ -266,15 +305,86 @@ PyObject* TracedFunction::finish(std::span<PyObject* const> arguments, FunctionR
   return result.release();
 }
 
+py::object TracedFunction::map_result(FunctionRef<PyObject*(const Place&)> f) const {
+  size_t at = 0;
+  return steal(
+      tree_map(result_.ptr(), [&](PyObject* leaf) { return is_place(leaf) ? f(places_[at++]) : Py_NewRef(leaf); }));
+}
+
+// ---- files --------------------------------------------------------------------------------------------------------
+
+std::vector<PyObject*> TracedFunction::cells() const {
+  std::vector<PyObject*> all;
+  for (const auto* cells : {&reads_, &writes_})
+    for (const Owned& cell : *cells)
+      if (std::ranges::find(all, cell.get()) == all.end()) all.push_back(cell.get());
+  return all;
+}
+
+StoredProgram TracedFunction::stored(std::vector<std::string> names, std::string about) const {
+  StoredProgram s;
+  const std::vector<PyObject*> all = cells();
+  if (names.size() != all.size()) fail(ErrorKind::Value, "save: a cell needs a name.");
+  for (size_t k = 0; k < all.size(); ++k) {
+    const bool is_trained = is_parameter(all[k]) && reinterpret_cast<ParameterObject*>(all[k])->requires_grad;
+    s.cells.push_back({std::move(names[k]), value_of(all[k]).detached(), is_parameter(all[k]), is_trained});
+  }
+  const auto number = [&](const Owned& cell) {
+    return static_cast<uint32_t>(std::ranges::find(all, cell.get()) - all.begin());
+  };
+  std::ranges::transform(reads_, std::back_inserter(s.reads), number);
+  std::ranges::transform(writes_, std::back_inserter(s.writes), number);
+  s.program = *program_;
+  s.arguments = static_cast<uint32_t>(argument_count_);
+  s.results = static_cast<uint32_t>(results_);
+  s.written.assign(written_arguments_.begin(), written_arguments_.end());
+  s.has_rules = has_rules_;
+  s.has_draws = has_draws_;
+  s.about = std::move(about);
+  return s;
+}
+
+TracedFunction::TracedFunction(const StoredProgram& s, std::span<PyObject* const> cells, py::object result,
+                               std::vector<Place> places)
+    : program_(std::make_shared<const Program>(s.program)),
+      result_(std::move(result)),
+      places_(std::move(places)),
+      argument_count_(s.arguments),
+      results_(s.results),
+      written_arguments_(s.written.begin(), s.written.end()),
+      has_rules_(s.has_rules),
+      has_draws_(s.has_draws) {
+  size_t found = 0, made = 0;
+  const auto require = [](bool fits) {
+    if (!fits) fail(ErrorKind::Value, "its result is not one that the program makes.");
+  };
+  map_result([&](const Place& place) {
+    require(found < places_.size());
+    switch (place.kind) {
+      case Place::Kind::Output: ++made; break;
+      case Place::Kind::Argument: require(place.number < argument_count_); break;
+      case Place::Kind::Earlier: require(place.number < found); break;
+    }
+    ++found;
+    return Py_NewRef(Py_None);
+  });
+  require(found == places_.size() && made == results_);
+  for (const uint32_t k : s.reads) reads_.push_back(Owned::copy(cells[k]));
+  for (const uint32_t k : s.writes) writes_.push_back(Owned::copy(cells[k]));
+  for (PyObject* cell : cells)
+    if (!is_parameter(cell)) plain_cells_.push_back(cell);
+}
+
 int TracedFunction::traverse(visitproc visit, void* arg) const {
   Py_VISIT(result_.ptr());
+  Py_VISIT(signature.ptr());
   for (const auto* cells : {&reads_, &writes_})
     for (const Owned& cell : *cells) Py_VISIT(cell.get());
   for (const Alias& a : aliases_) Py_VISIT(a.cell.get());
   return 0;
 }
 void TracedFunction::clear() noexcept {
-  const py::object result = std::exchange(result_, py::none());
+  const py::object result = std::exchange(result_, py::none()), given = std::exchange(signature, py::none());
   plain_cells_.clear();
   const std::vector<Alias> aliases = std::exchange(aliases_, {});
   const std::vector<Owned> reads = std::exchange(reads_, {}), writes = std::exchange(writes_, {});

@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "jit/plan.h"
+#include "jit/file.h"
 #include "python/bindings.h"
 
 namespace py = pybind11;
@@ -34,7 +34,18 @@ struct Arguments {
 /// Its outputs: the Tensors of the result, then the arguments and the cells that were written.
 class TracedFunction {
  public:
+  /// What stands in a place of the result: the next output of the program, an argument, or what stands in an earlier place.
+  struct Place {
+    enum class Kind : uint8_t { Output, Argument, Earlier };
+    Kind kind = Kind::Output;
+    size_t number = 0;
+    bool is_element = false;  // as an index read it: not to be written to
+  };
+
   TracedFunction(const py::object& fn, const Arguments& arguments);
+  /// From a file, with objects for its cells. `result` has Tensors without a value in the places.
+  TracedFunction(const StoredProgram& stored, std::span<PyObject* const> cells, py::object result,
+                 std::vector<Place> places);
   TracedFunction& operator=(const TracedFunction&) = delete;
 
   const std::shared_ptr<const Program>& program() const noexcept { return program_; }
@@ -58,13 +69,27 @@ class TracedFunction {
 
   /// What the user calls the inputs that are arguments; fewer where it is not known.
   std::vector<std::string> argument_names;
+  /// The arguments of a call and the names of the cells, as Python keeps them (adcore/transforms/stored.py).
+  py::object signature = py::none();
+  std::vector<std::string> cell_names;
 
+  /// Something is open in the thread that must see the calls: it holds one of the inputs, or watches.
+  bool is_seen(std::span<PyObject* const> arguments) const;
+  /// The call that was recorded, on other arguments: natively, as jit runs it, or by run() where something sees it.
+  py::object replay(std::span<PyObject* const> arguments) const;
   /// Through apply(): what is open in the thread sees the calls. `arguments` are the inputs among the arguments.
   py::object run(std::span<PyObject* const> arguments) const;
   /// What the call returns, from the program's outputs; writes the arguments and cells.
   PyObject* finish(std::span<PyObject* const> arguments, FunctionRef<Tensor(size_t)> output) const;
   /// The program's inputs.
   std::vector<Tensor> inputs(std::span<PyObject* const> arguments) const;
+
+  /// The result with f(place) in each place.
+  py::object map_result(FunctionRef<PyObject*(const Place&)> f) const;
+  /// The cells that are read, then those that are only written.
+  std::vector<PyObject*> cells() const;
+  /// What a file holds of it.
+  StoredProgram stored(std::vector<std::string> names, std::string about) const;
 
   int traverse(visitproc visit, void* arg) const;
   /// Lets go of all objects. Who runs it still is told of inputs that are missing, or gets None.
@@ -73,14 +98,6 @@ class TracedFunction {
  private:
   /// Where a Tensor stands in result_: one without a value.
   static bool is_place(PyObject* leaf) noexcept { return is_tensor(leaf) && !own_value(leaf).defined(); }
-
-  /// What stands in a place of the result: the next output of the program, an argument, or what stands in an earlier place.
-  struct Place {
-    enum class Kind : uint8_t { Output, Argument, Earlier };
-    Kind kind = Kind::Output;
-    size_t number = 0;
-    bool is_element = false;  // as an index read it: not to be written to
-  };
   TracedFunction(const TracedFunction& other);
 
   std::shared_ptr<const Program> program_;
@@ -97,6 +114,7 @@ class TracedFunction {
   std::vector<size_t> written_arguments_;
   std::vector<Owned> reads_, writes_;
   bool has_rules_ = false, has_draws_ = false;
+  mutable std::shared_ptr<const Body> body_;  // for replay()
 };
 
 /// The inputs among the arguments, each object once; arrays as Tensors.
