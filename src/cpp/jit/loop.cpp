@@ -39,10 +39,15 @@ Tensor hold_body(Program program) {
   return held;
 }
 
-const Body& body_in(const Tensor& held) {
+const Body* find_body(const Tensor& held) noexcept {
   const Buffer* const b = held.buffer().get();
-  if (!b || held.boxed() || b->release != drop_body) fail(ErrorKind::Runtime, "a program's body is needed here.");
-  return *static_cast<const Body*>(b->owner);
+  return b && !held.boxed() && b->release == drop_body ? static_cast<const Body*>(b->owner) : nullptr;
+}
+
+const Body& body_in(const Tensor& held) {
+  const Body* const body = find_body(held);
+  if (!body) fail(ErrorKind::Runtime, "a program's body is needed here.");
+  return *body;
 }
 
 bool Steps::take_plan(std::span<const Tensor> inputs) {
