@@ -32,7 +32,7 @@ PYTHON_LAYERS += [
 ]
 
 # What a function may import when it runs, because few programs need it and it is slow to load.
-SLOW_TO_LOAD = {"fcntl", "safetensors", "zlib", "copy", "importlib", "inspect", "json", "logging", "numpy", "weakref"}
+SLOW_TO_LOAD = set("fcntl safetensors zlib copy dis importlib inspect json logging numpy weakref".split())
 
 # Where C++ calls up, by name, when the program is running: what is easier said in Python.
 CALLED_BY_NAME = {
@@ -40,6 +40,7 @@ CALLED_BY_NAME = {
     ("adcore._core", "dtype_named"),  # how a dtype is pickled
     ("adcore.common.initializer", "initializer"),  # Tensor(init=...)
     ("adcore.transforms.compiled", "record_program"),  # a program, with what guards it
+    ("adcore.transforms.effects", "run_callback"),  # what print_ and host_callback do when there are values
     ("adcore.transforms.hooks", "hooked"),  # hooks of the inputs of a derivative
     ("adcore.transforms.options", "no_such_position"),  # an error in the words of a signature
     ("adcore.transforms.products", "sens_cotangents"),  # a cotangent that the caller gave, beside the outputs

@@ -1,9 +1,8 @@
-"""What MindSpore compiles graphs with. adcore runs functions eagerly, so each of these gives back what it was given."""
-
-import functools
+"""What MindSpore compiles graphs with: `jit` records; the others give back what they were given."""
 
 from adcore import Tensor
-from adcore._context import without_meaning
+from adcore.nn import Cell
+from adcore.transforms.compiled import jit_or_run
 
 
 class JitConfig:
@@ -40,32 +39,79 @@ class JitConfig:
         )
 
 
-def jit(function=None, mode=None, input_signature=None, hash_args=None, jit_config=None, **options):
-    """Return the function, or a decorator that does: it runs eagerly.
+def jit(
+    function=None,
+    mode=None,
+    input_signature=None,
+    hash_args=None,
+    jit_config=None,
+    *,
+    capture_mode="ast",
+    jit_level="O0",
+    dynamic=0,
+    fullgraph=False,
+    backend="",
+    **options,
+):
+    """Return a function that is recorded as a program when it is first called, and replayed by later calls.
+
+    It is `adcore.jit` for scripts that were written for a compiler of Python: where a function cannot be recorded,
+    since it looks at values (``if loss > 1``), prints, or changes what is not a Tensor, it runs as Python. The logger
+    ``adcore.jit`` says why, at debug level.
 
     Parameters
     ----------
-    function : callable, optional
-        Also by the keyword ``fn``.
+    function : callable, Cell or class of Cells, optional
+        Also by the keyword ``fn``. Of a class, `construct` is recorded; the class is returned. Without it a decorator
+        is returned.
     mode, input_signature, hash_args, jit_config, **options
         As in MindSpore's versions of `jit`; they have no effect.
+    capture_mode : {"ast", "bytecode", "trace"}, default "ast"
+        It has no effect.
+    jit_level : {"O0", "O1"}, default "O0"
+        It has no effect.
+    dynamic : {0, 1}, default 0
+        It has no effect.
+    fullgraph : bool, default False
+        It has no effect.
+    backend : str, default ""
+        It has no effect.
+
+    Raises
+    ------
+    TypeError
+        If `function` is none.
+    ValueError
+        If an option is none of its values.
 
     Examples
     --------
+    >>> from adcore import Tensor
     >>> from adcore.mindspore import graph
     >>> @graph.jit(jit_config=graph.JitConfig(jit_level="O1"))
     ... def double(x):
-    ...     return 2 * x
-    >>> double(3)
-    6
+    ...     return 2 * x if x > 0 else x
+    >>> print(double(Tensor(3.0)), double(Tensor(-3.0)))
+    6.0 -3.0
     """
     function = options.pop("fn", function)
+    choices = {
+        "capture_mode": (capture_mode, ("ast", "bytecode", "trace")),
+        "jit_level": (jit_level, ("", "O0", "O1", "O2")),
+        "dynamic": (dynamic, (0, 1)),
+        "fullgraph": (fullgraph, (False, True)),
+    }
+    for name, (value, allowed) in choices.items():
+        if value not in allowed:
+            raise ValueError(f"jit: {name} must be one of {', '.join(map(repr, allowed))}, got {value!r}.")
     if function is None:
-        return functools.partial(jit, jit_config=jit_config, **options)
+        return jit
+    if isinstance(function, type) and issubclass(function, Cell):
+        function.construct = jit_or_run(function.construct)
+        return function
     if not callable(function):
         raise TypeError(f"jit: expected a function, got {type(function).__name__}.")
-    without_meaning("jit")
-    return function
+    return jit_or_run(function)
 
 
 def jit_class(cls):

@@ -11,11 +11,13 @@ from adcore.transforms.series import derivative as derivative
 from adcore.transforms.loops import fori_loop as fori_loop
 from adcore.transforms.gradient import get_grad as get_grad
 from adcore.transforms.gradient import grad as grad
+from adcore.transforms.effects import host_callback as host_callback
 from adcore.transforms.jacobian import jacfwd as jacfwd
 from adcore.transforms.jacobian import jacrev as jacrev
 from adcore.transforms.series import jet as jet
 from adcore.transforms.products import jvp as jvp
 from adcore.transforms.products import linearize as linearize
+from adcore.transforms.effects import print_ as print_
 from adcore.transforms.loops import scan as scan
 from adcore.transforms.gradient import value_and_grad as value_and_grad
 from adcore.transforms.products import vjp as vjp

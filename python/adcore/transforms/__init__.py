@@ -10,6 +10,7 @@ from adcore.transforms import (
     custom,
     debugging,
     drawing,
+    effects,
     grad_operation,
     gradient,
     hooks,
@@ -27,6 +28,7 @@ from adcore.transforms.compiled import *  # noqa: F403
 from adcore.transforms.custom import *  # noqa: F403
 from adcore.transforms.debugging import *  # noqa: F403
 from adcore.transforms.drawing import *  # noqa: F403
+from adcore.transforms.effects import *  # noqa: F403
 from adcore.transforms.grad_operation import *  # noqa: F403
 from adcore.transforms.gradient import *  # noqa: F403
 from adcore.transforms.hooks import *  # noqa: F403
@@ -45,6 +47,7 @@ __all__ = [
     *custom.__all__,
     *debugging.__all__,
     *drawing.__all__,
+    *effects.__all__,
     *grad_operation.__all__,
     *gradient.__all__,
     *hooks.__all__,

@@ -79,10 +79,12 @@ def derivatives_like(values, pattern):
 
 def call(body, length, reverse, carries, arrays, rest):
     """Return the last carries and the rows, stacked, for all that is open."""
-    _core.note_rule()
+    _core.note_loop()
     operands = [*carries, *arrays, *rest]
     frame = _core.innermost(operands)
     tracked = _core.is_tracked(operands, frame)
+    if tracked and _core.calls_again(body.program):
+        return _one_by_one(body, length, reverse, carries, arrays, rest)
     if tracked:
         body = body.with_carries()
     if isinstance(frame, _core.Forward):
@@ -95,6 +97,18 @@ def call(body, length, reverse, carries, arrays, rest):
         made = _recorded(body, length, reverse, operands, made)
         made = made[: len(made) - body.carries]
     return made
+
+
+def _one_by_one(body, length, reverse, carries, arrays, rest):
+    """Return the same without a loop: the rule of one would call functions again for what they gave."""
+    parts = []
+    for i in reversed(range(length)) if reverse else range(length):
+        made = _core.run_body(body.program, [*carries, *(a[i] for a in arrays), *rest])
+        carries = made[: body.carries]
+        parts.append(made[body.carries :])
+    if reverse:
+        parts.reverse()
+    return [*carries, *(_ops.stack(list(column)) for column in zip(*parts))]
 
 
 def call_statement(op, words, operands):
@@ -353,7 +367,7 @@ def _recorded(body, length, reverse, operands, made):
 def while_call(condition, step, carries, rest):
     """Return the last carries of steps while a condition holds, for all that is open. Both programs take carries and
     rest; how many steps there are only a run knows, so none can be run alone: what is missing is zero."""
-    _core.note_rule()
+    _core.note_loop()
     operands = [*carries, *rest]
     frame = _core.innermost(operands)
     if isinstance(frame, _core.Forward):
@@ -469,7 +483,7 @@ def _mapped_while(frame, condition, step, carries, rest):
 
 def branch_call(taken, other, pred, inputs):
     """Return the outputs of one of two programs, chosen by a scalar, for all that is open."""
-    _core.note_rule()
+    _core.note_loop()
     if _core.is_batch(pred):
         pairs = zip(_core.run_body(taken, inputs), _core.run_body(other, inputs))
         return [_ops.where(pred, a, b) for a, b in pairs]
@@ -481,6 +495,11 @@ def branch_call(taken, other, pred, inputs):
     else:
         made = _core.run_branch(taken, other, pred, inputs)
     if _core.is_tracked(inputs, frame):
+        if _core.calls_again(taken) or _core.calls_again(other):
+            raise RuntimeError(
+                "cond: inside of jit, a function that calls ops.host_callback for a result, or prints in a loop, has "
+                "no derivative: it would be called again; call it before cond, or without jit."
+            )
         made = _recorded_branch(taken, other, pred, inputs, made)
     return made
 

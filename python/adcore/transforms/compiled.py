@@ -13,6 +13,7 @@ from adcore.transforms.stored import describe
 
 __all__ = ["jit"]
 
+_MOST_REFUSALS = 4  # recordings that failed, after which a function that may run as Python does
 _MANY = 8  # recordings of one function, after which a warning says why
 
 
@@ -69,6 +70,19 @@ def jit(fn=None, *, static_argnums=(), static_argnames=()):
     """
     if fn is None:
         return functools.partial(jit, static_argnums=static_argnums, static_argnames=static_argnames)
+    return _jitted(fn, static_argnums, static_argnames, False)
+
+
+def jit_or_run(fn):
+    """Return a function that is recorded like one of `jit`, and runs as Python where it cannot be recorded.
+
+    A recording that fails leaves nothing behind: what the function reaches is put back as it was. What cannot be put
+    back, as what is printed or read from a file, is looked for in the texts before.
+    """
+    return _jitted(fn, (), (), True)
+
+
+def _jitted(fn, static_argnums, static_argnames, falls_back):
     check_callable("jit", fn)
     if isinstance(fn, type):
         raise TypeError(f"jit: fn is the class {fn.__name__}; give it an instance or a function.")
@@ -82,6 +96,7 @@ def jit(fn=None, *, static_argnums=(), static_argnames=()):
             setattr(jitted, attribute, getattr(fn, attribute))
     jitted.__dict__["_log"] = []
     jitted.__dict__["_statics"] = (numbers, frozenset(names))
+    jitted.__dict__["_falls_back"] = falls_back
     return jitted
 
 
@@ -109,22 +124,51 @@ def _positions(fn, static_argnums):
 
 
 def record_program(jitted, args, kwargs, record):
-    """Return a recorded program and what guards it. The core calls this where no program fits a call.
+    """Return a recorded program and what guards it, or a str that says why the function runs as Python for such calls.
 
-    What the function changes in Python, a replay would not change. Only objects of adcore's own may do something once,
-    as filling a cache; then the function is recorded again.
+    The core calls this where no program fits a call.
     """
+    fn = jitted.__wrapped__
+    roots = _roots(jitted, args, kwargs)
+    if not jitted._falls_back:
+        return _recorded(jitted, roots, Places(*roots), args, kwargs, record)
+    refusals = jitted.__dict__.setdefault("_refusals", [])
+    if len(refusals) >= _MOST_REFUSALS:
+        return refusals[-1]
+    before = None
+    try:
+        before = Places(*roots)
+        before.check_acts()
+        return _recorded(jitted, roots, before, args, kwargs, record)
+    except Exception as error:
+        if before is not None:
+            before.put_back()
+        refusals.append(f"jit: {_name(fn)} runs as Python: {error}")
+        import logging  # not at the top: it takes longer to load than adcore
+
+        logging.getLogger("adcore.jit").debug(refusals[-1])
+        return refusals[-1]
+
+
+def _roots(jitted, args, kwargs):
+    """Return the names and objects from which a function reaches what it reads: itself, and static arguments."""
     fn = jitted.__wrapped__
     statics = [o for o in tree_leaves((args, kwargs)) if not isinstance(o, Tensor) and not _core.is_array(o)]
     positions, names = jitted._statics
     statics += [args[i] for i in positions if i < len(args)]
     statics += [value for name, value in (kwargs or {}).items() if name in names]
-    roots = [(_name(fn), fn), *((f"an argument, a {type(o).__name__},", o) for o in statics)]
+    return [(_name(fn), fn), *((f"an argument, a {type(o).__name__},", o) for o in statics)]
 
-    before = Places(*roots)
+
+def _recorded(jitted, roots, before, args, kwargs, record):
+    """Record until the function changes nothing in Python, which a replay would not change.
+
+    Only objects of adcore's own may do something once, as filling a cache; then the function is recorded again.
+    """
+    fn = jitted.__wrapped__
     for again in (False, True):
         program = record()
-        after = Places(*roots)
+        after = Places(*roots, called=[callback.fn for callback in program._callbacks])
         changed = changes(before, after)
         _check_left_over(fn, changed)
         if not changed:

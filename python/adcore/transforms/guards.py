@@ -25,6 +25,11 @@ _VARIABLE, _ITEM, _ABSENT, _LIST, _DICT, _CLASS, _FUNCTION, _ATTRIBUTE, _COPY, _
 _PACKAGE = __file__.rpartition("transforms")[0]
 _LIBRARY = os.path.dirname(os.__file__)
 _NUMBERS = (bool, int, float, complex, str, bytes, type(None), type(Ellipsis), range, slice)
+_ACTS = ("print", "input", "open", "exec", "eval", "breakpoint", "globals", "locals", "vars", "delattr", "setattr")
+_PURE = (  # modules whose functions change nothing but what they are given
+    "__future__ abc adcore builtins cmath collections contextlib copy dataclasses decimal enum fractions functools "
+    "heapq inspect itertools math mindspore numbers numpy operator re string types typing typing_extensions"
+).split()
 _NAMESPACES = ("Namespace", "SimpleNamespace", "UserDict", "UserList", "ChainMap")  # of the standard library
 
 
@@ -54,13 +59,43 @@ def _is_of_library(kind):
     return _is_ours(kind) or (_is_library(path) and name != "__main__")
 
 
-def _names_in(code):
+def _names_in(code, without=()):
     """All names that a function's text reads, those of functions inside of it among them."""
     names = list(code.co_names)
     for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            names += _names_in(constant)
+        if isinstance(constant, types.CodeType) and constant not in without:
+            names += _names_in(constant, without)
     return names
+
+
+def _uses_in(code, without):
+    """Yield each name that a function's text reads, with the attribute that it reads of it at once, or None."""
+    import dis  # not at the top: few functions call back
+
+    instructions = list(dis.get_instructions(code))
+    for i, instruction in enumerate(instructions):
+        if instruction.opname.startswith("LOAD_") and instruction.opname != "LOAD_CLOSURE":
+            after = instructions[i + 1] if i + 1 < len(instructions) else instruction
+            is_attribute = after.opname in ("LOAD_ATTR", "LOAD_METHOD")
+            yield instruction.argval, after.argval if is_attribute else None
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType) and constant not in without:
+            yield from _uses_in(constant, without)
+
+
+def _is_written(o):
+    """Whether it is a file that something is written to."""
+    try:
+        return o.writable()
+    except (AttributeError, ValueError):  # no file, or a closed one
+        return False
+
+
+def _function_of(fn):
+    """Return the function that a callable leads to: of a method, and of one whose arguments are given."""
+    while isinstance(fn, (functools.partial, types.MethodType)):
+        fn = fn.func if isinstance(fn, functools.partial) else fn.__func__
+    return fn
 
 
 _RANDOM = (
@@ -97,14 +132,21 @@ class Places:
         The ids of the holders that belong to objects of adcore's own classes.
     """
 
-    def __init__(self, *roots):
+    def __init__(self, *roots, called=()):
         self.guards = []
         self.names = []
         self.own = set()
         # What is reached by a word, an attribute or key, may never be read: it counts where a text that counts has it.
         self._texts = []  # the word that leads to a function, None where it runs for sure; the names in its text
         self._unclear = []  # what cannot be compared: word, name, why
+        self._acts = []  # what may do something outside of Python's objects: word, name
         self._word = None  # that leads to what is being visited
+        # What functions that a program calls back read and change is theirs, where the text names it for them alone:
+        # their code; and objects of which nothing but a method is read, which is called back.
+        self._called = {_function_of(fn).__code__ for fn in called if hasattr(_function_of(fn), "__code__")}
+        self._methods = {id(fn.__self__): fn.__name__ for fn in called if hasattr(fn, "__self__")}
+        self._owners = {}  # the ids of these objects: what it was reached by
+        self._uses = {}  # name: the attributes that are read of it at once, None among them
         self._of_libraries = []  # name and __dict__ of objects of a library's class
         self._seen = set()
         self._held = []  # so that no id is used twice
@@ -113,9 +155,9 @@ class Places:
         self.walk()
 
     def walk(self):
-        while self._queue or self._later or self._of_libraries:
+        while self._queue or self._later or self._of_libraries or self._owners:
             if not self._queue and not self._later:
-                self._visit_mentioned()
+                self._visit_mentioned() if self._of_libraries else self._visit_owners()
                 continue
             if len(self.guards) > _MOST:
                 raise _core.RecordingError(
@@ -135,6 +177,18 @@ class Places:
         for word, name, why in self._unclear:
             if _counts(word, mentioned):
                 raise _core.RecordingError(f"jit: the function uses {name}, {why}")
+
+    def check_acts(self):
+        """Raise for a function that may do what cannot be taken back."""
+        mentioned = self._mentioned()
+        for word, name in self._acts:
+            if _counts(word, mentioned):
+                raise _core.RecordingError(f"it uses {name}, which may do something once when it is recorded.")
+
+    def put_back(self):
+        """Give all places what they held when they were walked."""
+        for kind, holder, key, expected in self.guards:
+            _PUT_BACK[kind](holder, key, expected)
 
     def _mentioned(self):
         """Return the names in the texts that count."""
@@ -156,12 +210,22 @@ class Places:
                 self._add(f"{name}.{key}", _ITEM, holder, key, holder[key])
                 self._push(f"{name}.{key}", holder[key], word=key)
 
+    def _visit_owners(self):
+        owners, self._owners = self._owners, {}
+        methods, self._methods = self._methods, {}
+        for owner, ways in owners.items():
+            words = {name.rpartition(".")[2] for name, _, _, _ in ways}
+            if any(self._uses.get(word) != {methods[owner]} for word in words):
+                self._queue += ways
+
     def _add(self, name, kind, holder, key, expected):
         self.guards.append((kind, holder, key, expected))
         self.names.append(name)
 
     def _push(self, name, o, code_names=(), word=None):
         word = self._word if word is None else word
+        if id(o) in self._methods:
+            return self._owners.setdefault(id(o), []).append((name, o, code_names, word))
         (self._queue if word is None else self._later).append((name, o, code_names, word))
 
     def _refuse(self, name, why):
@@ -169,6 +233,8 @@ class Places:
 
     def _visit(self, name, o, code_names):
         kind = type(o)
+        if _is_of_library(kind) or (isinstance(o, type) and _is_of_library(o)):
+            self._check_pure(_module_of(o if isinstance(o, type) else kind))
         if isinstance(o, types.FunctionType):
             self._function(name, o)
         elif isinstance(o, types.MethodType):
@@ -219,7 +285,7 @@ class Places:
             self._add(name, _COPY, o, bytes, bytes(o))
         elif _module_of(kind).startswith(("random", "numpy.random")):
             self._refuse(name, _RANDOM)
-        elif hasattr(kind, "__next__"):
+        elif hasattr(kind, "__next__") and not _is_written(o):
             self._refuse(name, "an iterator or file, which moves on at every call; give what it yields as an argument.")
         elif _module_of(kind) == "adcore._core" and not hasattr(o, "__dict__"):
             for referent in gc.get_referents(o):
@@ -228,7 +294,15 @@ class Places:
 
     def _function(self, name, fn):
         code = fn.__code__
+        if code in self._called:
+            return
+        uses = list(_uses_in(code, self._called)) if self._called or self._methods else ()
+        for used, attribute in uses:
+            self._uses.setdefault(used, set()).add(attribute)
+        read = {used for used, _ in uses} if self._called else code.co_freevars
         for variable, cell in zip(code.co_freevars, fn.__closure__ or ()):
+            if variable not in read:
+                continue
             try:
                 value = cell.cell_contents
             except ValueError:  # it is assigned later
@@ -240,9 +314,10 @@ class Places:
         if fn.__dict__ or not _is_library(code.co_filename):
             self._items(f"{name}.__dict__", fn.__dict__, lambda key: f"{name}.{key}")
         if _is_library(code.co_filename):
+            self._check_pure(fn.__module__ or "builtins")
             return
         self._add(name, _FUNCTION, fn, None, (code, fn.__defaults__, fn.__kwdefaults__))
-        names = dict.fromkeys(_names_in(code))
+        names = dict.fromkeys(_names_in(code, self._called))
         self._texts.append((self._word, {*names, *code.co_freevars}))
         for key in names:
             if key in fn.__globals__:
@@ -251,18 +326,28 @@ class Places:
                 self._push(key, value, names)
             elif key in builtins.__dict__:
                 self._add(key, _ABSENT, fn.__globals__, key, None)
+                if key in _ACTS:
+                    self._acts.append((self._word, key))
             elif isinstance(sys.modules.get(key), types.ModuleType):  # it may be imported by the function
                 self._push(key, sys.modules[key], names)
 
     def _module(self, name, module, code_names):
         if module.__name__ in ("random", "numpy.random") or (module.__name__ == "numpy" and "random" in code_names):
             self._refuse("numpy.random" if module.__name__ == "numpy" else module.__name__, _RANDOM)
+        self._check_pure(module.__name__)
         if _is_library(getattr(module, "__file__", None) or "") or module.__name__ in sys.builtin_module_names:
             return
         for key in code_names:
             if key in module.__dict__:
                 self._add(f"{name}.{key}", _ITEM, module.__dict__, key, module.__dict__[key])
                 self._push(f"{name}.{key}", module.__dict__[key], code_names)
+
+    def _check_pure(self, module):
+        """Note a library of whose functions nobody knows what they do."""
+        root = module.partition(".")[0]
+        library = _is_library(getattr(sys.modules.get(module), "__file__", None) or "<frozen")
+        if library and root not in _PURE and module != "__main__":
+            self._acts.append((self._word, module))
 
     def _elements(self, name, elements):
         for i, element in enumerate(elements):
@@ -314,6 +399,86 @@ class Places:
             self._add(f"{part.__name__}.__dict__", _CLASS, part, None, _flat(part.__dict__.items()))
             for key, value in part.__dict__.items():
                 self._push(f"{part.__name__}.{key}", value, word=key)
+
+
+# ---- putting back -------------------------------------------------------------------------------------------------
+
+
+def _put_variable(cell, _, expected):
+    cell.cell_contents = expected
+
+
+def _put_item(mapping, key, expected):
+    if key not in mapping or mapping[key] is not expected:
+        mapping[key] = expected
+
+
+def _remove_item(mapping, key, _):
+    mapping.pop(key, None)
+
+
+def _put_elements(sequence, _, expected):
+    if len(sequence) != len(expected) or any(a is not b for a, b in zip(sequence, expected)):
+        sequence[:] = expected
+
+
+def _put_items(mapping, _, expected):
+    now = _items_of(mapping)
+    if len(now) != len(expected) or any(a is not b for a, b in zip(now, expected)):
+        mapping.clear()
+        mapping.update(zip(expected[::2], expected[1::2]))
+
+
+def _put_class(kind, _, expected):
+    was = dict(zip(expected[::2], expected[1::2]))
+    for name in [name for name in kind.__dict__ if name not in was]:
+        delattr(kind, name)
+    for name, value in was.items():
+        if kind.__dict__.get(name, _NOTHING) is not value:
+            setattr(kind, name, value)
+
+
+def _put_function(fn, _, expected):
+    fn.__code__, fn.__defaults__, fn.__kwdefaults__ = expected
+
+
+def _put_attribute(o, name, expected):
+    if getattr(o, name, _NOTHING) is not expected:
+        setattr(o, name, expected)
+
+
+def _put_copy(o, copy, expected):
+    now = copy(o)
+    if _same(now, expected):
+        return
+    if isinstance(o, (set, collections.deque)):
+        o.clear()
+        (o.update if isinstance(o, set) else o.extend)(expected)
+    elif isinstance(o, bytearray):
+        o[:] = expected
+    elif isinstance(expected, bytes):
+        memoryview(o).cast("B")[:] = expected
+
+
+def _put_trained(parameter, _, expected):
+    parameter.requires_grad = expected
+
+
+_PUT_BACK = (
+    _put_variable,
+    _put_item,
+    _remove_item,
+    _put_elements,
+    _put_items,
+    _put_class,
+    _put_function,
+    _put_attribute,
+    _put_copy,
+    _put_trained,
+)
+
+
+# ---- comparing ----------------------------------------------------------------------------------------------------
 
 
 def changes(before, after):

@@ -131,14 +131,25 @@ def _with_cells(op, functions, likes):
         for cell in written:
             if all(cell is not c for c in [*cells, *more]):
                 more.append(cell)
-        if None in found or (more and _core.is_mapping()):
+        if None in found or _differ_by_member(more):
             raise RuntimeError(
                 f"{op}: inside of jit and vmap, what depends on a condition that is not known may not assign to a "
                 "Parameter or Tensor from outside, or draw random numbers."
             )
         if not more:
-            return *map(list, zip(*found)), cells
+            programs, captured, written, has_rules = map(list, zip(*found))
+            if any(has_rules) and _core.is_differentiated([*likes, *_fresh(cells), *captured[0], *captured[1]]):
+                raise RuntimeError(
+                    f"{op}: inside of jit, what depends on a condition that is not known has no derivatives by rules "
+                    "of your own, hooks or no_grad; use ops.where, or jit without it."
+                )
+            return programs, captured, written, cells
         cells += more
+
+
+def _differ_by_member(cells):
+    """Tell whether the members of a vmap may write different values to cells. The order of calls is one for all."""
+    return _core.is_mapping() and any(cell is not _core._last_token for cell in cells)
 
 
 def _sharing(programs, inputs, captured):
@@ -308,8 +319,8 @@ def _recorded_while(carry, goes_on, step, k, leaves):
     programs, captured, written, cells = _with_cells(carry.op, [condition, body], start)
     if written[0]:
         raise RuntimeError(
-            f"{carry.op}: inside of jit, a condition may not assign to a Parameter or Tensor from outside, or draw "
-            "random numbers."
+            f"{carry.op}: inside of jit, a condition may not assign to a Parameter or Tensor from outside, draw random "
+            "numbers, print or call back."
         )
     first = [*_fresh(cells), *start]
     holds, steps = _sharing(programs, first, captured)
@@ -461,14 +472,16 @@ class _Steps:
             found = _core.outline(step, likes, cells)
             if found is None:
                 return None
-            program, captured, written = found
+            program, captured, written, has_rules = found
             more = [w for w in written if all(w is not c for c in cells)]
             if not more:
                 break
-            if _core.is_mapping():
+            if _differ_by_member(more):
                 return None  # what the members write, each for itself, are no carries of one of them
             cells += more
         start = [*_fresh(cells), *present(leaves)]
+        if has_rules and _core.is_differentiated([*start, *present(arrays), *captured]):
+            return None  # a program of a step has its calls, but not its rules
         body = Body(program, len(start), len(present(arrays)), len(present(rows)))
         made = call(body, length, self.reverse, start, present(arrays), captured)
         made = _put_back(cells, made)

@@ -151,6 +151,8 @@ def short_place(place):
 def _cell_name(cell):
     if cell is _core._generator:
         return "random state"
+    if cell is _core._last_token:
+        return "order of calls"
     return getattr(cell, "name", None) or "cell"
 
 

@@ -121,9 +121,9 @@ Tensor without_derivative(const Tensor& t) {
   const Box* box = box_of(t);
   if (!box) return t.detached();
   if (box->kind == FrameKind::Forward) return without_derivative(box->base);
-  const Frame* f = open_frame(*box);
+  Frame* const f = open_frame(*box);
   if (!f) fail_escaped(t, *box);
-  if (box->kind == FrameKind::Trace) return t.detached();
+  if (box->kind == FrameKind::Trace) return f->constant(t.detached());
   return make_batch(*f, without_derivative(box->base));
 }
 

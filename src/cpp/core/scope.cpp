@@ -130,6 +130,8 @@ void Level::close() {
 
 Frame::Frame(FrameKind kind, int64_t size) : kind(kind), id(next_frame_id()), size(size) {}
 
+Tensor Frame::constant(const Tensor& value) { return value.detached(); }
+
 FrameScope::FrameScope(Frame& frame) : frame_(frame) {
   ThreadContext& c = context();
   for (const Frame* f = c.frame; f; f = f->place.outer)
@@ -171,6 +173,9 @@ NoGrad::~NoGrad() { opened_.close_under(); }
 
 void note_rule() noexcept {
   for (Frame* f = context().frame; f; f = f->place.outer) f->has_rules |= f->kind == FrameKind::Trace;
+}
+void note_loop() noexcept {
+  for (Frame* f = context().frame; f; f = f->place.outer) f->has_loops |= f->kind == FrameKind::Trace;
 }
 void note_draw() noexcept {
   for (Frame* f = context().frame; f; f = f->place.outer) f->has_draws |= f->kind == FrameKind::Trace;

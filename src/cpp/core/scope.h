@@ -139,14 +139,16 @@ class Frame : public std::enable_shared_from_this<Frame> {
 
   /// Computes a call, one of whose operands at least is boxed here and none in a deeper frame.
   virtual void apply(Call& call) = 0;
+  /// A value of the frame that no derivative passes, also none that is taken where what the frame notes runs again.
+  virtual Tensor constant(const Tensor& value);
 
   const FrameKind kind;
   const uint64_t id;
   const int64_t size;  // Batch: how many members
   Draws draws = Draws::Same;
-  /// Trace: something ran that is more than its calls: a rule of the user's, no_grad; a draw of random numbers. Whoever
-  /// differentiates or maps the calls alone would miss it.
-  bool has_rules = false, has_draws = false;
+  /// Trace: something ran that is more than its calls: a rule of the user's, no_grad; a loop, whose call has rules in
+  /// Python; a draw of random numbers. Whoever differentiates or maps the calls alone would miss it.
+  bool has_rules = false, has_loops = false, has_draws = false;
 
   /// Where it stands while it is open.
   struct Place {
@@ -208,7 +210,8 @@ class NoGrad {
 
 /// For what the calls do not say: notes in the open traces that a rule, or no_grad, has to do with what they record.
 void note_rule() noexcept;
-/// The same for a draw of random numbers.
+/// The same for a loop, and for a draw of random numbers.
+void note_loop() noexcept;
 void note_draw() noexcept;
 
 /// Nothing that is open in the thread, but a view of its cells, sees what runs in its scope.

@@ -182,7 +182,7 @@ class Tables {
       }
       if (next_constant < constants.size() && constants[next_constant].value == v) {
         const Tensor& t = constants[next_constant++].tensor;
-        if (holds_body(t)) {
+        if (find_body(t)) {
           const uint32_t body = body_number(t, depth);
           all.number(uint8_t{kBody});
           all.number(body);

@@ -40,14 +40,15 @@ Tensor hold_body(Program program) {
   return held;
 }
 
-bool holds_body(const Tensor& t) noexcept {
-  const Buffer* const b = t.buffer().get();
-  return b && !t.boxed() && b->release == drop_body;
+const Body* find_body(const Tensor& held) noexcept {
+  const Buffer* const b = held.buffer().get();
+  return b && !held.boxed() && b->release == drop_body ? static_cast<const Body*>(b->owner) : nullptr;
 }
 
 const Body& body_in(const Tensor& held) {
-  if (!holds_body(held)) fail(ErrorKind::Runtime, "a program's body is needed here.");
-  return *static_cast<const Body*>(held.buffer().get()->owner);
+  const Body* const body = find_body(held);
+  if (!body) fail(ErrorKind::Runtime, "a program's body is needed here.");
+  return *body;
 }
 
 bool Steps::take_plan(std::span<const Tensor> inputs) {

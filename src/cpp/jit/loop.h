@@ -39,8 +39,9 @@ class Body {
 
 /// A tensor without elements that owns a body of this program.
 Tensor hold_body(Program program);
-bool holds_body(const Tensor& t) noexcept;
-/// The body that a tensor owns; throws where it owns none.
+/// The body that a tensor owns, null where it owns none.
+const Body* find_body(const Tensor& held) noexcept;
+/// The same; throws where it owns none.
 const Body& body_in(const Tensor& held);
 
 /// Runs of one body, one after the other, by one thread.

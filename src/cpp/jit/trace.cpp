@@ -1,6 +1,7 @@
 #include "jit/trace.h"
 
 #include "base/few.h"
+#include "ops/functions.h"
 
 namespace adcore {
 
@@ -15,6 +16,8 @@ Tensor Trace::input(const Tensor& like) {
 }
 
 void Trace::output(const Tensor& value) { builder_.output(number_of(value)); }
+
+Tensor Trace::constant(const Tensor& value) { return adcore::apply(stop_gradient_op(), {&value}); }
 
 void Trace::apply(Call& call) {
   Few<Program::Use, 8> uses(static_cast<size_t>(call.count));

@@ -22,6 +22,7 @@ class Trace : public Frame {
   Trace() : Frame(FrameKind::Trace, 0) {}
   explicit Trace(Where where) : Frame(FrameKind::Trace, 0), where_(where) {}
   void apply(Call& call) override;
+  Tensor constant(const Tensor& value) override;
 
   /// A value like this one that stands for the program's next input.
   Tensor input(const Tensor& like);

@@ -139,11 +139,25 @@ const Op kPermute{.name = "permute",
                   .batch = permute_batch,
                   .accepts = permute_accepts};
 
+void same_infer(Call& call) { call.out->set_shape(call.in(0).shape(), call.in(0).dtype()); }
+void same_run(Call& call) {
+  const Tensor& x = call.in(0);
+  call.out->view_of(x, x.shape(), x.strides(), x.offset());
+}
+const Op kStopGradient{.name = "stop_gradient",
+                       .kind = OpKind::Constant,
+                       .infer = same_infer,
+                       .run = same_run,
+                       .view = true,
+                       .batch = batch_same};
+
 }  // namespace
 
 void list_shape_ops(OpList& list) {
-  list.insert(list.end(), {&kCast, &kCastToInteger, &kReshape, &kExpand, &kPermute});
+  list.insert(list.end(), {&kCast, &kCastToInteger, &kReshape, &kExpand, &kPermute, &kStopGradient});
 }
+
+const Op& stop_gradient_op() { return kStopGradient; }
 
 // ---- functions ----------------------------------------------------------------------------------------------------
 

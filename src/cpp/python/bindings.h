@@ -7,6 +7,7 @@
 
 namespace adcore::python {
 
+void bind_callback(pybind11::module_& m);
 void bind_dlpack(pybind11::module_& m);
 void bind_hooks(pybind11::module_& m);
 void bind_outline(pybind11::module_& m);

@@ -273,13 +273,13 @@ uint64_t state_of(PyObject* cell) {
   return state;
 }
 
-/// A program for one signature.
+/// A program for one signature; or that there is none, and the function runs as Python.
 struct Entry {
   std::vector<int64_t> words;
   std::vector<Owned> objects;
   std::vector<Guard> guards;
   std::vector<uint64_t> states;  // of the cells that are read
-  Owned traced_object;           // holds `traced`
+  Owned traced_object;           // holds `traced`; where there is none, a str that says why
   const TracedFunction* traced = nullptr;
   std::shared_ptr<const Program> optimized;
   std::vector<std::shared_ptr<const Plan>> plans;  // one for each layout of the inputs
@@ -298,6 +298,7 @@ struct Entry {
       if (!g.holds()) return false;
     return true;
   }
+  bool is_program() const noexcept { return traced; }
   /// The cells have the shapes and dtypes that they had, and their derivatives are taken as they were.
   bool cells_fit() const {
     const Program& p = *traced->program();
@@ -310,6 +311,7 @@ struct Entry {
     return true;
   }
   int64_t bytes() const {
+    if (!is_program()) return 0;
     int64_t n = 0;
     for (const auto& plan : plans) n += plan->arena_bytes();
     for (const Program::Constant& c : traced->program()->constants())
@@ -382,7 +384,7 @@ Arguments arguments_of(const JittedObject* j, const Given& given) {
   return a;
 }
 
-/// Records a program for the call; Python's side says what guards it, and what a user should know of it.
+/// Records a program for the call, or learns that there can be none; Python's side says what guards it, and what a user should know of it.
 std::shared_ptr<Entry> trace(PyObject* self, const Given& given, const Signature& signature) {
   const JittedObject* const j = as_jitted(self);
   if (!j->fn) fail(ErrorKind::Runtime, "jit: the function has been collected.");
@@ -394,6 +396,10 @@ std::shared_ptr<Entry> trace(PyObject* self, const Given& given, const Signature
   const auto record = py::cpp_function([fn, arguments] { return std::make_unique<TracedFunction>(fn, arguments); });
   const auto recorded = py::reinterpret_borrow<py::object>(python_function(
       "adcore.transforms.compiled", "record_program"))(py::handle(self), arguments.positional, arguments.named, record);
+  if (PyUnicode_Check(recorded.ptr())) {
+    entry->traced_object = Owned::copy(recorded.ptr());
+    return entry;
+  }
   const auto pair = py::cast<py::tuple>(recorded);
   entry->traced_object = Owned::copy(pair[0].ptr());
   entry->traced = &py::cast<const TracedFunction&>(py::handle(pair[0]));
@@ -443,7 +449,8 @@ std::shared_ptr<Entry> find(std::vector<std::shared_ptr<Entry>>& entries, const 
   for (size_t i = 0; i < entries.size(); ++i) {
     // Held: a comparison may run Python code, and that may call the function again.
     const std::shared_ptr<Entry> e = entries[i];
-    if (!e->matches(signature) || !e->traced->aliases_fit(signature.inputs) || !e->guards_hold() || !e->cells_fit())
+    if (!e->matches(signature)) continue;
+    if (e->is_program() && (!e->traced->aliases_fit(signature.inputs) || !e->guards_hold() || !e->cells_fit()))
       continue;
     if (i > 0 && i < entries.size() && entries[i] == e)
       std::rotate(entries.begin(), entries.begin() + static_cast<ptrdiff_t>(i),
@@ -471,8 +478,8 @@ PyObject* call(PyObject* self, PyObject* const* args, size_t flags, PyObject* na
     ++j->calls;
     std::shared_ptr<Entry> entry = find(*j->entries, *signature);
     if (!entry) entry = add(self, given, *signature);
-    if (!entry->traced->is_seen(signature->inputs)) return replay(*entry, signature->inputs);
-    if (entry->traced->has_rules() || entry->traced->has_draws()) {
+    if (entry->is_program() && !entry->traced->is_seen(signature->inputs)) return replay(*entry, signature->inputs);
+    if (!entry->is_program() || entry->traced->has_rules() || entry->traced->has_draws()) {
       return checked(calling_python([&] { return PyObject_Vectorcall(j->fn, args, flags, names); }));
     }
     return entry->traced->run(signature->inputs).release().ptr();
@@ -557,6 +564,7 @@ PyObject* program_for(PyObject* self, PyObject* const* args, Py_ssize_t count, P
     given.sign(as_jitted(self), signature);
     std::shared_ptr<Entry> entry = find(*as_jitted(self)->entries, signature);
     if (!entry) entry = add(self, given, signature);
+    if (!entry->is_program()) throw RecordingError(py::cast<std::string>(py::handle(entry->traced_object.get())));
     return Py_NewRef(entry->traced_object.get());
   });
 }
@@ -574,6 +582,7 @@ PyObject* get_programs(PyObject* self, void*) {
     const auto entries = *as_jitted(self)->entries;
     Owned all(checked(PyList_New(0)));
     for (const auto& e : entries) {
+      if (!e->is_program()) continue;
       int64_t arena = 0;
       for (const auto& plan : e->plans) arena += plan->arena_bytes();
       const Owned runs = compiled(*e);

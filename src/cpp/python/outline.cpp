@@ -10,6 +10,7 @@
 #include "jit/loop.h"
 #include "jit/trace.h"
 #include "python/bindings.h"
+#include "python/callback.h"
 #include "python/cells.h"
 
 namespace py = pybind11;
@@ -131,7 +132,8 @@ py::list wrapped(std::vector<Tensor> tensors) {
 
 /// The program of fn, which takes and returns a list of tensors: its inputs are what `cells` hold, values like `likes`
 /// and what fn captures; its outputs what the cells hold then, and the list. A tuple: the tensor that owns the program,
-/// what it captured, the cells from outside that it wrote. None where fn draws random numbers for members of a vmap.
+/// what it captured, the cells from outside that it wrote, whether its derivatives are others than those of its calls:
+/// rules of the user's or no_grad have to do with it. None where fn draws random numbers for members of a vmap.
 py::object outline(const py::object& fn, const py::list& likes, const py::list& cells) {
   const std::vector<Tensor> like = tensors_in(likes), held = tensors_in(cells);
 
@@ -158,7 +160,8 @@ py::object outline(const py::object& fn, const py::list& likes, const py::list& 
   py::list captured, written;
   for (const Tensor& t : trace->captured()) captured.append(steal(wrap(t)));
   for (PyObject* cell : view.written()) written.append(py::reinterpret_borrow<py::object>(cell));
-  return py::make_tuple(steal(wrap(hold_body(trace->take()))), captured, written);
+  const bool has_rules = trace->has_rules;
+  return py::make_tuple(steal(wrap(hold_body(trace->take()))), captured, written, has_rules);
 }
 
 /// Whoever differentiates or maps the operands must see more of a loop than the call of an op without rules.
@@ -244,16 +247,28 @@ py::list run_branch(const py::object& taken, const py::object& other, const py::
   return apply_loop(branch_op(outputs_of(taken)), {taken, other, pred}, operands, {});
 }
 
-/// Puts a value into a cell as it is.
-void put(const py::object& cell, const py::object& value) {
-  PyObject* const c = tensor_object(cell);
-  assign(c, tensor_of(value));
-  set_shared(c, true);
-}
-
 bool is_tracing() {
   for (const Frame* f = context().frame; f; f = f->place.outer)
     if (f->kind == FrameKind::Trace) return true;
+  return false;
+}
+
+/// Some derivative that is open, of whatever kind and however far outside, passes the value.
+bool is_differentiated(const Tensor& value) {
+  const Tape* const tape = context().tape;
+  for (const Tensor* t = &value; t->defined();) {
+    if (tape && tape->slot_of(*t)) return true;
+    const Box* const box = box_of(*t);
+    if (!box) return false;
+    if (box->kind == FrameKind::Forward && computing_frame(*box)) return true;
+    t = &box->base;
+  }
+  return false;
+}
+
+bool any_differentiated(const py::list& tensors) {
+  for (const Tensor& t : tensors_in(tensors))
+    if (is_differentiated(t)) return true;
   return false;
 }
 
@@ -274,9 +289,13 @@ void bind_outline(py::module_& m) {
         py::arg("reverse"), py::arg("operands"));
   m.def("run_while", run_while, py::arg("condition"), py::arg("body"), py::arg("operands"));
   m.def("run_branch", run_branch, py::arg("taken"), py::arg("other"), py::arg("pred"), py::arg("operands"));
-  m.def("put", put, py::arg("cell"), py::arg("value"));
+  m.def(
+      "put", [](const py::object& cell, const py::object& value) { put(tensor_object(cell), tensor_of(value)); },
+      py::arg("cell"), py::arg("value"));
   m.def("is_tracing", is_tracing, "True inside of a function that is being traced.");
   m.def("is_mapping", is_mapping, "True inside of a function that is being mapped.");
+  m.def("is_differentiated", any_differentiated, "True where a derivative that is open passes one of the tensors.",
+        py::arg("tensors"));
   m.def("is_unknown", is_unknown, "True for a value that is not known while a program is recorded.", py::arg("tensor"));
 }
 

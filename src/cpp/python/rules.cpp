@@ -93,6 +93,7 @@ py::object seen(const py::object& tensor) { return steal(wrap(tensor_of(tensor))
 
 void bind_rules(py::module_& m) {
   m.def("note_rule", note_rule, "Notes in the open traces that a rule belongs to what they record.");
+  m.def("note_loop", note_loop, "Notes in the open traces that a loop is among what they record.");
   m.def("is_tracked", is_tracked, py::arg("leaves"), py::arg("frame") = py::none());
   m.def("hook_value", hook_value, py::arg("tensor"), py::arg("pull"));
   m.def("holds_alone", holds_alone, py::arg("tensor"));

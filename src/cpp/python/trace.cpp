@@ -135,9 +135,9 @@ py::object memory_of(const TracedFunction& f) {
   return all;
 }
 
-py::list cells(const std::vector<Owned>& from) {
+py::list objects(const std::vector<Owned>& from) {
   py::list all;
-  for (const Owned& cell : from) all.append(py::reinterpret_borrow<py::object>(cell.get()));
+  for (const Owned& o : from) all.append(py::reinterpret_borrow<py::object>(o.get()));
   return all;
 }
 
@@ -239,8 +239,9 @@ void bind_trace(py::module_& m) {
       .def_property_readonly("_argument_count", &TracedFunction::argument_count)
       .def_property_readonly("_result_count", &TracedFunction::result_count)
       .def_property_readonly("_written_arguments", &TracedFunction::written_arguments)
-      .def_property_readonly("_reads", [](const TracedFunction& f) { return cells(f.reads()); })
-      .def_property_readonly("_writes", [](const TracedFunction& f) { return cells(f.writes()); })
+      .def_property_readonly("_reads", [](const TracedFunction& f) { return objects(f.reads()); })
+      .def_property_readonly("_writes", [](const TracedFunction& f) { return objects(f.writes()); })
+      .def_property_readonly("_callbacks", [](const TracedFunction& f) { return objects(f.callbacks()); })
       .def_property_readonly("_statements", statements_of)
       .def_property_readonly("_types", types_of_values)
       .def_property_readonly("_constants",

@@ -5,6 +5,7 @@
 
 #include "base/interpreter.h"
 #include "jit/trace.h"
+#include "python/callback.h"
 #include "python/cells.h"
 
 namespace adcore::python {
@@ -181,9 +182,10 @@ TracedFunction::TracedFunction(const py::object& fn, const Arguments& arguments)
     for (const Owned& cell : *of)
       if (!is_parameter(cell.get())) plain_cells_.push_back(cell.get());
   for (PyObject* cell : cells.reached()) aliases_.push_back({numbers.at(cell), Owned::copy(cell)});
-  has_rules_ = trace->has_rules;
+  has_rules_ = trace->has_rules || trace->has_loops;
   has_draws_ = trace->has_draws;
   program_ = std::make_shared<const Program>(trace->take());
+  callbacks_ = take_callbacks(*program_);
 }
 
 TracedFunction::TracedFunction(const TracedFunction& other)
@@ -202,6 +204,7 @@ TracedFunction::TracedFunction(const TracedFunction& other)
       has_draws_(other.has_draws_) {
   for (const Owned& cell : other.reads_) reads_.push_back(Owned::copy(cell.get()));
   for (const Owned& cell : other.writes_) writes_.push_back(Owned::copy(cell.get()));
+  for (const Owned& callback : other.callbacks_) callbacks_.push_back(Owned::copy(callback.get()));
   for (const Alias& a : other.aliases_) aliases_.push_back({a.argument, Owned::copy(a.cell.get())});
 }
 
@@ -296,12 +299,8 @@ PyObject* TracedFunction::finish(std::span<PyObject* const> arguments, FunctionR
   written.reserve(written_arguments_.size() + writes_.size());
   for (size_t k = 0; k < written_arguments_.size() + writes_.size(); ++k) written.push_back(output(next++));
   auto from = written.begin();
-  const auto put = [&](PyObject* cell) {
-    assign(cell, std::move(*from++));
-    set_shared(cell, true);
-  };
-  for (size_t k : written_arguments_) put(arguments[k]);
-  for (const Owned& cell : writes_) put(cell.get());
+  for (size_t k : written_arguments_) put(arguments[k], std::move(*from++));
+  for (const Owned& cell : writes_) put(cell.get(), std::move(*from++));
   return result.release();
 }
 
@@ -378,8 +377,8 @@ TracedFunction::TracedFunction(const StoredProgram& s, std::span<PyObject* const
 int TracedFunction::traverse(visitproc visit, void* arg) const {
   Py_VISIT(result_.ptr());
   Py_VISIT(signature.ptr());
-  for (const auto* cells : {&reads_, &writes_})
-    for (const Owned& cell : *cells) Py_VISIT(cell.get());
+  for (const auto* held : {&reads_, &writes_, &callbacks_})
+    for (const Owned& o : *held) Py_VISIT(o.get());
   for (const Alias& a : aliases_) Py_VISIT(a.cell.get());
   return 0;
 }
@@ -388,6 +387,7 @@ void TracedFunction::clear() noexcept {
   plain_cells_.clear();
   const std::vector<Alias> aliases = std::exchange(aliases_, {});
   const std::vector<Owned> reads = std::exchange(reads_, {}), writes = std::exchange(writes_, {});
+  const std::vector<Owned> callbacks = std::exchange(callbacks_, {});
 }
 
 std::vector<Owned> inputs_among(const Arguments& arguments) {

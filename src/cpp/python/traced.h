@@ -59,6 +59,7 @@ class TracedFunction {
   bool has_draws() const noexcept { return has_draws_; }
   const std::vector<Owned>& reads() const noexcept { return reads_; }
   const std::vector<Owned>& writes() const noexcept { return writes_; }
+  const std::vector<Owned>& callbacks() const noexcept { return callbacks_; }
   size_t argument_count() const noexcept { return argument_count_; }
   /// An argument is one of the function's own cells where it was one when this was recorded, the same, and nowhere else.
   bool aliases_fit(std::span<PyObject* const> arguments) const;
@@ -113,6 +114,7 @@ class TracedFunction {
   std::vector<PyObject*> plain_cells_;  // of reads_ and writes_ those that may be arguments
   std::vector<size_t> written_arguments_;
   std::vector<Owned> reads_, writes_;
+  std::vector<Owned> callbacks_;  // what statements call, who hold them weakly
   bool has_rules_ = false, has_draws_ = false;
   mutable std::shared_ptr<const Body> body_;  // for replay()
 };

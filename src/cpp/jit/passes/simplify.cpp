@@ -5,6 +5,7 @@
 
 #include "jit/passes/rewrite.h"
 #include "kernels/formulas.h"
+#include "ops/functions.h"
 
 namespace adcore {
 namespace {
@@ -42,6 +43,7 @@ class Simplify {
       return v.dtype == out.dtype && v.shape == out.shape;
     };
     static const int kMul = formula_index("mul"), kDiv = formula_index("div"), kSub = formula_index("sub");
+    if (s.op == &stop_gradient_op()) return 0;  // nothing that runs asks for derivatives
     const int row = s.op->row;
     if (row >= 0 && uses.size() == 2) {
       if ((row == kMul || (row == kDiv && is_float(out.dtype))) && is_out(0) && is_all(uses[1].value, 1)) return 0;
