@@ -254,6 +254,11 @@ void Plan::place() {
   });
 }
 
+bool Plan::is_placeable(size_t k) const noexcept {
+  const uint32_t value = program_->outputs()[k];
+  return slots_[value].fresh && slots_[value].root == value && layouts_[value].contiguous();
+}
+
 bool Plan::fits(size_t input, const Tensor& t) const noexcept {
   const Tensor& layout = layouts_[program_->inputs()[input]];
   return t.dtype() == layout.dtype() && t.shape() == layout.shape() &&
@@ -324,8 +329,21 @@ void Run::input(size_t k, const Tensor& t) noexcept {
   workspace_->values[plan_.program_->inputs()[k]].place_in(t.buffer(), t.offset());
 }
 
+void Run::place_output(size_t k, const BufferRef& buffer, int64_t offset) {
+  const uint32_t value = plan_.program_->outputs()[k];
+  workspace_->values[value].place_in(buffer, offset);
+  placed_.push_back(value);
+}
+
+void Run::allocate_fresh() {
+  for (const uint32_t value : plan_.fresh_)
+    if (placed_.empty() || std::ranges::find(placed_, value) == placed_.end())
+      workspace_->values[value].allocate_laid_out();
+  placed_.clear();
+}
+
 void Run::execute() {
-  for (const uint32_t value : plan_.fresh_) workspace_->values[value].allocate_laid_out();
+  allocate_fresh();
   if (plan_.work_ < kLongWork) return execute_steps();
   const Released released;
   execute_steps();
@@ -350,7 +368,7 @@ void Run::execute(std::span<int64_t> times) {
   const auto now = [] {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(steady_clock::now().time_since_epoch()).count();
   };
-  for (const uint32_t value : plan_.fresh_) workspace_->values[value].allocate_laid_out();
+  allocate_fresh();
   const Released released;
   auto time = times.begin();
   for (Call& call : workspace_->calls) {

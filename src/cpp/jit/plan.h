@@ -39,6 +39,8 @@ class Plan {
   size_t step_count() const noexcept { return steps_.size(); }
   /// The statement that step k runs. Views that are the same in every run are made once, by no step.
   uint32_t statement_of(size_t step) const noexcept { return steps_[step].statement; }
+  /// A run can write output k to memory that it is given: no other value lies there.
+  bool is_placeable(size_t k) const noexcept;
   /// The input has the layout that the plan was made for.
   bool fits(size_t input, const Tensor& t) const noexcept;
 
@@ -88,6 +90,8 @@ class Run {
 
   /// A tensor that fits.
   void input(size_t k, const Tensor& t) noexcept;
+  /// Where the next execution writes output k, which is placeable: elements one after the other.
+  void place_output(size_t k, const BufferRef& buffer, int64_t offset);
   /// Throws what an op throws, with the place in the user's text. Long runs release the interpreter's lock.
   void execute();
   /// The same for who measures: times[k] is when step k begins, the last one when the run has ended; in nanoseconds.
@@ -97,8 +101,11 @@ class Run {
  private:
   void execute_steps();
 
+  void allocate_fresh();
+
   const Plan& plan_;
   std::unique_ptr<Plan::Workspace> workspace_;
+  std::vector<uint32_t> placed_;  // values
 };
 
 }  // namespace adcore

@@ -355,6 +355,8 @@ Region region_of(const Slice& s) {
 
 // ---- functions ----------------------------------------------------------------------------------------------------
 
+const Op& slice_op() noexcept { return kSlice; }
+
 Tensor view_of_region(const Tensor& x, const Region& r) { return apply(kSlice, {&x}, RegionWords(r).attrs()); }
 
 Tensor set_region(Tensor&& base, const Tensor& v, const Region& r) {
