@@ -8,9 +8,11 @@
 #include "jit/passes/prune.h"
 #include "jit/passes/share.h"
 #include "jit/passes/simplify.h"
+#include "jit/passes/sink.h"
 #include "jit/plan.h"
 #include "jit/trace.h"
 #include "kernel_cases.h"
+#include "ops/optim.h"
 #include "ops/regions.h"
 #include "ops/table.h"
 #include "sweeps/grad.h"
@@ -260,6 +262,72 @@ TEST_CASE("a plan gives what the program gives, over and over, and its outputs s
   }
   CHECK_FALSE(plan.fits(0, permute(x, Dims{1, 0})));
   CHECK_FALSE(plan.fits(0, from_values({3}, {1, 2, 3})));
+}
+
+/// SGD with momentum on two arrays, and between the steps what the second one is for.
+Program two_steps(const std::vector<Tensor>& like) {
+  ProgramBuilder to;
+  std::vector<uint32_t> in;
+  for (const Tensor& t : like) in.push_back(to.input(t.shape(), t.dtype()));
+  const uint32_t rate = to.constant(scalar(0.5, DType::Float64)), none = to.constant(scalar(0.0, DType::Float64));
+  const OptimizerRule& rule = *optimizer_rule("momentum");
+  const double settings[] = {0, 0};
+  const auto value = [&](uint32_t v) { to.set_value(v, {3}, DType::Float32); };
+  const auto step = [&](uint32_t p, uint32_t state) {
+    std::vector<Program::Use> uses{{p, false}, {p, false}, {state, false}};
+    for (int k = 0; k < rule.facts.numbers; ++k) uses.push_back({k == 0 ? rate : none, false});
+    const Attrs attrs(reinterpret_cast<const int64_t*>(settings), rule.facts.settings);
+    const uint32_t out = to.statement(*rule.op, uses, attrs, false);
+    value(out);
+    value(out + 1);
+    return out;
+  };
+  const uint32_t first = step(in[0], in[1]);
+  const Program::Use twice[] = {{in[2], false}, {in[2], false}};
+  const uint32_t total = to.statement(elementwise_op(formula_index("add")), twice, {}, false);
+  value(total);
+  const uint32_t second = step(in[2], in[3]);
+  for (const uint32_t v : {total, first, first + 1, second, second + 1}) to.output(v);
+  return to.take();
+}
+
+TEST_CASE("sink: steps of optimizers come last") {
+  const std::vector<Tensor> inputs{point(), point() * 2.0, point() * 3.0, point() * 4.0};
+  const Program before = two_steps(inputs), after = sink(before);
+  REQUIRE(after.statements().size() == 3);
+  CHECK(std::string_view(after.statements()[0].op->name) == "add");
+  for (size_t k = 0; k < 5; ++k) CHECK(to_vector(after.run(inputs)[k]) == to_vector(before.run(inputs)[k]));
+}
+
+TEST_CASE("the last steps write over inputs that nobody else holds") {
+  std::vector<Tensor> inputs{point(), point() * 2.0, point() * 3.0, point() * 4.0};
+  const std::vector<Tensor> given{inputs[0] * 1.0, inputs[1] * 1.0, inputs[2] * 1.0, inputs[3] * 1.0};
+  const auto program = std::make_shared<const Program>(sink(two_steps(inputs)));
+  const std::vector<Tensor> expected = program->run(given);
+  // The gradients of these steps are the Parameters, which are read in the order in which they are written.
+  std::vector<Tensor> outputs, values;
+  const Plan::Updates updates{1, {0, 1, 2, 3}};
+  const Plan plan(program, std::vector(inputs), outputs, updates, values);
+  const Tensor held = inputs[3];
+  plan.run_last(values, 1, outputs);
+  values.clear();
+  for (size_t k = 0; k < 5; ++k) CHECK(to_vector(outputs[k]) == to_vector(expected[k]));
+  CHECK(outputs[2].data() == inputs[1].data());
+  CHECK(outputs[4].data() != inputs[3].data());
+  CHECK(to_vector(held) == to_vector(given[3]));
+  // A replay: all are the outputs of the first run now.
+  inputs = {outputs[1], outputs[2], outputs[3], outputs[4]};
+  outputs.clear();
+  const std::vector<Tensor> copies{inputs[0] * 1.0, inputs[1] * 1.0, inputs[2] * 1.0, inputs[3] * 1.0};
+  const std::vector<Tensor> next = program->run(copies);
+  Run run(plan);
+  for (size_t k = 0; k < 4; ++k) run.input(k, inputs[k]);
+  run.execute_first();
+  CHECK(to_vector(run.output(0)) == to_vector(next[0]));
+  run.execute_last(1);
+  for (size_t k = 0; k < 5; ++k) CHECK(to_vector(run.output(k)) == to_vector(next[k]));
+  CHECK(run.output(2).data() == inputs[1].data());
+  CHECK(run.output(4).data() == inputs[3].data());
 }
 
 TEST_CASE("values that do not live at once share memory") {

@@ -6,6 +6,7 @@
 #include "jit/passes/prune.h"
 #include "jit/passes/share.h"
 #include "jit/passes/simplify.h"
+#include "jit/passes/sink.h"
 
 namespace adcore {
 
@@ -19,7 +20,8 @@ Program optimize(const Program& program, std::vector<PassReport>* report) {
   p = after("keep", keep(p));
   p = after("prune", prune(p));
   p = after("fold", fold(p));
-  return after("fuse", fuse(p));
+  p = after("fuse", fuse(p));
+  return after("sink", sink(p));
 }
 
 }  // namespace adcore
