@@ -5,12 +5,14 @@ from workloads import (
     DIGITS,
     MILLION,
     MODEL_INPUTS,
+    SCAN_LSTM,
     Case,
     any_case,
     first_value,
     floats,
     labels,
     logistic_data,
+    scan_lstm_data,
     split_parameters,
     steps,
     training,
@@ -123,6 +125,48 @@ def chain1000():
     return call(adcore.grad(chain), Tensor(1.5, adcore.float32))
 
 
+def scan_chain():
+    def chain(v):
+        return ops.scan(lambda v, _: (v * 0.999 + 0.001, None), v, length=1000)[0]
+
+    return call(adcore.grad(chain), Tensor(1.5, adcore.float32))
+
+
+def scan_lstm():
+    data, weights = scan_lstm_data()
+    wx, wh, b = (adcore.Parameter(Tensor(w), name=name) for w, name in zip(weights, ("wx", "wh", "b")))
+    x, start = Tensor(data), ops.zeros((SCAN_LSTM[1], SCAN_LSTM[3]))
+    optimizer = nn.Adam([wx, wh, b], 1e-3)
+
+    def one(carry, x):
+        h, c = carry
+        i, f, g, o = ops.split(x @ wx + h @ wh + b, SCAN_LSTM[3], -1)
+        c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
+        h = ops.sigmoid(o) * ops.tanh(c)
+        return (h, c), h
+
+    def loss(x):
+        return ops.square(ops.scan(one, (start, start), x)[1]).sum()
+
+    loss_and_grads = adcore.value_and_grad(loss, None, optimizer.parameters)
+
+    def step():
+        value, grads = loss_and_grads(x)
+        optimizer(grads)
+        return value
+
+    return Case("step()", {"step": step}, steps(step))
+
+
+def scalar10():
+    def fn(v):
+        for _ in range(5):
+            v = ops.sin(v) * 0.999
+        return v
+
+    return call(fn, Tensor(1.5, adcore.float32))
+
+
 def bce1m():
     z, y = Tensor(floats(MILLION)), Tensor(labels(MILLION))
     return call(adcore.grad(lambda z: ops.binary_cross_entropy_with_logits(z, y)), z)
@@ -231,6 +275,19 @@ def build(name):
     """The case of a workload."""
     if name in PUSHED:
         return pushed(PUSHED[name])
-    others = (tutorial, chain1000, bce1m, bce1m_ones, logistic, chain1m, hessian, jacobian, per_sample)
+    others = (
+        tutorial,
+        chain1000,
+        scan_chain,
+        scan_lstm,
+        scalar10,
+        bce1m,
+        bce1m_ones,
+        logistic,
+        chain1m,
+        hessian,
+        jacobian,
+        per_sample,
+    )
     others += (model_lstm, model_encoder, model_digits)
     return any_case(name, binary, train, pullback, {f.__name__: f for f in others})

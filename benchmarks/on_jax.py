@@ -5,7 +5,19 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-from workloads import MILLION, TRAINING, Case, floats, labels, logistic_data, split_parameters, steps, training
+from workloads import (
+    MILLION,
+    SCAN_LSTM,
+    TRAINING,
+    Case,
+    floats,
+    labels,
+    logistic_data,
+    scan_lstm_data,
+    split_parameters,
+    steps,
+    training,
+)
 
 NAME = "jax"
 
@@ -52,23 +64,58 @@ def train(sizes, batch):
         z = x @ w.T + b
         return bce(z, y) if sizes[-1] == 1 else cross_entropy(z, y)
 
+    return train_by_adam(loss, params, data.rate, x, y)
+
+
+def train_by_adam(loss, params, rate, *data):
+    """Steps on loss(params, *data), each one call that writes over the state."""
+
     @functools.partial(jax.jit, donate_argnums=(0, 1, 2))
-    def update(params, m, v, t, x, y):
-        value, grads = jax.value_and_grad(loss)(params, x, y)
+    def update(params, m, v, t, *data):
+        value, grads = jax.value_and_grad(loss)(params, *data)
         t = t + 1
         m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, grads)
         v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, v, grads)
-        rate = data.rate * jnp.sqrt(1 - 0.999**t) / (1 - 0.9**t)
-        params = jax.tree.map(lambda p, m, v: p - rate * m / (jnp.sqrt(v) + 1e-8), params, m, v)
+        factor = rate * jnp.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+        params = jax.tree.map(lambda p, m, v: p - factor * m / (jnp.sqrt(v) + 1e-8), params, m, v)
         return params, m, v, t, value
 
     state = [params, jax.tree.map(jnp.zeros_like, params), jax.tree.map(jnp.zeros_like, params), 0.0]
 
     def step():
-        *state[:], value = update(*state, x, y)
+        *state[:], value = update(*state, *data)
         return jax.block_until_ready(value)
 
     return Case("step()", {"step": step}, steps(step))
+
+
+def scan_lstm():
+    x, weights = scan_lstm_data()
+    start = jnp.zeros((SCAN_LSTM[1], SCAN_LSTM[3]))
+
+    def loss(params, x):
+        wx, wh, b = params
+
+        def one(carry, x):
+            h, c = carry
+            i, f, g, o = jnp.split(x @ wx + h @ wh + b, 4, -1)
+            c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+            h = jax.nn.sigmoid(o) * jnp.tanh(c)
+            return (h, c), h
+
+        return jnp.square(jax.lax.scan(one, (start, start), x)[1]).sum()
+
+    return train_by_adam(loss, [jnp.array(w) for w in weights], 1e-3, jnp.array(x))
+
+
+def scan_chain(v):
+    return jax.lax.scan(lambda v, _: (v * 0.999 + 0.001, None), v, length=1000)[0]
+
+
+def scalar10(v):
+    for _ in range(5):
+        v = jnp.sin(v) * 0.999
+    return v
 
 
 def build(name):
@@ -89,6 +136,12 @@ def build(name):
         return ready(fn, jnp.array(floats(100, seed=3)), jnp.array(floats(1, seed=4)), x, y)
     if name == "chain1000":
         return ready(jax.jit(jax.grad(chain)), jnp.array(1.5))
+    if name == "scan_chain":
+        return ready(jax.jit(jax.grad(scan_chain)), jnp.array(1.5))
+    if name == "scan_lstm":
+        return scan_lstm()
+    if name == "scalar10":
+        return ready(jax.jit(scalar10), jnp.array(1.5))
     if name == "chain1m":
         fn = jax.grad(lambda c: (jnp.tanh(2 * c + 1) * jax.nn.sigmoid(c) + jnp.exp(-c * c)).mean())
         return ready(jax.jit(fn), jnp.array(floats(MILLION)))

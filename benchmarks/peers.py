@@ -13,6 +13,7 @@ import importlib.util
 import itertools
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -21,13 +22,15 @@ import timeit
 from pathlib import Path
 
 import numpy as np
-from workloads import WIDTHS, WORKLOADS
+from workloads import FIRST_CALL, JITTED, PEAK_MEMORY, WIDTHS, WORKLOADS
 
 FRAMEWORKS = ("numpy", "torch", "jax")  # besides adcore; each in its file
 BATCH = 0.01  # seconds
 PAUSE = 0.005  # seconds before a batch: threads of the one before have gone to sleep
 TOLERANCE = 2e-5  # of the largest element: float32 sums of a thousand terms differ by so much
+FIRST_CALL_WANTED = 1 / 20  # by jax's
 SLOWER_IN_COMPANY = 1.15  # with a neighbour: two threads by one, at most
+STATEMENTS = (1_000, 10_000, 100_000, 1_000_000)  # of programs whose first calls are measured
 
 
 # ---- measuring, in a process of its own ------------------------------------------------------------------------------
@@ -99,18 +102,18 @@ def measure(names, threads, rounds):
     return out
 
 
-def measure_threads(names, rounds):
+def measure_threads(names, rounds, way="adcore"):
     """adcore on one and on two threads: {workload: {threads: [wall seconds, cpu seconds]}}."""
-    adcore = importlib.import_module("on_adcore")
+    module = importlib.import_module(f"on_{way}")
     out = {}
     for name in names:
         timed = {}
         for threads in (1, 2):
-            adcore.set_threads(threads)
-            timed[threads] = Timed(adcore.build(name))
+            module.set_threads(threads)
+            timed[threads] = Timed(module.build(name))
         for _ in range(rounds):
             for threads, t in timed.items():
-                adcore.set_threads(threads)
+                module.set_threads(threads)
                 t.batch()
         out[name] = {threads: [t.wall, t.cpu] for threads, t in timed.items()}
     return out
@@ -120,7 +123,8 @@ def measure_neighbour(names, rounds):
     core = max(os.sched_getaffinity(0))
     busy = subprocess.Popen([sys.executable, "-c", f"import os\nos.sched_setaffinity(0, {{{core}}})\nwhile True: pass"])
     try:
-        return measure_threads(names, rounds)
+        jitted = measure_threads([name for name in names if name in JITTED], rounds, "jit")
+        return measure_threads(names, rounds) | {f"{name}, jit": times for name, times in jitted.items()}
     finally:
         busy.kill()
         busy.wait()
@@ -142,12 +146,64 @@ def measure_memory(number):
     return sizes
 
 
+def measure_first_calls(rounds):
+    """Seconds from the first call of a function to its result, by framework: what recording and compiling take."""
+    modules = [importlib.import_module(f"on_{name}") for name in ("jit", "jax")]
+    out = {module.NAME: [] for module in modules}
+    for _, module in itertools.product(range(rounds + 1), modules):
+        step = module.build(FIRST_CALL).names["step"]
+        start = time.perf_counter()
+        step()
+        out[module.NAME].append(time.perf_counter() - start)
+    return {name: seconds[1:] for name, seconds in out.items()}
+
+
+def measure_peak(way):
+    """What some training steps need at most beside what is imported, in bytes."""
+    module = importlib.import_module(f"on_{way}")
+    module.set_threads(2)
+    module.build("scalar10").result()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    step = module.build(PEAK_MEMORY).names["step"]
+    for _ in range(4):
+        step()
+    return 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+
+
+def measure_growth():
+    """Seconds from the first call to the result, by the number of statements that were recorded."""
+    import adcore
+
+    out = {}
+    for wanted in STATEMENTS:
+
+        def chain(v, count=wanted // 2):
+            for _ in range(count):
+                v = adcore.ops.sin(v)
+            return v
+
+        seconds = []
+        for _ in range(max(1, 20_000 // wanted)):
+            fn = adcore.jit(adcore.grad(chain))
+            start = time.perf_counter()
+            fn(adcore.Tensor(1.0))
+            seconds.append(time.perf_counter() - start)
+        out[wanted] = min(seconds)
+    return out
+
+
 def worker(args):
     names = args.worker_names.split(",")
     if args.section == "peers":
         return measure(names, args.worker_threads, args.rounds)
     if args.section == "neighbour":
         return measure_neighbour(names, args.rounds)
+    if args.section == "first":
+        return measure_first_calls(args.rounds)
+    if args.section == "peak":
+        return measure_peak(names[0])
+    if args.section == "growth":
+        return measure_growth()
     return measure_threads(names, args.rounds) if args.section == "widths" else measure_memory(args.steps)
 
 
@@ -205,6 +261,28 @@ def print_neighbour(results):
         print(f"{name:12} median {ratios[0]:5.2f}  best {ratios[1]:5.2f}  at most {SLOWER_IN_COMPANY}  {verdict}")
 
 
+def print_first_calls(seconds):
+    ours, theirs = (statistics.median(seconds[name]) for name in ("adcore jit", "jax"))
+    verdict = "met" if ours / theirs <= FIRST_CALL_WANTED else "NOT MET"
+    print(f"\nfirst call to result of {FIRST_CALL}, adcore's jit by jax's: {fraction(ours / theirs)}", end="  ")
+    print(f"at most {fraction(FIRST_CALL_WANTED)}  {verdict}")
+
+
+def print_peak(peaks):
+    print(f"\nmost memory of {PEAK_MEMORY}'s steps beside what is imported, bytes by jax's {peaks['jax']:,}:")
+    for way in ("adcore", "jit"):
+        ratio = peaks[way] / peaks["jax"]
+        verdict = "" if way == "adcore" else f"at most 1.00  {'met' if ratio <= 1 else 'NOT MET'}"
+        print(f"{way:12} {ratio:5.2f}  {verdict}")
+
+
+def print_growth(seconds):
+    print("\nfirst call of a program, by its statements: time of a statement by that of the smallest program")
+    each = {int(count): t / int(count) for count, t in seconds.items()}
+    for count, t in each.items():
+        print(f"{count:9,}  {t / each[STATEMENTS[0]]:5.2f}")
+
+
 def print_markdown(results):
     threads = list(results)
     print("\n| workload | peer | at most |" + "".join(f" {n} thread{'s'[: int(n) - 1]} |" for n in threads))
@@ -243,6 +321,9 @@ def draw(results, path):
     print(f"\n{path}")
 
 
+SECTIONS = ("peers", "widths", "neighbour", "memory", "first", "peak", "growth")
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", default="1,2", help="thread counts, as 1,2")
@@ -254,7 +335,7 @@ def arguments():
     parser.add_argument("--json", type=Path, help="file for all times")
     parser.add_argument("--picture", type=Path, help="file for a picture")
     parser.add_argument("--markdown", action="store_true", help="print the table for the README too")
-    parser.add_argument("--section", choices=("peers", "widths", "neighbour", "memory"), help=argparse.SUPPRESS)
+    parser.add_argument("--section", choices=SECTIONS, help=argparse.SUPPRESS)
     parser.add_argument("--worker-names", default="", help=argparse.SUPPRESS)
     parser.add_argument("--worker-threads", type=int, default=1, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -277,6 +358,13 @@ def main():
         everything["memory"] = run("memory", [""], 1, args)
         before, after = everything["memory"]
         print(f"\nresident size after {args.steps:,} small training steps: {after - before:+,} bytes since step 1,000")
+        if importlib.util.find_spec("jax"):
+            everything["first"] = run("first", [""], 2, args)
+            print_first_calls(everything["first"])
+            everything["peak"] = {way: run("peak", [way], 2, args) for way in ("adcore", "jit", "jax")}
+            print_peak(everything["peak"])
+        everything["growth"] = run("growth", [""], 1, args)
+        print_growth(everything["growth"])
     if args.markdown:
         print_markdown(times)
     if args.json:

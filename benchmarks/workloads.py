@@ -197,6 +197,10 @@ WORKLOADS = [
     ),
     Workload("mlp_middle", "training step 784-512-512-10, batch 128, Adam", {"torch": 0.8, "jax": 0.9}, {"jax": 0.8}),
     Workload("mlp_large", "training step 1024-2048-2048-1024, batch 256, CE, Adam", {}, {"jax": 0.85}),
+    Workload("scan_chain", "gradient through the 1,000 steps of `chain1000` by `scan`", {}, {"jax": 1.0}),
+    Workload("scan_lstm", "training step, LSTM 64-128 by `scan`, 50 steps, batch 32, Adam", {}, {"jax": 0.5}),
+    # JAX's call of a small function takes some 6 us; wanted are 0.4.
+    Workload("scalar10", "10 statements on a scalar", {}, {"jax": 1 / 15}),
     Workload("bce1m", "BCE with logits, 1M elements, gradient", {"torch": 1 / 3, "jax": 1.2}, {"jax": 1.0}),
     Workload("bce1m_ones", "the same with weights of ones", {}, {"jax": 1.0}),
     Workload("logistic", "logistic regression 100,000 x 100, gradient", {}, {"jax": 0.4}),
@@ -214,6 +218,8 @@ WORKLOADS = [
     *MODELS,
     *OPS,
 ]
+FIRST_CALL = "mlp_small"  # the workload whose first call is measured
+PEAK_MEMORY = "mlp_large"  # the one whose memory is
 JITTED = {w.name for w in WORKLOADS if w.jitted or w.name.startswith("model_")}
 PULLBACKS = {row.name: row for row in OPS}
 
@@ -275,6 +281,16 @@ def steps(step, number=3):
 def logistic_data():
     """Data of a logistic regression."""
     return floats(100_000, 100), labels(100_000)
+
+
+SCAN_LSTM = (50, 32, 64, 128)  # steps, batch, inputs, hidden
+
+
+def scan_lstm_data():
+    """Inputs and weights of an LSTM whose gates are `x @ wx + h @ wh + b`, in the order i, f, g, o."""
+    length, batch, n_in, n_out = SCAN_LSTM
+    weights = [0.1 * floats(n_in, 4 * n_out, seed=1), 0.1 * floats(n_out, 4 * n_out, seed=2), floats(4 * n_out, seed=3)]
+    return floats(length, batch, n_in), [w.astype(np.float32) for w in weights]
 
 
 HIDDEN = 10  # of a 3-10-1 network without a last bias: 50 parameters

@@ -1,13 +1,20 @@
 // Passes: the program has fewer statements, and gives the same bits. Plans: outputs are the caller's own.
 #include <functional>
 
+#include "jit/loop.h"
 #include "jit/optimize.h"
+#include "jit/passes/fold.h"
+#include "jit/passes/keep.h"
 #include "jit/passes/prune.h"
 #include "jit/passes/share.h"
 #include "jit/passes/simplify.h"
+#include "jit/passes/sink.h"
 #include "jit/plan.h"
 #include "jit/trace.h"
 #include "kernel_cases.h"
+#include "ops/optim.h"
+#include "ops/regions.h"
+#include "ops/table.h"
 #include "sweeps/grad.h"
 #include "tensor_cases.h"
 
@@ -100,6 +107,128 @@ TEST_CASE("weights of ones are no operands of a loss") {
   CHECK(statements_after(simplify, f, point()) > 0);
 }
 
+// ---- loops --------------------------------------------------------------------------------------------------------
+
+using Step = std::function<std::vector<Tensor>(const std::vector<Tensor>&)>;
+
+/// A body that takes values like these.
+Tensor body(const Step& step, const std::vector<Tensor>& like) {
+  const auto trace = std::make_shared<Trace>();
+  const FrameScope scope(*trace);
+  std::vector<Tensor> inputs;
+  for (const Tensor& t : like) inputs.push_back(trace->input(t));
+  for (const Tensor& t : step(inputs)) trace->output(t);
+  return hold_body(trace->take());
+}
+
+std::vector<Tensor> scan(const Tensor& body, const ScanAttrs& attrs, std::vector<Tensor> operands) {
+  operands.insert(operands.begin(), body);
+  return apply_all(scan_op(body_in(body).program().outputs().size()), operands, Attrs(attrs));
+}
+
+size_t count(const Program& p, const char* op) {
+  return static_cast<size_t>(std::ranges::count_if(
+      p.statements(), [&](const Program::Statement& s) { return std::string_view(s.op->name) == op; }));
+}
+
+/// The bodies of the loops of a program.
+std::vector<const Program*> bodies(const Program& p) {
+  std::vector<const Program*> all;
+  for (const Program::Statement& s : p.statements())
+    if (is_loop(*s.op)) all.push_back(&body_in(p.constant(p.uses_of(s)[0].value)).program());
+  return all;
+}
+
+/// A recurrent network, and its reverse mode by hand: a loop that computes every step again, in the opposite order,
+/// from the second last one on.
+std::vector<Tensor> there_and_back(const Tensor& w, bool inner_loop = false) {
+  const Tensor h = full({2, 3}, 0.5, DType::Float32),
+               xs = from_values({4, 2, 3},
+                                {1, 2, 3, 4, 5, 6, -1, 0, 1, 2, 0.5, 1, 3, 2, 1, 0, 1, 2, -0.5, 4, 1, 1, 2, 0}) +
+                    sum(w);
+  const Tensor x = full({2, 3}, 1.0, DType::Float32);
+  const auto product = [&](const Tensor& a, const Tensor& b) {
+    if (!inner_loop) return matmul(a, b);
+    const Tensor twice = body([](const auto& v) { return std::vector{matmul(v[0], v[1])}; }, {a, b});
+    return scan(twice, {2, 1, 0, 0}, {a, b})[0];
+  };
+  const Tensor forward =
+      body([&](const auto& v) { return std::vector{map("tanh", product(v[0], v[2]) + v[1]), v[0]}; }, {h, x, w});
+  const std::vector<Tensor> made = scan(forward, {4, 1, 1, 0}, {h, xs, w});
+  const Tensor back = body(
+      [&](const auto& v) {
+        const Tensor y = map("tanh", product(v[1], v[3]) + v[2]);
+        const Tensor g = v[0] * (number(1.0, y) - y * y);
+        return std::vector{matmul(g, permute(v[3], Dims{1, 0})), g};
+      },
+      {h, x, x, w});
+  const Dims none(3, 0), all(3, 1);
+  const int64_t three[] = {3, 2, 3};
+  const auto first = [&](const Tensor& t) {
+    return view_of_region(t, Region{0, 3, three, along_axes(none.data(), all.data()), {}});
+  };
+  return scan(back, {3, 1, 2, 1}, {made[0], first(made[1]), first(xs), w});
+}
+
+Tensor weights() { return from_values({3, 3}, {0.5, -1, 0.25, 2, 0.125, -0.5, 1, -0.75, 0.375}); }
+
+TEST_CASE("keep: a loop that goes back over another one gets what that computed") {
+  const F f = [](const Tensor& w) { return there_and_back(w); };
+  const Program before = traced(f, weights()), after = prune(keep(before));
+  CHECK(statements_after(keep, f, weights()) == before.statements().size() + 1);  // the part of the new rows
+  REQUIRE(bodies(before).size() == 2);
+  CHECK(count(*bodies(before)[1], "matmul") == 2);
+  CHECK(count(*bodies(after)[0], "matmul") == 1);
+  CHECK(count(*bodies(after)[1], "matmul") == 1);
+  // One row: what only elementwise calls read comes through them, and the carries of the steps are no longer read.
+  CHECK(bodies(after)[0]->outputs().size() == 2);
+  CHECK(bodies(after)[1]->inputs().size() == 3);
+}
+
+TEST_CASE("keep: what a loop inside of a step computes is not kept") {
+  const F f = [](const Tensor& w) { return there_and_back(w, true); };
+  const Program after = prune(keep(traced(f, weights())));
+  CHECK(count(*bodies(after)[1], "scan") == 1);
+  CHECK(bodies(after)[0]->outputs().size() == 2);
+  statements_after(keep, f, weights());
+}
+
+TEST_CASE("prune drops what of a loop nobody reads, and what that alone was for") {
+  const F f = [](const Tensor& w) {
+    const Tensor unused = map("exp", w);
+    const Tensor step = body(
+        [](const auto& v) {
+          // The third carry is for the second one, which nobody reads.
+          return std::vector{v[0] * v[3], v[1] + v[2], v[2] * v[4], v[0] + v[3], map("sin", v[1])};
+        },
+        {w, w, w, w, w});
+    const std::vector<Tensor> made = scan(step, {3, 3, 0, 0}, {w, w, w, w, unused});
+    return std::vector{made[3]};
+  };
+  const Program after = prune(traced(f, weights()));
+  CHECK(statements_after(prune, f, weights()) == 1);
+  CHECK(bodies(after)[0]->inputs().size() == 2);
+  CHECK(bodies(after)[0]->outputs().size() == 2);
+  CHECK(bodies(after)[0]->statements().size() == 2);
+}
+
+TEST_CASE("fold makes constants of calls on constants") {
+  ProgramBuilder to;
+  const uint32_t x = to.input({3}, DType::Float32), c = to.constant(from_values({3}, {1, 2, 3}));
+  const Program::Use twice[] = {{c, false}, {c, false}};
+  const uint32_t sum = to.statement(elementwise_op(formula_index("add")), twice, {}, false);
+  to.set_value(sum, {3}, DType::Float32);
+  const Program::Use both[] = {{x, false}, {sum, false}};
+  const uint32_t out = to.statement(elementwise_op(formula_index("mul")), both, {}, false);
+  to.set_value(out, {3}, DType::Float32);
+  to.output(out);
+  to.output(sum);
+  const Program before = to.take(), after = fold(before);
+  CHECK(after.statements().size() == 1);
+  const Tensor inputs[] = {point()};
+  for (size_t k = 0; k < 2; ++k) CHECK(to_vector(after.run(inputs)[k]) == to_vector(before.run(inputs)[k]));
+}
+
 // ---- plans --------------------------------------------------------------------------------------------------------
 
 std::vector<Tensor> replayed(const Plan& plan, const Tensor& x) {
@@ -133,6 +262,72 @@ TEST_CASE("a plan gives what the program gives, over and over, and its outputs s
   }
   CHECK_FALSE(plan.fits(0, permute(x, Dims{1, 0})));
   CHECK_FALSE(plan.fits(0, from_values({3}, {1, 2, 3})));
+}
+
+/// SGD with momentum on two arrays, and between the steps what the second one is for.
+Program two_steps(const std::vector<Tensor>& like) {
+  ProgramBuilder to;
+  std::vector<uint32_t> in;
+  for (const Tensor& t : like) in.push_back(to.input(t.shape(), t.dtype()));
+  const uint32_t rate = to.constant(scalar(0.5, DType::Float64)), none = to.constant(scalar(0.0, DType::Float64));
+  const OptimizerRule& rule = *optimizer_rule("momentum");
+  const double settings[] = {0, 0};
+  const auto value = [&](uint32_t v) { to.set_value(v, {3}, DType::Float32); };
+  const auto step = [&](uint32_t p, uint32_t state) {
+    std::vector<Program::Use> uses{{p, false}, {p, false}, {state, false}};
+    for (int k = 0; k < rule.facts.numbers; ++k) uses.push_back({k == 0 ? rate : none, false});
+    const Attrs attrs(reinterpret_cast<const int64_t*>(settings), rule.facts.settings);
+    const uint32_t out = to.statement(*rule.op, uses, attrs, false);
+    value(out);
+    value(out + 1);
+    return out;
+  };
+  const uint32_t first = step(in[0], in[1]);
+  const Program::Use twice[] = {{in[2], false}, {in[2], false}};
+  const uint32_t total = to.statement(elementwise_op(formula_index("add")), twice, {}, false);
+  value(total);
+  const uint32_t second = step(in[2], in[3]);
+  for (const uint32_t v : {total, first, first + 1, second, second + 1}) to.output(v);
+  return to.take();
+}
+
+TEST_CASE("sink: steps of optimizers come last") {
+  const std::vector<Tensor> inputs{point(), point() * 2.0, point() * 3.0, point() * 4.0};
+  const Program before = two_steps(inputs), after = sink(before);
+  REQUIRE(after.statements().size() == 3);
+  CHECK(std::string_view(after.statements()[0].op->name) == "add");
+  for (size_t k = 0; k < 5; ++k) CHECK(to_vector(after.run(inputs)[k]) == to_vector(before.run(inputs)[k]));
+}
+
+TEST_CASE("the last steps write over inputs that nobody else holds") {
+  std::vector<Tensor> inputs{point(), point() * 2.0, point() * 3.0, point() * 4.0};
+  const std::vector<Tensor> given{inputs[0] * 1.0, inputs[1] * 1.0, inputs[2] * 1.0, inputs[3] * 1.0};
+  const auto program = std::make_shared<const Program>(sink(two_steps(inputs)));
+  const std::vector<Tensor> expected = program->run(given);
+  // The gradients of these steps are the Parameters, which are read in the order in which they are written.
+  std::vector<Tensor> outputs, values;
+  const Plan::Updates updates{1, {0, 1, 2, 3}};
+  const Plan plan(program, std::vector(inputs), outputs, updates, values);
+  const Tensor held = inputs[3];
+  plan.run_last(values, 1, outputs);
+  values.clear();
+  for (size_t k = 0; k < 5; ++k) CHECK(to_vector(outputs[k]) == to_vector(expected[k]));
+  CHECK(outputs[2].data() == inputs[1].data());
+  CHECK(outputs[4].data() != inputs[3].data());
+  CHECK(to_vector(held) == to_vector(given[3]));
+  // A replay: all are the outputs of the first run now.
+  inputs = {outputs[1], outputs[2], outputs[3], outputs[4]};
+  outputs.clear();
+  const std::vector<Tensor> copies{inputs[0] * 1.0, inputs[1] * 1.0, inputs[2] * 1.0, inputs[3] * 1.0};
+  const std::vector<Tensor> next = program->run(copies);
+  Run run(plan);
+  for (size_t k = 0; k < 4; ++k) run.input(k, inputs[k]);
+  run.execute_first();
+  CHECK(to_vector(run.output(0)) == to_vector(next[0]));
+  run.execute_last(1);
+  for (size_t k = 0; k < 5; ++k) CHECK(to_vector(run.output(k)) == to_vector(next[k]));
+  CHECK(run.output(2).data() == inputs[1].data());
+  CHECK(run.output(4).data() == inputs[3].data());
 }
 
 TEST_CASE("values that do not live at once share memory") {

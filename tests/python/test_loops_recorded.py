@@ -159,6 +159,16 @@ def test_jit_gives_what_the_function_gives(name, mode):
                     np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-12)
 
 
+@pytest.mark.parametrize("name, mode", CASES)
+def test_passes_over_loops_change_no_bit(name, mode):
+    def f(h, xs):
+        return MODES[mode](PROGRAMS[name], h, xs)
+
+    args = inputs(9)
+    for a, b in zip(leaves(jit(f)(*args)), leaves(adcore._core.trace(f, *args).run(*args))):
+        assert a.tobytes() == b.tobytes()
+
+
 @pytest.mark.parametrize("mode", ["value", "gradients", "jvp", "vmap"])
 @pytest.mark.parametrize("name", ["rnn", "gated", "nested", "chosen in scan"])
 def test_transforms_from_outside_see_the_loop(name, mode):
@@ -360,3 +370,12 @@ def test_checkpoints_keep_few_carries(n, reverse):
         max(v.size for v in adcore._core.trace(f(c), *args).values(*args) if v is not None) for c in (False, True)
     ]
     assert largest[0] >= n * size and largest[1] <= (2 * n**0.5 + 1) * size
+    # Nor does what runs keep more.
+    few, many = (arena_bytes(f(c), *args) for c in (True, False))
+    assert few <= 8 * (2 * n**0.5 + 12) * size and (n < 100 or few < many / 3)
+
+
+def arena_bytes(f, *args):
+    f = jit(f)
+    f(*args)
+    return f._programs[0][1]

@@ -67,7 +67,7 @@ bool Steps::take_plan(std::span<const Tensor> inputs) {
   return true;
 }
 
-void Steps::run(std::span<const Tensor> inputs, std::vector<Tensor>& outputs) {
+void Steps::run(std::span<const Tensor> inputs, std::vector<Tensor>& outputs, std::span<const Place> places) {
   outputs.clear();
   if (!take_plan(inputs)) {
     // The run that a plan learns from.
@@ -78,6 +78,8 @@ void Steps::run(std::span<const Tensor> inputs, std::vector<Tensor>& outputs) {
   }
   if (!run_) run_.emplace(*plan_);
   for (size_t k = 0; k < inputs.size(); ++k) run_->input(k, inputs[k]);
+  for (const Place& place : places)
+    if (plan_->is_placeable(place.output)) run_->place_output(place.output, place.buffer, place.offset);
   run_->execute();
   for (size_t j = 0; j < plan_->program().outputs().size(); ++j) outputs.push_back(run_->output(j));
 }
@@ -184,10 +186,11 @@ void scan_run(Call& call) {
     strides.erase(0);
     inputs[k] = Tensor(all.buffer(), all.offset(), shape, strides, all.dtype());
   }
-  std::vector<int64_t> row_bytes;
+  std::vector<Steps::Place> rows;  // of this step
+  std::vector<int64_t> row_sizes;
   for (size_t j = carries; j < call.op.outputs; ++j) {
-    const Tensor& out = call.out[j];
-    row_bytes.push_back(out.size() / std::max<int64_t>(a.length, 1) * static_cast<int64_t>(size_of(out.dtype())));
+    rows.push_back({j, call.out[j].buffer(), 0});
+    row_sizes.push_back(call.out[j].size() / std::max<int64_t>(a.length, 1));
   }
   for (int64_t step = 0; step < a.length; ++step) {
     const int64_t i = a.reverse ? a.length - 1 - step : step;
@@ -195,11 +198,14 @@ void scan_run(Call& call) {
       Tensor& slice = inputs[carries + k];
       slice.place_in(slice.buffer(), places[k].first + i * places[k].second);
     }
-    steps.run(inputs, outputs);
+    for (size_t k = 0; k < rows.size(); ++k) rows[k].offset = call.out[carries + k].offset() + i * row_sizes[k];
+    steps.run(inputs, outputs, rows);
     for (size_t j = 0; j < carries; ++j) inputs[j] = outputs[j];
-    for (size_t j = carries; j < call.op.outputs; ++j) {
-      Tensor& out = call.out[j];
-      copy_to(outputs[j], static_cast<std::byte*>(out.mutable_data()) + i * row_bytes[j - carries], out.dtype());
+    for (size_t k = 0; k < rows.size(); ++k) {
+      Tensor& out = call.out[carries + k];
+      std::byte* const to =
+          static_cast<std::byte*>(out.mutable_data()) + i * row_sizes[k] * static_cast<int64_t>(size_of(out.dtype()));
+      if (outputs[carries + k].data() != to) copy_to(outputs[carries + k], to, out.dtype());
     }
     check_interrupt(step + 1);
   }
@@ -328,6 +334,7 @@ const Op& branch_op(size_t outputs) {
   return of_outputs(ops, outputs);
 }
 
+bool is_scan(const Op& op) noexcept { return op.run == scan_run; }
 bool is_loop(const Op& op) noexcept { return op.run == scan_run || op.run == while_run || op.run == branch_run; }
 
 }  // namespace adcore

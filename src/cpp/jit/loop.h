@@ -48,8 +48,14 @@ const Body& body_in(const Tensor& held);
 class Steps {
  public:
   explicit Steps(const Body& body) : body_(body) {}
-  /// `outputs` are replaced by those of a run on these inputs.
-  void run(std::span<const Tensor> inputs, std::vector<Tensor>& outputs);
+  /// Where an output should lie.
+  struct Place {
+    size_t output;
+    BufferRef buffer;
+    int64_t offset;
+  };
+  /// `outputs` are replaced by those of a run on these inputs. They lie at their places where that is possible.
+  void run(std::span<const Tensor> inputs, std::vector<Tensor>& outputs, std::span<const Place> places = {});
 
  private:
   bool take_plan(std::span<const Tensor> inputs);
@@ -80,5 +86,6 @@ const Op& while_op(size_t outputs);
 const Op& branch_op(size_t outputs);
 /// One of these.
 bool is_loop(const Op& op) noexcept;
+bool is_scan(const Op& op) noexcept;
 
 }  // namespace adcore

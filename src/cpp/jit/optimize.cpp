@@ -1,9 +1,12 @@
 #include "jit/optimize.h"
 
+#include "jit/passes/fold.h"
 #include "jit/passes/fuse.h"
+#include "jit/passes/keep.h"
 #include "jit/passes/prune.h"
 #include "jit/passes/share.h"
 #include "jit/passes/simplify.h"
+#include "jit/passes/sink.h"
 
 namespace adcore {
 
@@ -12,7 +15,13 @@ Program optimize(const Program& program, std::vector<PassReport>* report) {
     if (report) report->push_back({name, p.statements().size()});
     return p;
   };
-  return after("fuse", fuse(after("prune", prune(after("share", share(after("simplify", simplify(program))))))));
+  Program p = after("simplify", simplify(program));
+  p = after("share", share(p));
+  p = after("keep", keep(p));
+  p = after("prune", prune(p));
+  p = after("fold", fold(p));
+  p = after("fuse", fuse(p));
+  return after("sink", sink(p));
 }
 
 }  // namespace adcore

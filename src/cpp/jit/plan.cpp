@@ -5,9 +5,11 @@
 #include <chrono>
 #include <map>
 #include <set>
+#include <unordered_map>
 
 #include "base/context.h"
 #include "base/interpreter.h"
+#include "ops/optim.h"
 
 namespace adcore {
 
@@ -111,16 +113,78 @@ class Stretches {
 
 Plan::Plan(std::shared_ptr<const Program> program, std::span<const Tensor> inputs, std::vector<Tensor>& outputs)
     : program_(std::move(program)), layouts_(program_->values().size()), slots_(program_->values().size()) {
-  learn(inputs, outputs);
+  std::vector<Tensor> values;
+  learn(inputs, values, static_cast<uint32_t>(program_->statements().size()));
+  for (const uint32_t value : program_->outputs()) outputs.push_back(values[value]);
   place();
+  last_ = steps_.size();
+}
+
+Plan::Plan(std::shared_ptr<const Program> program, std::span<const Tensor> inputs, std::vector<Tensor>& outputs,
+           const Updates& updates, std::vector<Tensor>& values)
+    : program_(std::move(program)), layouts_(program_->values().size()), slots_(program_->values().size()) {
+  learn(inputs, values, first_of_last(updates));
+  for (const uint32_t value : program_->outputs()) outputs.push_back(values[value]);
+  const size_t last = last_;  // a statement
+  place();
+  last_ = static_cast<size_t>(std::ranges::lower_bound(steps_, last, {}, &Step::statement) - steps_.begin());
+  find_loans(updates);
 }
 
 Plan::~Plan() = default;
 
-void Plan::learn(std::span<const Tensor> inputs, std::vector<Tensor>& outputs) {
+/// The statements from here on are steps of optimizers that only make outputs that replace inputs.
+uint32_t Plan::first_of_last(const Updates& updates) const {
+  const Program& p = *program_;
+  std::vector<bool> elsewhere(p.values().size());
+  for (const Program::Statement& s : p.statements())
+    for (const Program::Use& use : p.uses_of(s)) elsewhere[use.value] = true;
+  for (size_t k = 0; k < updates.first_output; ++k) elsewhere[p.outputs()[k]] = true;
+  const auto statements = p.statements();
+  auto first = static_cast<uint32_t>(statements.size());
+  const auto is_last = [&](const Program::Statement& s) {
+    for (uint32_t j = 0; j < s.op->outputs; ++j)
+      if (elsewhere[s.out + j]) return false;
+    return is_optimizer_step(*s.op);
+  };
+  while (first > 0 && is_last(statements[first - 1])) --first;
+  return first;
+}
+
+/// What learn() does for the last statements, which do not run yet. False, and nothing is done, where one of them needs
+/// memory when it runs.
+bool Plan::learn_last(uint32_t first, std::vector<Tensor>& values) {
+  const Program& p = *program_;
+  const auto last = p.statements().subspan(first);
+  const auto inferred = [&](const Program::Statement& s, auto use) {
+    std::vector<Operand> operands;
+    for (const Program::Use& u : p.uses_of(s)) operands.push_back({&values[u.value], 0, u.weak});
+    std::vector<Tensor> out(s.op->outputs);
+    Call call{*s.op, operands.data(), s.use_count, out.data(), p.attrs_of(s), s.all_outputs};
+    call.donated = needs_input(0);
+    s.op->infer(call);
+    return use(call);
+  };
+  for (const Program::Statement& s : last)
+    if (!inferred(s, [](const Call& call) { return call.donated != 0; })) return false;
+  for (uint32_t i = first; i < p.statements().size(); ++i) {
+    const Program::Statement& s = p.statements()[i];
+    work_ += inferred(s, [](const Call& call) { return work_of(call); });
+    steps_.push_back({i, false});
+    for (uint32_t j = 0; j < s.op->outputs; ++j) {
+      // All arrays of such a step are of one layout.
+      layouts_[s.out + j] = layouts_[p.uses_of(s)[0].value];
+      slots_[s.out + j].root = s.out + j;
+    }
+  }
+  return true;
+}
+
+/// Runs the statements before `last`, which becomes the number of those that ran.
+void Plan::learn(std::span<const Tensor> inputs, std::vector<Tensor>& values, uint32_t last) {
   const Program& p = *program_;
   p.check_inputs(inputs);
-  std::vector<Tensor> values(p.values().size());
+  values.resize(p.values().size());
   const auto learned = [&](uint32_t value) {
     layouts_[value] = values[value].detached();
     layouts_[value].reset();
@@ -144,6 +208,10 @@ void Plan::learn(std::span<const Tensor> inputs, std::vector<Tensor>& outputs) {
 
   std::vector<Operand> operands;
   for (size_t i = 0; i < statements.size(); ++i) {
+    if (i == last && learn_last(last, values)) {
+      last_ = last;
+      return;
+    }
     const Program::Statement& s = statements[i];
     operands.clear();
     for (const Program::Use& use : p.uses_of(s)) operands.push_back({&values[use.value], 0, use.weak});
@@ -166,7 +234,7 @@ void Plan::learn(std::span<const Tensor> inputs, std::vector<Tensor>& outputs) {
     for (const Program::Use& use : p.uses_of(s))
       if (last_use[use.value] == i + 1) values[use.value].reset();
   }
-  for (const uint32_t value : p.outputs()) outputs.push_back(values[value]);
+  last_ = statements.size();
 }
 
 // ---- where values live --------------------------------------------------------------------------------------------
@@ -254,6 +322,92 @@ void Plan::place() {
   });
 }
 
+/// What the last steps may write over: inputs that nobody reads later, in the layout of the output.
+void Plan::find_loans(const Updates& updates) {
+  const Program& p = *program_;
+  std::vector<uint32_t> last_use(slots_.size(), kNever);  // of roots
+  for (uint32_t i = 0; i < p.statements().size(); ++i)
+    for (const Program::Use& use : p.uses_of(p.statements()[i])) last_use[slots_[use.value].root] = i + 1;
+  for (const uint32_t value : p.outputs()) last_use[slots_[value].root] = ~0u;
+  std::vector<bool> replaced(slots_.size());
+  for (const size_t k : updates.inputs) replaced[p.inputs()[k]] = true;
+  std::unordered_map<uint32_t, size_t> of_input;  // loans
+  for (size_t at = last_; at < steps_.size(); ++at) {
+    const Program::Statement& s = p.statements()[steps_[at].statement];
+    const auto uses = p.uses_of(s);
+    for (int j = 0; j < std::min<int>(s.op->outputs, kMaxOver); ++j) {
+      const uint32_t out = s.out + static_cast<uint32_t>(j);
+      for (uint32_t rest = s.op->over[j]; rest; rest &= rest - 1) {
+        const auto k = static_cast<size_t>(std::countr_zero(rest));
+        if (k >= uses.size()) break;
+        const uint32_t value = uses[k].value;
+        const auto on_it = [&](const Program::Use& use) { return slots_[use.value].root == value; };
+        if (!replaced[value] || !slots_[out].fresh || last_use[value] != steps_[at].statement + 1 ||
+            !layouts_[value].contiguous() || !same_layout(layouts_[value], layouts_[out]) ||
+            std::ranges::count_if(uses, on_it) != 1)
+          continue;
+        replaced[value] = false;  // by another one, from now on
+        of_input.emplace(value, loans_.size());
+        loans_.push_back({at, j, value, out, {}});
+        break;
+      }
+    }
+  }
+  for (uint32_t value = 0; value < slots_.size(); ++value) {
+    const auto loan = of_input.find(slots_[value].root);
+    if (loan != of_input.end() && loan->first != value) loans_[loan->second].views.push_back(value);
+  }
+  std::erase_if(fresh_, [&](uint32_t value) {
+    return last_ < steps_.size() && value >= p.statements()[steps_[last_].statement].out;
+  });
+}
+
+/// Memory for the outputs of the last steps. `values` holds the inputs, beside so many others.
+void Plan::take_memory(std::vector<Tensor>& values, std::span<Call> last, int32_t others) const {
+  const Program& p = *program_;
+  for (size_t at = last_; at < steps_.size(); ++at) {
+    const Program::Statement& s = p.statements()[steps_[at].statement];
+    last[at - last_].in_place = 0;
+    for (uint32_t j = 0; j < s.op->outputs; ++j) values[s.out + j].reset();
+  }
+  for (const Loan& loan : loans_) {
+    const Tensor& from = values[loan.from];
+    int32_t holders = others + 1;
+    for (const uint32_t view : loan.views) holders += values[view].buffer().get() == from.buffer().get();
+    if (!from.exclusively_owned(holders)) continue;
+    values[loan.to].place_in(from.buffer(), from.offset());
+    last[loan.step - last_].in_place |= static_cast<uint16_t>(1u << loan.output);
+  }
+  for (size_t at = last_; at < steps_.size(); ++at) {
+    const Program::Statement& s = p.statements()[steps_[at].statement];
+    for (uint32_t j = 0; j < s.op->outputs; ++j)
+      if (!values[s.out + j].defined()) values[s.out + j].allocate_laid_out();
+  }
+}
+
+void Plan::run_last(std::vector<Tensor>& values, int32_t others, std::vector<Tensor>& outputs) const {
+  const Program& p = *program_;
+  std::vector<Operand> operands;
+  std::vector<Call> calls;
+  size_t uses = 0;
+  for (size_t at = last_; at < steps_.size(); ++at) uses += p.statements()[steps_[at].statement].use_count;
+  operands.reserve(uses);
+  for (size_t at = last_; at < steps_.size(); ++at) {
+    const Program::Statement& s = p.statements()[steps_[at].statement];
+    for (uint32_t j = 0; j < s.op->outputs; ++j) values[s.out + j] = layouts_[s.out + j];
+    append_call(at, values, operands, calls);
+  }
+  take_memory(values, calls, others);
+  for (Call& call : calls) call.op.run(call);
+  for (size_t k = 0; k < outputs.size(); ++k)
+    if (!outputs[k].defined()) outputs[k] = values[p.outputs()[k]];
+}
+
+bool Plan::is_placeable(size_t k) const noexcept {
+  const uint32_t value = program_->outputs()[k];
+  return slots_[value].fresh && slots_[value].root == value && layouts_[value].contiguous();
+}
+
 bool Plan::fits(size_t input, const Tensor& t) const noexcept {
   const Tensor& layout = layouts_[program_->inputs()[input]];
   return t.dtype() == layout.dtype() && t.shape() == layout.shape() &&
@@ -285,16 +439,20 @@ std::unique_ptr<Plan::Workspace> Plan::new_workspace() const {
   for (const Step& step : steps_) uses += p.statements()[step.statement].use_count;
   w->operands.reserve(uses);
   w->calls.reserve(steps_.size());
-  for (const Step& step : steps_) {
-    const Program::Statement& s = p.statements()[step.statement];
-    const Operand* const first = w->operands.data() + w->operands.size();
-    for (const Program::Use& use : p.uses_of(s)) w->operands.push_back({&w->values[use.value], 0, use.weak});
-    Call& call =
-        w->calls.emplace_back(Call{*s.op, first, s.use_count, &w->values[s.out], p.attrs_of(s), s.all_outputs});
-    call.laid_out = step.laid_out;
-    call.in_place = step.in_place;
-  }
+  for (size_t at = 0; at < steps_.size(); ++at) append_call(at, w->values, w->operands, w->calls);
   return w;
+}
+
+/// `operands` has room.
+void Plan::append_call(size_t step, std::vector<Tensor>& values, std::vector<Operand>& operands,
+                       std::vector<Call>& calls) const {
+  const Program::Statement& s = program_->statements()[steps_[step].statement];
+  const Operand* const first = operands.data() + operands.size();
+  for (const Program::Use& use : program_->uses_of(s)) operands.push_back({&values[use.value], 0, use.weak});
+  Call& call =
+      calls.emplace_back(Call{*s.op, first, s.use_count, &values[s.out], program_->attrs_of(s), s.all_outputs});
+  call.laid_out = steps_[step].laid_out;
+  call.in_place = steps_[step].in_place;
 }
 
 std::unique_ptr<Plan::Workspace> Plan::take_workspace() const {
@@ -324,17 +482,42 @@ void Run::input(size_t k, const Tensor& t) noexcept {
   workspace_->values[plan_.program_->inputs()[k]].place_in(t.buffer(), t.offset());
 }
 
-void Run::execute() {
-  for (const uint32_t value : plan_.fresh_) workspace_->values[value].allocate_laid_out();
-  if (plan_.work_ < kLongWork) return execute_steps();
-  const Released released;
-  execute_steps();
+void Run::place_output(size_t k, const BufferRef& buffer, int64_t offset) {
+  const uint32_t value = plan_.program_->outputs()[k];
+  workspace_->values[value].place_in(buffer, offset);
+  placed_.push_back(value);
 }
 
-void Run::execute_steps() {
+void Run::allocate_fresh() {
+  for (const uint32_t value : plan_.fresh_)
+    if (placed_.empty() || std::ranges::find(placed_, value) == placed_.end())
+      workspace_->values[value].allocate_laid_out();
+  placed_.clear();
+}
+
+void Run::execute() {
+  execute_first();
+  execute_last(Plan::kNoLoans);
+}
+
+void Run::execute_first() {
+  allocate_fresh();
+  if (plan_.work_ < kLongWork) return execute_steps(0, plan_.last_);
+  const Released released;
+  execute_steps(0, plan_.last_);
+}
+
+void Run::execute_last(int32_t others) {
+  const std::span<Call> last = std::span(workspace_->calls).subspan(plan_.last_);
+  if (last.empty()) return;
+  plan_.take_memory(workspace_->values, last, others);
+  execute_steps(plan_.last_, workspace_->calls.size());
+}
+
+void Run::execute_steps(size_t begin, size_t end) {
   const Call* at = workspace_->calls.data();
   try {
-    for (Call& call : workspace_->calls) {
+    for (Call& call : std::span(workspace_->calls).subspan(begin, end - begin)) {
       at = &call;
       call.op.run(call);
     }
@@ -350,7 +533,8 @@ void Run::execute(std::span<int64_t> times) {
   const auto now = [] {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(steady_clock::now().time_since_epoch()).count();
   };
-  for (const uint32_t value : plan_.fresh_) workspace_->values[value].allocate_laid_out();
+  allocate_fresh();
+  plan_.take_memory(workspace_->values, std::span(workspace_->calls).subspan(plan_.last_), Plan::kNoLoans);
   const Released released;
   auto time = times.begin();
   for (Call& call : workspace_->calls) {

@@ -5,6 +5,8 @@
 // ever holds a piece of the arena; so has what an output is a view of. An output of a call may lie over an operand that
 // nobody reads afterwards, where its op allows that (Op::over).
 //
+// What replaces inputs, as the steps of optimizers replace Parameters, may be written over them (Plan::Updates).
+//
 // A plan never changes, so any number of threads may run it at once, each in a workspace of its own. Workspaces are kept
 // for the next run: a small program allocates nothing but its outputs.
 #pragma once
@@ -19,13 +21,27 @@ namespace adcore {
 
 class Plan {
  public:
+  /// Inputs that are replaced when a run has ended, by outputs from `first_output` on. The last steps of a run may write
+  /// over those that nobody else holds: steps of optimizers, whose results are such outputs alone. They need no memory,
+  /// so nothing can fail once an input has been written over.
+  struct Updates {
+    size_t first_output = 0;
+    std::vector<size_t> inputs;
+  };
+
   /// Runs the program once, on these inputs, to learn the layout of every value. `outputs` are those of that run.
   Plan(std::shared_ptr<const Program> program, std::span<const Tensor> inputs, std::vector<Tensor>& outputs);
+  /// The same without the last steps, whose outputs are left undefined: run_last(values, ...) makes them.
+  Plan(std::shared_ptr<const Program> program, std::span<const Tensor> inputs, std::vector<Tensor>& outputs,
+       const Updates& updates, std::vector<Tensor>& values);
   ~Plan();
   Plan(const Plan&) = delete;
   Plan& operator=(const Plan&) = delete;
 
   const Program& program() const noexcept { return *program_; }
+  /// The last steps of the first run. An input may be written over that only `values` and so many others hold. It throws
+  /// only before it writes.
+  void run_last(std::vector<Tensor>& values, int32_t others, std::vector<Tensor>& outputs) const;
   /// Bytes of the arena.
   int64_t arena_bytes() const noexcept { return arena_bytes_; }
   /// Elementary operations of a run.
@@ -39,6 +55,8 @@ class Plan {
   size_t step_count() const noexcept { return steps_.size(); }
   /// The statement that step k runs. Views that are the same in every run are made once, by no step.
   uint32_t statement_of(size_t step) const noexcept { return steps_[step].statement; }
+  /// A run can write output k to memory that it is given: no other value lies there.
+  bool is_placeable(size_t k) const noexcept;
   /// The input has the layout that the plan was made for.
   bool fits(size_t input, const Tensor& t) const noexcept;
 
@@ -59,8 +77,23 @@ class Plan {
     uint16_t in_place = 0;
   };
 
-  void learn(std::span<const Tensor> inputs, std::vector<Tensor>& outputs);
+  /// An output that may be written over an input.
+  struct Loan {
+    size_t step;
+    int output;
+    uint32_t from, to;            // values
+    std::vector<uint32_t> views;  // other values on the memory of the input
+  };
+  static constexpr int32_t kNoLoans = -1'000'000;  // holders
+
+  uint32_t first_of_last(const Updates& updates) const;
+  bool learn_last(uint32_t first, std::vector<Tensor>& values);
+  void learn(std::span<const Tensor> inputs, std::vector<Tensor>& values, uint32_t last);
   void place();
+  void find_loans(const Updates& updates);
+  void take_memory(std::vector<Tensor>& values, std::span<Call> last, int32_t others) const;
+  void append_call(size_t step, std::vector<Tensor>& values, std::vector<Operand>& operands,
+                   std::vector<Call>& calls) const;
   int over(const Program::Statement& s, int output, std::span<const uint32_t> last_use, size_t at) const;
   std::unique_ptr<Workspace> new_workspace() const;
   std::unique_ptr<Workspace> take_workspace() const;
@@ -70,8 +103,10 @@ class Plan {
   std::vector<Tensor> layouts_;  // of every value: shape, strides, dtype; no memory
   std::vector<Slot> slots_;      // of every value
   std::vector<Step> steps_;
-  std::vector<uint32_t> fresh_;  // values with memory of their own
+  std::vector<uint32_t> fresh_;  // values with memory of their own, but those that the last steps make
   std::vector<uint32_t> moving_;
+  size_t last_ = 0;  // the first of the last steps
+  std::vector<Loan> loans_;
   int64_t arena_bytes_ = 0;
   int64_t work_ = 0;
   mutable std::mutex mutex_;
@@ -88,17 +123,26 @@ class Run {
 
   /// A tensor that fits.
   void input(size_t k, const Tensor& t) noexcept;
+  /// Where the next execution writes output k, which is placeable: elements one after the other.
+  void place_output(size_t k, const BufferRef& buffer, int64_t offset);
   /// Throws what an op throws, with the place in the user's text. Long runs release the interpreter's lock.
   void execute();
+  /// The same in two parts. The last steps may write over inputs that only this run and so many others hold, and throw
+  /// only before they write.
+  void execute_first();
+  void execute_last(int32_t others);
   /// The same for who measures: times[k] is when step k begins, the last one when the run has ended; in nanoseconds.
   void execute(std::span<int64_t> times);
   Tensor output(size_t k) const;
 
  private:
-  void execute_steps();
+  void execute_steps(size_t begin, size_t end);
+
+  void allocate_fresh();
 
   const Plan& plan_;
   std::unique_ptr<Plan::Workspace> workspace_;
+  std::vector<uint32_t> placed_;  // values
 };
 
 }  // namespace adcore

@@ -212,4 +212,6 @@ const OptimizerRule* optimizer_rule(std::string_view name) noexcept {
   return row < 0 ? nullptr : &rules(std::make_integer_sequence<int, kOptimizerCount>())[static_cast<size_t>(row)];
 }
 
+bool is_optimizer_step(const Op& op) noexcept { return op.infer == step_infer; }
+
 }  // namespace adcore

@@ -24,5 +24,7 @@ struct OptimizerRule {
 
 /// The rule of an op's name; null where there is none.
 const OptimizerRule* optimizer_rule(std::string_view name) noexcept;
+/// One of these ops.
+bool is_optimizer_step(const Op& op) noexcept;
 
 }  // namespace adcore

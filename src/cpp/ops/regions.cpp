@@ -446,6 +446,8 @@ void list_region_ops(OpList& list) { list.insert(list.end(), {&kSlice, &kMove, &
 
 // ---- functions ----------------------------------------------------------------------------------------------------
 
+const Op& slice_op() noexcept { return kSlice; }
+
 Tensor view_of_region(const Tensor& x, const Region& r) { return apply(kSlice, {&x}, RegionWords(r).attrs()); }
 
 Tensor set_region(Tensor&& base, const Tensor& v, const Region& r) {

@@ -322,6 +322,7 @@ struct Entry {
 };
 
 constexpr size_t kMostEntries = 64;
+constexpr int32_t kOneCell = 1;  // holds the value of a Parameter that nobody else holds
 constexpr int64_t kMostBytes = int64_t{1} << 30;
 
 struct JittedObject {
@@ -408,6 +409,16 @@ std::shared_ptr<Entry> trace(PyObject* self, const Given& given, const Signature
   return entry;
 }
 
+/// What a run replaces: cells that it reads. Arguments are the caller's.
+Plan::Updates updates_of(const TracedFunction& f) {
+  Plan::Updates u{f.result_count(), {}};
+  for (size_t k = 0; k < f.reads().size(); ++k) {
+    const auto is_it = [&](const Owned& cell) { return cell.get() == f.reads()[k].get(); };
+    if (std::ranges::any_of(f.writes(), is_it)) u.inputs.push_back(f.argument_count() + k);
+  }
+  return u;
+}
+
 PyObject* replay(Entry& entry, std::span<PyObject* const> arguments) {
   const TracedFunction& f = *entry.traced;
   const size_t own = f.argument_count(), count = own + f.reads().size();
@@ -421,16 +432,18 @@ PyObject* replay(Entry& entry, std::span<PyObject* const> arguments) {
   };
   const auto plan = std::ranges::find_if(entry.plans, fits);
   if (plan == entry.plans.end()) {
-    std::vector<Tensor> outputs;
+    std::vector<Tensor> outputs, values;
     if (!entry.optimized) entry.optimized = std::make_shared<const Program>(optimize(*f.program()));
-    auto made = std::make_shared<const Plan>(entry.optimized, f.inputs(arguments), outputs);
-    entry.plans.push_back(std::move(made));
-    return f.finish(arguments, [&](size_t k) { return outputs[k]; });
+    const auto made =
+        std::make_shared<const Plan>(entry.optimized, f.inputs(arguments), outputs, updates_of(f), values);
+    entry.plans.push_back(made);
+    return f.finish(
+        arguments, [&](size_t k) { return outputs[k]; }, [&] { made->run_last(values, kOneCell, outputs); });
   }
   Run run(**plan);
   for (size_t k = 0; k < count; ++k) run.input(k, input(k));
-  run.execute();
-  return f.finish(arguments, [&](size_t k) { return run.output(k); });
+  run.execute_first();
+  return f.finish(arguments, [&](size_t k) { return run.output(k); }, [&] { run.execute_last(kOneCell); });
 }
 
 /// The cache holds so many programs, and so many bytes, at most: the one that was not used for longest goes first.

@@ -262,7 +262,7 @@ py::object TracedFunction::replay(std::span<PyObject* const> arguments) const {
 
 py::object TracedFunction::run(std::span<PyObject* const> arguments) const {
   std::vector<Tensor> outputs = program_->run(inputs(arguments));
-  return steal(finish(arguments, [&](size_t k) { return std::move(outputs[k]); }));
+  return steal(finish(arguments, [&](size_t k) { return std::move(outputs[k]); }, [] {}));
 }
 
 bool TracedFunction::aliases_fit(std::span<PyObject* const> arguments) const {
@@ -274,7 +274,8 @@ bool TracedFunction::aliases_fit(std::span<PyObject* const> arguments) const {
   return true;
 }
 
-PyObject* TracedFunction::finish(std::span<PyObject* const> arguments, FunctionRef<Tensor(size_t)> output) const {
+PyObject* TracedFunction::finish(std::span<PyObject* const> arguments, FunctionRef<Tensor(size_t)> output,
+                                 FunctionRef<void()> last) const {
   size_t next = 0, at = 0;
   std::vector<PyObject*> placed;  // borrowed from the result
   const auto fill = [&](PyObject* leaf) {
@@ -297,6 +298,7 @@ PyObject* TracedFunction::finish(std::span<PyObject* const> arguments, FunctionR
   // Nothing above changed anything outside. What is let go of here may run code of the user, so it goes last.
   std::vector<Tensor> written;
   written.reserve(written_arguments_.size() + writes_.size());
+  last();
   for (size_t k = 0; k < written_arguments_.size() + writes_.size(); ++k) written.push_back(output(next++));
   auto from = written.begin();
   for (size_t k : written_arguments_) put(arguments[k], std::move(*from++));

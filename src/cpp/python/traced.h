@@ -80,8 +80,10 @@ class TracedFunction {
   py::object replay(std::span<PyObject* const> arguments) const;
   /// Through apply(): what is open in the thread sees the calls. `arguments` are the inputs among the arguments.
   py::object run(std::span<PyObject* const> arguments) const;
-  /// What the call returns, from the program's outputs; writes the arguments and cells.
-  PyObject* finish(std::span<PyObject* const> arguments, FunctionRef<Tensor(size_t)> output) const;
+  /// What the call returns, from the program's outputs; writes the arguments and cells. `last` runs when everything that
+  /// may fail has been done but for itself, before outputs behind the results are asked for.
+  PyObject* finish(std::span<PyObject* const> arguments, FunctionRef<Tensor(size_t)> output,
+                   FunctionRef<void()> last) const;
   /// The program's inputs.
   std::vector<Tensor> inputs(std::span<PyObject* const> arguments) const;
 

@@ -1,4 +1,5 @@
-// prune: statements whose outputs nobody reads go, and so do outputs that only rules read where no rule does.
+// prune: statements whose outputs nobody reads go, and so do outputs that only rules read where no rule does, and what
+// of a loop nobody reads (passes/trim.h).
 //
 // Contract: the new program has the same inputs and outputs, and gives the same bits. A call that only checks (Op::checks)
 // stays, since it raises what the user's function raises.

@@ -7,12 +7,15 @@
 
 namespace adcore {
 
-/// Copies a program piece by piece; what is not copied is left out. Inputs are the same, in their order.
+/// Copies a program piece by piece; what is not copied is left out.
 class Rewrite {
  public:
-  explicit Rewrite(const Program& from) : from_(from), renamed_(from.values().size(), kNot), constant_(renamed_) {
+  explicit Rewrite(const Program& from) : Rewrite(from, from.inputs()) {}
+  /// The inputs of the new program are these values: some of the old inputs, or what statements made.
+  Rewrite(const Program& from, std::span<const uint32_t> inputs)
+      : from_(from), renamed_(from.values().size(), kNot), constant_(renamed_) {
     builder_.set_places(from.places());
-    for (const uint32_t value : from.inputs()) {
+    for (const uint32_t value : inputs) {
       const Program::Value& v = from.values()[value];
       renamed_[value] = builder_.input(v.shape, v.dtype);
     }
@@ -40,12 +43,16 @@ class Rewrite {
     for (uint32_t j = 0; j < s.op->outputs; ++j) {
       const Program::Value& v = from_.values()[s.out + j];
       builder_.set_value(out + j, v.shape, v.dtype);
-      renamed_[s.out + j] = out + j;
+      if (renamed_[s.out + j] == kNot) renamed_[s.out + j] = out + j;
     }
   }
+  /// What the old program has not: values and statements go by their new numbers.
+  ProgramBuilder& builder() noexcept { return builder_; }
 
-  Program finish() {
-    for (const uint32_t value : from_.outputs()) builder_.output(renamed(value));
+  Program finish() { return finish(from_.outputs()); }
+  /// With these outputs, old values.
+  Program finish(std::span<const uint32_t> outputs) {
+    for (const uint32_t value : outputs) builder_.output(renamed(value));
     return builder_.take();
   }
 
