@@ -3,6 +3,7 @@
 `activate` puts it in place; ``import adcore.as_mindspore`` and ``python -m adcore script.py`` call it. Nothing else in
 adcore knows of this package. Each module of the tree is a window: it has no names of its own and shows those of the
 modules that `TREE` lists, which are loaded when a name is first asked for: ``mindspore.nn.Dense is adcore.nn.Dense``.
+What has been found stays in the window, so that ``ops.add`` costs what it costs in adcore.
 """
 
 import importlib
@@ -12,6 +13,10 @@ import sys
 import types
 import warnings
 from pathlib import Path
+
+_OPS = ("adcore.ops", ".operators", ".composite", ".graph", "adcore")
+_CLASSES = (".operators", "adcore.ops")
+_PRIMITIVE = (".operators", ".graph")
 
 # Module of MindSpore -> where its names come from; the first that has a name gives it. "." starts this package.
 TREE = {
@@ -70,10 +75,46 @@ TREE = {
     "nn.optim.sgd": ("adcore.nn",),
     "nn.wrap": ("adcore.nn",),
     "nn.wrap.cell_wrapper": ("adcore.nn",),
-    "ops": ("adcore.ops",),
-    "ops.composite": ("adcore.ops",),
-    "ops.function": ("adcore.ops",),
-    "ops.functional": ("adcore.ops",),
+    "ops": _OPS,
+    "ops.auto_generate": _OPS,
+    "ops.auto_generate.gen_ops_def": _OPS,
+    "ops.auto_generate.gen_ops_prim": _OPS,
+    "ops.composite": _OPS,
+    "ops.composite.base": _OPS,
+    "ops.composite.clip_ops": _OPS,
+    "ops.composite.math_ops": _OPS,
+    "ops.composite.random_ops": _OPS,
+    "ops.function": _OPS,
+    "ops.function.array_func": _OPS,
+    "ops.function.clip_func": _OPS,
+    "ops.function.debug_func": _OPS,
+    "ops.function.grad": _OPS,
+    "ops.function.grad.grad_func": _OPS,
+    "ops.function.image_func": _OPS,
+    "ops.function.linalg_func": _OPS,
+    "ops.function.math_func": _OPS,
+    "ops.function.nn_func": _OPS,
+    "ops.function.other_func": _OPS,
+    "ops.function.parameter_func": _OPS,
+    "ops.function.random_func": _OPS,
+    "ops.function.sparse_func": _OPS,
+    "ops.function.vmap_func": _OPS,
+    "ops.functional": _OPS,
+    "ops.operations": _CLASSES,
+    "ops.operations._grad_ops": _CLASSES,
+    "ops.operations._inner_ops": _CLASSES,
+    "ops.operations.array_ops": _CLASSES,
+    "ops.operations.control_ops": _CLASSES,
+    "ops.operations.debug_ops": _CLASSES,
+    "ops.operations.image_ops": _CLASSES,
+    "ops.operations.inner_ops": _CLASSES,
+    "ops.operations.linalg_ops": _CLASSES,
+    "ops.operations.math_ops": _CLASSES,
+    "ops.operations.nn_ops": _CLASSES,
+    "ops.operations.other_ops": _CLASSES,
+    "ops.operations.random_ops": _CLASSES,
+    "ops.operations.sparse_ops": _CLASSES,
+    "ops.primitive": _PRIMITIVE,
     "train": ("adcore.train", "adcore.serialization"),
     "train.callback": ("adcore.train",),
     "train.loss_scale_manager": ("adcore.train",),
@@ -105,7 +146,8 @@ class _Window(types.ModuleType):
             for source in self._loaded():
                 # Not all that MindSpore has is listed: `from mindspore import *` must not hide Python's bool.
                 if name in source.__all__ or not isinstance(vars(source).get(name, sys), types.ModuleType):
-                    return getattr(source, name)
+                    vars(self)[name] = value = getattr(source, name)
+                    return value
         raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}: adcore does not have it.")
 
     def __dir__(self):
