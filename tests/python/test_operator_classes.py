@@ -274,6 +274,7 @@ UniqueWithPad() | T(np.int32([3, 1, 3])), 9 | (np.array([3, 1, 9]), np.array([0,
 # scatters
 ScatterAdd() | p(3, 2), T(np.int32([0, 2, 0])), x(3, 2) | a + np.stack([c[0] + c[2], 0 * c[0], c[1]])
 ScatterDiv() | p(3, 2), T(np.int32([0, 2])), x(2, 2) | a / np.stack([c[0], 0 * c[0] + 1, c[1]])
+ScatterDiv() | T(np.int32([7, -7])), T(np.int32([0, 1])), T(np.int32([2, 2])) | np.int32([3, -3])
 ScatterMax() | p(3, 2), T(np.int32([0, 2])), x(2, 2) | np.maximum(a, np.stack([c[0], 0 * c[0] - 99, c[1]]))
 ScatterMin() | p(3, 2), T(np.int32([0, 2])), x(2, 2) | np.minimum(a, np.stack([c[0], 0 * c[0] + 99, c[1]]))
 ScatterMul() | p(3, 2), T(np.int32([0, 2])), x(2, 2) | a * np.stack([c[0], 0 * c[0] + 1, c[1]])
@@ -406,6 +407,8 @@ MaxPoolWithArgmax(2, 2) | T(np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4))
     np.array([[[[5, 7], [13, 15]]]]))
 MaxPoolWithArgmax(3, 2, "same") | T(-np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)) | (-np.array([[[[0, 2], [8, \
     10]]]]), np.array([[[[0, 2], [8, 10]]]]))
+MaxPoolWithArgmax(2, 2) | T(np.arange(8, dtype=np.float32).reshape(1, 2, 2, 2)) | (np.array([[[[3]], [[7]]]]), \
+    np.array([[[[3]], [[7]]]]))
 MaxPoolWithArgmaxV2(2) | x(1, 2, 4, 4) | tuple(map(array_of, ops.max_pool2d(A, 2, 2, return_indices=True)))
 MaxPool3DWithArgmax(2, 2, 0) | x(1, 2, 2, 4, 4) | tuple(map(array_of, ops.max_pool3d(A, 2, 2, return_indices=True)))
 ResizeBilinear((4, 4), align_corners=True) | x(1, 1, 2, 3) | array_of(ops.interpolate(A, (4, 4), mode="bilinear", \

@@ -14,7 +14,7 @@ import types
 import warnings
 from pathlib import Path
 
-_OPS = ("adcore.ops", ".operators", ".composite", ".graph", "adcore")
+_OPS = (".operators", "adcore.ops", ".composite", ".graph", "adcore")
 _CLASSES = (".operators", "adcore.ops")
 _PRIMITIVE = (".operators", ".graph")
 
@@ -31,6 +31,8 @@ TREE = {
     "common.parameter": ("adcore",),
     "common.seed": ("adcore",),
     "common.tensor": ("adcore",),
+    "communication": (".devices",),
+    "communication.management": (".devices",),
     "context": (".context", "adcore"),
     "dataset": ("adcore.dataset",),
     "dataset.config": ("adcore.dataset.config",),
@@ -44,7 +46,11 @@ TREE = {
     "dataset.transforms.transforms": ("adcore.dataset.transforms",),
     "dataset.vision": ("adcore.dataset.vision",),
     "dataset.vision.transforms": ("adcore.dataset.vision",),
+    "device_context": (".devices",),
+    "device_context.cpu": (".devices",),
+    "device_context.cpu.op_tuning": (".devices",),
     "dtype": (".dtypes",),
+    "hal": (".devices",),
     "log": (".log",),
     "nn": ("adcore.nn", "adcore.train.metrics"),
     "nn.cell": ("adcore.nn",),
@@ -115,6 +121,8 @@ TREE = {
     "ops.operations.random_ops": _CLASSES,
     "ops.operations.sparse_ops": _CLASSES,
     "ops.primitive": _PRIMITIVE,
+    "parallel": (".devices", ".context"),
+    "runtime": (".devices",),
     "train": ("adcore.train", "adcore.serialization"),
     "train.callback": ("adcore.train",),
     "train.loss_scale_manager": ("adcore.train",),

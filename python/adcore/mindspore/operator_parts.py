@@ -68,8 +68,16 @@ def written(*pairs):
 
 def scattered(kind, x, indices, updates, in_place=True):
     """Combine slices of the first axis with updates: `kind` is the tensor_scatter function."""
-    value = kind(x, ops.expand_dims(indices, -1), updates)
+    value = placed(kind, x, ops.expand_dims(indices, -1), updates)
     return written((x, value)) if in_place else value
+
+
+def placed(kind, x, indices, updates):
+    """Combine parts of a tensor with updates; ints are divided in float64 and cut."""
+    if kind is ops.tensor_scatter_div and "Int" in str(x.dtype):
+        wide, by = ops.cast(x, adcore.float64), ops.cast(updates, adcore.float64)
+        return ops.cast(ops.trunc(kind(wide, indices, by)), x.dtype)
+    return kind(x, indices, updates)
 
 
 def places_of(indices):
@@ -413,19 +421,6 @@ def root_normalized(x, gamma, epsilon):
     return x * scale * gamma, scale
 
 
-def dropped(x, keep_prob):
-    """Return x with elements set to zero and the others divided by the chance to stay, and the mask of these."""
-    mask = ops.cast(ops.dropout(ops.ones(x.shape, adcore.float32), 1.0 - keep_prob) != 0, x.dtype)
-    return x * mask / keep_prob if keep_prob else ops.zeros_like(x), mask
-
-
-def dropped_channels(x, keep_prob):
-    """Return x with channels set to zero and the others divided by the chance to stay, and the mask of these."""
-    shape = (*x.shape[:2], *(1,) * (x.ndim - 2))
-    mask = ops.broadcast_to(ops.dropout(ops.ones(shape, adcore.float32), 1.0 - keep_prob) != 0, x.shape)
-    return x * ops.cast(mask, x.dtype) / keep_prob if keep_prob else ops.zeros_like(x), mask
-
-
 def biased(x, bias, data_format):
     """Add a bias along the channels."""
     if x.ndim < 2 or bias.ndim != 1:
@@ -494,11 +489,12 @@ def pooled(cell, n, x, kernel_size, strides, pad_mode, *more, **options):
 
 
 def pooled_with_places(x, kernel_size, strides, pad_mode):
-    """Return the greatest element of each window and where in its plane it is."""
+    """Return the greatest element of each window and where in its sample it is."""
     kernel, step = pair_of(pair(kernel_size), 2), pair_of(pair(strides), 2)
+    planes = ops.reshape(ops.arange(x.shape[1]) * math.prod(x.shape[2:]), (-1, 1, 1))
     if pad_mode.lower() == "valid":
         y, places = ops.max_pool2d(x, kernel, step, return_indices=True)
-        return y, ops.cast(places, adcore.int32)
+        return y, ops.cast(planes + places, adcore.int32)
     edges, sizes = [], x.shape[-2:]
     for size, k, s in zip(sizes, kernel, step):
         missing = max((-(-size // s) - 1) * s + k - size, 0)
@@ -506,7 +502,7 @@ def pooled_with_places(x, kernel_size, strides, pad_mode):
     wide = sizes[1] + sum(edges[1])
     y, places = ops.max_pool2d(padded(x, [(0, 0), (0, 0), *edges], value=-math.inf), kernel, step, return_indices=True)
     row, column = ops.floor_div(places, wide) - edges[0][0], ops.floor_mod(places, wide) - edges[1][0]
-    return y, ops.cast(row * sizes[1] + column, adcore.int32)
+    return y, ops.cast(planes + row * sizes[1] + column, adcore.int32)
 
 
 def response_normalized(x, radius, bias, alpha, beta):
@@ -576,6 +572,25 @@ def negative_likelihood(logits, labels, weight, reduction, ignore_index):
     used = labels != ignore_index
     total = ops.sum(ops.gather(weight, ops.where(used, labels, 0), 0) * ops.cast(used, weight.dtype))
     return ops.nll_loss(logits, labels, weight, ignore_index, reduction), total
+
+
+# ---- chance ------------------------------------------------------------------------------------------------------
+
+
+def source(operator, seed, seed2=0):
+    """Return the generator that an operator's own seeds give it; with both zero it draws from the common one."""
+    if seed == 0 and seed2 == 0:
+        return None
+    if not hasattr(operator, "_generator"):
+        operator._generator = adcore.Generator().manual_seed(seed + (seed2 << 32))
+    return operator._generator
+
+
+def dropped(x, keep_prob, shape, mask_dtype, generator):
+    """Return x with elements set to zero and the others divided by the chance to stay, and the mask of these."""
+    kept = ops.broadcast_to(ops.uniform(shape, generator=generator) < keep_prob, x.shape)
+    mask = ops.cast(kept, x.dtype)
+    return x * mask / keep_prob if keep_prob else ops.zeros_like(x), ops.cast(kept, mask_dtype)
 
 
 # ---- steps of optimizers -----------------------------------------------------------------------------------------

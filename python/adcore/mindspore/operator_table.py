@@ -248,22 +248,22 @@ ScatterSub(use_locking=False)(input_x, indices, updates) = scattered(tensor_scat
 ScatterUpdate(use_locking=True)(input_x, indices, updates) = scattered(tensor_scatter_update, input_x, indices, updates)
 ScatterNd()(indices, updates, shape) = scatter_nd(indices, updates, ints(shape))
 ScatterNdAdd(use_locking=False)(input_x, indices, updates) = \
-    written((input_x, tensor_scatter_add(input_x, indices, updates)))
+    written((input_x, placed(tensor_scatter_add, input_x, indices, updates)))
 ScatterNonAliasingAdd = ScatterNdAdd
 ScatterNdDiv(use_locking=False)(input_x, indices, updates) = \
-    written((input_x, tensor_scatter_div(input_x, indices, updates)))
+    written((input_x, placed(tensor_scatter_div, input_x, indices, updates)))
 ScatterNdMax(use_locking=False)(input_x, indices, updates) = \
-    written((input_x, tensor_scatter_max(input_x, indices, updates)))
+    written((input_x, placed(tensor_scatter_max, input_x, indices, updates)))
 ScatterNdMin(use_locking=False)(input_x, indices, updates) = \
-    written((input_x, tensor_scatter_min(input_x, indices, updates)))
+    written((input_x, placed(tensor_scatter_min, input_x, indices, updates)))
 ScatterNdMul(use_locking=False)(input_x, indices, updates) = \
-    written((input_x, tensor_scatter_mul(input_x, indices, updates)))
+    written((input_x, placed(tensor_scatter_mul, input_x, indices, updates)))
 ScatterNdSub(use_locking=False)(input_x, indices, updates) = \
-    written((input_x, tensor_scatter_sub(input_x, indices, updates)))
+    written((input_x, placed(tensor_scatter_sub, input_x, indices, updates)))
 ScatterNdUpdate(use_locking=True)(input_x, indices, updates) = \
-    written((input_x, tensor_scatter_update(input_x, indices, updates)))
+    written((input_x, placed(tensor_scatter_update, input_x, indices, updates)))
 TensorScatterAdd()(input_x, indices, updates) = tensor_scatter_add(input_x, indices, updates)
-TensorScatterDiv()(input_x, indices, updates) = tensor_scatter_div(input_x, indices, updates)
+TensorScatterDiv()(input_x, indices, updates) = placed(tensor_scatter_div, input_x, indices, updates)
 TensorScatterElements(axis=0, reduction="none")(data, indices, updates) = \
     tensor_scatter_elements(data, indices, updates, axis, reduction)
 TensorScatterMax()(input_x, indices, updates) = tensor_scatter_max(input_x, indices, updates)
@@ -364,9 +364,9 @@ group=1, data_format="NCHW")(dout, weight, input_size) = \
 Conv2DTranspose = Conv2DBackpropInput
 Conv3D(out_channel, kernel_size, mode=1, pad_mode="valid", pad=0, stride=1, dilation=1, group=1, data_format="NCDHW")\
 (x, weight) = convolved(3, x, weight, pad_mode, pad, stride, dilation, group)
-Dropout(keep_prob=0.5, Seed0=0, Seed1=0)(x) = dropped(x, keep_prob)
-Dropout2D(keep_prob=0.5)(x) = dropped_channels(x, keep_prob)
-Dropout3D(keep_prob=0.5)(x) = dropped_channels(x, keep_prob)
+Dropout(keep_prob=0.5, Seed0=0, Seed1=0)(x) = dropped(x, keep_prob, x.shape, x.dtype, source(self, Seed0, Seed1))
+Dropout2D(keep_prob=0.5)(x) = dropped(x, keep_prob, (*x.shape[:2], 1, 1), bool_, None)
+Dropout3D(keep_prob=0.5)(x) = dropped(x, keep_prob, (*x.shape[:2], 1, 1, 1), bool_, None)
 GLU(axis=-1)(x) = glu(x, axis)
 GridSampler2D(interpolation_mode="bilinear", padding_mode="zeros", align_corners=False)(input_x, grid) = \
     grid_sample(input_x, grid, interpolation_mode, padding_mode, align_corners)
@@ -460,16 +460,20 @@ SGD(dampening=0.0, weight_decay=0.0, nesterov=False)(parameters, gradient, learn
     sgd_step(parameters, gradient, learning_rate, accum, momentum, stat, dampening, weight_decay, nesterov)
 
 # ---- chance
-Bernoulli(seed=-1, offset=0)(x, p) = bernoulli(x, p)
-Gamma(seed=0, seed2=0)(shape, alpha, beta) = gamma(ints(shape), alpha, beta)
-Multinomial(seed=0, seed2=0, dtype=int32)(x, num_samples) = cast(multinomial(x, ints(num_samples)), dtype)
-Poisson(seed=0, seed2=0)(shape, mean) = cast(poisson(ints(shape), mean), int32)
-RandomCategorical(dtype=int64)(logits, num_samples, seed=0) = random_categorical(logits, num_samples, dtype=dtype)
-RandomShuffle(seed=0, seed2=0)(input_x) = shuffle(input_x)
-StandardLaplace(seed=0, seed2=0)(shape) = standard_laplace(ints(shape))
-StandardNormal(seed=0, seed2=0)(shape) = standard_normal(ints(shape))
-UniformInt(seed=0, seed2=0)(shape, minval, maxval) = cast(randint(ints(minval), ints(maxval), ints(shape)), int32)
-UniformReal(seed=0, seed2=0)(shape) = uniform(ints(shape))
+Bernoulli(seed=-1, offset=0)(x, p) = bernoulli(x, p, generator=source(self, 0 if seed == -1 else seed, offset))
+Gamma(seed=0, seed2=0)(shape, alpha, beta) = \
+    gamma(ints(shape), alpha, beta, generator=source(self, seed, seed2))
+Multinomial(seed=0, seed2=0, dtype=int32)(x, num_samples) = \
+    cast(multinomial(x, ints(num_samples), generator=source(self, seed, seed2)), dtype)
+Poisson(seed=0, seed2=0)(shape, mean) = cast(poisson(ints(shape), mean, generator=source(self, seed, seed2)), int32)
+RandomCategorical(dtype=int64)(logits, num_samples, seed=0) = \
+    random_categorical(logits, ints(num_samples), ints(seed) or None, dtype)
+RandomShuffle(seed=0, seed2=0)(input_x) = shuffle(input_x, generator=source(self, seed, seed2))
+StandardLaplace(seed=0, seed2=0)(shape) = standard_laplace(ints(shape), generator=source(self, seed, seed2))
+StandardNormal(seed=0, seed2=0)(shape) = standard_normal(ints(shape), generator=source(self, seed, seed2))
+UniformInt(seed=0, seed2=0)(shape, minval, maxval) = \
+    cast(randint(ints(minval), ints(maxval), ints(shape), generator=source(self, seed, seed2)), int32)
+UniformReal(seed=0, seed2=0)(shape) = uniform(ints(shape), generator=source(self, seed, seed2))
 
 # ---- what is no computation
 Assert(summarize=3)(condition, input_data) = asserted(condition, input_data[:summarize])
@@ -526,7 +530,7 @@ NLLLossGrad(reduction="mean", ignore_index=-100)(logits, loss_grad, labels, weig
     pulled(lambda x: nll_loss(x, labels, weight, ignore_index, reduction), logits, loss_grad)
 PReLUGrad()(dy, x, weight) = pulled(prelu, (x, weight), dy)
 ReciprocalGrad()(y, dy) = -dy * y * y
-ReLU6Grad()(y_grad, x) = pulled(relu6, x, y_grad)
+ReLU6Grad()(y_grad, x) = where(logical_and(greater(x, 0), less_equal(x, 6)), y_grad, zeros_like(y_grad))
 ReluGrad()(y_backprop, x) = where(greater(x, 0), y_backprop, zeros_like(y_backprop))
 ResizeBilinearGrad(align_corners=False, half_pixel_centers=False)(grads, image) = \
     pulled(lambda x: resized(x, grads.shape[-2:], "bilinear", align_corners, half_pixel_centers), image, grads)
@@ -553,9 +557,19 @@ StridedSliceGrad(begin_mask=0, end_mask=0, ellipsis_mask=0, new_axis_mask=0, shr
 TanhGrad()(y, dy) = dy * (1 - y * y)
 """
 
-# Names of MindSpore's functional interface that adcore.ops has not.
+# Names of MindSpore's functional interface that adcore.ops has not, or has with other arguments.
 FUNCTIONS = r"""
 accumulate_n(x) = total(x)
+addcdiv(input, tensor1, tensor2, value=1) = Addcdiv()(input, tensor1, tensor2, value)
+addcmul(input, tensor1, tensor2, value=1) = Addcmul()(input, tensor1, tensor2, value)
+baddbmm(input, batch1, batch2, beta=1, alpha=1) = beta * input + alpha * bmm(batch1, batch2)
+gather(input_params, input_indices, axis, batch_dims=0) = gathered(input_params, input_indices, axis, batch_dims)
+index_add(x, indices, y, axis, use_lock=True, check_index_bound=True) = IndexAdd(axis)(x, indices, y)
+max_pool3d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False) = \
+    adcore.ops.max_pool3d(x, kernel_size, stride, padding, dilation, return_indices, ceil_mode)
+rms_norm(x, gamma, epsilon=1e-06) = root_normalized(x, gamma, epsilon)
+scatter_add(input_x, indices, updates) = scattered(tensor_scatter_add, input_x, indices, updates)
+select(condition, input, other) = where(condition, input, other)
 addn(x) = total(x)
 approximate_equal(x, y, tolerance=1e-05) = ApproximateEqual(tolerance)(x, y)
 array_to_scalar(x) = x.item()

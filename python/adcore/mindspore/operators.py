@@ -186,8 +186,8 @@ _ABSENT = {name: why for why, names in operator_table.ABSENT.items() for name in
 # What an expression may name beside operands and attributes; the classes that it names are added before it is compiled.
 _scope = {name: value for name, value in vars(ops).items() if not name.startswith("_")}
 _scope.update({name: getattr(operator_parts, name) for name in operator_parts.__all__})
-_scope.update(Tensor=adcore.Tensor, nn=adcore.nn, functools=functools, __name__=__name__)
-_scope.update({name: getattr(adcore, name) for name in ("float32", "int32", "int64")})
+_scope.update(Tensor=adcore.Tensor, adcore=adcore, nn=adcore.nn, functools=functools, __name__=__name__)
+_scope.update({name: getattr(adcore, name) for name in ("bool_", "float32", "int32", "int64")})
 
 
 def _made(name):
