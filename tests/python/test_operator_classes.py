@@ -169,8 +169,11 @@ Cummax(1) | x(3, 4) | tuple(map(array_of, ops.cummax(A, 1)))
 Cummin(1) | x(3, 4) | tuple(map(array_of, ops.cummin(A, 1)))
 EqualCount() | i(9), i(9) | np.array([(a == b).sum()])
 EuclideanNorm(keep_dims=True) | x(3, 4), 1 | np.linalg.norm(a, axis=1, keepdims=True)
+Histogram(bins=4, min=-2.0, max=2.0) | x(20) | np.histogram(a, 4, (-2, 2))[0]
 L2Loss() | x(3, 4) | (a * a).sum() / 2
 LpNorm(axis=1, p=3, keep_dims=True) | x(3, 4) | np.linalg.norm(a, 3, 1, keepdims=True)
+Median(axis=1, keep_dims=True) | x(3, 5) | (np.median(a, 1, keepdims=True), np.argsort(a, 1)[:, 2:3])
+Median(True) | x(3, 5) | (np.median(a), 0)
 ReduceAll(keep_dims=True) | b(3, 4), 1 | a.all(1, keepdims=True)
 ReduceAny() | b(3, 4) | a.any()
 ReduceMax() | x(3, 4), (0, 1) | a.max()
@@ -223,6 +226,9 @@ MirrorPad("REFLECT") | x(3, 3), T(np.int64([[1, 2], [0, 1]])) | np.pad(a, [(1, 2
 MirrorPad("SYMMETRIC") | x(3, 3), T(np.int64([[1, 2], [0, 1]])) | np.pad(a, [(1, 2), (0, 1)], "symmetric")
 NonZero() | i(3, 4) | np.argwhere(a)
 Pad(((1, 2), (0, 1))) | x(2, 3) | np.pad(a, [(1, 2), (0, 1)])
+PadV3() | x(2, 3), (1, 0, 0, 2), f(9) | np.pad(a, [(0, 2), (1, 0)], constant_values=9)
+PadV3("reflect", False) | x(1, 2, 3), (1, 0, 2, 1) | np.pad(a, [(0, 0), (0, 1), (1, 2)], "reflect")
+PadV3("edge") | x(1, 2, 3), (1, 2) | np.pad(a, [(0, 0), (0, 0), (1, 2)], "edge")
 Padding(4) | x(2, 1) | np.pad(a, [(0, 0), (0, 3)])
 Rank() | x(2, 3) | 2
 Reshape() | x(2, 6), (3, -1) | a.reshape(3, 4)
@@ -374,8 +380,8 @@ AffineGrid(True) | x(1, 2, 3), (1, 1, 2, 3) | array_of(ops.affine_grid(A, (1, 1,
 AvgPool(2, 2) | x(1, 2, 4, 4) | a.reshape(1, 2, 2, 2, 2, 2).mean((3, 5))
 AvgPool(kernel_size=3, strides=2, pad_mode="same") | x(1, 2, 5, 5) | array_of(nn.AvgPool2d(3, 2, "same")(A))
 AvgPool3D(2, 2) | x(1, 2, 2, 4, 4) | array_of(ops.avg_pool3d(A, 2, 2))
-BatchNorm() | x(2, 3, 2, 2), x(3), x(3), x(3), x(3, low=.5) | (((a - ch(d)) / np.sqrt(ch(e) + 1e-5)) * ch(b) + ch(c), \
-    d, e, d, e)
+BatchNorm() | x(2, 3, 2, 2), x(3), x(3), x(3), x(3, low=.5) | (((a - ch(d)) / np.sqrt(ch(e) + 1e-5)) * ch(b) + \
+    ch(c), d, e, d, e)
 Conv2D(out_channel=4, kernel_size=3) | x(1, 2, 5, 5), x(4, 2, 3, 3) | array_of(ops.conv2d(A, B))
 Conv2D(4, (3, 2), pad_mode="pad", pad=(1, 2, 0, 1), stride=(2, 1)) | x(1, 2, 5, 5), x(4, 2, 3, 2) | \
     array_of(ops.conv2d(Tensor(np.pad(a, [(0, 0), (0, 0), (1, 2), (0, 1)]).astype(np.float32)), B, None, (2, 1)))
@@ -387,6 +393,11 @@ Conv2DBackpropInput(4, 3, pad_mode="pad", pad=1, stride=2) | x(1, 4, 3, 3), x(4,
     array_of(ops.conv_transpose2d(A, B, None, 2, 1))
 Conv2DTranspose(4, 3) | x(1, 4, 3, 3), x(4, 2, 3, 3), (1, 2, 5, 5) | array_of(ops.conv_transpose2d(A, B))
 Conv3D(out_channel=4, kernel_size=2) | x(1, 2, 3, 3, 3), x(4, 2, 2, 2, 2) | array_of(ops.conv3d(A, B))
+Conv3DTranspose(4, 2, 2) | x(1, 4, 2, 2, 2), x(4, 2, 2, 2, 2) | array_of(ops.conv_transpose3d(A, B))
+Conv3DTranspose(4, 2, 3, pad_mode="pad", pad=1, stride=2, output_padding=1) | x(1, 4, 2, 2, 2), x(4, 2, 3, 3, 3) | \
+    array_of(ops.conv_transpose3d(A, B, None, 2, 1, 1))
+Conv3DTranspose(4, 2, 3, pad_mode="same", stride=2) | x(1, 4, 2, 2, 2), x(4, 2, 3, 3, 3) | \
+    array_of(ops.conv_transpose3d(A, B, None, 2))[:, :, :4, :4, :4]
 Dropout(keep_prob=1.0) | x(3, 4) | (a, np.ones((3, 4)))
 Dropout2D(keep_prob=1.0) | x(2, 3, 2, 2) | (a, np.ones((2, 3, 2, 2), bool))
 Dropout3D(keep_prob=1.0) | x(2, 3, 1, 2, 2) | (a, np.ones((2, 3, 1, 2, 2), bool))
@@ -394,6 +405,8 @@ GLU() | x(3, 4) | a[:, :2] * special.expit(a[:, 2:])
 GridSampler2D(align_corners=True) | x(1, 2, 3, 3), x(1, 2, 2, 2, low=-1, high=1) | array_of(ops.grid_sample(A, B, \
     "bilinear", "zeros", True))
 GridSampler3D() | x(1, 2, 3, 3, 3), x(1, 2, 2, 2, 3, low=-1, high=1) | array_of(ops.grid_sample(A, B))
+Im2Col(2) | x(1, 2, 3, 3) | np.stack([a[0, :, r:r + 2, c:c + 2].reshape(2, 4) for r in (0, 1) for c in (0, 1)], \
+    -1)[None]
 L2Normalize(axis=1) | x(3, 4) | a / np.linalg.norm(a, axis=1, keepdims=True)
 LayerNorm(begin_norm_axis=-1, begin_params_axis=-1) | x(3, 4), x(4), x(4) | ((a - a.mean(1, keepdims=True)) / \
     np.sqrt(a.var(1, keepdims=True) + 1e-7) * b + c, a.mean(1, keepdims=True), a.var(1, keepdims=True))
@@ -403,18 +416,20 @@ LRN(depth_radius=1, alpha=0.5) | x(1, 3, 2, 2) | a / np.sqrt(1 + 0.5 * np.stack(
 MaxPool(2, 2) | x(1, 2, 4, 4) | a.reshape(1, 2, 2, 2, 2, 2).max((3, 5))
 MaxPool(kernel_size=3, strides=2, pad_mode="same") | x(1, 2, 5, 5) | array_of(nn.MaxPool2d(3, 2, "same")(A))
 MaxPool3D(2, 2) | x(1, 2, 2, 4, 4) | array_of(ops.max_pool3d(A, 2, 2))
-MaxPoolWithArgmax(2, 2) | T(np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)) | (np.array([[[[5, 7], [13, 15]]]]), \
-    np.array([[[[5, 7], [13, 15]]]]))
-MaxPoolWithArgmax(3, 2, "same") | T(-np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)) | (-np.array([[[[0, 2], [8, \
-    10]]]]), np.array([[[[0, 2], [8, 10]]]]))
+MaxPoolWithArgmax(2, 2) | T(np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)) | (np.array([[[[5, 7], [13, \
+    15]]]]), np.array([[[[5, 7], [13, 15]]]]))
+MaxPoolWithArgmax(3, 2, "same") | T(-np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)) | (-np.array([[[[0, 2], \
+    [8, 10]]]]), np.array([[[[0, 2], [8, 10]]]]))
 MaxPoolWithArgmax(2, 2) | T(np.arange(8, dtype=np.float32).reshape(1, 2, 2, 2)) | (np.array([[[[3]], [[7]]]]), \
     np.array([[[[3]], [[7]]]]))
 MaxPoolWithArgmaxV2(2) | x(1, 2, 4, 4) | tuple(map(array_of, ops.max_pool2d(A, 2, 2, return_indices=True)))
 MaxPool3DWithArgmax(2, 2, 0) | x(1, 2, 2, 4, 4) | tuple(map(array_of, ops.max_pool3d(A, 2, 2, return_indices=True)))
+ResizeLinear1D() | x(1, 2, 3), (5,) | np.stack([a[..., 0], (a[..., 0] + a[..., 1]) / 2, a[..., 1], (a[..., 1] + \
+    a[..., 2]) / 2, a[..., 2]], -1)
 ResizeBilinear((4, 4), align_corners=True) | x(1, 1, 2, 3) | array_of(ops.interpolate(A, (4, 4), mode="bilinear", \
     align_corners=True))
-ResizeBilinearV2() | x(1, 1, 2, 2), (2, 4) | np.stack([a[..., 0], (a[..., 0] + a[..., 1]) / 2, a[..., 1], a[..., 1]], \
-    -1)
+ResizeBilinearV2() | x(1, 1, 2, 2), (2, 4) | np.stack([a[..., 0], (a[..., 0] + a[..., 1]) / 2, a[..., 1], a[..., \
+    1]], -1)
 ResizeBilinearV2(half_pixel_centers=True) | x(1, 1, 2, 3), (4, 4) | array_of(ops.interpolate(A, (4, 4), \
     mode="bilinear", align_corners=False))
 ResizeNearestNeighbor((4, 4)) | x(1, 1, 2, 2) | a.repeat(2, 2).repeat(2, 3)
@@ -446,9 +461,21 @@ SparseSoftmaxCrossEntropyWithLogits(is_grad=True) | x(2, 3), T(np.int32([0, 2]))
     np.eye(3)[[0, 2]]) / 2
 
 # boxes
+BoundingBoxDecode(max_shape=(768, 1280)) | T([[4., 1, 2, 1], [2, 2, 2, 3]]), T([[3., 1, 2, 2], [1, 2, 1, 4]]) | \
+    np.array([[4.194528, 0, 0, 5.194528], [2.1408591, 0, 3.8591409, 60.598152]])
+BoundingBoxEncode(stds=(2.0, 1.0, 1.0, 1.0)) | T([[2., 2, 2, 3]]), T([[1., 2, 1, 4]]) | np.array([[-.5, .25, 0, \
+    np.log(1.5)]])
 CheckValid() | T([[0., 0, 4, 4], [-1, 0, 2, 2], [0, 0, 9, 2]]), T([6., 8, 1]) | np.array([True, False, False])
+CropAndResize() | x(2, 3, 3, 1), T([[0., 0, .5, 1], [1, 0, 0, 2]]), T(np.int32([1, 0])), (2, 3) | np.stack([a[1, [0, \
+    1]], np.pad(a[0, [2, 0]][:, [0, 2]], [(0, 0), (0, 1), (0, 0)])])
+CropAndResize("nearest", 7.0) | x(1, 3, 3, 2), T([[0., 0, .4, 2]]), T(np.int32([0])), (2, 2) | np.concatenate([a[:, \
+    [0, 1], :1], np.full((1, 2, 1, 2), 7)], 2)
+CropAndResize() | x(1, 3, 3, 1), T([[0., 0, .5, .5]]), T(np.int32([0])), (1, 1) | a[:, :2, :2].mean((1, 2), \
+    keepdims=True)
 IOU() | T([[0., 0, 9, 9]]), T([[5., 0, 14, 9], [0, 0, 9, 9]]) | np.array([[50 / 150], [1]])
 IOU("iof") | T([[0., 0, 9, 9]]), T([[5., 0, 14, 9]]) | np.array([[0.5]])
+NMSWithMask(0.1) | T([[100., 100, 150, 168, .63], [105, 100, 150, 168, .9], [0, 0, 9, 9, .3]]) | (a[[1, 0, 2]], \
+    np.arange(3), np.array([True, False, True]))
 
 # writing to parameters
 Assign() | p(3), x(3) | b
@@ -456,8 +483,8 @@ AssignAdd() | p(3), x(3) | a + b
 AssignSub() | p(3), x(3) | a - b
 Adam() | p(3), p(3), p(3, low=.5), f(.9), f(.99), f(.1), f(.9), f(.99), f(1e-3), x(3) | adam(a, .9 * b + .1 * j, .99 \
     * c + .01 * j * j, .9 * b + .1 * j)
-Adam(use_nesterov=True) | p(3), p(3), p(3, low=.5), f(.9), f(.99), f(.1), f(.9), f(.99), f(1e-3), x(3) | adam(a, .9 * \
-    b + .1 * j, .99 * c + .01 * j * j, .9 * (.9 * b + .1 * j) + .1 * j)
+Adam(use_nesterov=True) | p(3), p(3), p(3, low=.5), f(.9), f(.99), f(.1), f(.9), f(.99), f(1e-3), x(3) | adam(a, .9 \
+    * b + .1 * j, .99 * c + .01 * j * j, .9 * (.9 * b + .1 * j) + .1 * j)
 AdamWeightDecay() | p(3), p(3), p(3, low=.5), f(.1), f(.9), f(.99), f(1e-3), f(.2), x(3) | (a - .1 * ((.9 * b + .1 * \
     i) / (np.sqrt(.99 * c + .01 * i * i) + 1e-3) + .2 * a), .9 * b + .1 * i, .99 * c + .01 * i * i)
 ApplyAdaMax() | p(3), p(3), p(3, low=.5), f(.9), f(.1), f(.9), f(.99), f(1e-3), x(3) | (a - .1 / .1 * (.9 * b + .1 * \
@@ -466,27 +493,59 @@ ApplyAdadelta() | p(3), p(3, low=.5), p(3, low=.5), f(.1), f(.9), f(1e-3), x(3) 
     n, .9 * c + .1 * s * s))(np.sqrt(c + 1e-3) / np.sqrt(n + 1e-3) * g))(.9 * b + .1 * g * g)
 ApplyAdagrad() | p(3), p(3, low=.5), f(.1), x(3) | (a - .1 * d / np.sqrt(b + d * d), b + d * d)
 ApplyAdagrad(update_slots=False) | p(3), p(3, low=.5), f(.1), x(3) | (a - .1 * d / np.sqrt(b), b)
+ApplyAdagradDA() | p(3), p(3), p(3, low=.5), x(3), f(.1), f(.05), f(.2), T(np.int32(3)) | dual(b + d, c + d * d)[0] \
+    | dual(b + d, c + d * d)
 ApplyAdagradV2(0.1) | p(3), p(3, low=.5), f(.1), x(3) | (a - .1 * d / (np.sqrt(b + d * d) + .1), b + d * d)
 ApplyAdamWithAmsgrad() | p(3), p(3), p(3, low=.5), p(3, low=.5), f(.9), f(.99), f(.1), x(3) | amsgrad(a, .9 * b + .1 \
     * h, .999 * c + .001 * h * h, d, 1e-8)
 ApplyAdamWithAmsgradV2() | p(3), p(3), p(3, low=.5), p(3, low=.5), f(.9), f(.99), f(.1), f(.9), f(.999), f(1e-3), \
     x(3) | amsgrad(a, .9 * b + .1 * k, .999 * c + .001 * k * k, d, 1e-3)
+ApplyAddSign() | p(3), p(3), f(.1), f(.9), f(.5), f(.8), x(3) | (lambda m: (a - .1 * (.9 + .5 * np.sign(g) * \
+    np.sign(m)) * g, m))(.8 * b + .2 * g)
 ApplyCenteredRMSProp() | p(3), p(3, low=-.1, high=.1), p(3, low=.5), p(3), x(3), f(.1), f(.9), f(.5), f(1e-3) | a - \
     rms(b, c, d, e)[2] | (a - rms(b, c, d, e)[2], *rms(b, c, d, e))
 ApplyFtrl() | p(3), p(3, low=.5), p(3), x(3), f(.1), f(.05), f(.2), f(-.5) | ftrl(a, b, c, d, .1, .05, .2)[0] | \
     ftrl(a, b, c, d, .1, .05, .2)
 ApplyGradientDescent() | p(3), f(.1), x(3) | a - .1 * c
+ApplyKerasMomentum() | p(3), p(3), f(.1), x(3), f(.9) | (a + .9 * b - .1 * d, .9 * b - .1 * d)
+ApplyKerasMomentum(use_nesterov=True) | p(3), p(3), f(.1), x(3), f(.9) | (a + .9 * (.9 * b - .1 * d) - .1 * d, .9 * \
+    b - .1 * d)
 ApplyMomentum() | p(3), p(3), f(.1), x(3), f(.9) | a - .1 * (.9 * b + d) | (a - .1 * (.9 * b + d), .9 * b + d)
-ApplyMomentum(use_nesterov=True) | p(3), p(3), f(.1), x(3), f(.9) | a - .1 * (d + .9 * (.9 * b + d)) | (a - .1 * (d + \
-    .9 * (.9 * b + d)), .9 * b + d)
-ApplyProximalAdagrad() | p(3), p(3, low=.5), f(.1), f(.05), f(.2), x(3) | (prox(a - .1 * f / np.sqrt(b + f * f), .1 / \
-    np.sqrt(b + f * f), .05, .2), b + f * f)
+ApplyMomentum(use_nesterov=True) | p(3), p(3), f(.1), x(3), f(.9) | a - .1 * (d + .9 * (.9 * b + d)) | (a - .1 * (d \
+    + .9 * (.9 * b + d)), .9 * b + d)
+ApplyPowerSign() | p(3), p(3), f(.1), f(.9), f(.5), f(.8), x(3) | (lambda m: (a - .1 * np.exp(.9 * .5 * np.sign(g) * \
+    np.sign(m)) * g, m))(.8 * b + .2 * g)
+ApplyProximalAdagrad() | p(3), p(3, low=.5), f(.1), f(.05), f(.2), x(3) | (prox(a - .1 * f / np.sqrt(b + f * f), .1 \
+    / np.sqrt(b + f * f), .05, .2), b + f * f)
 ApplyProximalGradientDescent() | p(3), f(.1), f(.05), f(.2), x(3) | prox(a - .1 * e, .1, .05, .2)
-ApplyRMSProp() | p(3), p(3, low=.5), p(3), f(.1), x(3), f(.9), f(.5), f(1e-3) | a - (.5 * c + .1 * e / np.sqrt(.9 * b \
-    + .1 * e * e + 1e-3)) | (a - (.5 * c + .1 * e / np.sqrt(.9 * b + .1 * e * e + 1e-3)), .9 * b + .1 * e * e, .5 * c \
-    + .1 * e / np.sqrt(.9 * b + .1 * e * e + 1e-3))
+ApplyRMSProp() | p(3), p(3, low=.5), p(3), f(.1), x(3), f(.9), f(.5), f(1e-3) | a - (.5 * c + .1 * e / np.sqrt(.9 * \
+    b + .1 * e * e + 1e-3)) | (a - (.5 * c + .1 * e / np.sqrt(.9 * b + .1 * e * e + 1e-3)), .9 * b + .1 * e * e, .5 \
+    * c + .1 * e / np.sqrt(.9 * b + .1 * e * e + 1e-3))
 SGD(.1, .2) | p(2), x(2), T([.1]), p(2), T([.9]), p(2, low=0, high=0) | a - .1 * (.9 * d + .9 * (b + .2 * a)) | (a - \
     .1 * (.9 * d + .9 * (b + .2 * a)), .9 * d + .9 * (b + .2 * a), 0 * a)
+
+# writing to rows of parameters: the gradient of a row that is named twice is the sum
+FusedSparseAdam() | p(3, 2), p(3, 2), p(3, 2, low=.5), f(.9), f(.99), f(.1), f(.9), f(.99), f(1e-3), x(3, 2), \
+    T(np.int32([2, 0, 2])) | (lambda g: adam(a, .9 * b + .1 * g, .99 * c + .01 * g * g, .9 * b + .1 * g))(rows(j))
+FusedSparseLazyAdam() | p(3, 2), p(3, 2), p(3, 2, low=.5), f(.9), f(.99), f(.1), f(.9), f(.99), f(1e-3), x(3, 2), \
+    T(np.int32([2, 0, 2])) | (lambda g: some(adam(a, .9 * b + .1 * g, .99 * c + .01 * g * g, .9 * b + .1 * g), a, b, \
+    c))(rows(j))
+FusedSparseFtrl(.1, .05, .2, -.5) | p(3, 2), p(3, 2, low=.5), p(3, 2), x(3, 2), T(np.int32([2, 0, 2])) | \
+    some(ftrl(a, b, c, rows(d), .1, .05, .2), a, b, c)
+SparseApplyFtrl(.1, .05, .2, -.5) | p(3, 2), p(3, 2, low=.5), p(3, 2), x(2, 2), T(np.int32([2, 0])) | some(ftrl(a, \
+    b, c, rows(d), .1, .05, .2), a, b, c)
+FusedSparseProximalAdagrad() | p(3, 2), p(3, 2, low=.5), f(.1), f(.05), f(.2), x(3, 2), T(np.int32([2, 0, 2])) | \
+    (lambda g: (lambda n: some((prox(a - .1 * g / np.sqrt(n), .1 / np.sqrt(n), .05, .2), n), a, b))(b + g * \
+    g))(rows(f))
+SparseApplyProximalAdagrad() | p(3, 2), p(3, 2, low=.5), f(.1), f(.05), f(.2), x(2, 2), T(np.int32([2, 0])) | \
+    (lambda g: (lambda n: some((prox(a - .1 * g / np.sqrt(n), .1 / np.sqrt(n), .05, .2), n), a, b))(b + g * \
+    g))(rows(f))
+SparseApplyAdagrad(.1) | p(3, 2), p(3, 2, low=.5), x(2, 2), T(np.int32([2, 0])) | (lambda g: some((a - .1 * g / \
+    np.sqrt(b + g * g), b + g * g), a, b))(rows(c))
+SparseApplyAdagradV2(.1, .5) | p(3, 2), p(3, 2, low=.5), x(2, 2), T(np.int32([2, 0])) | (lambda g: some((a - .1 * g \
+    / (np.sqrt(b + g * g) + .5), b + g * g), a, b))(rows(c))
+SparseApplyRMSProp(.9, .5, 1e-3) | p(3, 2), p(3, 2, low=.5), p(3, 2), f(.1), x(2, 2), T(np.int32([2, 0])) | (lambda \
+    q: (lambda m: some((a - m, q, m), a, b, c))(.5 * c + .1 * rows(e) / np.sqrt(q + 1e-3)))(.9 * b + .1 * rows(e)**2)
 
 # chance
 Bernoulli() | T(np.zeros(500, np.float32)), T(np.float32(.25)) | None
@@ -494,9 +553,12 @@ Gamma() | (500,), T(np.float32(2)), T(np.float32(2)) | None
 Multinomial() | T([.25, .75]), 500 | None
 Poisson() | (500,), T(np.float32(1)) | None
 RandomCategorical() | T([[0., np.log(3)]]), 500 | None
+RandomGamma() | (500,), T(np.float32(1)) | None
 RandomShuffle() | T(np.arange(500, dtype=np.float32) / 250) | None
 StandardLaplace() | (500,) | None
 StandardNormal() | (500,) | None
+TruncatedNormal() | (500,) | None
+Uniform() | T(np.zeros(500, np.float32)) | None
 UniformInt() | (500,), T(np.int32(0)), T(np.int32(3)) | None
 UniformReal() | (500,) | None
 
@@ -514,10 +576,12 @@ AtanGrad() | x(3), x(3) | b / (1 + a * a)
 AvgPoolGrad(2, 2) | x(1, 1, 4, 4), x(1, 1, 2, 2), x(1, 1, 2, 2) | (c / 4).repeat(2, 2).repeat(2, 3)
 BiasAddGrad() | x(2, 3, 4) | a.sum((0, 2))
 BinaryCrossEntropyGrad("none") | x(3, low=.1, high=.9), x(3, low=.1, high=.9), x(3), None | c * (a - b) / (a * (1 - a))
+CdistGrad() | x(3, 4), x(3, 2), x(4, 2), x(3, 4) | ((b[:, None] - c) / np.linalg.norm(b[:, None] - c, axis=2, \
+    keepdims=True) * a[..., None]).sum(1)
 Conv2DBackpropFilter(4, 3) | x(1, 4, 3, 3), x(1, 2, 5, 5), (4, 2, 3, 3) | pulled(lambda w: ops.conv2d(B, w), \
     np.zeros((4, 2, 3, 3)), A)
-Conv3DBackpropFilter(4, 2) | x(1, 2, 3, 3, 3), x(1, 4, 2, 2, 2), (4, 2, 2, 2, 2) | pulled(lambda w: ops.conv3d(A, w), \
-    np.zeros((4, 2, 2, 2, 2)), B)
+Conv3DBackpropFilter(4, 2) | x(1, 2, 3, 3, 3), x(1, 4, 2, 2, 2), (4, 2, 2, 2, 2) | pulled(lambda w: ops.conv3d(A, \
+    w), np.zeros((4, 2, 2, 2, 2)), B)
 Conv3DBackpropInput(4, 2) | x(4, 2, 2, 2, 2), x(1, 4, 2, 2, 2), (1, 2, 3, 3, 3) | array_of(ops.conv_transpose3d(B, A))
 DropoutGrad(0.5) | x(3), T([1., 0, 1]) | a * b * 2
 EluGrad() | x(6), x(6, low=-.9) | np.where(b > 0, a, a * (b + 1))
@@ -537,10 +601,16 @@ LogSoftmaxGrad() | x(3, 4), x(3, 4) | b - np.exp(a) * b.sum(-1, keepdims=True)
 LRNGrad(1, 1.0, 0.5, 0.5) | x(1, 3, 2, 2), x(1, 3, 2, 2), x(1, 3, 2, 2) | pulled(operators.LRN(1, 1.0, 0.5, 0.5), b, A)
 MaximumGrad() | x(5), x(5), x(5) | (np.where(a > b, c, 0), np.where(a > b, 0, c))
 MaxPoolGrad(2, 2) | x(1, 2, 4, 4), x(1, 2, 2, 2), x(1, 2, 2, 2) | pulled(lambda v: ops.max_pool2d(v, 2, 2), a, C)
+MaxPoolGradWithArgmax(2, 2) | x(1, 2, 4, 4), x(1, 2, 2, 2), None | pulled(lambda v: ops.max_pool2d(v, 2, 2), a, B)
+MaxPoolGradWithArgmaxV2(2) | x(1, 2, 4, 4), x(1, 2, 2, 2), None | pulled(lambda v: ops.max_pool2d(v, 2, 2), a, B)
+MaxPoolGradGrad(2, 2) | x(1, 2, 4, 4), None, x(1, 2, 4, 4) | at_most(a, c)
+MaxPoolGradGradWithArgmax(2, 2) | x(1, 2, 4, 4), x(1, 2, 4, 4), None | at_most(a, b)
+MaxPool3DGradGrad(2, 2) | x(1, 1, 2, 2, 2), None, x(1, 1, 2, 2, 2) | c.ravel()[a.argmax()].reshape(1, 1, 1, 1, 1)
 MinimumGrad() | x(5), x(5), x(5) | (np.where(a < b, c, 0), np.where(a < b, 0, c))
 MirrorPadGrad("REFLECT") | x(5), T(np.int64([[1, 1]])) | np.array([a[1], a[0] + a[2] + a[4], a[3]])
 NLLLossGrad("sum") | x(2, 3), T(np.float32(2)), T(np.int32([0, 2])), x(3), T(np.float32(1)) | -2 * np.stack([d * [1, \
     0, 0], d * [0, 0, 1]])
+PadV3Grad("reflect") | x(1, 1, 5), (1, 1) | np.array([[[a[0, 0, 1], a[0, 0, [0, 2, 4]].sum(), a[0, 0, 3]]]])
 PReLUGrad() | x(2, 3), x(2, 3), x(1) | (np.where(b > 0, a, a * c), np.array([np.where(b > 0, 0, a * b).sum()]))
 ReciprocalGrad() | x(3), x(3) | -b * a * a
 ReLU6Grad() | x(9), x(9, low=-2, high=9) | np.where((b > 0) & (b < 6), a, 0)
@@ -560,8 +630,8 @@ SoftmaxGrad() | x(3, 4), x(3, 4) | a * (b - (a * b).sum(-1, keepdims=True))
 SoftplusGrad() | x(3), x(3) | a * s(b)
 SoftShrinkGrad(0.7) | x(9), x(9) | np.where(abs(b) > 0.7, a, 0)
 SqrtGrad() | x(3, low=.5), x(3) | b / (2 * a)
-StridedSliceGrad() | x(2, 2), (4, 5), (0, 1), (4, 4), (2, 2) | (lambda z: (z.__setitem__((slice(0, 4, 2), slice(1, 4, \
-    2)), a), z)[1])(np.zeros((4, 5)))
+StridedSliceGrad() | x(2, 2), (4, 5), (0, 1), (4, 4), (2, 2) | (lambda z: (z.__setitem__((slice(0, 4, 2), slice(1, \
+    4, 2)), a), z)[1])(np.zeros((4, 5)))
 TanhGrad() | x(3), x(3) | b * (1 - a * a)
 """
 
@@ -607,6 +677,31 @@ def ftrl(var, accum, linear, gradient, rate, l1, l2):
     linear = linear + gradient - (np.sqrt(total) - np.sqrt(accum)) / rate * var
     value = np.where(abs(linear) > l1, (np.sign(linear) * l1 - linear) / (np.sqrt(total) / rate + 2 * l2), 0)
     return value, total, linear
+
+
+def dual(sums, squares):
+    return -0.1 * np.sign(sums) * np.maximum(abs(sums) - 0.15, 0) / (0.06 + np.sqrt(squares)), sums, squares
+
+
+def rows(gradient):
+    """What gradients of the rows 2, 0, and perhaps 2 again, are to a variable of three rows."""
+    return np.stack([gradient[1], 0 * gradient[0], gradient[0] + sum(gradient[2:])])
+
+
+def some(new, *old):
+    """The new values of rows 0 and 2, the old ones of row 1."""
+    return tuple(np.stack([after[0], before[1], after[2]]) for after, before in zip(new, old))
+
+
+def windows(values):
+    """The four elements of each window of two by two, last."""
+    n, c, h, w = values.shape
+    return values.reshape(n, c, h // 2, 2, w // 2, 2).transpose(0, 1, 2, 4, 3, 5).reshape(n, c, h // 2, w // 2, 4)
+
+
+def at_most(x, tangent):
+    """The tangent where x is the greatest of each window."""
+    return np.take_along_axis(windows(tangent), windows(x).argmax(-1)[..., None], -1)[..., 0]
 
 
 def layer_norm_grad(x, dy, variance, mean, gamma):
@@ -698,7 +793,7 @@ def test_value(case):
 
 
 def test_every_class_has_a_case():
-    tried = {re.match(r"\w+", case[0])[0] for case in CALLS} | {"Assert", "Partial", "Print"}
+    tried = {re.match(r"\w+", case[0])[0] for case in CALLS} | {"Assert", "Partial", "Print", "RandomChoiceWithMask"}
     listed = {
         name for text in (operator_table.OPERATORS, operator_table.GRADIENTS) for name, _ in operators._rows(text)
     }
@@ -812,7 +907,16 @@ def test_assignments_are_differentiated():
 
 CHANCE = [case[:2] for case in CALLS if case[2] == "None"]
 MEANS = {"Bernoulli": 0.25, "Gamma": 1.0, "Multinomial": 0.75, "Poisson": 1.0, "RandomCategorical": 0.75}
-MEANS |= {"RandomShuffle": 0.998, "StandardLaplace": 0.0, "StandardNormal": 0.0, "UniformInt": 1.0, "UniformReal": 0.5}
+MEANS |= {
+    "TruncatedNormal": 0.0,
+    "Uniform": 0.5,
+    "RandomGamma": 1.0,
+    "RandomShuffle": 0.998,
+    "StandardLaplace": 0.0,
+    "StandardNormal": 0.0,
+    "UniformInt": 1.0,
+    "UniformReal": 0.5,
+}
 
 
 @pytest.mark.parametrize("constructor, operands", CHANCE, ids=[case[0] for case in CHANCE])
@@ -837,6 +941,25 @@ def test_dropout_keeps_what_its_mask_says(name, shape):
     assert np.array_equal(y, mask * np.float32(12.0)) and 0.2 < mask.mean() < 0.3
     if len(shape) > 2:
         assert np.array_equal(mask, np.broadcast_to(mask[(..., *(slice(1),) * (len(shape) - 2))], shape))
+
+
+def test_a_row_that_is_named_twice_takes_two_steps_where_the_operator_does_not_add():
+    start, grads = np.float32([[1.0], [2.0]]), np.float32([[3.0], [4.0]])
+    var, accum = (Parameter(Tensor(values), name=name) for name, values in (("v", start), ("a", start)))
+    ops_class("SparseApplyAdagrad")(lr=0.5)(var, accum, Tensor(grads), Tensor(np.int32([1, 1])))
+    total = np.cumsum([2.0, 9.0, 16.0])[1:]
+    assert np.allclose(array_of(accum), [[1.0], total[1:]])
+    assert np.allclose(array_of(var), [[1.0], [2.0 - 0.5 * (3 / np.sqrt(total[0]) + 4 / np.sqrt(total[1]))]])
+
+
+def test_choice_with_mask_names_elements_that_are_true():
+    mask = np.random.default_rng(0).integers(0, 2, (4, 5)) > 0
+    places, found = map(array_of, ops_class("RandomChoiceWithMask")(count=30, seed=1)(Tensor(mask)))
+    assert places.shape == (30, 2) and places.dtype == np.int32 and found.sum() == mask.sum()
+    assert {tuple(place) for place in places[found]} == {tuple(place) for place in np.argwhere(mask)}
+    assert not places[~found].any()
+    few, all_found = map(array_of, ops_class("RandomChoiceWithMask")(count=3, seed=1)(Tensor(mask)))
+    assert all_found.all() and mask[tuple(few.T)].all() and len({tuple(place) for place in few}) == 3
 
 
 def test_batch_norm_in_training_writes_the_running_statistics():

@@ -4,7 +4,7 @@ import functools
 import math
 
 import adcore
-from adcore import Tensor, ops, vjp
+from adcore import Tensor, jvp, ops, vjp
 
 
 def ints(value):
@@ -88,13 +88,17 @@ def places_of(indices):
 # ---- gradients ---------------------------------------------------------------------------------------------------
 
 
-def pulled(function, value, cotangent, index=None):
-    """Return the cotangent of a function's argument; with several arguments, a tuple, or that at an index."""
+def pulled(function, value, cotangent):
+    """Return the cotangent of a function's argument; of several arguments, given as a tuple, a tuple."""
     values = value if isinstance(value, tuple) else (value,)
-    found = vjp(function, *values)[1](cotangent)
-    if not isinstance(found, tuple):
-        found = (found,)
-    return found[index or 0] if index is not None or len(values) == 1 else found
+    result, pull = vjp(function, *values)
+    found = pull(ops.reshape(cotangent, result.shape))
+    return found[0] if isinstance(found, tuple) and len(values) == 1 else found
+
+
+def pushed(function, value, tangent):
+    """Return the tangent of a function's result."""
+    return jvp(function, value, tangent)[1]
 
 
 # ---- shapes ------------------------------------------------------------------------------------------------------
@@ -120,6 +124,25 @@ def sliced(x, begin, size):
     """Return the part of a tensor that begins at an index and has a size; a size of -1 is all that follows."""
     begin, size = ints(begin), ints(size)
     return x[tuple(slice(b, None if s == -1 else b + s) for b, s in zip(begin, size))]
+
+
+def padded_last(x, paddings, value, mode, contiguous):
+    """Pad the last axes: pairs of counts from the last axis on, or first all counts in front and then all behind."""
+    paddings = ints(paddings)
+    if not contiguous:
+        half = len(paddings) // 2
+        paddings = [count for pair in zip(paddings[:half], paddings[half:]) for count in pair]
+    if mode == "constant":
+        return ops.pad(x, paddings, value=0 if value is None else ints(value))
+    return ops.pad(x, paddings, {"edge": "replicate"}.get(mode, mode))
+
+
+def length_padded(size, paddings, contiguous):
+    """Return the shape before `padded_last`."""
+    half = len(paddings) // 2
+    pairs = zip(paddings[::2], paddings[1::2]) if contiguous else zip(paddings[:half], paddings[half:])
+    less = [before + after for before, after in pairs]
+    return tuple(n - less[len(size) - 1 - i] if len(size) - 1 - i < len(less) else n for i, n in enumerate(size))
 
 
 def padded(x, paddings, mode="constant", value=0):
@@ -317,6 +340,23 @@ def unique_padded(x, number):
     return ops.pad(values, (0, x.size - values.size), value=ints(number)), index
 
 
+def chosen(mask, count, generator):
+    """Return the places of `count` elements that are True, in random order, and which of them there are."""
+    places = ops.cast(ops.nonzero(mask), adcore.int32)
+    found = min(count, places.shape[0])
+    order = ops.randperm(places.shape[0], generator=generator)[:found]
+    places = ops.gather(places, order, 0) if found else places[:0]
+    return ops.pad(places, (0, 0, 0, count - found)), ops.arange(count) < found
+
+
+def middle(x, everywhere, axis, keep_dims, ignore_nan):
+    """Return the median along an axis and its place, or that of all elements and 0."""
+    function = ops.nanmedian if ignore_nan else ops.median
+    if everywhere:
+        return function(ops.reshape(x, (-1,)))[0], ops.zeros((), adcore.int64)
+    return function(x, axis, keep_dims)
+
+
 def not_in(x, y, dtype):
     """Return the elements of x that y has not, and their places."""
     out = ops.logical_not(ops.isin(x, y))
@@ -476,6 +516,22 @@ def convolved_back(n, dout, w, size, pad_mode, pad, stride, dilation, group):
     )
 
 
+def transposed_convolution(x, w, pad_mode, pad, stride, dilation, group, output_padding):
+    """Convolve three axes of space transposed."""
+    stride, dilation = (pair_of(pair(each, 3), 3) for each in (stride, dilation))
+    kernel = [d * (k - 1) + 1 for d, k in zip(dilation, w.shape[2:])]
+    if pad_mode.lower() == "same":
+        missing = [max(k - s, 0) for k, s in zip(kernel, stride)]
+        before, after = [m // 2 for m in missing], [m - m // 2 for m in missing]
+    else:
+        pad = pair_of(pad_of(pad, 3) if pad_mode.lower() == "pad" else 0, 3)
+        before, after = (pad[::2], pad[1::2]) if len(pad) == 6 else (pad, pad)
+    more = pair_of(pair(output_padding, 3), 3)
+    y = ops.conv_transpose3d(x, w, None, stride, 0, 0, group, dilation)
+    y = ops.pad(y, [n for m in reversed(more) for n in (0, m)]) if any(more) else y
+    return y[(..., *(slice(b, size - a) for b, a, size in zip(before, after, y.shape[2:])))]
+
+
 def kernel_gradient(n, dout, x, size, pad_mode, pad, stride, dilation, group):
     """Return the cotangent of the kernel, of a given size, of a convolution."""
     return pulled(
@@ -503,6 +559,12 @@ def pooled_with_places(x, kernel_size, strides, pad_mode):
     y, places = ops.max_pool2d(padded(x, [(0, 0), (0, 0), *edges], value=-math.inf), kernel, step, return_indices=True)
     row, column = ops.floor_div(places, wide) - edges[0][0], ops.floor_mod(places, wide) - edges[1][0]
     return y, ops.cast(planes + row * sizes[1] + column, adcore.int32)
+
+
+def columns(x, ksizes, strides, dilations, pads):
+    """Return the windows of images as columns, the channels apart."""
+    y = ops.unfold(x, ksizes, dilations, pads, strides)
+    return ops.reshape(y, (x.shape[0], x.shape[1], -1, y.shape[-1]))
 
 
 def response_normalized(x, radius, bias, alpha, beta):
@@ -593,105 +655,6 @@ def dropped(x, keep_prob, shape, mask_dtype, generator):
     return x * mask / keep_prob if keep_prob else ops.zeros_like(x), ops.cast(kept, mask_dtype)
 
 
-# ---- steps of optimizers -----------------------------------------------------------------------------------------
-
-
-def momentum_step(variable, accumulation, rate, gradient, momentum, nesterov, scale):
-    """Return the new value of the variable of `nn.Momentum`; writes also the accumulation."""
-    gradient = gradient * scale if scale != 1.0 else gradient
-    kept = accumulation * momentum + gradient
-    step = gradient + momentum * kept if nesterov else kept
-    return written((variable, variable - rate * step), (accumulation, kept))[0]
-
-
-def adam_step(var, m, v, power1, power2, rate, beta1, beta2, epsilon, gradient, nesterov=False, most=None):
-    """Write the step of Adam; `most` is the greatest second moment so far, of AMSGrad. Returns what was written."""
-    m_new = m * beta1 + gradient * (1 - beta1)
-    v_new = v * beta2 + gradient * gradient * (1 - beta2)
-    rate = (
-        rate
-        * ops.sqrt(ops.cast(1 - power2, var.dtype) if isinstance(power2, Tensor) else Tensor(1 - power2, var.dtype))
-        / (1 - power1)
-    )
-    ahead = m_new * beta1 + gradient * (1 - beta1) if nesterov else m_new
-    if most is None:
-        return written((var, var - rate * ahead / (ops.sqrt(v_new) + epsilon)), (m, m_new), (v, v_new))
-    most_new = ops.maximum(most, v_new)
-    return written((var, var - rate * ahead / (ops.sqrt(most_new) + epsilon)), (m, m_new), (v, v_new), (most, most_new))
-
-
-def decayed_step(var, m, v, rate, beta1, beta2, epsilon, decay, gradient):
-    """Write the step of Adam with weight decay and without corrections of bias."""
-    m_new = m * beta1 + gradient * (1 - beta1)
-    v_new = v * beta2 + gradient * gradient * (1 - beta2)
-    step = m_new / (ops.sqrt(v_new) + epsilon) + decay * var
-    return written((var, var - rate * step), (m, m_new), (v, v_new))
-
-
-def adagrad_step(var, accum, rate, gradient, epsilon, update_slots):
-    """Write the step of Adagrad."""
-    total = accum + gradient * gradient if update_slots else ops.cast(accum, accum.dtype)
-    return written((var, var - rate * gradient / (ops.sqrt(total) + epsilon)), (accum, total))
-
-
-def adadelta_step(var, accum, accum_update, rate, rho, epsilon, gradient):
-    """Write the step of Adadelta."""
-    total = rho * accum + (1 - rho) * gradient * gradient
-    step = ops.sqrt(accum_update + epsilon) / ops.sqrt(total + epsilon) * gradient
-    return written(
-        (var, var - rate * step), (accum, total), (accum_update, rho * accum_update + (1 - rho) * step * step)
-    )
-
-
-def adamax_step(var, m, v, power1, rate, beta1, beta2, epsilon, gradient):
-    """Write the step of Adamax."""
-    m_new = m * beta1 + gradient * (1 - beta1)
-    v_new = ops.maximum(v * beta2, ops.abs(gradient))
-    return written((var, var - rate / (1 - power1) * m_new / (v_new + epsilon)), (m, m_new), (v, v_new))
-
-
-def rms_step(var, mean_square, moment, rate, gradient, decay, momentum, epsilon, mean_gradient=None):
-    """Write the step of RMSProp, centered where there is a mean of gradients; returns the variable."""
-    square = decay * mean_square + (1 - decay) * gradient * gradient
-    below, more = square + epsilon, ()
-    if mean_gradient is not None:
-        mean = decay * mean_gradient + (1 - decay) * gradient
-        below, more = below - mean * mean, ((mean_gradient, mean),)
-    moved = momentum * moment + rate * gradient / ops.sqrt(below)
-    return written((var, var - moved), (mean_square, square), (moment, moved), *more)[0]
-
-
-def proximal(x, rate, l1, l2):
-    """Return the shrunk value of a step with penalties."""
-    return ops.sign(x) * ops.maximum(ops.abs(x) - rate * l1, 0) / (1 + rate * l2)
-
-
-def proximal_adagrad_step(var, accum, rate, l1, l2, gradient):
-    """Write the step of proximal Adagrad."""
-    total = accum + gradient * gradient
-    rate = rate / ops.sqrt(total)
-    return written((var, proximal(var - rate * gradient, rate, l1, l2)), (accum, total))
-
-
-def ftrl_step(var, accum, linear, gradient, rate, l1, l2, power):
-    """Write the step of FTRL; returns the variable."""
-    total = accum + gradient * gradient
-    shift = (total**-power - accum**-power) / rate
-    line = linear + gradient - shift * var
-    value = (ops.sign(line) * l1 - line) / (total**-power / rate + 2 * l2)
-    value = ops.where(ops.abs(line) > l1, value, ops.zeros_like(value))
-    return written((var, value), (accum, total), (linear, line))[0]
-
-
-def sgd_step(var, gradient, rate, accum, momentum, stat, dampening, weight_decay, nesterov):
-    """Return the new value of the variable of `nn.SGD`; `stat` is one before the first step, when nothing is damped."""
-    if weight_decay:
-        gradient = gradient + weight_decay * var
-    kept = momentum * accum + ops.where(stat > 0, gradient, (1 - dampening) * gradient)
-    step = gradient + momentum * kept if nesterov else kept
-    return written((var, var - rate * step), (accum, kept), (stat, ops.zeros_like(stat)))[0]
-
-
 # ---- what is no computation --------------------------------------------------------------------------------------
 
 
@@ -751,25 +714,6 @@ def number_of(value, dtype):
     """Return a number as Python's number of the kind of a dtype."""
     kind = bool if dtype == adcore.bool_ else int if "Int" in str(dtype) else float
     return kind(value.item() if isinstance(value, Tensor) else value)
-
-
-def valid_boxes(boxes, image):
-    """Return which boxes (x0, y0, x1, y1) lie in an image of (height, width, scale)."""
-    height, width, scale = (image[i] for i in range(3))
-    low = ops.logical_and(boxes[:, 0] >= 0, boxes[:, 1] >= 0)
-    high = ops.logical_and(boxes[:, 2] <= width * scale - 1, boxes[:, 3] <= height * scale - 1)
-    return ops.logical_and(low, high)
-
-
-def overlap(anchors, truths, mode):
-    """Return what boxes (x0, y0, x1, y1) share, over the area of both or of the second: a row for each second."""
-    if mode not in ("iou", "iof"):
-        raise ValueError(f"IOU: mode must be 'iou' or 'iof', got {mode!r}.")
-    a, b = ops.expand_dims(anchors, 0), ops.expand_dims(truths, 1)
-    low, high = ops.maximum(a[..., :2], b[..., :2]), ops.minimum(a[..., 2:], b[..., 2:])
-    shared = ops.prod(ops.maximum(high - low + 1, 0), -1)
-    area_a, area_b = (ops.prod(box[..., 2:] - box[..., :2] + 1, -1) for box in (a, b))
-    return shared / (area_a + area_b - shared if mode == "iou" else area_b)
 
 
 __all__ = [

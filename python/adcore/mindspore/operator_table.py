@@ -142,8 +142,11 @@ Cummax(axis)(input) = cummax(input, axis)
 Cummin(axis)(input) = cummin(input, axis)
 EqualCount()(x, y) = reshape(sum(cast(equal(x, y), x.dtype)), (1,))
 EuclideanNorm(keep_dims=False)(x, axis) = sqrt(reduced(sum, square(x), axis, keep_dims))
+Histogram(bins=100, min=0.0, max=0.0)(x) = histc(x, bins, min, max)
 L2Loss()(input_x) = sum(square(input_x)) / 2
 LpNorm(axis, p=2, keep_dims=False, epsilon=1e-12)(input) = vector_norm(input, p, axis, keep_dims)
+Median(global_median=False, axis=0, keep_dims=False, ignore_nan=False)(x) = \
+    middle(x, global_median, axis, keep_dims, ignore_nan)
 ReduceAll(keep_dims=False)(x, axis=()) = reduced(all, x, axis, keep_dims)
 ReduceAny(keep_dims=False)(x, axis=()) = reduced(any, x, axis, keep_dims)
 ReduceMax(keep_dims=False)(x, axis=()) = reduced(amax, x, axis, keep_dims)
@@ -192,6 +195,8 @@ Meshgrid(indexing="xy")(inputs) = meshgrid(*inputs, indexing=indexing)
 MirrorPad(mode="REFLECT")(x, paddings) = padded(x, paddings, mode.lower())
 NonZero()(input) = nonzero(input)
 Pad(paddings)(x) = padded(x, paddings)
+PadV3(mode="constant", paddings_contiguous=True)(x, paddings, constant_value=None) = \
+    padded_last(x, paddings, constant_value, mode, paddings_contiguous)
 Padding(pad_dim_size=8)(x) = padded(x, [(0, 0)] * (x.ndim - 1) + [(0, pad_dim_size - 1)])
 Rank()(x) = x.ndim
 Reshape()(input, shape) = reshape(input, ints(shape))
@@ -364,6 +369,9 @@ group=1, data_format="NCHW")(dout, weight, input_size) = \
 Conv2DTranspose = Conv2DBackpropInput
 Conv3D(out_channel, kernel_size, mode=1, pad_mode="valid", pad=0, stride=1, dilation=1, group=1, data_format="NCDHW")\
 (x, weight) = convolved(3, x, weight, pad_mode, pad, stride, dilation, group)
+Conv3DTranspose(in_channel, out_channel, kernel_size, mode=1, pad_mode="valid", pad=0, stride=1, dilation=1, group=1, \
+output_padding=0, data_format="NCDHW")(dout, weight) = \
+    transposed_convolution(dout, weight, pad_mode, pad, stride, dilation, group, output_padding)
 Dropout(keep_prob=0.5, Seed0=0, Seed1=0)(x) = dropped(x, keep_prob, x.shape, x.dtype, source(self, Seed0, Seed1))
 Dropout2D(keep_prob=0.5)(x) = dropped(x, keep_prob, (*x.shape[:2], 1, 1), bool_, None)
 Dropout3D(keep_prob=0.5)(x) = dropped(x, keep_prob, (*x.shape[:2], 1, 1, 1), bool_, None)
@@ -372,6 +380,7 @@ GridSampler2D(interpolation_mode="bilinear", padding_mode="zeros", align_corners
     grid_sample(input_x, grid, interpolation_mode, padding_mode, align_corners)
 GridSampler3D(interpolation_mode="bilinear", padding_mode="zeros", align_corners=False)(input_x, grid) = \
     grid_sample(input_x, grid, interpolation_mode, padding_mode, align_corners)
+Im2Col(ksizes, strides=1, dilations=1, pads=0)(x) = columns(x, ksizes, strides, dilations, pads)
 L2Normalize(axis=0, epsilon=0.0001)(x) = x * rsqrt(maximum(sum(square(x), axis, True), epsilon))
 LayerNorm(begin_norm_axis=1, begin_params_axis=1, epsilon=1e-07)(input_x, gamma, beta) = \
     layer_normalized(input_x, gamma, beta, begin_norm_axis, begin_params_axis, epsilon)
@@ -388,6 +397,8 @@ MaxPoolWithArgmaxV2(kernel_size, strides=None, pads=0, dilation=(1, 1), ceil_mod
     indexed(max_pool2d(x, pair(kernel_size), pair(strides), pair(pads), pair(dilation), True, ceil_mode), argmax_type)
 MaxPool3DWithArgmax(ksize, strides, pads, dilation=(1, 1, 1), ceil_mode=False, data_format="NCDHW", argmax_type=int64)\
 (x) = indexed(max_pool3d(x, ksize, strides, pads, dilation, True, ceil_mode), argmax_type)
+ResizeLinear1D(coordinate_transformation_mode="align_corners")(x, size) = \
+    interpolate(x, ints(size), mode="linear", align_corners=coordinate_transformation_mode == "align_corners")
 ResizeBilinear(size, align_corners=False, half_pixel_centers=False)(x) = \
     resized(x, size, "bilinear", align_corners, half_pixel_centers)
 ResizeBilinearV2(align_corners=False, half_pixel_centers=False)(image, size) = \
@@ -417,47 +428,99 @@ SoftmaxCrossEntropyWithLogits()(logits, labels) = of_logits(logits, labels)
 SparseSoftmaxCrossEntropyWithLogits(is_grad=False)(logits, labels) = of_classes(logits, labels, is_grad)
 
 # ---- boxes
+BoundingBoxDecode(max_shape, means=(0.0, 0.0, 0.0, 0.0), stds=(1.0, 1.0, 1.0, 1.0), wh_ratio_clip=0.016)\
+(anchor_box, deltas) = decoded(anchor_box, deltas, max_shape, means, stds, wh_ratio_clip)
+BoundingBoxEncode(means=(0.0, 0.0, 0.0, 0.0), stds=(1.0, 1.0, 1.0, 1.0))(anchor_box, groundtruth_box) = \
+    encoded(anchor_box, groundtruth_box, means, stds)
 CheckValid()(bboxes, img_metas) = valid_boxes(bboxes, img_metas)
+CropAndResize(method="bilinear", extrapolation_value=0.0)(x, boxes, box_index, crop_size) = \
+    crops(x, boxes, box_index, crop_size, method, extrapolation_value)
 IOU(mode="iou")(anchor_boxes, gt_boxes) = overlap(anchor_boxes, gt_boxes, mode)
+NMSWithMask(iou_threshold=0.5)(bboxes) = suppressed(bboxes, iou_threshold)
 
 # ---- writing to parameters
 Assign()(variable, value) = assign(variable, value)
 AssignAdd()(variable, value) = assign_add(variable, value)
 AssignSub()(variable, value) = assign_sub(variable, value)
 Adam(use_locking=False, use_nesterov=False)\
-(var, m, v, beta1_power, beta2_power, lr, beta1, beta2, epsilon, gradient) = \
-    adam_step(var, m, v, beta1_power, beta2_power, lr, beta1, beta2, epsilon, gradient, use_nesterov)
+(var, m, v, beta1_power, beta2_power, lr, beta1, beta2, epsilon, gradient) = stepped((var, m, v), \
+    adam_rule(var, m, v, beta1_power, beta2_power, lr, beta1, beta2, epsilon, gradient, use_nesterov))
 AdamWeightDecay(use_locking=False)(var, m, v, lr, beta1, beta2, epsilon, decay, gradient) = \
-    decayed_step(var, m, v, lr, beta1, beta2, epsilon, decay, gradient)
+    stepped((var, m, v), decayed_rule(var, m, v, lr, beta1, beta2, epsilon, decay, gradient))
 ApplyAdaMax()(var, m, v, beta1_power, lr, beta1, beta2, epsilon, grad) = \
-    adamax_step(var, m, v, beta1_power, lr, beta1, beta2, epsilon, grad)
+    stepped((var, m, v), adamax_rule(var, m, v, beta1_power, lr, beta1, beta2, epsilon, grad))
 ApplyAdadelta()(var, accum, accum_update, lr, rho, epsilon, grad) = \
-    adadelta_step(var, accum, accum_update, lr, rho, epsilon, grad)
-ApplyAdagrad(update_slots=True)(var, accum, lr, grad) = adagrad_step(var, accum, lr, grad, 0.0, update_slots)
+    stepped((var, accum, accum_update), adadelta_rule(var, accum, accum_update, lr, rho, epsilon, grad))
+ApplyAdagrad(update_slots=True)(var, accum, lr, grad) = \
+    stepped((var, accum), adagrad_rule(var, accum, lr, grad, 0.0, update_slots))
+ApplyAdagradDA(use_locking=False)\
+(var, gradient_accumulator, gradient_squared_accumulator, grad, lr, l1, l2, global_step) = \
+    stepped((var, gradient_accumulator, gradient_squared_accumulator), \
+    adagrad_da_rule(var, gradient_accumulator, gradient_squared_accumulator, grad, lr, l1, l2, global_step))[0]
 ApplyAdagradV2(epsilon, update_slots=True)(var, accum, lr, grad) = \
-    adagrad_step(var, accum, lr, grad, epsilon, update_slots)
+    stepped((var, accum), adagrad_rule(var, accum, lr, grad, epsilon, update_slots))
 ApplyAdamWithAmsgrad(beta1=0.9, beta2=0.999, epsilon=1e-08, use_locking=False)\
-(var, m, v, vhat, beta1_power, beta2_power, lr, grad) = \
-    adam_step(var, m, v, beta1_power, beta2_power, lr, beta1, beta2, epsilon, grad, False, vhat)
+(var, m, v, vhat, beta1_power, beta2_power, lr, grad) = stepped((var, m, v, vhat), \
+    adam_rule(var, m, v, beta1_power, beta2_power, lr, beta1, beta2, epsilon, grad, False, vhat))
 ApplyAdamWithAmsgradV2(use_locking=False)\
-(var, m, v, vhat, beta1_power, beta2_power, lr, beta1, beta2, epsilon, grad) = \
-    adam_step(var, m, v, beta1_power, beta2_power, lr, beta1, beta2, epsilon, grad, False, vhat)
+(var, m, v, vhat, beta1_power, beta2_power, lr, beta1, beta2, epsilon, grad) = stepped((var, m, v, vhat), \
+    adam_rule(var, m, v, beta1_power, beta2_power, lr, beta1, beta2, epsilon, grad, False, vhat))
+ApplyAddSign()(var, m, lr, alpha, sign_decay, beta, grad) = \
+    stepped((var, m), add_sign_rule(var, m, lr, alpha, sign_decay, beta, grad))
 ApplyCenteredRMSProp(use_locking=False)\
 (var, mean_gradient, mean_square, moment, grad, learning_rate, decay, momentum, epsilon) = \
-    rms_step(var, mean_square, moment, learning_rate, grad, decay, momentum, epsilon, mean_gradient)
+    stepped((var, mean_square, moment, mean_gradient), \
+    rms_rule(var, mean_square, moment, learning_rate, grad, decay, momentum, epsilon, mean_gradient))[0]
 ApplyFtrl(use_locking=False)(var, accum, linear, grad, lr, l1, l2, lr_power) = \
-    ftrl_step(var, accum, linear, grad, lr, l1, l2, lr_power)
+    stepped((var, accum, linear), ftrl_rule(var, accum, linear, grad, lr, l1, l2, lr_power))[0]
 ApplyGradientDescent()(var, alpha, delta) = written((var, var - alpha * delta))
+ApplyKerasMomentum(use_locking=False, use_nesterov=False)(var, accum, lr, grad, momentum) = \
+    stepped((var, accum), keras_momentum_rule(var, accum, lr, grad, momentum, use_nesterov))
 ApplyMomentum(use_nesterov=False, use_locking=False, gradient_scale=1.0)\
-(variable, accumulation, learning_rate, gradient, momentum) = \
-    momentum_step(variable, accumulation, learning_rate, gradient, momentum, use_nesterov, gradient_scale)
+(variable, accumulation, learning_rate, gradient, momentum) = stepped((variable, accumulation), \
+    momentum_rule(variable, accumulation, learning_rate, gradient, momentum, use_nesterov, gradient_scale))[0]
+ApplyPowerSign()(var, m, lr, logbase, sign_decay, beta, grad) = \
+    stepped((var, m), power_sign_rule(var, m, lr, logbase, sign_decay, beta, grad))
 ApplyProximalAdagrad(use_locking=False)(var, accum, lr, l1, l2, grad) = \
-    proximal_adagrad_step(var, accum, lr, l1, l2, grad)
+    stepped((var, accum), proximal_adagrad_rule(var, accum, lr, l1, l2, grad))
 ApplyProximalGradientDescent()(var, alpha, l1, l2, delta) = written((var, proximal(var - alpha * delta, alpha, l1, l2)))
 ApplyRMSProp(use_locking=False)(var, mean_square, moment, learning_rate, grad, decay, momentum, epsilon) = \
-    rms_step(var, mean_square, moment, learning_rate, grad, decay, momentum, epsilon)
+    stepped((var, mean_square, moment), \
+    rms_rule(var, mean_square, moment, learning_rate, grad, decay, momentum, epsilon))[0]
 SGD(dampening=0.0, weight_decay=0.0, nesterov=False)(parameters, gradient, learning_rate, accum, momentum, stat) = \
-    sgd_step(parameters, gradient, learning_rate, accum, momentum, stat, dampening, weight_decay, nesterov)
+    stepped((parameters, accum, stat), \
+    sgd_rule(parameters, gradient, learning_rate, accum, momentum, stat, dampening, weight_decay, nesterov))[0]
+
+# ---- writing to rows of parameters
+FusedSparseAdam(use_locking=False, use_nesterov=False)\
+(var, m, v, beta1_power, beta2_power, lr, beta1, beta2, epsilon, gradient, indices) = stepped((var, m, v), \
+    adam_rule(var, m, v, beta1_power, beta2_power, lr, beta1, beta2, epsilon, dense_rows(var, gradient, indices), \
+    use_nesterov))
+FusedSparseFtrl(lr, l1, l2, lr_power, use_locking=False)(var, accum, linear, grad, indices) = \
+    row_steps((var, accum, linear), grad, indices, \
+    lambda var, accum, linear, grad: ftrl_rule(var, accum, linear, grad, lr, l1, l2, lr_power))
+SparseApplyFtrl(lr, l1, l2, lr_power, use_locking=False)(var, accum, linear, grad, indices) = \
+    rows_in_turn((var, accum, linear), grad, indices, \
+    lambda var, accum, linear, grad: ftrl_rule(var, accum, linear, grad, lr, l1, l2, lr_power))
+FusedSparseLazyAdam(use_locking=False, use_nesterov=False)\
+(var, m, v, beta1_power, beta2_power, lr, beta1, beta2, epsilon, gradient, indices) = \
+    row_steps((var, m, v), gradient, indices, lambda var, m, v, grad: \
+    adam_rule(var, m, v, beta1_power, beta2_power, lr, beta1, beta2, epsilon, grad, use_nesterov))
+FusedSparseProximalAdagrad(use_locking=False)(var, accum, lr, l1, l2, grad, indices) = \
+    row_steps((var, accum), grad, indices, \
+    lambda var, accum, grad: proximal_adagrad_rule(var, accum, lr, l1, l2, grad))
+SparseApplyProximalAdagrad(use_locking=False)(var, accum, lr, l1, l2, grad, indices) = \
+    rows_in_turn((var, accum), grad, indices, \
+    lambda var, accum, grad: proximal_adagrad_rule(var, accum, lr, l1, l2, grad))
+SparseApplyAdagrad(lr, update_slots=True, use_locking=False)(var, accum, grad, indices) = \
+    rows_in_turn((var, accum), grad, indices, \
+    lambda var, accum, grad: adagrad_rule(var, accum, lr, grad, 0.0, update_slots))
+SparseApplyAdagradV2(lr, epsilon, use_locking=False, update_slots=True)(var, accum, grad, indices) = \
+    rows_in_turn((var, accum), grad, indices, \
+    lambda var, accum, grad: adagrad_rule(var, accum, lr, grad, epsilon, update_slots))
+SparseApplyRMSProp(rho, momentum, epsilon, use_locking=False)(var, ms, mom, lr, grad, indices) = \
+    rows_in_turn((var, ms, mom), grad, indices, \
+    lambda var, ms, mom, grad: rms_rule(var, ms, mom, lr, grad, rho, momentum, epsilon))
 
 # ---- chance
 Bernoulli(seed=-1, offset=0)(x, p) = bernoulli(x, p, generator=source(self, 0 if seed == -1 else seed, offset))
@@ -466,11 +529,17 @@ Gamma(seed=0, seed2=0)(shape, alpha, beta) = \
 Multinomial(seed=0, seed2=0, dtype=int32)(x, num_samples) = \
     cast(multinomial(x, ints(num_samples), generator=source(self, seed, seed2)), dtype)
 Poisson(seed=0, seed2=0)(shape, mean) = cast(poisson(ints(shape), mean, generator=source(self, seed, seed2)), int32)
+RandomChoiceWithMask(count=256, seed=0, seed2=0)(input_x) = chosen(input_x, count, source(self, seed, seed2))
+RandomGamma(seed=0, seed2=0)(shape, alpha) = random_gamma(ints(shape), alpha, generator=source(self, seed, seed2))
 RandomCategorical(dtype=int64)(logits, num_samples, seed=0) = \
     random_categorical(logits, ints(num_samples), ints(seed) or None, dtype)
 RandomShuffle(seed=0, seed2=0)(input_x) = shuffle(input_x, generator=source(self, seed, seed2))
 StandardLaplace(seed=0, seed2=0)(shape) = standard_laplace(ints(shape), generator=source(self, seed, seed2))
 StandardNormal(seed=0, seed2=0)(shape) = standard_normal(ints(shape), generator=source(self, seed, seed2))
+TruncatedNormal(dtype=float32, seed=0, seed2=0)(shape) = \
+    truncated_normal(ints(shape), dtype=dtype, generator=source(self, seed, seed2))
+Uniform(minval=0.0, maxval=1.0, seed=0, offset=0)(x) = \
+    uniform(x.shape, minval, maxval, dtype=x.dtype, generator=source(self, seed, offset))
 UniformInt(seed=0, seed2=0)(shape, minval, maxval) = \
     cast(randint(ints(minval), ints(maxval), ints(shape), generator=source(self, seed, seed2)), int32)
 UniformReal(seed=0, seed2=0)(shape) = uniform(ints(shape), generator=source(self, seed, seed2))
@@ -495,6 +564,8 @@ AvgPoolGrad(kernel_size=1, strides=1, pad_mode="VALID", data_format="NCHW")(x, o
 BiasAddGrad(data_format="NCHW")(dout) = sum(dout, others(dout, data_format))
 BinaryCrossEntropyGrad(reduction="mean")(input, target, grad_output, weight=None) = \
     pulled(lambda x: binary_cross_entropy(x, target, weight, reduction), input, grad_output)
+CdistGrad(p=2.0)(grad, input_x, input_y, cdist) = \
+    pulled(lambda x: adcore.ops.cdist(x, input_y, p), input_x, grad)
 Conv2DBackpropFilter(out_channel, kernel_size, pad_mode="valid", pad=0, pad_list=(0, 0, 0, 0), mode=1, stride=1, \
 dilation=1, group=1, data_format="NCHW")(dout, x, filter_size) = \
     kernel_gradient(2, dout, x, filter_size, pad_mode, pad, stride, dilation, group)
@@ -524,10 +595,24 @@ LRNGrad(depth_radius=5, bias=1.0, alpha=1.0, beta=0.5)(grads, x, y) = \
 MaximumGrad(grad_x=True, grad_y=True)(x, y, grads) = pulled(maximum, (x, y), grads)
 MaxPoolGrad(kernel_size=1, strides=1, pad_mode="VALID", data_format="NCHW")(x_origin, out_origin, grad) = \
     pulled(lambda x: pooled(nn.MaxPool2d, 2, x, kernel_size, strides, pad_mode), x_origin, grad)
+MaxPoolGradGrad(kernel_size=1, strides=1, pad_mode="VALID")(x_origin, out_origin, grad) = \
+    pushed(lambda x: pooled(nn.MaxPool2d, 2, x, kernel_size, strides, pad_mode), x_origin, grad)
+MaxPool3DGradGrad(kernel_size=1, strides=1, pad_mode="VALID", data_format="NCDHW")(x_origin, out_origin, grad) = \
+    pushed(lambda x: pooled(nn.MaxPool3d, 3, x, kernel_size, strides, pad_mode), x_origin, grad)
+MaxPoolGradWithArgmax(kernel_size=1, strides=1, pad_mode="VALID", data_format="NCHW")(x, grad, argmax) = \
+    pulled(lambda x: pooled(nn.MaxPool2d, 2, x, kernel_size, strides, pad_mode), x, grad)
+MaxPoolGradWithArgmaxV2(kernel_size, strides=None, pads=0, dilation=(1, 1), ceil_mode=False, argmax_type=int64)\
+(x, grad, argmax) = pulled(lambda x: \
+    max_pool2d(x, pair(kernel_size), pair(strides), pair(pads), pair(dilation), False, ceil_mode), x, grad)
+MaxPoolGradGradWithArgmax(kernel_size=1, strides=1, pad_mode="VALID")(x, grad, argmax) = \
+    pushed(lambda x: pooled(nn.MaxPool2d, 2, x, kernel_size, strides, pad_mode), x, grad)
 MinimumGrad(grad_x=True, grad_y=True)(x1, x2, grads) = pulled(minimum, (x1, x2), grads)
 MirrorPadGrad(mode="REFLECT")(dy, paddings) = unpadded(dy, ints(paddings), mode.lower())
 NLLLossGrad(reduction="mean", ignore_index=-100)(logits, loss_grad, labels, weight, total_weight) = \
     pulled(lambda x: nll_loss(x, labels, weight, ignore_index, reduction), logits, loss_grad)
+PadV3Grad(mode="reflect", paddings_contiguous=True)(dy, paddings) = \
+    pulled(lambda x: padded_last(x, paddings, None, mode, paddings_contiguous), \
+    zeros(length_padded(dy.shape, ints(paddings), paddings_contiguous), dy.dtype), dy)
 PReLUGrad()(dy, x, weight) = pulled(prelu, (x, weight), dy)
 ReciprocalGrad()(y, dy) = -dy * y * y
 ReLU6Grad()(y_grad, x) = where(logical_and(greater(x, 0), less_equal(x, 6)), y_grad, zeros_like(y_grad))
@@ -576,6 +661,14 @@ array_to_scalar(x) = x.item()
 batch_to_space_nd(input_x, block_shape, crops) = batch_to_space(input_x, block_shape, crops)
 bias_add(input_x, bias) = biased(input_x, bias, "NCHW")
 bidense(input1, input2, weight, bias=None) = bilinear(input1, input2, weight, bias)
+bounding_box_decode(anchor_box, deltas, max_shape, means=(0.0, 0.0, 0.0, 0.0), stds=(1.0, 1.0, 1.0, 1.0), \
+wh_ratio_clip=0.016) = decoded(anchor_box, deltas, max_shape, means, stds, wh_ratio_clip)
+bounding_box_encode(anchor_box, groundtruth_box, means=(0.0, 0.0, 0.0, 0.0), stds=(1.0, 1.0, 1.0, 1.0)) = \
+    encoded(anchor_box, groundtruth_box, means, stds)
+choice_with_mask(input_x, count=256, seed=None) = \
+    chosen(input_x, count, None if seed is None else adcore.Generator().manual_seed(seed))
+crop_and_resize(image, boxes, box_indices, crop_size, method="bilinear", extrapolation_value=0.0) = \
+    crops(image, boxes, box_indices, crop_size, method, extrapolation_value)
 check_valid(bboxes, img_metas) = valid_boxes(bboxes, img_metas)
 col2im(input_x, output_size, kernel_size, dilation, padding_value, stride) = \
     fold(input_x, ints(output_size), kernel_size, dilation, padding_value, stride)
@@ -615,6 +708,8 @@ partial(func, *args) = functools.partial(func, *args)
 population_count(input_x) = bits(input_x)
 pows(input, exponent) = pow(input, exponent)
 print_(*input_x) = printed(input_x)
+random_gamma(shape, alpha, seed=None) = adcore.ops.random_gamma(ints(shape), alpha, seed)
+random_poisson(shape, rate, seed=None, dtype=float32) = adcore.ops.random_poisson(ints(shape), rate, seed, dtype)
 range(start, end, step, maxlen=1000000) = arange(ints(start), ints(end), ints(step))
 rank(input_x) = input_x.ndim
 reduce_max(x, axis=()) = reduced(amax, x, axis, False)

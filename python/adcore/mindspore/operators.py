@@ -3,8 +3,9 @@
     ReduceSum(keep_dims=False, skip_mode=False)(x, axis=()) = reduced(sum, x, axis, keep_dims, skip_mode)
 
 is the class, its attributes with their defaults, the operands of a call, and what the call is worth: an expression of
-functions of `adcore.ops` and of `operator_parts`, in which an attribute stands by its name. A class is made when it is
-first asked for. Rows of functions, ``addn(x) = AddN()(x)``, have no attributes and may use the classes.
+functions of `adcore.ops`, `operator_parts`, `operator_steps` and `operator_boxes`, in which an attribute stands by its
+name. A class is made when it is first asked for. Rows of functions, ``addn(x) = AddN()(x)``, have no attributes and may
+use the classes.
 """
 
 import functools
@@ -16,7 +17,7 @@ import adcore.nn
 from adcore import ops
 from adcore._context import without_meaning
 
-from . import operator_parts, operator_table
+from . import operator_boxes, operator_parts, operator_steps, operator_table
 
 _ROW = re.compile(r"(\w+)\((.*?)\)(?:\((.*)\))? = (.*)")
 
@@ -185,7 +186,8 @@ _ABSENT = {name: why for why, names in operator_table.ABSENT.items() for name in
 
 # What an expression may name beside operands and attributes; the classes that it names are added before it is compiled.
 _scope = {name: value for name, value in vars(ops).items() if not name.startswith("_")}
-_scope.update({name: getattr(operator_parts, name) for name in operator_parts.__all__})
+for _parts in (operator_parts, operator_steps, operator_boxes):
+    _scope.update({name: getattr(_parts, name) for name in _parts.__all__})
 _scope.update(Tensor=adcore.Tensor, adcore=adcore, nn=adcore.nn, functools=functools, __name__=__name__)
 _scope.update({name: getattr(adcore, name) for name in ("bool_", "float32", "int32", "int64")})
 
