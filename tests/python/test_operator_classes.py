@@ -21,7 +21,7 @@ from scipy import special
 
 import adcore
 from adcore import Parameter, Tensor, nn, ops
-from adcore.mindspore import composite, dtypes, operator_table, operators
+from adcore.mindspore import composite, dtypes, layers, operator_table, operators
 
 CASES = r"""
 # elementwise
@@ -635,6 +635,155 @@ StridedSliceGrad() | x(2, 2), (4, 5), (0, 1), (4, 4), (2, 2) | (lambda z: (z.__s
 TanhGrad() | x(3), x(3) | b * (1 - a * a)
 """
 
+LAYERS = r"""
+ClipByNorm() | x(3, 4), f(1.5) | a * 1.5 / max(np.linalg.norm(a), 1.5)
+ClipByNorm(1) | x(3, 4), f(1.5) | a * np.minimum(1, 1.5 / np.linalg.norm(a, axis=1, keepdims=True))
+DiGamma() | x(3, low=.5) | special.digamma(a)
+DiceLoss() | x(3, low=0), x(3, low=0) | 1 - (2 * (a * b).sum() + 1e-5) / ((a * a).sum() + (b * b).sum() + 1e-5)
+L1Regularizer(0.5) | x(3, 4) | 0.5 * abs(a).sum()
+LBeta() | x(3, low=.5), x(3, low=.5) | special.betaln(a, b)
+LGamma() | x(3, low=.5) | special.gammaln(a)
+LRN(1, alpha=0.5) | x(1, 3, 2, 2) | array_of(operators.LRN(1, 1.0, 0.5)(A))
+MatDet() | x(3, 3) | np.linalg.det(a)
+MatInverse() | x(3, 3) | np.linalg.inv(a)
+MatMul(transpose_x2=True) | x(2, 3), x(4, 3) | a @ b.T
+MatrixDiag() | x(2, 3) | np.stack([np.diag(row) for row in a])
+MatrixDiagPart() | x(2, 3, 3) | np.stack([np.diag(matrix) for matrix in a])
+Moments(axis=0, keep_dims=True) | x(3, 4) | (a.mean(0, keepdims=True), a.var(0, keepdims=True))
+Norm(1, True) | x(3, 4) | np.linalg.norm(a, axis=1, keepdims=True)
+PSNR() | x(2, 3, 4, 4, low=0, high=1), x(2, 3, 4, 4, low=0, high=1) | -10 * np.log10(((a - b) ** 2).mean((1, 2, 3)))
+Range(1, 8, 2) | | np.arange(1, 8, 2)
+Range(4) | | np.arange(4)
+ReduceLogSumExp(1, True) | x(3, 4) | special.logsumexp(a, 1, keepdims=True)
+Roll(1, 0) | x(3, 2) | np.roll(a, 1, 0)
+Tril() | x(3, 3), 1 | np.tril(a, 1)
+Triu() | x(3, 3), 1 | np.triu(a, 1)
+"""
+
+FUNCTIONS = r"""
+accumulate_n([x(3), x(3)]) | a[0] + a[1]
+addcdiv(x(3), x(3), x(3, low=.5), 2) | a + 2 * b / c
+addcmul(x(3), x(3), x(3), 2) | a + 2 * b * c
+addn([x(3), x(3)]) | a[0] + a[1]
+approximate_equal(x(9), x(9), 0.5) | abs(a - b) < 0.5
+array_to_scalar(f(2.5)) | 2.5
+baddbmm(x(2, 3, 4), x(2, 3, 5), x(2, 5, 4), 2, 3) | 2 * a + 3 * b @ c
+batch_to_space_nd(x(4, 1, 1, 1), [2, 2], [[0, 0], [0, 0]]) | a.reshape(1, 1, 2, 2)
+bias_add(x(2, 3), x(3)) | a + b
+bidense(x(2, 3), x(2, 4), x(5, 3, 4), x(5)) | np.einsum("ni,oij,nj->no", a, c, b) + d
+bounding_box_decode(T([[2., 2, 2, 3]]), T([[1., 2, 1, 4]]), (768, 1280)) | \
+    np.array([[2.1408591, 0, 3.8591409, 60.598152]])
+bounding_box_encode(T([[2., 2, 2, 3]]), T([[1., 2, 1, 4]])) | np.array([[-1, .25, 0, np.log(1.5)]])
+check_valid(T([[0., 0, 4, 4], [0, 0, 9, 2]]), T([6., 8, 1])) | np.array([True, False])
+choice_with_mask(T(np.array([False, True])), 2, 1) | (np.array([[1], [0]]), np.array([True, False]))
+col2im(x(1, 4, 4), (3, 3), 2, 1, 0, 1) | array_of(ops.fold(A, (3, 3), 2, 1, 0, 1))
+crop_and_resize(x(1, 3, 3, 1), T([[0., 0, .5, .5]]), T(np.int32([0])), (2, 2)) | a[:, :2, :2]
+deepcopy(x(3)) | a
+depend(x(3), x(2)) | a
+dist(x(3), x(3)) | np.linalg.norm(a - b)
+dtype(x(3)) | float32
+dyn_shape(x(3, 2)) | np.array([3, 2])
+eps(x(2)) | np.full(2, np.finfo(np.float32).eps)
+fast_gelu(x(3)) | a * s(1.702 * a)
+fill(int32, (2, 3), 4) | np.full((2, 3), 4)
+fills(x(2, 3), 1.5) | np.full((2, 3), 1.5)
+floordiv(x(3), x(3)) | a // b
+floormod(x(3), x(3)) | a % b
+gather(x(3, 4), i(3, 2), 1, 1) | np.take_along_axis(a, b, 1)
+index_add(x(2, 3), T(np.int32([0, 2])), x(2, 2), 1) | a + np.stack([c[:, 0], 0 * c[:, 0], c[:, 1]], 1)
+inplace_add(x(2, 2), x(1, 2), 1) | a + np.stack([0 * b[0], b[0]])
+inplace_index_add(p(2, 2), T(np.int32([1])), x(1, 2), 0) | a + np.stack([0 * c[0], c[0]])
+inplace_sub(x(2, 2), x(1, 2), 1) | a - np.stack([0 * b[0], b[0]])
+inplace_update(x(2, 2), x(1, 2), (1,)) | np.stack([a[0], b[0]])
+intopk(T([[1., 3, 2]]), T(np.int32([2])), 2) | np.array([True])
+inv(x(3)) | 1 / a
+invert(i(3)) | ~a
+iou(T([[0., 0, 9, 9]]), T([[5., 0, 14, 9]])) | np.array([[50 / 150]])
+is_floating_point(x(1)) | True
+is_floating_point(i(1)) | False
+isconstant(3) | True
+log_matrix_determinant(x(3, 3)) | tuple(np.linalg.slogdet(a))
+lrn(x(1, 3, 2, 2), 1, 1.0, 0.5) | array_of(operators.LRN(1, 1.0, 0.5)(A))
+make_list(1, 2) | [1, 2]
+make_tuple(1, 2) | (1, 2)
+matrix_band_part(x(3, 3), 1, 0) | np.tril(np.triu(a, -1))
+matrix_determinant(x(3, 3)) | np.linalg.det(a)
+matrix_solve(x(3, 3), x(3, 1)) | np.linalg.solve(a, b)
+max_pool3d(x(1, 1, 3, 3, 3), 2, 2, 0, 1, True) | array_of(ops.max_pool3d(A, 2, 2, ceil_mode=True))
+mirror_pad(x(3), T(np.int64([[1, 1]])), "REFLECT") | np.pad(a, 1, "reflect")
+numel(x(2, 3)) | 6
+padding(x(2, 1), 3) | np.pad(a, [(0, 0), (0, 2)])
+partial(max, 1) | None
+population_count(T(np.int32([7, 8]))) | np.array([3, 1])
+pows(x(3, low=.5), 2) | a**2
+print_("x") | None
+random_gamma(T(np.int32([2])), T(np.float32(1))) | None
+random_poisson(T(np.int32([2])), T(np.float32(1))) | None
+range(T(np.int32(1)), 7, 2) | np.array([1, 3, 5])
+rank(x(2, 3)) | 2
+reduce_max(x(3, 4), 1) | a.max(1)
+reduce_mean(x(3, 4)) | a.mean()
+reduce_min(x(3, 4), 1) | a.min(1)
+reduce_sum(x(3, 4), (0,)) | a.sum(0)
+reverse(x(2, 3), [1]) | a[:, ::-1]
+reverse_sequence(x(2, 3), T(np.int32([2, 3])), 1) | np.stack([a[0][[1, 0, 2]], a[1][::-1]])
+rms_norm(x(3, 4), x(4), 1e-5) | tuple(map(array_of, operators.RmsNorm(1e-5)(A, B)))
+scalar_cast(2.5, int32) | 2
+scalar_to_array(2) | np.array(2)
+scalar_to_tensor(2) | np.float32(2)
+scatter_add(p(3), T(np.int32([1])), x(1)) | a + np.array([0, c[0], 0])
+scatter_div(p(3), T(np.int32([1])), x(1)) | a / np.array([1, c[0], 1])
+scatter_max(p(3), T(np.int32([1])), x(1)) | np.maximum(a, np.array([-9, c[0], -9]))
+scatter_min(p(3), T(np.int32([1])), x(1)) | np.minimum(a, np.array([9, c[0], 9]))
+scatter_mul(p(3), T(np.int32([1])), x(1)) | a * np.array([1, c[0], 1])
+scatter_nd_add(p(3), T(np.int32([[1]])), x(1)) | a + np.array([0, c[0], 0])
+scatter_nd_div(p(3), T(np.int32([[1]])), x(1)) | a / np.array([1, c[0], 1])
+scatter_nd_max(p(3), T(np.int32([[1]])), x(1)) | np.maximum(a, np.array([-9, c[0], -9]))
+scatter_nd_min(p(3), T(np.int32([[1]])), x(1)) | np.minimum(a, np.array([9, c[0], 9]))
+scatter_nd_mul(p(3), T(np.int32([[1]])), x(1)) | a * np.array([1, c[0], 1])
+scatter_nd_sub(p(3), T(np.int32([[1]])), x(1)) | a - np.array([0, c[0], 0])
+scatter_nd_update(p(3), T(np.int32([[1]])), x(1)) | np.array([a[0], c[0], a[2]])
+scatter_update(p(3), T(np.int32([1])), x(1)) | np.array([a[0], c[0], a[2]])
+select(b(3), x(3), 2.0) | np.where(a, b, 2)
+sequence_mask(T(np.int32([1, 3]))) | np.array([[True, False, False], [True, True, True]])
+sequence_mask(T(np.int32([1, 3])), 2) | np.array([[True, False], [True, True]])
+sgn(x(3)) | np.sign(a)
+shape(x(2, 3)) | (2, 3)
+shape_(x(2, 3)) | (2, 3)
+size(x(2, 3)) | 6
+slice(x(3, 4), (1, 0), (2, -1)) | a[1:]
+soft_shrink(x(9), 0.7) | np.sign(a) * np.maximum(abs(a) - 0.7, 0)
+softmin(x(3, 4), 0) | special.softmax(-a, 0)
+space_to_batch_nd(x(1, 1, 2, 2), [2, 2], [[0, 0], [0, 0]]) | a.reshape(4, 1, 1, 1)
+strided_slice(x(5, 6), (1, 5), (4, 0), (2, -2), begin_mask=1) | a[:4:2, 5:0:-2]
+swiglu(x(3, 4)) | a[:, :2] * s(a[:, :2]) * a[:, 2:]
+tensor_add(x(3), x(3)) | a + b
+tensor_div(x(3), x(3)) | a / b
+tensor_exp(x(3)) | np.exp(a)
+tensor_expm1(x(3)) | np.expm1(a)
+tensor_floordiv(x(3), x(3)) | a // b
+tensor_ge(x(3), x(3)) | a >= b
+tensor_gt(x(3), x(3)) | a > b
+tensor_le(x(3), x(3)) | a <= b
+tensor_lt(x(3), x(3)) | a < b
+tensor_mod(x(3), x(3)) | a % b
+tensor_mul(x(3), x(3)) | a * b
+tensor_pow(x(3, low=.5), x(3)) | a**b
+tensor_range(0, 5, 2) | np.array([0, 2, 4])
+tensor_slice(x(3, 4), (1, 0), (2, 3)) | a[1:3, :3]
+tensor_sub(x(3), x(3)) | a - b
+top_k(x(3, 5), 2) | (-np.sort(-a)[:, :2], np.argsort(-a)[:, :2])
+tuple_to_array((1, 2)) | np.array([1, 2])
+type_as(x(3), i(1)) | a.astype(np.int32)
+unique_with_pad(T(np.int32([3, 1, 3])), 9) | (np.array([3, 1, 9]), np.array([0, 1, 0]))
+unsorted_segment_max(x(3), T(np.int32([1, 0, 1])), 2) | np.array([a[1], max(a[0], a[2])])
+unsorted_segment_min(x(3), T(np.int32([1, 0, 1])), 2) | np.array([a[1], min(a[0], a[2])])
+unsorted_segment_prod(x(3), T(np.int32([1, 0, 1])), 2) | np.array([a[1], a[0] * a[2]])
+unsorted_segment_sum(x(3), T(np.int32([1, 0, 1])), 2) | np.array([a[1], a[0] + a[2]])
+upsample(x(1, 1, 2, 2), (4, 4)) | a.repeat(2, 2).repeat(2, 3)
+xdivy(T([0., 2]), T([0., 4])) | np.array([0, .5])
+"""
+
 DTYPES = {name: getattr(adcore, name) for name in ("float16", "float32", "int32", "int64")}
 
 
@@ -716,8 +865,8 @@ def pulled(function, at, cotangent):
     return array_of(adcore.vjp(function, Tensor(np.asarray(at, np.float32)))[1](cotangent)).reshape(np.shape(at))
 
 
-def parsed():
-    for line in re.sub(r"\\\n +", "", CASES).splitlines():
+def parsed(text):
+    for line in re.sub(r"\\\n +", "", text).splitlines():
         if line and not line.startswith("#"):
             yield [part.strip() for part in re.split(r" \|(?= |$)", line)]
 
@@ -740,7 +889,9 @@ def operands_of(text):
         "p": p,
         "T": lambda values: Tensor(np.asarray(values, np.float32) if isinstance(values, list) else np.asarray(values)),
     }
-    return eval(f"({text},)" if text else "()", {"np": np, **DTYPES, **made})
+    return eval(
+        f"arguments({text})", {"np": np, "arguments": lambda *given, **options: (given, options), **DTYPES, **made}
+    )
 
 
 def plain(value):
@@ -769,16 +920,35 @@ def same(got, expected, where):
         assert got == expected, where
 
 
-CALLS = list(parsed())
+CALLS = list(parsed(CASES))
+
+
+@pytest.mark.parametrize("case", list(parsed(LAYERS)), ids=lambda case: case[0])
+def test_value_of_a_layer(case):
+    check_value(case, layers)
+
+
+def test_every_layer_has_a_case_and_is_a_cell():
+    assert {re.match(r"\w+", case[0])[0] for case in parsed(LAYERS)} == set(layers.__all__)
+    net = nn.SequentialCell(nn.Dense(3, 3), layers.Norm(axis=1))
+    assert net(Tensor(np.ones((2, 3), np.float32))).shape == (2,)
+    with pytest.raises(TypeError, match="Norm: keep_dims must be a bool"):
+        layers.Norm(keep_dims=1)
+    with pytest.raises(AttributeError, match="NoSuchLayer"):
+        layers.__getattr__("NoSuchLayer")
 
 
 @pytest.mark.parametrize("case", [case for case in CALLS if case[2] != "None"], ids=lambda case: case[0])
 def test_value(case):
+    check_value(case, operators)
+
+
+def check_value(case, module):
     constructor, operands, value, *after = case
     call = eval(
-        constructor, {**vars(ops), **{n: getattr(operators, n) for n in re.findall(r"^\w+", constructor)}, **DTYPES}
+        constructor, {**vars(ops), **{n: getattr(module, n) for n in re.findall(r"^\w+", constructor)}, **DTYPES}
     )
-    given = operands_of(operands)
+    given, _ = operands_of(operands)
     letters = "abcdefghijk"
     names = {letter: plain(each) for letter, each in zip(letters, given)}
     names |= {letter.upper(): each for letter, each in zip(letters, given)}
@@ -792,11 +962,31 @@ def test_value(case):
         same(parameter.value(), wanted, f"{constructor} writes {parameter.name}")
 
 
+@pytest.mark.parametrize("call, value", list(parsed(FUNCTIONS)), ids=lambda text: text)
+def test_value_of_a_function(call, value):
+    name, _, rest = call.partition("(")
+    given, options = operands_of(rest[:-1])
+    names = {letter: plain(each) for letter, each in zip("abcd", given)}
+    names |= {letter.upper(): each for letter, each in zip("abcd", given)}
+    scope = {name: v for name, v in globals().items() if name not in names}
+    expected = eval(value, {**scope, **DTYPES, **names})
+    got = getattr(operators, name)(*given, **options)
+    if name == "partial":
+        assert got(5, 3) == 5
+    elif expected is not None:
+        same(got, expected, call)
+        for parameter in [each for each in given if isinstance(each, Parameter)]:
+            same(parameter.value(), expected, f"{call} writes")
+
+
+def test_every_function_has_a_case():
+    listed = {name for name, _ in operators.rows(operator_table.FUNCTIONS)}
+    assert {re.match(r"\w+", call)[0] for call, _ in parsed(FUNCTIONS)} == listed
+
+
 def test_every_class_has_a_case():
     tried = {re.match(r"\w+", case[0])[0] for case in CALLS} | {"Assert", "Partial", "Print", "RandomChoiceWithMask"}
-    listed = {
-        name for text in (operator_table.OPERATORS, operator_table.GRADIENTS) for name, _ in operators._rows(text)
-    }
+    listed = {name for text in (operator_table.OPERATORS, operator_table.GRADIENTS) for name, _ in operators.rows(text)}
     assert tried == listed
 
 
@@ -924,11 +1114,11 @@ def test_means_of_500_draws(constructor, operands):
     adcore.set_seed(3)
     name = re.match(r"\w+", constructor)[0]
     op = ops_class(name)()
-    first, second = (array_of(op(*operands_of(operands))) for _ in range(2))
+    first, second = (array_of(op(*operands_of(operands)[0])) for _ in range(2))
     assert first.size == 500 and abs(first.mean() - MEANS[name]) < 0.2
     assert not np.array_equal(first, second)
     adcore.set_seed(3)
-    assert np.array_equal(array_of(op(*operands_of(operands))), first)
+    assert np.array_equal(array_of(op(*operands_of(operands)[0])), first)
 
 
 @pytest.mark.parametrize(

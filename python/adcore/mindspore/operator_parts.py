@@ -51,6 +51,11 @@ def accumulated(x, axis, exclusive, reverse, product):
     return ops.flip(y, (axis,)) if reverse else y
 
 
+def norm_over(x, axis, keep_dims):
+    """Return the Euclidean norm over axes."""
+    return ops.sqrt(ops.sum(x * x, axes(axis), keep_dims))
+
+
 def nearest(function, x, axis, keep_dims):
     """Return where the greatest or least element along an axis is, and then the element."""
     value, index = function(x, axis, keep_dims)
@@ -412,7 +417,7 @@ def whole(sizes, length):
 def masks_of(lengths, longest):
     """Return for each length a row that is True so far."""
     lengths = as_tensor(lengths)
-    longest = int(ops.max(lengths).item()) if longest is None else ints(longest)
+    longest = int(ops.amax(lengths).item()) if longest is None else ints(longest)
     return ops.arange(longest) < ops.expand_dims(lengths, -1)
 
 

@@ -141,7 +141,7 @@ CumSum(exclusive=False, reverse=False)(input, axis) = accumulated(input, axis, e
 Cummax(axis)(input) = cummax(input, axis)
 Cummin(axis)(input) = cummin(input, axis)
 EqualCount()(x, y) = reshape(sum(cast(equal(x, y), x.dtype)), (1,))
-EuclideanNorm(keep_dims=False)(x, axis) = sqrt(reduced(sum, square(x), axis, keep_dims))
+EuclideanNorm(keep_dims=False)(x, axis) = norm_over(x, axis, keep_dims)
 Histogram(bins=100, min=0.0, max=0.0)(x) = histc(x, bins, min, max)
 L2Loss()(input_x) = sum(square(input_x)) / 2
 LpNorm(axis, p=2, keep_dims=False, epsilon=1e-12)(input) = vector_norm(input, p, axis, keep_dims)
@@ -691,7 +691,7 @@ intopk(x1, x2, k) = in_top(x1, x2, k)
 inv(x) = reciprocal(x)
 invert(x) = bitwise_not(x)
 iou(anchor_boxes, gt_boxes, mode="iou") = overlap(anchor_boxes, gt_boxes, mode)
-is_floating_point(input) = input.is_floating_point()
+is_floating_point(input) = input.dtype.is_floating_point
 isconstant(x) = not isinstance(x, Tensor)
 log_matrix_determinant(input) = slogdet(input)
 lrn(x, depth_radius=5, bias=1.0, alpha=1.0, beta=0.5, norm_region="ACROSS_CHANNELS") = \

@@ -156,14 +156,16 @@ def prim_attr_register(fn):
 class _Operator(Primitive):
     """A class of the table: `_defaults` are its attributes with their defaults, inspect.Parameter.empty for none."""
 
+    _method, _word = "__call__", "operator"
+
     def _keep(self, **attributes):
         Primitive.__init__(self, type(self).__name__)
         for name, value in attributes.items():
-            _check(self.name, name, value, self._defaults[name])
+            check(self.name, name, value, self._defaults[name])
             self.add_prim_attr(name, value)
 
 
-def _check(operator, name, value, default):
+def check(operator, name, value, default):
     """Raise a TypeError where an attribute is of another kind than its default."""
     kinds = {bool: bool, int: (int, list, tuple), float: (int, float), str: str}.get(type(default), object)
     if not isinstance(value, kinds) or (isinstance(value, bool) and type(default) in (int, float, str)):
@@ -171,16 +173,16 @@ def _check(operator, name, value, default):
         raise TypeError(f"{operator}: {name} must be {words}, got {value!r}.")
 
 
-def _rows(text):
+def rows(text):
     """Yield name and row of the lines of a table."""
     for line in text.replace("\\\n", "").splitlines():
         if line and not line.startswith("#"):
             yield line.partition("(")[0].partition(" =")[0], line
 
 
-_CLASSES = dict(_rows(operator_table.OPERATORS))
-_GRADIENTS = dict(_rows(operator_table.GRADIENTS))
-_FUNCTIONS = dict(_rows(operator_table.FUNCTIONS))
+_CLASSES = dict(rows(operator_table.OPERATORS))
+_GRADIENTS = dict(rows(operator_table.GRADIENTS))
+_FUNCTIONS = dict(rows(operator_table.FUNCTIONS))
 _ABSENT = {name: why for why, names in operator_table.ABSENT.items() for name in names.split()}
 
 
@@ -197,12 +199,16 @@ def _made(name):
     if name in _ABSENT:
         return _absent(name)
     row = _CLASSES.get(name) or _GRADIENTS.get(name) or _FUNCTIONS[name]
-    match = _ROW.fullmatch(row)
-    if match is None:  # another name of a class or function
+    if not _ROW.fullmatch(row):  # another name of a class or function
         return __getattr__(row.partition(" = ")[2])
-    _, first, operands, expression = match.groups()
+    return of_row(row)
+
+
+def of_row(row, base=_Operator):
+    """Return the class, a subclass of `base`, or the function of a row."""
+    name, first, operands, expression = _ROW.fullmatch(row).groups()
     _scope.update({used: __getattr__(used) for used in re.findall(r"\b[A-Z]\w*", expression) if used in _CLASSES})
-    return _function(name, first, expression) if operands is None else _class(name, first, operands, expression)
+    return _function(name, first, expression) if operands is None else _class(name, first, operands, expression, base)
 
 
 def _run(source, name):
@@ -218,32 +224,26 @@ def _function(name, parameters, expression):
     return function
 
 
-def _class(name, attributes, operands, expression):
+def _class(name, attributes, operands, expression, base):
     declared = _run(f"def declared({attributes}): pass\n", name)["declared"]
     defaults = {p.name: p.default for p in inspect.signature(declared).parameters.values()}
     used = [a for a in defaults if re.search(rf"\b{a}\b", expression)]
     values = ", ".join(f"{a}={a}" for a in defaults)
     source = f"def __init__(self, {attributes}): self._keep({values})\n"
-    source += f"def __call__(self, {operands}):\n"
+    source += f"def {base._method}(self, {operands}):\n"
     if used:
         source += f"    {', '.join(used)} = {', '.join(f'self.{a}' for a in used)}\n"
     made = _run(f"{source}    return {expression}\n", name)
     for method in made.values():
-        method.__qualname__, method.__module__ = f"{name}.{method.__name__}", __name__
+        method.__qualname__, method.__module__ = f"{name}.{method.__name__}", base.__module__
     made["__init__"].__doc__ = "Keep the attributes."
-    made["__call__"].__doc__ = f"Return ``{expression}``."
-    return type(
-        name,
-        (_Operator,),
-        {**made, "__module__": __name__, "__doc__": _doc(name, defaults, operands, expression), "_defaults": defaults},
-    )
+    made[base._method].__doc__ = f"Return ``{expression}``."
+    doc = _doc(f"{base._word} {name}", f"{name}(...)({operands})", expression, defaults)
+    return type(name, (base,), {**made, "__module__": base.__module__, "__doc__": doc, "_defaults": defaults})
 
 
-def _doc(name, defaults, operands, expression):
-    lines = [
-        f"MindSpore's operator {name}: ``{name}(...)({operands})`` is ``{expression}`` in functions of adcore.ops.",
-        "",
-    ]
+def _doc(subject, call, expression, defaults):
+    lines = [f"MindSpore's {subject}: ``{call}`` is ``{expression}`` in functions of adcore.ops.", ""]
     if defaults:
         lines += ["Parameters", "----------"]
         for attribute, default in defaults.items():
