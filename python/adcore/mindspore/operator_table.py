@@ -223,6 +223,7 @@ TensorShape()(input_x) = Tensor(input_x.shape, int64)
 DynamicShape = TensorShape
 Tile()(input, dims) = tile(input, ints(dims))
 Trace()(input) = trace(input)
+ConjugateTranspose()(x, perm) = transpose(x, ints(perm))
 Transpose()(input, input_perm) = transpose(input, ints(input_perm))
 Tril(diagonal=0)(x) = tril(x, diagonal)
 Triu(diagonal=0)(x) = triu(x, diagonal)
@@ -544,6 +545,13 @@ UniformInt(seed=0, seed2=0)(shape, minval, maxval) = \
     cast(randint(ints(minval), ints(maxval), ints(shape), generator=source(self, seed, seed2)), int32)
 UniformReal(seed=0, seed2=0)(shape) = uniform(ints(shape), generator=source(self, seed, seed2))
 
+# ---- communication among the processes that train together, of which there is one
+AllGather(group="hccl_world_group")(input_x) = positive(input_x)
+AllReduce(op="sum", group="hccl_world_group")(input_x) = positive(input_x)
+Barrier(group="hccl_world_group")() = None
+Broadcast(root_rank, group="hccl_world_group")(input_x) = tuple(map(positive, input_x))
+ReduceScatter(op="sum", group="hccl_world_group")(input_x) = positive(input_x)
+
 # ---- what is no computation
 Assert(summarize=3)(condition, input_data) = asserted(condition, input_data[:summarize])
 Depend()(value, expr) = value
@@ -781,6 +789,6 @@ ABSENT = {
         MoeFinalizeRouting NPUAllocFloatStatus NPUClearFloatStatus NPUGetFloatStatus PagedAttention PromptFlashAttention
         QuantBatchMatmul ReshapeAndCache""",
     "it runs in one process": """
-        AllGather AllGatherV AllReduce AlltoAll AlltoAllV Barrier BatchISendIRecv Broadcast CollectiveGather
-        CollectiveScatter NeighborExchange NeighborExchangeV2 Receive Reduce ReduceScatter ReduceScatterV Send""",
+        AllGatherV AlltoAll AlltoAllV BatchISendIRecv CollectiveGather CollectiveScatter NeighborExchange
+        NeighborExchangeV2 Receive Reduce ReduceScatterV Send""",
 }
