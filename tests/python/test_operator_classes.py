@@ -110,6 +110,7 @@ Mish() | x(5) | a * np.tanh(np.log1p(np.exp(a)))
 Mod() | x(5), x(5) | np.fmod(a, b)
 Mul() | x(3, 4), x(4) | a * b
 MulNoNan() | T([1., np.inf, np.nan, 2]), T([3., 0, 0, -1]) | np.array([3, 0, 0, -2])
+Mvlgamma(2) | x(3, low=1) | np.array([special.multigammaln(each, 2) for each in a])
 NanToNum(1.0, 2.0, 3.0) | T([np.nan, np.inf, -np.inf, 5]) | np.array([1, 2, 3, 5])
 Neg() | x(3) | -a
 NextAfter() | x(3), x(3) | np.nextafter(a, b)
@@ -159,6 +160,8 @@ Argmax(axis=0, output_type=int64) | x(3, 4) | a.argmax(0)
 Argmin() | x(3, 4) | a.argmin(-1)
 ArgMaxWithValue(axis=1, keep_dims=True) | x(3, 4) | (a.argmax(1)[:, None], a.max(1, keepdims=True))
 ArgMinWithValue() | x(3, 4) | (a.argmin(0), a.min(0))
+Bincount() | T(np.int32([1, 0, 1])), T(np.int32(3)), x(3) | np.array([c[1], c[0] + c[2], 0])
+ConfusionMatrix(3) | T(np.int32([0, 1, 1])), T(np.int32([0, 2, 2])) | np.array([[1, 0, 0], [0, 0, 2], [0, 0, 0]])
 CountNonZero(dims=(1,)) | i(3, 4) | np.count_nonzero(a, 1)
 CumProd() | x(3, 4), 1 | a.cumprod(1)
 CumProd(exclusive=True) | x(3), 0 | np.array([1, a[0], a[0] * a[1]])
@@ -170,10 +173,14 @@ Cummin(1) | x(3, 4) | tuple(map(array_of, ops.cummin(A, 1)))
 EqualCount() | i(9), i(9) | np.array([(a == b).sum()])
 EuclideanNorm(keep_dims=True) | x(3, 4), 1 | np.linalg.norm(a, axis=1, keepdims=True)
 Histogram(bins=4, min=-2.0, max=2.0) | x(20) | np.histogram(a, 4, (-2, 2))[0]
+FloatStatus() | T([1., np.inf]) | np.array([1])
+FloatStatus() | T([1., 2]) | np.array([0])
 L2Loss() | x(3, 4) | (a * a).sum() / 2
 LpNorm(axis=1, p=3, keep_dims=True) | x(3, 4) | np.linalg.norm(a, 3, 1, keepdims=True)
 Median(axis=1, keep_dims=True) | x(3, 5) | (np.median(a, 1, keepdims=True), np.argsort(a, 1)[:, 2:3])
 Median(True) | x(3, 5) | (np.median(a), 0)
+NuclearNorm() | x(3, 4) | np.linalg.norm(a, "nuc")
+Quantile(1, True) | x(3, 4), 0.3 | np.quantile(a, 0.3, 1, keepdims=True)
 ReduceAll(keep_dims=True) | b(3, 4), 1 | a.all(1, keepdims=True)
 ReduceAny() | b(3, 4) | a.any()
 ReduceMax() | x(3, 4), (0, 1) | a.max()
@@ -199,6 +206,7 @@ DepthToSpace(2) | x(1, 12, 1, 1) | a.reshape(2, 2, 3).transpose(2, 0, 1)[None]
 Diag() | x(3) | np.diag(a)
 DiagPart() | x(3, 3) | np.diag(a)
 EmbeddingLookup() | x(4, 2), T(np.int32([[5, 2], [0, 3]])), 2 | np.stack([[a[3], a[0]], [0 * a[0], a[1]]])
+Expand() | x(3), T(np.int64([2, 3])) | np.broadcast_to(a, (2, 3))
 ExpandDims() | x(3), -1 | a[:, None]
 FillDiagonal(9.0, wrap=True) | x(5, 2) | np.where(np.eye(3, 2).repeat(1, 0)[[0, 1, 2, 0, 1]] > 0, 9, a)
 Flatten() | x(2, 3, 4) | a.reshape(2, 12)
@@ -210,6 +218,7 @@ GatherD() | x(3, 4), 1, T(np.int64([[0, 3], [1, 1], [2, 0]])) | np.take_along_ax
 GatherNd() | x(3, 4), T(np.int32([[0, 3], [2, 1]])) | a[[0, 2], [3, 1]]
 IndexAdd(axis=1) | p(2, 3), T(np.int32([0, 2, 0])), x(2, 3) | a + np.stack([c[:, 0] + c[:, 2], 0 * c[:, 0], c[:, 1]], 1)
 IndexFill() | x(2, 3), 1, T(np.int32([0, 2])), 5. | np.stack([0 * a[:, 0] + 5, a[:, 1], 0 * a[:, 0] + 5], 1)
+IndexPut(1) | x(3), x(2), (T(np.int64([0, 0])),) | a + np.array([b[0] + b[1], 0, 0])
 InplaceAdd((0, 2)) | x(3, 2), x(2, 2) | a + np.stack([b[0], 0 * b[0], b[1]])
 InplaceIndexAdd(0) | p(3, 2), T(np.int32([0, 2])), x(2, 2) | a + np.stack([c[0], 0 * c[0], c[1]])
 InplaceSub((0, 2)) | x(3, 2), x(2, 2) | a - np.stack([b[0], 0 * b[0], b[1]])
@@ -230,6 +239,7 @@ PadV3() | x(2, 3), (1, 0, 0, 2), f(9) | np.pad(a, [(0, 2), (1, 0)], constant_val
 PadV3("reflect", False) | x(1, 2, 3), (1, 0, 2, 1) | np.pad(a, [(0, 0), (0, 1), (1, 2)], "reflect")
 PadV3("edge") | x(1, 2, 3), (1, 2) | np.pad(a, [(0, 0), (0, 0), (1, 2)], "edge")
 Padding(4) | x(2, 1) | np.pad(a, [(0, 0), (0, 3)])
+ParallelConcat() | (x(1, 3), x(1, 3)) | np.concatenate(a)
 Rank() | x(2, 3) | 2
 Reshape() | x(2, 6), (3, -1) | a.reshape(3, 4)
 ReverseSequence(seq_dim=1) | x(2, 3), T(np.int32([2, 3])) | np.stack([a[0][[1, 0, 2]], a[1][::-1]])
@@ -244,6 +254,7 @@ SpaceToBatch(2, [[0, 0], [0, 0]]) | x(1, 1, 2, 4) | np.stack([a[0, 0, r::2, c::2
     1)])[:, None]
 SpaceToBatchND([2, 2], [[0, 0], [0, 0]]) | x(1, 1, 2, 2) | a.reshape(4, 1, 1, 1)
 SpaceToDepth(2) | x(1, 3, 2, 2) | a.reshape(3, 4).T.reshape(1, 12, 1, 1)
+SparseToDense() | T(np.int32([[0, 1], [1, 0]])), x(2), (2, 2) | np.array([[0, b[0]], [b[1], 0]])
 Split(1, 2) | x(2, 4) | tuple(np.split(a, 2, 1))
 SplitV((1, -1), 1, 2) | x(2, 4) | (a[:, :1], a[:, 1:])
 Squeeze() | x(1, 3, 1) | a.reshape(3)
@@ -270,9 +281,12 @@ Unpack() | x(2, 3) | (a[0], a[1])
 # searching and sorting
 Bucketize([0.0, 1.0]) | T([-1., 0, .5, 1, 2]) | np.digitize(a, [0, 1])
 InTopK(2) | T([[1., 3, 2], [5, 4, 6]]), T(np.int32([0, 2])) | np.array([False, True])
+LowerBound() | T([1., 2, 3]), T([2., 2.5]) | np.searchsorted(a, b)
+NthElement() | x(3, 5), 1 | np.sort(a)[:, 1]
 SearchSorted(right=True) | T([1., 2, 3]), T([2., 2.5]) | np.searchsorted(a, b, "right")
 Sort(0, True) | x(4, 3) | (-np.sort(-a, 0), np.argsort(-a, 0))
 TopK() | x(3, 5), 2 | (-np.sort(-a)[:, :2], np.argsort(-a)[:, :2])
+UpperBound() | T([1., 2, 3]), T([2., 2.5]) | np.searchsorted(a, b, "right")
 Unique() | T(np.int32([3, 1, 3, 2])) | (np.array([3, 1, 2]), np.array([0, 1, 0, 2]))
 UniqueConsecutive(True, True) | T(np.int32([3, 3, 1, 3])) | (np.array([3, 1, 3]), np.array([0, 0, 1, 2]), \
     np.array([2, 1, 1]))
@@ -356,6 +370,7 @@ Cross(1) | x(2, 3), x(2, 3) | np.cross(a, b)
 Dense() | x(2, 3), x(4, 3), x(4) | a @ b.T + c
 Einsum("ij,jk->ki") | (x(2, 3), x(3, 4)) | (a[0] @ a[1]).T
 Ger() | x(2), x(3) | np.outer(a, b)
+Lstsq() | x(4, 2), x(4, 3) | np.linalg.lstsq(a, b, None)[0]
 LogMatrixDeterminant() | x(3, 3) | tuple(np.linalg.slogdet(a))
 MatrixDeterminant() | x(3, 3) | np.linalg.det(a)
 MatrixExp() | x(3, 3) | expm(a)
@@ -383,6 +398,7 @@ AvgPool(kernel_size=3, strides=2, pad_mode="same") | x(1, 2, 5, 5) | array_of(nn
 AvgPool3D(2, 2) | x(1, 2, 2, 4, 4) | array_of(ops.avg_pool3d(A, 2, 2))
 BatchNorm() | x(2, 3, 2, 2), x(3), x(3), x(3), x(3, low=.5) | (((a - ch(d)) / np.sqrt(ch(e) + 1e-5)) * ch(b) + \
     ch(c), d, e, d, e)
+Col2Im(2) | x(1, 3, 4, 4), (3, 3) | array_of(ops.fold(ops.reshape(A, (1, 12, 4)), (3, 3), 2, 1, 0, 1))
 Conv2D(out_channel=4, kernel_size=3) | x(1, 2, 5, 5), x(4, 2, 3, 3) | array_of(ops.conv2d(A, B))
 Conv2D(4, (3, 2), pad_mode="pad", pad=(1, 2, 0, 1), stride=(2, 1)) | x(1, 2, 5, 5), x(4, 2, 3, 2) | \
     array_of(ops.conv2d(Tensor(np.pad(a, [(0, 0), (0, 0), (1, 2), (0, 1)]).astype(np.float32)), B, None, (2, 1)))
@@ -425,6 +441,8 @@ MaxPoolWithArgmax(2, 2) | T(np.arange(8, dtype=np.float32).reshape(1, 2, 2, 2)) 
     np.array([[[[3]], [[7]]]]))
 MaxPoolWithArgmaxV2(2) | x(1, 2, 4, 4) | tuple(map(array_of, ops.max_pool2d(A, 2, 2, return_indices=True)))
 MaxPool3DWithArgmax(2, 2, 0) | x(1, 2, 2, 4, 4) | tuple(map(array_of, ops.max_pool3d(A, 2, 2, return_indices=True)))
+MaxUnpool2D(2) | T([[[[5., 7]]]]), T(np.int64([[[[4, 3]]]])) | np.array([[[[0, 0, 0, 7], [5, 0, 0, 0]]]])
+MaxUnpool3D(2) | T([[[[[5.]]]]]), T(np.int64([[[[[6]]]]])) | np.array([0, 0, 0, 0, 0, 0, 5, 0]).reshape(1, 1, 2, 2, 2)
 ResizeLinear1D() | x(1, 2, 3), (5,) | np.stack([a[..., 0], (a[..., 0] + a[..., 1]) / 2, a[..., 1], (a[..., 1] + \
     a[..., 2]) / 2, a[..., 2]], -1)
 ResizeBilinear((4, 4), align_corners=True) | x(1, 1, 2, 3) | array_of(ops.interpolate(A, (4, 4), mode="bilinear", \
@@ -460,6 +478,7 @@ SparseSoftmaxCrossEntropyWithLogits() | x(2, 3), T(np.int32([0, 2])) | -(special
     2]]).mean()
 SparseSoftmaxCrossEntropyWithLogits(is_grad=True) | x(2, 3), T(np.int32([0, 2])) | (special.softmax(a, -1) - \
     np.eye(3)[[0, 2]]) / 2
+TripletMarginLoss() | x(3, 4), x(3, 4), x(3, 4), f(0.5) | array_of(ops.triplet_margin_loss(A, B, C, 0.5))
 
 # boxes
 BoundingBoxDecode(max_shape=(768, 1280)) | T([[4., 1, 2, 1], [2, 2, 2, 3]]), T([[3., 1, 2, 2], [1, 2, 1, 4]]) | \
@@ -555,6 +574,8 @@ Multinomial() | T([.25, .75]), 500 | None
 Poisson() | (500,), T(np.float32(1)) | None
 RandomCategorical() | T([[0., np.log(3)]]), 500 | None
 RandomGamma() | (500,), T(np.float32(1)) | None
+RandomPoisson() | (500,), T(np.float32(1)) | None
+RandpermV2() | 500 | None
 RandomShuffle() | T(np.arange(500, dtype=np.float32) / 250) | None
 StandardLaplace() | (500,) | None
 StandardNormal() | (500,) | None
@@ -572,6 +593,11 @@ ReduceScatter() | x(3) | a
 
 # what is no computation
 Depend() | x(3), x(2) | a
+PyFunc(np.add, None, None, (float32,), None) | x(3), x(3) | (a + b,)
+ScalarSummary() | 'loss', x(1) | None
+HistogramSummary() | 'w', x(1) | None
+ImageSummary() | 'i', x(1) | None
+TensorSummary() | 't', x(1) | None
 StopGradient() | x(3) | a
 
 # gradients
@@ -953,9 +979,8 @@ def test_value(case):
 
 def check_value(case, module):
     constructor, operands, value, *after = case
-    call = eval(
-        constructor, {**vars(ops), **{n: getattr(module, n) for n in re.findall(r"^\w+", constructor)}, **DTYPES}
-    )
+    name = re.match(r"\w+", constructor)[0]
+    call = eval(constructor, {name: getattr(module, name), "np": np, **DTYPES})
     given, _ = operands_of(operands)
     letters = "abcdefghijk"
     names = {letter: plain(each) for letter, each in zip(letters, given)}
@@ -993,7 +1018,13 @@ def test_every_function_has_a_case():
 
 
 def test_every_class_has_a_case():
-    tried = {re.match(r"\w+", case[0])[0] for case in CALLS} | {"Assert", "Partial", "Print", "RandomChoiceWithMask"}
+    tried = {re.match(r"\w+", case[0])[0] for case in CALLS} | {
+        "Assert",
+        "Partial",
+        "Print",
+        "RandomChoiceWithMask",
+        "Cauchy",
+    }
     listed = {name for text in (operator_table.OPERATORS, operator_table.GRADIENTS) for name, _ in operators.rows(text)}
     assert tried == listed
 
@@ -1103,9 +1134,11 @@ def test_assignments_are_differentiated():
     assert float(adcore.grad(stepped)(Tensor(np.float32([3.0])))) == 2 * (2 + 9) * 6
 
 
-CHANCE = [case[:2] for case in CALLS if case[2] == "None" and "Barrier" not in case[0]]
+CHANCE = [case[:2] for case in CALLS if case[2] == "None" and not re.match("Barrier|.*Summary", case[0])]
 MEANS = {"Bernoulli": 0.25, "Gamma": 1.0, "Multinomial": 0.75, "Poisson": 1.0, "RandomCategorical": 0.75}
 MEANS |= {
+    "RandomPoisson": 1.0,
+    "RandpermV2": 249.5,
     "TruncatedNormal": 0.0,
     "Uniform": 0.5,
     "RandomGamma": 1.0,
@@ -1172,8 +1205,13 @@ def test_batch_norm_in_training_writes_the_running_statistics():
     assert np.allclose(array_of(variance), 0.75 * np.array([1, 2, 3]) + 0.25 * spread * 16 / 15, atol=1e-5)
 
 
+def test_a_cauchy_distribution_by_its_median():
+    adcore.set_seed(7)
+    assert abs(np.median(array_of(ops_class("Cauchy")((2000,), median=3.0, sigma=0.5)())) - 3.0) < 0.1
+
+
 def test_print_assert_and_barrier(capsys):
-    assert ops_class("Barrier")()() is None
+    assert ops_class("Barrier")()() is None and ops_class("ScalarSummary")()("loss", 1.0) is None
     assert ops_class("Print")()("x is", Tensor(np.float32([1, 2]))) is None
     assert (
         capsys.readouterr().out == "x is\nTensor(shape=[2], dtype=Float32, value= [ 1.00000000e+00,  2.00000000e+00])\n"
@@ -1182,6 +1220,31 @@ def test_print_assert_and_barrier(capsys):
     with pytest.raises(RuntimeError, match="the condition is false; 1, 2, 3"):
         ops_class("Assert")()(False, [1, 2, 3, 4])
     assert ops_class("Partial")()(lambda a, b: a - b, 5)(2) == 3
+
+
+def test_gradients_scaled_and_clipped_as_programs_of_mindspore_do_it():
+    scaled = composite.MultitypeFuncGraph("scaled")
+    reciprocal, status = ops_class("Reciprocal")(), ops_class("FloatStatus")()
+
+    @scaled.register("Tensor", "Tensor")
+    def scaled_tensor(scale, gradient):
+        return gradient * ops.cast(reciprocal(scale), operators.dtype(gradient))
+
+    @scaled.register("Number", "Number", "Tensor")
+    def clipped(kind, bound, gradient):
+        bound = ops.cast(operators.tuple_to_array((bound,)), operators.dtype(gradient))
+        return ops.clip_by_value(gradient, -bound, bound) if kind == 0 else layers.ClipByNorm()(gradient, bound)
+
+    maps = composite.HyperMap()
+    gradients = (Tensor(np.float32([4.0, -8.0])), Tensor(np.float32([[2.0]])))
+    scale = Tensor(np.float32(2.0))
+    halved = maps(operators.partial(scaled, scale), gradients)
+    assert [array_of(g).tolist() for g in halved] == [[2.0, -4.0], [[1.0]]]
+    assert [array_of(g).tolist() for g in maps(operators.partial(scaled, 0, 3.0), halved)] == [[2.0, -3.0], [[1.0]]]
+    norms = [float(np.linalg.norm(array_of(g))) for g in maps(operators.partial(scaled, 1, 1.0), halved)]
+    assert np.allclose(norms, [1.0, 1.0])
+    overflow = operators.addn(maps(status, gradients))
+    assert array_of(overflow).tolist() == [0.0]
 
 
 # ---- primitives of programs, and functions over functions ------------------------------------------------------------

@@ -5,6 +5,7 @@ import math
 
 import adcore
 from adcore import Tensor, jvp, ops, vjp
+from adcore._context import without_meaning
 
 
 def ints(value):
@@ -54,6 +55,14 @@ def accumulated(x, axis, exclusive, reverse, product):
 def norm_over(x, axis, keep_dims):
     """Return the Euclidean norm over axes."""
     return ops.sqrt(ops.sum(x * x, axes(axis), keep_dims))
+
+
+def confusion(labels, predictions, weights, count, dtype):
+    """Return how often each class was predicted for each label."""
+    dtype = getattr(adcore, dtype) if isinstance(dtype, str) else dtype
+    weights = ops.ones(labels.shape, dtype) if weights is None else ops.cast(weights, dtype)
+    places = ops.cast(ops.stack((labels, predictions), -1), adcore.int64)
+    return ops.tensor_scatter_add(ops.zeros((count, count), dtype), places, weights)
 
 
 def nearest(function, x, axis, keep_dims):
@@ -673,6 +682,18 @@ def asserted(condition, values):
     """Raise a RuntimeError with values where a condition does not hold."""
     if not bool(ops.all(condition) if isinstance(condition, Tensor) else condition):
         raise RuntimeError(f"Assert: the condition is false; {', '.join(map(str, values))}")
+
+
+def called(function, tensors, dtypes):
+    """Return what a function of NumPy arrays returns, as a tuple of Tensors."""
+    found = function(*(tensor.asnumpy() for tensor in tensors))
+    found = found if isinstance(found, (tuple, list)) else (found,)
+    return tuple(Tensor(array, dtype) for array, dtype in zip(found, dtypes, strict=True))
+
+
+def unwritten(operator):
+    """Accept a value for a summary, of which nothing is written."""
+    without_meaning(operator.name)
 
 
 def as_tensor(value, dtype=None):

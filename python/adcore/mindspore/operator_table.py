@@ -87,6 +87,7 @@ Mish()(x) = mish(x)
 Mod()(x, y) = truncate_mod(x, y)
 Mul()(input, other) = mul(input, other)
 MulNoNan()(x, y) = where(equal(y, 0), 0 * y, mul(where(equal(y, 0), 0, x), y))
+Mvlgamma(p)(x) = mvlgamma(x, p)
 NanToNum(nan=None, posinf=None, neginf=None)(input) = nan_to_num(input, nan, posinf, neginf)
 Neg()(input) = neg(input)
 NextAfter()(x1, x2) = nextafter(x1, x2)
@@ -135,6 +136,9 @@ Argmax(axis=-1, output_type=int32)(input_x) = cast(argmax(input_x, axis), output
 Argmin(axis=-1, output_type=int32)(x) = cast(argmin(x, axis), output_type)
 ArgMaxWithValue(axis=0, keep_dims=False)(input) = nearest(max, input, axis, keep_dims)
 ArgMinWithValue(axis=0, keep_dims=False)(input) = nearest(min, input, axis, keep_dims)
+Bincount()(array, size, weights) = segments(tensor_scatter_add, weights, array, size, 0)
+ConfusionMatrix(num_classes, dtype="int32")(labels, predictions, weights=None) = \
+    confusion(labels, predictions, weights, num_classes, dtype)
 CountNonZero(dims=None)(x) = count_nonzero(x, dims)
 CumProd(exclusive=False, reverse=False)(x, axis) = accumulated(x, axis, exclusive, reverse, True)
 CumSum(exclusive=False, reverse=False)(input, axis) = accumulated(input, axis, exclusive, reverse, False)
@@ -143,10 +147,14 @@ Cummin(axis)(input) = cummin(input, axis)
 EqualCount()(x, y) = reshape(sum(cast(equal(x, y), x.dtype)), (1,))
 EuclideanNorm(keep_dims=False)(x, axis) = norm_over(x, axis, keep_dims)
 Histogram(bins=100, min=0.0, max=0.0)(x) = histc(x, bins, min, max)
+FloatStatus()(x) = reshape(cast(logical_not(all(isfinite(x))), float32), (1,))
 L2Loss()(input_x) = sum(square(input_x)) / 2
 LpNorm(axis, p=2, keep_dims=False, epsilon=1e-12)(input) = vector_norm(input, p, axis, keep_dims)
 Median(global_median=False, axis=0, keep_dims=False, ignore_nan=False)(x) = \
     middle(x, global_median, axis, keep_dims, ignore_nan)
+NuclearNorm(dim=None, keepdim=False)(x) = matrix_norm(x, "nuc", (-2, -1) if dim is None else dim, keepdim)
+Quantile(dim=None, keep_dims=False, ignore_nan=False)(input, q) = \
+    (nanquantile if ignore_nan else quantile)(input, q, dim, keep_dims)
 ReduceAll(keep_dims=False)(x, axis=()) = reduced(all, x, axis, keep_dims)
 ReduceAny(keep_dims=False)(x, axis=()) = reduced(any, x, axis, keep_dims)
 ReduceMax(keep_dims=False)(x, axis=()) = reduced(amax, x, axis, keep_dims)
@@ -169,6 +177,7 @@ DepthToSpace(block_size)(x) = blocks_from_depth(x, block_size)
 Diag()(input_x) = reshape(diag(reshape(input_x, (-1,))), 2 * input_x.shape)
 DiagPart()(input_x) = diagonal_of(input_x)
 EmbeddingLookup()(input_params, input_indices, offset) = looked_up(input_params, input_indices, offset)
+Expand()(x, shape) = broadcast_to(x, ints(shape))
 ExpandDims()(input_x, axis) = expand_dims(input_x, ints(axis))
 FillDiagonal(fill_value, wrap=False)(input_x) = filled_diagonal(input_x, fill_value, wrap)
 Flatten()(input_x) = reshape(input_x, (input_x.shape[0], -1 if input_x.size else 0))
@@ -180,6 +189,7 @@ GatherNd()(input_x, indices) = gather_nd(input_x, indices)
 IndexAdd(axis, use_lock=True, check_index_bound=True)(input_x, indices, input_y) = \
     written((input_x, index_add(input_x, axis, indices, input_y)))
 IndexFill()(x, dim, index, value) = index_fill(x, ints(dim), index, as_tensor(value, x.dtype))
+IndexPut(accumulate=0)(x1, x2, indices) = index_put(x1, indices, x2, bool(accumulate))
 InplaceAdd(indices)(x, v) = scattered(tensor_scatter_add, x, places_of(indices), v, False)
 InplaceIndexAdd(axis)(var, indices, updates) = written((var, index_add(var, axis, indices, updates)))
 InplaceSub(indices)(x, v) = scattered(tensor_scatter_sub, x, places_of(indices), v, False)
@@ -198,6 +208,7 @@ Pad(paddings)(x) = padded(x, paddings)
 PadV3(mode="constant", paddings_contiguous=True)(x, paddings, constant_value=None) = \
     padded_last(x, paddings, constant_value, mode, paddings_contiguous)
 Padding(pad_dim_size=8)(x) = padded(x, [(0, 0)] * (x.ndim - 1) + [(0, pad_dim_size - 1)])
+ParallelConcat()(values) = concat(values, 0)
 Rank()(x) = x.ndim
 Reshape()(input, shape) = reshape(input, ints(shape))
 ReverseSequence(seq_dim, batch_dim=0)(x, seq_lengths) = reversed_parts(x, seq_lengths, seq_dim, batch_dim)
@@ -210,6 +221,7 @@ Slice()(input, begin, size) = sliced(input, begin, size)
 SpaceToBatch(block_size, paddings)(input_x) = space_to_batch(input_x, block_size, paddings)
 SpaceToBatchND(block_shape, paddings)(input_x) = space_to_batch(input_x, block_shape, paddings)
 SpaceToDepth(block_size)(x) = depth_from_blocks(x, block_size)
+SparseToDense()(indices, values, dense_shape) = scatter_nd(indices, values, ints(dense_shape))
 Split(axis=0, output_num=1)(input_x) = equal_parts(input_x, axis, output_num)
 SplitV(size_splits, split_dim, num_split)(input_x) = \
     split(input_x, whole(size_splits, input_x.shape[split_dim]), split_dim)
@@ -235,10 +247,13 @@ Unpack = Unstack
 # ---- searching and sorting
 Bucketize(boundaries)(input) = bucketize(input, boundaries, out_int32=True, right=True)
 InTopK(k)(x1, x2) = in_top(x1, x2, k)
+LowerBound(out_type=int32)(sorted_x, values) = cast(searchsorted(sorted_x, values), out_type)
+NthElement(reverse=False)(input, n) = sort(input, -1, reverse)[0][..., ints(n)]
 SearchSorted(dtype=int64, right=False)(sorted_sequence, values, sorter=None) = \
     cast(searchsorted(sorted_sequence, values, right=right, sorter=sorter), dtype)
 Sort(axis=-1, descending=False)(x) = indexed(sort(x, axis, descending), int32)
 TopK(sorted=True)(input_x, k) = indexed(topk(input_x, ints(k), -1, True, sorted), int32)
+UpperBound(out_type=int32)(sorted_x, values) = cast(searchsorted(sorted_x, values, right=True), out_type)
 Unique()(x) = first_seen(x)
 UniqueConsecutive(return_inverse=False, return_counts=False, dim=None)(input) = \
     unique_consecutive(input, return_inverse, return_counts, dim)
@@ -332,6 +347,7 @@ Cross(dim=-65530)(input, other) = cross(input, other, None if dim == -65530 else
 Dense()(input, weight, bias=None) = dense(input, weight, bias)
 Einsum(equation)(inputs) = einsum(equation, *inputs)
 Ger()(x1, x2) = ger(x1, x2)
+Lstsq(fast=True, l2_regularizer=0.0)(x, a) = lstsq(x, a)
 LogMatrixDeterminant()(input) = slogdet(input)
 MatrixDeterminant()(input) = det(input)
 MatrixExp()(input) = matrix_exp(input)
@@ -362,6 +378,8 @@ divisor_override=0, data_format="NCDHW")(input) = \
 BatchNorm(is_training=False, epsilon=1e-05, momentum=0.1, data_format="NCHW")\
 (input_x, scale, bias, mean, variance) = \
     normalized(input_x, scale, bias, mean, variance, is_training, epsilon, momentum, data_format)
+Col2Im(kernel_size, dilation=1, padding=0, stride=1)(x, output_size) = \
+    fold(reshape(x, (x.shape[0], -1, x.shape[-1])), ints(output_size), kernel_size, dilation, padding, stride)
 Conv2D(out_channel, kernel_size, mode=1, pad_mode="valid", pad=0, stride=1, dilation=1, group=1, data_format="NCHW")\
 (x, weight) = convolved(2, x, weight, pad_mode, pad, stride, dilation, group)
 Conv2DBackpropInput(out_channel, kernel_size, pad_mode="valid", pad=0, pad_list=None, mode=1, stride=1, dilation=1, \
@@ -398,6 +416,10 @@ MaxPoolWithArgmaxV2(kernel_size, strides=None, pads=0, dilation=(1, 1), ceil_mod
     indexed(max_pool2d(x, pair(kernel_size), pair(strides), pair(pads), pair(dilation), True, ceil_mode), argmax_type)
 MaxPool3DWithArgmax(ksize, strides, pads, dilation=(1, 1, 1), ceil_mode=False, data_format="NCDHW", argmax_type=int64)\
 (x) = indexed(max_pool3d(x, ksize, strides, pads, dilation, True, ceil_mode), argmax_type)
+MaxUnpool2D(ksize, strides=0, pads=0, output_shape=(), data_format="NCHW")(x, argmax) = \
+    max_unpool2d(x, argmax, ksize, strides or None, pads, output_shape or None)
+MaxUnpool3D(ksize, strides=0, pads=0, output_shape=(), data_format="NCDHW")(x, argmax) = \
+    max_unpool3d(x, argmax, ksize, strides or None, pads, output_shape or None)
 ResizeLinear1D(coordinate_transformation_mode="align_corners")(x, size) = \
     interpolate(x, ints(size), mode="linear", align_corners=coordinate_transformation_mode == "align_corners")
 ResizeBilinear(size, align_corners=False, half_pixel_centers=False)(x) = \
@@ -427,6 +449,8 @@ SmoothL1Loss(beta=1.0, reduction="none")(logits, labels) = smooth_l1_loss(logits
 SoftMarginLoss(reduction="mean")(logits, labels) = soft_margin_loss(logits, labels, reduction)
 SoftmaxCrossEntropyWithLogits()(logits, labels) = of_logits(logits, labels)
 SparseSoftmaxCrossEntropyWithLogits(is_grad=False)(logits, labels) = of_classes(logits, labels, is_grad)
+TripletMarginLoss(p=2, swap=False, eps=1e-06, reduction="mean")(x, positive, negative, margin) = \
+    triplet_margin_loss(x, positive, negative, number_of(margin, float32), p, eps, swap, reduction)
 
 # ---- boxes
 BoundingBoxDecode(max_shape, means=(0.0, 0.0, 0.0, 0.0), stds=(1.0, 1.0, 1.0, 1.0), wh_ratio_clip=0.016)\
@@ -525,6 +549,7 @@ SparseApplyRMSProp(rho, momentum, epsilon, use_locking=False)(var, ms, mom, lr, 
 
 # ---- chance
 Bernoulli(seed=-1, offset=0)(x, p) = bernoulli(x, p, generator=source(self, 0 if seed == -1 else seed, offset))
+Cauchy(size, median=0.0, sigma=1.0)() = cauchy(size, median, sigma)
 Gamma(seed=0, seed2=0)(shape, alpha, beta) = \
     gamma(ints(shape), alpha, beta, generator=source(self, seed, seed2))
 Multinomial(seed=0, seed2=0, dtype=int32)(x, num_samples) = \
@@ -534,6 +559,9 @@ RandomChoiceWithMask(count=256, seed=0, seed2=0)(input_x) = chosen(input_x, coun
 RandomGamma(seed=0, seed2=0)(shape, alpha) = random_gamma(ints(shape), alpha, generator=source(self, seed, seed2))
 RandomCategorical(dtype=int64)(logits, num_samples, seed=0) = \
     random_categorical(logits, ints(num_samples), ints(seed) or None, dtype)
+RandomPoisson(seed=0, seed2=0, dtype=int64)(shape, rate) = \
+    random_poisson(ints(shape), rate, dtype=dtype, generator=source(self, seed, seed2))
+RandpermV2(seed=0, offset=0, dtype=int64)(n) = randperm(ints(n), dtype=dtype, generator=source(self, seed, offset))
 RandomShuffle(seed=0, seed2=0)(input_x) = shuffle(input_x, generator=source(self, seed, seed2))
 StandardLaplace(seed=0, seed2=0)(shape) = standard_laplace(ints(shape), generator=source(self, seed, seed2))
 StandardNormal(seed=0, seed2=0)(shape) = standard_normal(ints(shape), generator=source(self, seed, seed2))
@@ -557,6 +585,11 @@ Assert(summarize=3)(condition, input_data) = asserted(condition, input_data[:sum
 Depend()(value, expr) = value
 Partial()(func, *args) = functools.partial(func, *args)
 Print()(*input_x) = printed(input_x)
+PyFunc(fn, in_types, in_shapes, out_types, out_shapes, stateful=True)(*input_x) = called(fn, input_x, out_types)
+ScalarSummary()(name, value) = unwritten(self)
+HistogramSummary()(name, value) = unwritten(self)
+ImageSummary()(name, value) = unwritten(self)
+TensorSummary()(name, value) = unwritten(self)
 StopGradient()(value) = stop_gradient(value)
 """
 
