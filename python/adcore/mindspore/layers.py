@@ -5,11 +5,7 @@ from adcore.nn import Cell
 from . import operators
 
 LAYERS = r"""
-ClipByNorm(axis=None)(x, clip_norm) = x * minimum(clip_norm / maximum(norm_over(x, axis, True), clip_norm * 1e-12), 1)
 DiGamma()(x) = digamma(x)
-DiceLoss(smooth=1e-05)(logits, labels) = \
-    1 - (2 * sum(logits * labels) + smooth) / (sum(square(logits)) + sum(square(labels)) + smooth)
-L1Regularizer(scale)(weights) = scale * sum(abs(weights))
 LBeta()(x, y) = lgamma(x) + lgamma(y) - lgamma(x + y)
 LGamma()(x) = lgamma(x)
 LRN(depth_radius=5, bias=1.0, alpha=1.0, beta=0.5, norm_region="ACROSS_CHANNELS")(input_x) = \
@@ -21,8 +17,6 @@ MatMul(transpose_x1=False, transpose_x2=False)(x1, x2) = \
 MatrixDiag()(x) = diag_embed(x)
 MatrixDiagPart()(x) = diagonal(x, 0, -2, -1)
 Moments(axis=None, keep_dims=None)(x) = (mean(x, axes(axis), bool(keep_dims)), var(x, axes(axis), 0, bool(keep_dims)))
-Norm(axis=(), keep_dims=False)(x) = norm_over(x, axis, keep_dims)
-PSNR(max_val=1.0)(img1, img2) = 10 * log10(max_val**2 / mean(square(sub(img1, img2)), (-3, -2, -1)))
 Range(start, limit=None, delta=1)() = arange(start, limit, delta) if limit is not None else arange(0, start, delta)
 ReduceLogSumExp(axis, keep_dims=False)(x) = logsumexp(x, axes(axis), keep_dims)
 Roll(shift, axis)(input_x) = roll(input_x, shift, axis)
