@@ -12,6 +12,7 @@ import copy
 import inspect
 import pickle
 import re
+import traceback
 import zlib
 
 import numpy as np
@@ -210,6 +211,7 @@ Expand() | x(3), T(np.int64([2, 3])) | np.broadcast_to(a, (2, 3))
 ExpandDims() | x(3), -1 | a[:, None]
 FillDiagonal(9.0, wrap=True) | x(5, 2) | np.where(np.eye(3, 2).repeat(1, 0)[[0, 1, 2, 0, 1]] > 0, 9, a)
 Flatten() | x(2, 3, 4) | a.reshape(2, 12)
+Flatten() | x(0, 3) | a
 Gather() | x(3, 4), i(2, 2, n=4), 1 | a[:, b]
 Gather(batch_dims=1) | x(3, 4), i(3, 2, n=4), 1 | np.take_along_axis(a, b, 1)
 GatherV2() | x(3, 4), i(2, n=3), 0 | a[b]
@@ -1077,12 +1079,21 @@ def test_what_has_no_meaning_here_is_accepted_and_returns_the_operator(caplog, m
         (lambda: ops_class("KLDivLoss")(1), "KLDivLoss: reduction must be a str, got 1"),
         (lambda: ops_class("Add")(1), "positional argument"),
         (lambda: ops_class("Add")()(1), "missing 1 required positional argument: 'other'"),
+        (lambda: ops_class("Rank")()(1), "Rank: the operand must be a Tensor, got int"),
+        (lambda: operators.shape((1, 2)), "shape: the operand must be a Tensor, got tuple"),
         (lambda: operators.Primitive(3), "Primitive: name must be a str, got int"),
     ],
 )
 def test_a_wrong_attribute_is_an_error_where_it_is_given(make, message):
     with pytest.raises(TypeError, match=message):
         make()
+
+
+def test_a_traceback_shows_the_expression():
+    try:
+        ops_class("MatMul")(transpose_a=True)(Tensor(np.ones((2, 3), np.float32)), Tensor(np.ones((4, 3), np.float32)))
+    except ValueError:
+        assert "mm(transposed_if(transpose_a, input), transposed_if(transpose_b, mat2))" in traceback.format_exc()
 
 
 def test_what_adcore_does_not_have_says_so():

@@ -6,6 +6,13 @@ import math
 import adcore
 from adcore import Tensor, jvp, ops, vjp
 from adcore._context import without_meaning
+from adcore._ops.declare import require_tensor
+
+
+def given(operator, value):
+    """Return a Tensor; anything else is a TypeError."""
+    require_tensor(operator, "the operand", value)
+    return value
 
 
 def ints(value):

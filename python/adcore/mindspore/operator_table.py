@@ -180,7 +180,7 @@ EmbeddingLookup()(input_params, input_indices, offset) = looked_up(input_params,
 Expand()(x, shape) = broadcast_to(x, ints(shape))
 ExpandDims()(input_x, axis) = expand_dims(input_x, ints(axis))
 FillDiagonal(fill_value, wrap=False)(input_x) = filled_diagonal(input_x, fill_value, wrap)
-Flatten()(input_x) = reshape(input_x, (input_x.shape[0], -1 if input_x.size else 0))
+Flatten()(input_x) = reshape(given("Flatten", input_x), (input_x.shape[0], math.prod(input_x.shape[1:])))
 Gather(batch_dims=0)(input_params, input_indices, axis) = gathered(input_params, input_indices, axis, batch_dims)
 GatherV2 = Gather
 SparseGatherV2 = Gather
@@ -209,14 +209,14 @@ PadV3(mode="constant", paddings_contiguous=True)(x, paddings, constant_value=Non
     padded_last(x, paddings, constant_value, mode, paddings_contiguous)
 Padding(pad_dim_size=8)(x) = padded(x, [(0, 0)] * (x.ndim - 1) + [(0, pad_dim_size - 1)])
 ParallelConcat()(values) = concat(values, 0)
-Rank()(x) = x.ndim
+Rank()(x) = given("Rank", x).ndim
 Reshape()(input, shape) = reshape(input, ints(shape))
 ReverseSequence(seq_dim, batch_dim=0)(x, seq_lengths) = reversed_parts(x, seq_lengths, seq_dim, batch_dim)
 ReverseV2(axis)(input) = flip(input, axis)
 Roll(shift, axis)(input_x) = roll(input_x, shift, axis)
 Select()(condition, input, other) = where(condition, input, other)
-Shape()(x) = x.shape
-Size()(input_x) = input_x.size
+Shape()(x) = given("Shape", x).shape
+Size()(input_x) = given("Size", input_x).size
 Slice()(input, begin, size) = sliced(input, begin, size)
 SpaceToBatch(block_size, paddings)(input_x) = space_to_batch(input_x, block_size, paddings)
 SpaceToBatchND(block_shape, paddings)(input_x) = space_to_batch(input_x, block_shape, paddings)
@@ -231,7 +231,7 @@ Pack = Stack
 StridedSlice(begin_mask=0, end_mask=0, ellipsis_mask=0, new_axis_mask=0, shrink_axis_mask=0)\
 (input_x, begin, end, strides) = \
     strided(input_x, begin, end, strides, begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask)
-TensorShape()(input_x) = Tensor(input_x.shape, int64)
+TensorShape()(input_x) = Tensor(given("TensorShape", input_x).shape, int64)
 DynamicShape = TensorShape
 Tile()(input, dims) = tile(input, ints(dims))
 Trace()(input) = trace(input)
@@ -312,7 +312,7 @@ BartlettWindow(periodic=True, dtype=float32)(window_length) = \
     bartlett_window(ints(window_length), periodic, dtype=dtype)
 BlackmanWindow(periodic=True, dtype=float32)(window_length) = \
     blackman_window(ints(window_length), periodic, dtype=dtype)
-DType()(x) = x.dtype
+DType()(x) = given("DType", x).dtype
 Eye()(n, m, dtype) = eye(n, m, dtype)
 Fill()(type, shape, value) = full(ints(shape), value, dtype=type)
 Fills()(x, value) = full_like(x, ints(value))
@@ -716,8 +716,8 @@ col2im(input_x, output_size, kernel_size, dilation, padding_value, stride) = \
 deepcopy(input_x) = positive(input_x)
 depend(value, expr) = value
 dist(input, other, p=2) = vector_norm(sub(input, other), p)
-dtype(x) = x.dtype
-dyn_shape(input_x) = Tensor(input_x.shape, int64)
+dtype(x) = given("dtype", x).dtype
+dyn_shape(input_x) = Tensor(given("dyn_shape", input_x).shape, int64)
 eps(x) = full_like(x, epsilon_of(x.dtype))
 fast_gelu(x) = FastGeLU()(x)
 fill(type, shape, value) = full(ints(shape), value, dtype=type)
@@ -732,7 +732,7 @@ intopk(x1, x2, k) = in_top(x1, x2, k)
 inv(x) = reciprocal(x)
 invert(x) = bitwise_not(x)
 iou(anchor_boxes, gt_boxes, mode="iou") = overlap(anchor_boxes, gt_boxes, mode)
-is_floating_point(input) = input.dtype.is_floating_point
+is_floating_point(input) = given("is_floating_point", input).dtype.is_floating_point
 isconstant(x) = not isinstance(x, Tensor)
 log_matrix_determinant(input) = slogdet(input)
 lrn(x, depth_radius=5, bias=1.0, alpha=1.0, beta=0.5, norm_region="ACROSS_CHANNELS") = \
@@ -743,7 +743,7 @@ matrix_band_part(x, lower, upper) = band(x, lower, upper)
 matrix_determinant(input) = det(input)
 matrix_solve(matrix, rhs, adjoint=False) = MatrixSolve(adjoint)(matrix, rhs)
 mirror_pad(input_x, paddings, mode) = padded(input_x, paddings, mode.lower())
-numel(input) = input.size
+numel(input) = given("numel", input).size
 padding(x, pad_dim_size=8) = Padding(pad_dim_size)(x)
 partial(func, *args) = functools.partial(func, *args)
 population_count(input_x) = bits(input_x)
@@ -752,7 +752,7 @@ print_(*input_x) = printed(input_x)
 random_gamma(shape, alpha, seed=None) = adcore.ops.random_gamma(ints(shape), alpha, seed)
 random_poisson(shape, rate, seed=None, dtype=float32) = adcore.ops.random_poisson(ints(shape), rate, seed, dtype)
 range(start, end, step, maxlen=1000000) = arange(ints(start), ints(end), ints(step))
-rank(input_x) = input_x.ndim
+rank(input_x) = given("rank", input_x).ndim
 reduce_max(x, axis=()) = reduced(amax, x, axis, False)
 reduce_mean(x, axis=()) = reduced(mean, x, axis, False)
 reduce_min(x, axis=()) = reduced(amin, x, axis, False)
@@ -776,9 +776,9 @@ scatter_nd_update(input_x, indices, updates, use_locking=True) = ScatterNdUpdate
 scatter_update(input_x, indices, updates) = scattered(tensor_scatter_update, input_x, indices, updates)
 sequence_mask(lengths, maxlen=None) = masks_of(lengths, maxlen)
 sgn(input) = sign(input)
-shape(input_x) = input_x.shape
-shape_(input_x) = input_x.shape
-size(input_x) = input_x.size
+shape(input_x) = given("shape", input_x).shape
+shape_(input_x) = given("shape_", input_x).shape
+size(input_x) = given("size", input_x).size
 slice(input_x, begin, size) = sliced(input_x, begin, size)
 soft_shrink(input, lambd=0.5) = softshrink(input, lambd)
 softmin(x, axis=-1, *, dtype=None) = softmax(-x, axis, dtype=dtype)

@@ -10,6 +10,8 @@ use the classes.
 
 import functools
 import inspect
+import linecache
+import math
 import re
 
 import adcore
@@ -190,7 +192,7 @@ _ABSENT = {name: why for why, names in operator_table.ABSENT.items() for name in
 _scope = {name: value for name, value in vars(ops).items() if not name.startswith("_")}
 for _parts in (operator_parts, operator_steps, operator_boxes):
     _scope.update({name: getattr(_parts, name) for name in _parts.__all__})
-_scope.update(Tensor=adcore.Tensor, adcore=adcore, nn=adcore.nn, functools=functools, __name__=__name__)
+_scope.update(Tensor=adcore.Tensor, adcore=adcore, nn=adcore.nn, functools=functools, math=math, __name__=__name__)
 _scope.update({name: getattr(adcore, name) for name in ("bool_", "float32", "int32", "int64")})
 
 
@@ -207,13 +209,16 @@ def _made(name):
 def of_row(row, base=_Operator):
     """Return the class, a subclass of `base`, or the function of a row."""
     name, first, operands, expression = _ROW.fullmatch(row).groups()
-    _scope.update({used: __getattr__(used) for used in re.findall(r"\b[A-Z]\w*", expression) if used in _CLASSES})
+    words = re.findall(r"\b[A-Z]\w*", re.sub(r'"[^"]*"', "", expression))
+    _scope.update({word: __getattr__(word) for word in words if word in _CLASSES})
     return _function(name, first, expression) if operands is None else _class(name, first, operands, expression, base)
 
 
 def _run(source, name):
     made = {}
-    exec(compile(source, f"<{name} of adcore.mindspore.operator_table>", "exec"), _scope, made)
+    place = f"<{name} of adcore.mindspore>"
+    linecache.cache[place] = len(source), None, source.splitlines(keepends=True), place  # for tracebacks
+    exec(compile(source, place, "exec"), _scope, made)
     return made
 
 
