@@ -54,6 +54,7 @@ Cast() | 2.5, float32 | np.float32(2.5)
 Ceil() | x(5) | np.ceil(a)
 CeLU(alpha=2.0) | x(5) | np.where(a > 0, a, 2 * np.expm1(a / 2))
 Conj() | x(3) | a
+ConvertToDynamic() | x(3) | a
 Cos() | x(3) | np.cos(a)
 Cosh() | x(3) | np.cosh(a)
 Digamma() | x(3, low=.5, high=3) | special.digamma(a)
@@ -163,6 +164,8 @@ ArgMaxWithValue(axis=1, keep_dims=True) | x(3, 4) | (a.argmax(1)[:, None], a.max
 ArgMinWithValue() | x(3, 4) | (a.argmin(0), a.min(0))
 Bincount() | T(np.int32([1, 0, 1])), T(np.int32(3)), x(3) | np.array([c[1], c[0] + c[2], 0])
 ConfusionMatrix(3) | T(np.int32([0, 1, 1])), T(np.int32([0, 2, 2])) | np.array([[1, 0, 0], [0, 0, 2], [0, 0, 0]])
+ClipByNorm(1) | x(3, 4), f(1.5) | a * np.minimum(1, 1.5 / np.linalg.norm(a, axis=1, keepdims=True))
+ClipByNorm() | x(3, 4), f(1.5) | a * min(1, 1.5 / np.linalg.norm(a))
 CountNonZero(dims=(1,)) | i(3, 4) | np.count_nonzero(a, 1)
 CumProd() | x(3, 4), 1 | a.cumprod(1)
 CumProd(exclusive=True) | x(3), 0 | np.array([1, a[0], a[0] * a[1]])
@@ -732,6 +735,8 @@ iou(T([[0., 0, 9, 9]]), T([[5., 0, 14, 9]])) | np.array([[50 / 150]])
 is_floating_point(x(1)) | True
 is_floating_point(i(1)) | False
 isconstant(3) | True
+is_nonzero(f(2)) | True
+is_nonzero(f(0)) | False
 log_matrix_determinant(x(3, 3)) | tuple(np.linalg.slogdet(a))
 lrn(x(1, 3, 2, 2), 1, 1.0, 0.5) | array_of(operators.LRN(1, 1.0, 0.5)(A))
 make_list(1, 2) | [1, 2]
@@ -786,6 +791,8 @@ soft_shrink(x(9), 0.7) | np.sign(a) * np.maximum(abs(a) - 0.7, 0)
 softmin(x(3, 4), 0) | special.softmax(-a, 0)
 space_to_batch_nd(x(1, 1, 2, 2), [2, 2], [[0, 0], [0, 0]]) | a.reshape(4, 1, 1, 1)
 strided_slice(x(5, 6), (1, 5), (4, 0), (2, -2), begin_mask=1) | a[:4:2, 5:0:-2]
+subtract(x(3), x(3), alpha=2) | a - 2 * b
+swapdims(x(2, 3, 4), 0, 2) | a.swapaxes(0, 2)
 swiglu(x(3, 4)) | a[:, :2] * s(a[:, :2]) * a[:, 2:]
 tensor_add(x(3), x(3)) | a + b
 tensor_div(x(3), x(3)) | a / b

@@ -30,6 +30,7 @@ Cast()(input_x, dtype) = cast(as_tensor(input_x), dtype)
 Ceil()(input) = ceil(input)
 CeLU(alpha=1.0)(input_x) = celu(input_x, alpha)
 Conj()(input) = positive(input)
+ConvertToDynamic(is_dynamic_rank=False)(input) = positive(input)
 Cos()(input) = cos(input)
 Cosh()(input) = cosh(input)
 Digamma()(input) = digamma(input)
@@ -139,6 +140,8 @@ ArgMinWithValue(axis=0, keep_dims=False)(input) = nearest(min, input, axis, keep
 Bincount()(array, size, weights) = segments(tensor_scatter_add, weights, array, size, 0)
 ConfusionMatrix(num_classes, dtype="int32")(labels, predictions, weights=None) = \
     confusion(labels, predictions, weights, num_classes, dtype)
+ClipByNorm(axis=None)(x, clip_norm) = \
+    x * clip_norm / maximum(norm_over(x, () if axis is None else axis, True), clip_norm)
 CountNonZero(dims=None)(x) = count_nonzero(x, dims)
 CumProd(exclusive=False, reverse=False)(x, axis) = accumulated(x, axis, exclusive, reverse, True)
 CumSum(exclusive=False, reverse=False)(input, axis) = accumulated(input, axis, exclusive, reverse, False)
@@ -734,6 +737,7 @@ invert(x) = bitwise_not(x)
 iou(anchor_boxes, gt_boxes, mode="iou") = overlap(anchor_boxes, gt_boxes, mode)
 is_floating_point(input) = given("is_floating_point", input).dtype.is_floating_point
 isconstant(x) = not isinstance(x, Tensor)
+is_nonzero(input) = bool(given("is_nonzero", input))
 log_matrix_determinant(input) = slogdet(input)
 lrn(x, depth_radius=5, bias=1.0, alpha=1.0, beta=0.5, norm_region="ACROSS_CHANNELS") = \
     response_normalized(x, depth_radius, bias, alpha, beta)
@@ -786,6 +790,8 @@ space_to_batch_nd(input_x, block_size, paddings) = space_to_batch(input_x, block
 strided_slice(input_x, begin, end, strides, begin_mask=0, end_mask=0, ellipsis_mask=0, new_axis_mask=0, \
 shrink_axis_mask=0) = \
     strided(input_x, begin, end, strides, begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask)
+subtract(input, other, *, alpha=1) = sub(input, other if alpha == 1 else other * alpha)
+swapdims(input, dim0, dim1) = swapaxes(input, dim0, dim1)
 swiglu(input, dim=-1) = silu(chunk(input, 2, dim)[0]) * chunk(input, 2, dim)[1]
 tensor_add(input, other) = add(input, other)
 tensor_div(x, y) = div(x, y)
