@@ -1312,3 +1312,20 @@ def test_maps():
         Tensor(np.float32([3.0]))
     )
     assert float(gradients) == 6.0
+
+
+def test_operators_under_jit_give_the_same_bits():
+    matmul, total, step = ops_class("MatMul")(transpose_b=True), ops_class("ReduceSum")(), ops_class("ApplyMomentum")()
+    x = Tensor(np.random.default_rng(1).normal(size=(3, 3)).astype(np.float32))
+
+    def trained(function):
+        w, v = (Parameter(Tensor(np.full((3, 3), 0.5, np.float32)), name=name) for name in "wv")
+
+        @function
+        def one_step(x):
+            gradient = adcore.grad(lambda: total(ops.tanh(matmul(x, w))), None, [w])()[0]
+            return step(w, v, 0.1, gradient, 0.9)
+
+        return [array_of(one_step(x)).tobytes() for _ in range(3)], array_of(w).tobytes(), array_of(v).tobytes()
+
+    assert trained(adcore.jit) == trained(lambda function: function)
