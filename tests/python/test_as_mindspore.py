@@ -33,6 +33,14 @@ from mindspore.nn.metrics import Accuracy
 from mindspore.nn.optim import Momentum
 from mindspore.ops import composite as C, functional as F
 from mindspore.ops.composite import GradOperation
+from mindspore.communication import get_group_size, get_rank, init
+from mindspore.communication.management import get_rank as get_rank2
+from mindspore.device_context.cpu.op_tuning import threads_num
+from mindspore.nn.wrap.cell_wrapper import TrainOneStepCell
+from mindspore.ops import operations as P
+from mindspore.ops.operations import _grad_ops as G, _inner_ops as inner
+from mindspore.ops.operations.nn_ops import Conv2D
+from mindspore.ops.primitive import Primitive, PrimitiveWithInfer, constexpr, prim_attr_register
 from mindspore import *
 from mindspore.nn import *
 """
@@ -54,9 +62,10 @@ class Net(nn.Cell):
     def __init__(self):
         super().__init__()
         self.dense = nn.Dense(2, 1, weight_init=Normal(0.02))
+        self.identity = P.Identity().set_device("CPU")
     @jit
     def construct(self, x):
-        return self.dense(x)
+        return self.dense(self.identity(x))
 
 @ms.jit(jit_config=ms.JitConfig(jit_level="O1"))
 def doubled(x):
@@ -129,6 +138,35 @@ def test_the_tutorial_itself(start, script, tmp_path):
     assert "\nfrom mindspore import" in code
     printed = run(*start, script(code if start else "import adcore.as_mindspore\n" + code), cwd=tmp_path)
     assert printed.count("Tensor(shape=[5, 3], dtype=Float32") == 1
+
+
+def test_functions_take_their_arguments_in_the_order_of_mindspore(script, tmp_path):
+    printed = run(
+        script(
+            """
+            import adcore.as_mindspore, mindspore
+            from mindspore import Parameter, Tensor, nn, ops
+            from mindspore.ops import composite as C, functional as F, operations as P
+            x = Tensor([[1.0, 2.0], [3.0, 4.0]])
+            print(ops.select(x > 2, x, 0.0).asnumpy().tolist(), ops.select is F.select)
+            print(ops.gather(x, Tensor([[1], [0]]), 1, 1).asnumpy().tolist())
+            w = Parameter(x, name="w")
+            ops.index_add(w, Tensor([0]), Tensor([[10.0, 10.0]]), 0)
+            F.scatter_update(w, Tensor([1]), Tensor([[5.0, 5.0]]))
+            print(w.asnumpy().tolist(), ops.add is adcore.ops.add, ops.ReLU is P.ReLU)
+            print(C.GradOperation()(P.Square())(Tensor(3.0)), nn.MatMul(transpose_x2=True)(x, x).shape)
+            print(F.is_tensor(x), mindspore.is_tensor(1), F.dtype(x), F.shape(x), F.tuple_to_array((1, 2)).dtype)
+            """
+        ),
+        cwd=tmp_path,
+    )
+    assert printed.splitlines() == [
+        "[[0.0, 0.0], [3.0, 4.0]] True",
+        "[[2.0], [3.0]]",
+        "[[11.0, 12.0], [5.0, 5.0]] True True",
+        "6.0 (2, 2)",
+        "True False Float32 (2, 2) Int32",
+    ]
 
 
 def test_the_arguments_and_the_folder_are_the_scripts(script, tmp_path):

@@ -36,6 +36,7 @@ SLOW_TO_LOAD = set("fcntl safetensors zlib copy dis importlib inspect json loggi
 
 # Where C++ calls up, by name, when the program is running: what is easier said in Python.
 CALLED_BY_NAME = {
+    ("adcore._ops", "zeros"),  # Tensor(shape=...)
     ("adcore.transforms.bodies", "call_statement"),  # a loop of a program, differentiated or mapped
     ("adcore._core", "dtype_named"),  # how a dtype is pickled
     ("adcore.common.initializer", "initializer"),  # Tensor(init=...)

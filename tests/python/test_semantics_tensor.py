@@ -66,6 +66,21 @@ def test_t01_construction_from_tensors():
     check(Tensor([t32(1.0), t32(2.0)]), f32([1.0, 2.0]))
 
 
+def test_a_shape_alone_gives_zeros_and_unknown_axes_are_empty():
+    check(Tensor(shape=(2, 2)), f32(np.zeros((2, 2))))
+    check(Tensor(None, adcore.int32, 3), i32([0, 0, 0]))
+    unknown = Tensor(shape=[None, 3, -1], dtype=adcore.float16)
+    assert unknown.shape == (0, 3, 0) and unknown.dtype == adcore.float16
+    net = nn.Dense(3, 2)
+    net.set_inputs(Tensor(shape=[None, 3], dtype=adcore.float32))
+    assert net(Tensor(np.ones((4, 3), np.float32))).shape == (4, 2)
+    for wrong, kind in (([-2], ValueError), ([2**70], MemoryError), ([1.5], TypeError), ("2", TypeError)):
+        with pytest.raises(kind):
+            Tensor(shape=wrong)
+    with pytest.raises(TypeError, match="needs data, or a shape"):
+        Tensor()
+
+
 def test_t01_lazy_initialisation():
     lazy = Tensor(shape=(2, 2), dtype=adcore.float32, init=initializer.One())
     assert tuple(lazy.shape) == (2, 2) and lazy.dtype == adcore.float32

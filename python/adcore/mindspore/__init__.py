@@ -3,6 +3,7 @@
 `activate` puts it in place; ``import adcore.as_mindspore`` and ``python -m adcore script.py`` call it. Nothing else in
 adcore knows of this package. Each module of the tree is a window: it has no names of its own and shows those of the
 modules that `TREE` lists, which are loaded when a name is first asked for: ``mindspore.nn.Dense is adcore.nn.Dense``.
+What has been found stays in the window, so that ``ops.add`` costs what it costs in adcore.
 """
 
 import importlib
@@ -13,6 +14,10 @@ import types
 import warnings
 from pathlib import Path
 
+_OPS = (".operators", "adcore.ops", ".composite", ".graph", "adcore")
+_CLASSES = (".operators", "adcore.ops")
+_PRIMITIVE = (".operators", ".graph")
+
 # Module of MindSpore -> where its names come from; the first that has a name gives it. "." starts this package.
 TREE = {
     "": (".context", ".dtypes", ".graph", "adcore", "adcore.train"),
@@ -22,10 +27,14 @@ TREE = {
     "common.dtype": (".dtypes",),
     "common.generator": ("adcore",),
     "common.initializer": ("adcore.common.initializer",),
+    "common.jit_config": (".graph",),
+    "common.lazy_inline": (".graph",),
     "common.mutable": (".graph",),
     "common.parameter": ("adcore",),
     "common.seed": ("adcore",),
     "common.tensor": ("adcore",),
+    "communication": (".devices",),
+    "communication.management": (".devices",),
     "context": (".context", "adcore"),
     "dataset": ("adcore.dataset",),
     "dataset.config": ("adcore.dataset.config",),
@@ -36,13 +45,22 @@ TREE = {
     "dataset.engine.iterators": ("adcore.dataset",),
     "dataset.engine.samplers": ("adcore.dataset",),
     "dataset.transforms": ("adcore.dataset.transforms",),
+    "dataset.transforms.c_transforms": ("adcore.dataset.transforms",),
+    "dataset.transforms.py_transforms": ("adcore.dataset.transforms",),
     "dataset.transforms.transforms": ("adcore.dataset.transforms",),
     "dataset.vision": ("adcore.dataset.vision",),
+    "dataset.vision.c_transforms": ("adcore.dataset.vision",),
+    "dataset.vision.py_transforms": ("adcore.dataset.vision",),
     "dataset.vision.transforms": ("adcore.dataset.vision",),
+    "dataset.vision.utils": ("adcore.dataset.vision",),
+    "device_context": (".devices",),
+    "device_context.cpu": (".devices",),
+    "device_context.cpu.op_tuning": (".devices",),
     "dtype": (".dtypes",),
     "experimental": (".experimental",),
     "experimental.optim": (".experimental_optim",),
     "experimental.optim.lr_scheduler": (".experimental_schedules",),
+    "hal": (".devices",),
     "log": (".log",),
     "mint": (".mint",),
     "mint.distributed": (".mint_distributed",),
@@ -51,18 +69,19 @@ TREE = {
     "mint.nn.functional": (".mint_functional",),
     "mint.optim": (".mint_optim",),
     "mint.special": (".mint_special",),
-    "numpy": (".mnp",),
-    "nn": ("adcore.nn", "adcore.train.metrics"),
+    "nn": ("adcore.nn", "adcore.train.metrics", ".layers"),
     "nn.cell": ("adcore.nn",),
     "nn.dynamic_lr": ("adcore.nn",),
     "nn.grad": ("adcore.nn",),
-    "nn.layer": ("adcore.nn",),
+    "nn.layer": ("adcore.nn", ".layers"),
     "nn.layer.activation": ("adcore.nn",),
-    "nn.layer.basic": ("adcore.nn",),
+    "nn.layer.basic": ("adcore.nn", ".layers"),
+    "nn.layer.combined": ("adcore.nn",),
     "nn.layer.container": ("adcore.nn",),
     "nn.layer.conv": ("adcore.nn",),
     "nn.layer.embedding": ("adcore.nn",),
     "nn.layer.image": ("adcore.nn",),
+    "nn.layer.math": ("adcore.nn", ".layers"),
     "nn.layer.normalization": ("adcore.nn",),
     "nn.layer.padding": ("adcore.nn",),
     "nn.layer.pooling": ("adcore.nn",),
@@ -74,17 +93,67 @@ TREE = {
     "nn.loss.loss": ("adcore.nn",),
     "nn.metrics": ("adcore.train.metrics",),
     "nn.optim": ("adcore.nn",),
+    "nn.optim.ada_grad": ("adcore.nn",),
+    "nn.optim.adadelta": ("adcore.nn",),
     "nn.optim.adam": ("adcore.nn",),
+    "nn.optim.adamax": ("adcore.nn",),
+    "nn.optim.asgd": ("adcore.nn",),
+    "nn.optim.ftrl": ("adcore.nn",),
+    "nn.optim.lamb": ("adcore.nn",),
+    "nn.optim.lars": ("adcore.nn",),
     "nn.optim.momentum": ("adcore.nn",),
     "nn.optim.optimizer": ("adcore.nn",),
     "nn.optim.rmsprop": ("adcore.nn",),
+    "nn.optim.rprop": ("adcore.nn",),
     "nn.optim.sgd": ("adcore.nn",),
-    "nn.wrap": ("adcore.nn",),
+    "nn.wrap": ("adcore.nn", "adcore.train"),
     "nn.wrap.cell_wrapper": ("adcore.nn",),
-    "ops": ("adcore.ops",),
-    "ops.composite": ("adcore.ops",),
-    "ops.function": ("adcore.ops",),
-    "ops.functional": ("adcore.ops",),
+    "nn.wrap.loss_scale": ("adcore.nn", "adcore.train"),
+    "numpy": (".mnp",),
+    "ops": _OPS,
+    "ops.auto_generate": _OPS,
+    "ops.auto_generate.gen_ops_def": _OPS,
+    "ops.auto_generate.gen_ops_prim": _OPS,
+    "ops.composite": _OPS,
+    "ops.composite.base": _OPS,
+    "ops.composite.clip_ops": _OPS,
+    "ops.composite.math_ops": _OPS,
+    "ops.composite.random_ops": _OPS,
+    "ops.function": _OPS,
+    "ops.function.array_func": _OPS,
+    "ops.function.clip_func": _OPS,
+    "ops.function.debug_func": _OPS,
+    "ops.function.grad": _OPS,
+    "ops.function.grad.grad_func": _OPS,
+    "ops.function.image_func": _OPS,
+    "ops.function.linalg_func": _OPS,
+    "ops.function.math_func": _OPS,
+    "ops.function.nn_func": _OPS,
+    "ops.function.other_func": _OPS,
+    "ops.function.parameter_func": _OPS,
+    "ops.function.random_func": _OPS,
+    "ops.function.sparse_func": _OPS,
+    "ops.function.vmap_func": _OPS,
+    "ops.functional": _OPS,
+    "ops.operations": _CLASSES,
+    "ops.operations._grad_ops": _CLASSES,
+    "ops.operations._inner_ops": _CLASSES,
+    "ops.operations.array_ops": _CLASSES,
+    "ops.operations.comm_ops": _CLASSES,
+    "ops.operations.control_ops": _CLASSES,
+    "ops.operations.debug_ops": _CLASSES,
+    "ops.operations.image_ops": _CLASSES,
+    "ops.operations.inner_ops": _CLASSES,
+    "ops.operations.linalg_ops": _CLASSES,
+    "ops.operations.manually_defined": _CLASSES,
+    "ops.operations.math_ops": _CLASSES,
+    "ops.operations.nn_ops": _CLASSES,
+    "ops.operations.other_ops": _CLASSES,
+    "ops.operations.random_ops": _CLASSES,
+    "ops.operations.sparse_ops": _CLASSES,
+    "ops.primitive": _PRIMITIVE,
+    "parallel": (".devices", ".context"),
+    "runtime": (".devices",),
     "train": ("adcore.train", "adcore.serialization"),
     "train.amp": ("adcore.train.precision", "adcore.train.build"),
     "train.callback": ("adcore.train",),
@@ -117,7 +186,8 @@ class _Window(types.ModuleType):
             for source in self._loaded():
                 # Not all that MindSpore has is listed: `from mindspore import *` must not hide Python's bool.
                 if name in source.__all__ or not isinstance(vars(source).get(name, sys), types.ModuleType):
-                    return getattr(source, name)
+                    vars(self)[name] = value = getattr(source, name)
+                    return value
         raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}: adcore does not have it.")
 
     def __dir__(self):

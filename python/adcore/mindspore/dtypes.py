@@ -36,6 +36,25 @@ number_type = (*int_type, *uint_type, *float_type)
 all_types = (bool_, *number_type)
 
 
+class _Absent:
+    """A dtype of MindSpore that adcore lacks: it can be named and compared, and raises where it is used."""
+
+    def __init__(self, name):
+        self._name = name
+
+    @property
+    def name(self):  # what adcore asks a dtype of others for
+        raise NotImplementedError(f"{self._name}: adcore has no dtype of this name.")
+
+    def __repr__(self):
+        return self._name
+
+
+complex64, complex128 = map(_Absent, ("complex64", "complex128"))
+cfloat, cdouble = complex64, complex128
+float8_e4m3fn, float8_e5m2, hifloat8, qint4x2 = map(_Absent, ("float8_e4m3fn", "float8_e5m2", "hifloat8", "qint4x2"))
+
+
 def dtype_to_nptype(type_):
     """Return the NumPy scalar type of a dtype; of bfloat16, which NumPy lacks, float32.
 
@@ -103,8 +122,9 @@ def get_py_obj_dtype(obj):
 
 
 def _check_dtype(function, type_):
-    if not isinstance(type_, Type):
+    if not isinstance(type_, (Type, _Absent)):
         raise TypeError(f"{function}: expected a dtype, got {type_!r}.")
+    return type_.name  # raises where adcore does not have it
 
 
 __all__ = [name for name in dir() if not name.startswith("_") and name not in ("adcore", "bool", "int", "float")]

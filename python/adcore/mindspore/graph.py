@@ -180,7 +180,38 @@ def mutable(input_data, dynamic_len=False):
     return input_data
 
 
+def is_tensor(obj):
+    """Return whether an object is a Tensor.
+
+    Examples
+    --------
+    >>> from adcore.mindspore import graph
+    >>> graph.is_tensor(1.0)
+    False
+    """
+    return isinstance(obj, Tensor)
+
+
+class _Executor:
+    """What MindSpore runs functions with; nothing here runs late, so there is nothing to wait for."""
+
+    def sync(self):
+        """Return; what was called has been computed."""
+
+
+_pynative_executor = _Executor()
+
 ms_function = jit
 ms_class = jit_class
 
-__all__ = ["JitConfig", "constexpr", "jit", "jit_class", "lazy_inline", "ms_class", "ms_function", "mutable"]
+__all__ = [
+    "JitConfig",
+    "constexpr",
+    "is_tensor",
+    "jit",
+    "jit_class",
+    "lazy_inline",
+    "ms_class",
+    "ms_function",
+    "mutable",
+]

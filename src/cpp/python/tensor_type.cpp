@@ -542,6 +542,19 @@ void release_buffer(PyObject*, Py_buffer* view) { delete static_cast<Export*>(vi
 
 // ---- construction -------------------------------------------------------------------------------------------------
 
+/// The shape of a Tensor without data, in which None and -1 are axes of unknown length: here they have none.
+Owned without_unknown(PyObject* shape) {
+  if (PyLong_Check(shape)) return Owned::copy(shape);
+  Owned known(checked(PySequence_List(shape)));
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(known.get()); ++i) {
+    PyObject* const size = PyList_GET_ITEM(known.get(), i);
+    int beyond = 0;  // an int of more than 64 bits is refused as a size later
+    const bool is_minus_one = PyLong_CheckExact(size) && PyLong_AsLongAndOverflow(size, &beyond) == -1 && !beyond;
+    if (is_minus_one || size == Py_None) PyList_SetItem(known.get(), i, checked(PyLong_FromLong(0)));
+  }
+  return known;
+}
+
 PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   static const char* names[] = {"input_data", "dtype", "shape", "init", "const_arg", nullptr};
   PyObject *data = nullptr, *dtype = Py_None, *shape = Py_None, *init = Py_None, *const_arg = Py_None;
@@ -551,6 +564,7 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   }
   return guarded([&]() -> PyObject* {
     Tensor value;
+    if (data == Py_None && shape != Py_None) data = nullptr;
     if (init != Py_None) {
       if (shape == Py_None) fail(ErrorKind::Value, "Tensor: init needs a shape.");
       PyObject* make = python_function("adcore.common.initializer", "initializer");
@@ -558,8 +572,14 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
           make, init, shape, dtype == Py_None ? dtype_object(DType::Float32) : dtype, nullptr)));
       if (!is_tensor(made.get())) fail(ErrorKind::Type, "Tensor: init did not make a Tensor.");
       value = value_of(made.get()).detached();
+    } else if (!data && shape != Py_None) {
+      const Owned known = without_unknown(shape);
+      const Owned made(
+          checked(PyObject_CallFunctionObjArgs(python_function("adcore._ops", "zeros"), known.get(),
+                                               dtype == Py_None ? dtype_object(DType::Float32) : dtype, nullptr)));
+      value = value_of(made.get()).detached();
     } else {
-      if (!data) fail(ErrorKind::Type, "Tensor: needs data, or a shape with init.");
+      if (!data) fail(ErrorKind::Type, "Tensor: needs data, or a shape.");
       DType t = DType::Float32;
       if (dtype != Py_None) t = dtype_from(dtype, "Tensor");
       value = tensor_from(data, dtype == Py_None ? nullptr : &t);
@@ -654,7 +674,9 @@ PyType_Slot kSlots[] = {
          "input_data : number, sequence, numpy.ndarray or Tensor\n"
          "    Copied. Python floats become float32, ints int64; arrays keep their dtype.\n"
          "dtype : dtype, optional\n    Converts the data.\n"
-         "shape, init : tuple of int and initializer, optional\n    Instead of data: see adcore.common.initializer.\n\n"
+         "shape, init : tuple of int and initializer, optional\n    Instead of data: see adcore.common.initializer. "
+         "Without init zeros, and an axis of None or -1, of a\n"
+         "    length that is not known, is empty: what Cell.set_inputs takes.\n\n"
          "Raises\n------\nTypeError\n    For data that is no array of numbers.\n\n"
          "Examples\n--------\n>>> from adcore import Tensor\n>>> Tensor([[1.0, 2.0], [3.0, 4.0]]).sum(0)\n"
          "Tensor(shape=[2], dtype=Float32, value= [ 4.00000000e+00,  6.00000000e+00])\n")},
