@@ -18,7 +18,7 @@ TREE = {
     "": (".context", ".dtypes", ".graph", "adcore", "adcore.train"),
     "amp": ("adcore.amp",),
     "common": (".dtypes", ".graph", "adcore", "adcore.common"),
-    "common.api": (".graph", "adcore"),
+    "common.api": (".graph", ".executor", "adcore"),
     "common.dtype": (".dtypes",),
     "common.generator": ("adcore",),
     "common.initializer": ("adcore.common.initializer",),
