@@ -247,13 +247,3 @@ def test_settings():
             adcore.set_device(device)
     with pytest.raises(ValueError, match="runtime_num_threads must be an int"):
         adcore.set_context(runtime_num_threads=0)
-
-
-def test_compiling_calls_once():
-    from adcore.mindspore.executor import _cell_graph_executor
-
-    calls = []
-    assert _cell_graph_executor.compile(lambda *args: calls.append(args), 1, 2, phase="train") == ("train", True)
-    assert calls == [(1, 2)]
-    with pytest.raises(ZeroDivisionError):
-        _cell_graph_executor.compile(lambda x: x / 0, 1)

@@ -16,14 +16,15 @@ from pathlib import Path
 # Module of MindSpore -> where its names come from; the first that has a name gives it. "." starts this package.
 TREE = {
     "": (".context", ".dtypes", ".graph", "adcore", "adcore.train"),
+    "_checkparam": (".checkparam",),
     "amp": ("adcore.amp",),
     "common": (".dtypes", ".graph", "adcore", "adcore.common"),
-    "common.api": (".graph", ".executor", "adcore"),
+    "common.api": (".graph", ".private", "adcore"),
     "common.dtype": (".dtypes",),
     "common.generator": ("adcore",),
     "common.initializer": ("adcore.common.initializer",),
     "common.mutable": (".graph",),
-    "common.parameter": ("adcore",),
+    "common.parameter": ("adcore", ".private"),
     "common.seed": ("adcore",),
     "common.tensor": ("adcore",),
     "context": (".context", "adcore"),
