@@ -68,6 +68,14 @@ def halved(images):
     return images.reshape(n, c, h // 2, 2, w // 2, 2).astype(float).mean((3, 5))
 
 
+def test_the_derivative_of_ssim_is_that_of_one_scale():
+    """`MSSSIM` of one scale is the same function, and runs in float64, where its derivative is checked."""
+    a, b = Tensor(A), Tensor(B)
+    one = grad(lambda x: nn.SSIM()(x, b))(a)
+    other = grad(lambda x: nn.MSSSIM(power_factors=(1.0,))(x, b))(a)
+    np.testing.assert_allclose(one.asnumpy(), other.asnumpy(), rtol=1e-3, atol=1e-7)
+
+
 @pytest.mark.parametrize("images, top", [((A, B), 1.0), (BYTES, 255)])
 def test_msssim(images, top):
     first, second = similarities(*images, top)[1], similarities(*map(halved, images), top)[0]

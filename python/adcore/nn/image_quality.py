@@ -3,7 +3,7 @@
 import math
 
 from .. import ops
-from .._core import Tensor, float32
+from .._core import Tensor, float32, float64
 from .arguments import integer, number
 from .cell import Cell
 
@@ -42,14 +42,16 @@ class _Comparison(Cell):
             raise ValueError(f"{self.cls_name}: the images must be of one shape, but got {img1.shape}, {img2.shape}.")
         bits = "".join(filter(str.isdigit, str(img1.dtype)))
         top = 1.0 if img1.dtype.is_floating_point else 2.0 ** (int(bits) - str(img1.dtype).startswith("Int")) - 1
-        return img1.astype(float32) / top, img2.astype(float32) / top, self.max_val / top
+        dtype = float64 if img1.dtype is float64 else float32
+        return img1.astype(dtype) / top, img2.astype(dtype) / top, self.max_val / top
 
 
 class PSNR(_Comparison):
     """The peak signal-to-noise ratio of two batches of images in decibels: ``10 log10(max_val**2 / MSE)``.
 
-    A call takes two Tensors of one shape (N, C, H, W) and one dtype and returns the N ratios in float32, inf for equal
-    images. Images of ints are measured in units of the largest number of their dtype.
+    A call takes two Tensors of one shape (N, C, H, W) and one dtype and returns the N ratios, inf for equal images, in
+    float32, or in float64 for images of float64. Images of ints are measured in units of the largest number of their
+    dtype.
 
     Parameters
     ----------
@@ -106,15 +108,15 @@ class _Structure(_Comparison):
         img1, img2 = (ops.reshape(p, (-1, 1, *p.shape[2:])) for p in pictures[:2])
         return img1, img2, (self.k1 * pictures[2]) ** 2, (self.k2 * pictures[2]) ** 2
 
-    def _window(self):
-        places = ops.arange(self.filter_size, dtype=float32) - (self.filter_size - 1) / 2
+    def _window(self, dtype):
+        places = ops.arange(self.filter_size, dtype=dtype) - (self.filter_size - 1) / 2
         line = ops.exp(-ops.square(places) / (2 * self.filter_sigma**2))
         line = line / line.sum()
         return ops.reshape(ops.outer(line, line), (1, 1, self.filter_size, self.filter_size))
 
     def _similarities(self, x, y, c1, c2):
         """Return the similarity of each picture, and the part of it that is contrast and structure."""
-        window = self._window()
+        window = self._window(x.dtype)
         mean_x, mean_y, square_x, square_y, product = (
             ops.conv2d(picture, window) for picture in (x, y, x * x, y * y, x * y)
         )
@@ -160,7 +162,6 @@ class SSIM(_Structure):
     [1.]
     """
 
-    _samples = ("SSIM(filter_size=3)(x(1, 2, 4, 4), 0.5 * x(1, 2, 4, 4))",)
     _dtypes = ("Float32", "Float16")
 
     def __init__(self, max_val=1.0, filter_size=11, filter_sigma=1.5, k1=0.01, k2=0.03):
@@ -176,7 +177,8 @@ class MSSSIM(_Structure):
     """The structural similarity at several scales: products of powers of what `SSIM` compares, at halved sizes.
 
     A call takes two Tensors of one shape (N, C, H, W), of float64, float32, float16 or uint8, and returns the N
-    similarities in float32. Height and width must be at least the window's at the smallest scale.
+    similarities in float32, or in float64 for images of float64. Height and width must be at least the window's at the
+    smallest scale.
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
 import math
 
 from .. import ops
-from .._core import Tensor, float16, float32
+from .._core import Tensor, float32, float64
 from .arguments import flag, number
 from .cell import Cell
 
@@ -79,7 +79,8 @@ class Norm(Cell):
 class ClipByNorm(Cell):
     """A Tensor, scaled down where its norm is above a bound.
 
-    A call takes the Tensor, of float32 or float16, and the bound, a Tensor that broadcasts to it, and returns float32.
+    A call takes the Tensor, of a floating-point dtype, and the bound, a Tensor that broadcasts to it, and returns
+    float32, or float64 for a Tensor of float64.
 
     Parameters
     ----------
@@ -106,10 +107,11 @@ class ClipByNorm(Cell):
 
     def construct(self, x, clip_norm):
         """Return `x`, with a norm of `clip_norm` at most."""
-        if not isinstance(x, Tensor) or x.dtype not in (float32, float16):
+        if not isinstance(x, Tensor) or not x.dtype.is_floating_point:
             got = x.dtype if isinstance(x, Tensor) else type(x).__name__
-            raise TypeError(f"ClipByNorm: the input must be a Tensor of float32 or float16, but got {got}.")
-        x, clip_norm = x.astype(float32), clip_norm.astype(float32)
+            raise TypeError(f"ClipByNorm: the input must be a Tensor of floating-point numbers, but got {got}.")
+        dtype = float64 if x.dtype is float64 else float32
+        x, clip_norm = x.astype(dtype), clip_norm.astype(dtype)
         squares = ops.sum(ops.square(x), self.axis, True)
         inside = squares <= ops.square(clip_norm)
         # Where the bound holds, the quotient is not taken: at zero the root has no derivative.
