@@ -223,3 +223,38 @@ def test_norms():
 def test_wrong_options_of_norms(make, error):
     with pytest.raises(error):
         make()
+
+
+# ---- products and directions ---------------------------------------------------------------------------------------
+
+
+def test_matmul():
+    rows, columns = A[0, :, :5], A[1, :, 5:10]
+    for left, right, first, second in (
+        (rows, columns, False, True),
+        (rows, columns, True, False),
+        (rows[0, 0], columns, True, True),
+        (rows[0], columns[0, 0], False, True),
+    ):
+        x = left.swapaxes(-1, -2) if first and left.ndim > 1 else left
+        y = right.swapaxes(-1, -2) if second and right.ndim > 1 else right
+        close(nn.MatMul(first, second)(Tensor(left), Tensor(right)), np.matmul(x, y))
+    with pytest.raises(TypeError, match="transpose_x1 must be a bool"):
+        nn.MatMul(1)
+
+
+def test_a_direction_that_does_not_fit():
+    """What MindSpore refuses with a TypeError, too."""
+    x = t32(1.0, 2.0)
+    for fn, arguments in (
+        (lambda x: x * x, (x, (x, x))),
+        (lambda x: x * x, (x, (x,))),
+        (lambda x: x * x, (x, x, x)),
+        (lambda x, y: x * y, ((x, x), (x, x))),
+        (lambda x, y: x * y, (x, x, x)),
+        (lambda x, y: x * y, (x, x, (x,))),
+    ):
+        with pytest.raises(TypeError):
+            nn.Jvp(fn)(*arguments)
+    check(nn.Jvp(lambda x, y: x * y)(x, x, (x, x))[1], f32([2.0, 8.0]))
+    check(nn.Jvp(lambda pair: pair[0] * pair[1])((x, x), (x, x))[1], f32([2.0, 8.0]))

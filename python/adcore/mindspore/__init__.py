@@ -64,6 +64,7 @@ TREE = {
     "nn.loss.loss": ("adcore.nn",),
     "nn.metrics": ("adcore.train.metrics",),
     "nn.optim": ("adcore.nn",),
+    "nn.optim.adafactor": ("adcore.nn",),
     "nn.optim.adam": ("adcore.nn",),
     "nn.optim.momentum": ("adcore.nn",),
     "nn.optim.optimizer": ("adcore.nn",),

@@ -5,6 +5,7 @@ from typing import Any, SupportsFloat, SupportsIndex, SupportsInt, TypeAlias, ov
 
 from adcore._core import Tensor
 from adcore.nn.optim_adaptive import ASGD as ASGD
+from adcore.nn.optim_factored import AdaFactor as AdaFactor
 from adcore.nn.optim import AdaMax as AdaMax
 from adcore.nn.optim_adaptive import Adadelta as Adadelta
 from adcore.nn.optim_adaptive import Adagrad as Adagrad
@@ -86,6 +87,7 @@ from adcore.nn.activation import LogSoftmax as LogSoftmax
 from adcore.nn.loss import LossBase as LossBase
 from adcore.nn.loss import MAELoss as MAELoss
 from adcore.nn.image_quality import MSSSIM as MSSSIM
+from adcore.nn.basic import MatMul as MatMul
 from adcore.nn.pooling import MaxPool1d as MaxPool1d
 from adcore.nn.pooling import MaxPool2d as MaxPool2d
 from adcore.nn.pooling import MaxPool3d as MaxPool3d

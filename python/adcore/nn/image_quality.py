@@ -86,7 +86,7 @@ class PSNR(_Comparison):
 class _Structure(_Comparison):
     """What compares means, variances and covariances in windows weighted by a Gaussian."""
 
-    _dtypes: tuple[str, ...] = ()
+    _dtypes: tuple[str, ...] | None = None  # of the images; None for all
 
     def __init__(self, max_val, filter_size, filter_sigma, k1, k2):
         super().__init__(max_val)
@@ -176,9 +176,8 @@ class SSIM(_Structure):
 class MSSSIM(_Structure):
     """The structural similarity at several scales: products of powers of what `SSIM` compares, at halved sizes.
 
-    A call takes two Tensors of one shape (N, C, H, W), of float64, float32, float16 or uint8, and returns the N
-    similarities in float32, or in float64 for images of float64. Height and width must be at least the window's at the
-    smallest scale.
+    A call takes two Tensors of one shape (N, C, H, W) and one dtype, as `PSNR` does, and returns the N similarities in
+    float32, or in float64 for images of float64. Height and width must be at least the window's at the smallest scale.
 
     Parameters
     ----------
@@ -207,7 +206,6 @@ class MSSSIM(_Structure):
     """
 
     _samples = ("MSSSIM(power_factors=(0.4, 0.6), filter_size=2)(x(1, 2, 4, 4), 0.5 * x(1, 2, 4, 4))",)
-    _dtypes = ("Float64", "Float32", "Float16", "UInt8")
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """Losses of segmentation: how far what was found and what is there overlap, and where the hard pixels are."""
 
 from .. import ops
-from .._core import Tensor, float32, int32, uint8
+from .._core import Tensor, int32, uint8
 from .activation import get_activation
 from .arguments import integer
 from .cell import Cell
@@ -194,4 +194,4 @@ class FocalLoss(LossBase):
         loss = -focus * log_p if weight is None else -focus * log_p * weight
         if labels.shape[1] == 1:
             return self.get_loss(ops.mean(ops.squeeze(loss, 1), 1))
-        return self.get_loss(ops.mean(loss * labels.astype(float32), -1))
+        return self.get_loss(ops.mean(loss * labels, -1))
