@@ -205,7 +205,7 @@ class MSSSIM(_Structure):
     [1.]
     """
 
-    _samples = ("MSSSIM(power_factors=(0.4, 0.6), filter_size=2)(x(1, 2, 4, 4), 0.5 * x(1, 2, 4, 4))",)
+    _samples = ("MSSSIM(power_factors=(0.4, 0.6), filter_size=2, k1=0.5, k2=0.5)(x(1, 2, 4, 4), 0.5 * x(1, 2, 4, 4))",)
 
     def __init__(
         self,
