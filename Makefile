@@ -2,6 +2,7 @@
 # make test    the C++ and the Python tests
 # make bench   measures beside PyTorch and JAX, which it installs into an environment of their own (.venv-bench)
 # make opinfo  walks the samples of PyTorch's op table through our functions of the same names, in .venv-bench
+# make mindspore-tests MINDSPORE_TESTS=checkout    runs MindSpore's own tests, of a checkout that you have, on adcore
 # make lint    formatters, linter, type checker: reports, changes nothing
 # make format  rewrites the sources as the formatters want them
 # make docs    the site, with the pages of reference, into build/docs
@@ -31,7 +32,7 @@ CPP_TESTS := $(filter tests/cpp/% examples/cpp/%,$(CPP_FILES)) tests/cpp/CMakeLi
 PACKAGE := $(shell find python/adcore -name '*.py' -o -name '*.pyi' -o -name py.typed) $(filter src/cpp/%,$(CPP_FILES)) \
   CMakeLists.txt $(wildcard cmake/*) README.md
 
-.PHONY: demo test test-cpp test-python bench bench-instructions opinfo lint format docs stubs clean
+.PHONY: demo test test-cpp test-python bench bench-instructions opinfo mindspore-tests lint format docs stubs clean
 .DELETE_ON_ERROR:
 
 demo: $(STAMPS)/demo
@@ -51,6 +52,10 @@ bench: $(BENCH_VENV)/installed
 
 opinfo: $(BENCH_VENV)/installed
 	$(abspath $(BENCH_VENV))/bin/python tests/opinfo/walk.py
+
+# Skipped without a checkout, which is not part of this one.
+mindspore-tests: $(STAMPS)/test
+	$(BIN)/python tests/mindspore/run.py $(MINDSPORE_TESTS) --json build/mindspore-tests.json
 
 # Counts instructions, reads no clock. Needs valgrind.
 bench-instructions: $(STAMPS)/demo

@@ -1,7 +1,6 @@
 """The methods of Tensor that need no speed: printing, NumPy, pickling, and those that only rename a function of ops."""
 
 import math
-import operator
 
 from adcore import _core
 from adcore._core import Tensor
@@ -332,25 +331,6 @@ def _renamed(name, *arguments):
     return method
 
 
-def _in_place(name, operator_function):
-    def method(self, other):
-        _core.require_writable(name, self)
-        return self._assign(operator_function(self, other))
-
-    method.__doc__ = f"""Give the Tensor the value of the operation with `other`, in place; it keeps shape and dtype.
-
-    Whatever holds the same Tensor sees the new value; ``t += u`` and its siblings make a new Tensor instead.
-
-    Examples
-    --------
-    >>> from adcore import Tensor
-    >>> t = Tensor([4.0])
-    >>> print(t.{name}(2))
-    [{operator_function(4.0, 2.0):g}.]
-    """
-    return method
-
-
 def _value(self):
     """Return the value as a Tensor of its own."""
     return self.copy()
@@ -440,7 +420,9 @@ _DOCUMENTED = {
     "value": _value,
     "assign_value": _assign_value,
     "dim": _dim,
+    "ndimension": _dim,
     "numel": _numel,
+    "nelement": _numel,
     "flatten": _flatten,
     "repeat": _repeat,
     "unfold": _unfold,
@@ -452,10 +434,6 @@ _DOCUMENTED = {
     "__floor__": _whole(math.floor),
     "__ceil__": _whole(math.ceil),
     "__trunc__": _whole(math.trunc),
-    "add_": _in_place("add_", operator.iadd),
-    "sub_": _in_place("sub_", operator.isub),
-    "mul_": _in_place("mul_", operator.imul),
-    "div_": _in_place("div_", operator.itruediv),
 }
 
 Tensor.asnumpy = _asnumpy

@@ -440,7 +440,40 @@ def test_wrong_hooks_on_saved_tensors():
         inner.__exit__(None, None, None)
 
 
+# ---- calls without an input that has a derivative ------------------------------------------------------------------
+
+
+def test_where_no_argument_has_a_derivative():
+    """MindSpore gives () for them, beside the derivatives by the weights."""
+    w = Parameter(t32(3.0), name="w")
+
+    def f(n, word=None):
+        return w * w * n
+
+    assert grad(f)(2) == () and grad(f)(2, "word") == () and grad(f)(2, None) == () and grad(f, (0, 1))(2, True) == ()
+    assert grad(f, return_ids=True)(2) == ()
+    value, gradient = value_and_grad(f)(2)
+    check(value, f32(18.0))
+    assert gradient == ()
+    check(grad(f, 0, w)(2), ((), f32(12.0)))
+    check(grad(f, 0, [w], return_ids=True)(2, word="word"), ((), (("w", f32(12.0)),)))
+    check(grad(lambda x: grad(lambda n: x * n, 0, w)(2)[1] * x)(t32(1.0)), f32(0.0))
+
+
+def test_a_number_without_derivative_beside_a_tensor_is_an_error():
+    """Its derivative is asked for by mistake: the tensor is the other argument."""
+    with pytest.raises(TypeError, match=r"argument 0 is to be differentiated, but 2 \(int\) has no derivative"):
+        grad(lambda n, x: n * x)(2, t32(1.0))
+    with pytest.raises(TypeError, match=r"argument 0 is to be differentiated, but 2 \(int\) has no derivative"):
+        grad(lambda n: n[0] * t32(1.0))([2])
+
+
 # ---- the name of a wrong gradient ----------------------------------------------------------------------------------
+
+
+def twice(g):
+    """A cotangent of twice the elements."""
+    return ops.concat([g, g])
 
 
 class Affine(Function):
@@ -450,7 +483,7 @@ class Affine(Function):
 
     @staticmethod
     def backward(ctx, g):
-        return (g, g, g)[: 2 + Affine.extra]
+        return (g, twice(g) if not Affine.extra else g.sum(), g)[: 2 + Affine.extra]
 
 
 class AffineCell(nn.Cell):
@@ -458,7 +491,7 @@ class AffineCell(nn.Cell):
         return x * weight
 
     def bprop(self, x, weight, out, dout):
-        return dout, dout
+        return dout, twice(dout)
 
 
 @adcore.custom_vjp
@@ -466,16 +499,16 @@ def affine(x, weight):
     return x * weight
 
 
-affine.defvjp(lambda x, weight: (x * weight, None), lambda _, g: (g, g))
+affine.defvjp(lambda x, weight: (x * weight, None), lambda _, g: (g, twice(g)))
 
 
 @pytest.mark.parametrize("fn", [Affine.apply, AffineCell(), affine], ids=["Function", "bprop", "custom_vjp"])
 def test_a_wrong_gradient_names_its_parameter(fn):
     Affine.extra = 0
-    x, w = t32(1.0, 2.0), Parameter(t32(3.0), name="dense.scale")
-    shapes = r"must have its shape \(\), got a Tensor of shape \(2,\)"
+    x, w = t32(1.0, 2.0), Parameter(t32(3.0, 3.0), name="dense.scale")
+    shapes = r"must have its shape \(2,\), got a Tensor of shape \(4,\)"
     with pytest.raises(ValueError, match=r"the cotangent of argument 1 \(weight\) " + shapes):
-        grad(fn, 1)(x, t32(3.0))
+        grad(fn, 1)(x, t32(3.0, 3.0))
     with pytest.raises(ValueError, match=r"the cotangent of argument 1 \(weight, Parameter 'dense.scale'\) " + shapes):
         grad(lambda x: fn(x, w), None, w)(x)
 
@@ -483,15 +516,15 @@ def test_a_wrong_gradient_names_its_parameter(fn):
 def test_a_wrong_gradient_of_a_further_argument_and_beside_constants():
     Affine.extra = 1
     with pytest.raises(ValueError, match=r"the cotangent of argument 2 \(rest\[0\]\) must have its shape \(3,\)"):
-        grad(Affine.apply, 2)(t32(1.0), t32(2.0), t32(1.0, 2.0, 3.0))
+        grad(Affine.apply, 2)(t32(1.0, 1.0), t32(2.0), t32(1.0, 2.0, 3.0))
 
     def power(n, x):
         return x**n
 
     power = adcore.custom_vjp(power, nondiff_argnums=(0,))
     power.defvjp(lambda n, x: (x**n, None), lambda n, _, g: (ops.concat([g, g]),))
-    with pytest.raises(ValueError, match=r"the cotangent of argument 0 \(x\) must have its shape \(1,\)"):
-        grad(power, 1)(2, t32([1.0]))
+    with pytest.raises(ValueError, match=r"the cotangent of argument 0 \(x\) must have its shape \(2,\)"):
+        grad(power, 1)(2, t32(1.0, 2.0))
 
 
 # ---- hooks of Cells ------------------------------------------------------------------------------------------------

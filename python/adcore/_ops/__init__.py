@@ -24,6 +24,7 @@ from adcore._ops import (  # noqa: F401  their composites are declared now
     loss_vectors,
     math,
     matrix,
+    methods,
     neural,
     normalization,
     numpy_protocols,

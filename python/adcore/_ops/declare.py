@@ -16,7 +16,7 @@ what a type checker lets pass and what a cell checks when it is made; the compos
 from collections.abc import Sequence
 from functools import wraps
 
-from adcore._core import Tensor, are_synonyms, dtype, require_writable
+from adcore._core import Tensor, are_synonyms, dtype, require_writable, value_for_cell
 
 Number = Tensor | float
 dims = int | Sequence[int]
@@ -129,7 +129,10 @@ def in_place(name, function, doc=None):
 
     def method(self, *args, **options):
         require_writable(name, self)
-        return self._assign(function(self, *args, **options))
+        value = function(self, *args, **options)
+        if value.shape != self.shape:
+            raise ValueError(f"{name}: the Tensor keeps its shape {self.shape}, but the value is of {value.shape}.")
+        return self._assign(value_for_cell(name, self, value))
 
     method.__name__ = name
     method.__doc__ = doc or f"Give the Tensor the value that ``{name[:-1]}`` makes of it, in place; arguments as there."

@@ -5,6 +5,7 @@ from typing import Any, SupportsFloat, SupportsIndex, SupportsInt, TypeAlias, ov
 
 from adcore._core import Tensor
 from adcore.nn.optim_adaptive import ASGD as ASGD
+from adcore.nn.optim_factored import AdaFactor as AdaFactor
 from adcore.nn.optim import AdaMax as AdaMax
 from adcore.nn.optim_adaptive import Adadelta as Adadelta
 from adcore.nn.optim_adaptive import Adagrad as Adagrad
@@ -29,7 +30,9 @@ from adcore.nn.dense import BiDense as Bilinear
 from adcore.nn.cell import Cell as Cell
 from adcore.nn.container import CellDict as CellDict
 from adcore.nn.container import CellList as CellList
+from adcore.nn.image_quality import CentralCrop as CentralCrop
 from adcore.nn.image import ChannelShuffle as ChannelShuffle
+from adcore.nn.norms import ClipByNorm as ClipByNorm
 from adcore.nn.padding import ConstantPad1d as ConstantPad1d
 from adcore.nn.padding import ConstantPad2d as ConstantPad2d
 from adcore.nn.padding import ConstantPad3d as ConstantPad3d
@@ -42,6 +45,7 @@ from adcore.nn.convolution import Conv3dTranspose as Conv3dTranspose
 from adcore.nn.learning_rate_schedule import CosineAnnealingWarmRestarts as CosineAnnealingWarmRestarts
 from adcore.nn.learning_rate_schedule import CosineDecayLR as CosineDecayLR
 from adcore.nn.dense import Dense as Dense
+from adcore.nn.loss_overlap import DiceLoss as DiceLoss
 from adcore.nn.basic import Dropout as Dropout
 from adcore.nn.basic import Dropout1d as Dropout1d
 from adcore.nn.basic import Dropout2d as Dropout2d
@@ -54,6 +58,7 @@ from adcore.nn.optim_adaptive import FTRL as FTRL
 from adcore.nn.activation import FastGelu as FastGelu
 from adcore.nn.wrap import FixedLossScaleUpdateCell as FixedLossScaleUpdateCell
 from adcore.nn.basic import Flatten as Flatten
+from adcore.nn.loss_overlap import FocalLoss as FocalLoss
 from adcore.nn.image import Fold as Fold
 from adcore.nn.wrap import ForwardValueAndGrad as ForwardValueAndGrad
 from adcore.nn.activation import GELU as GELU
@@ -67,6 +72,7 @@ from adcore.nn.normalization import InstanceNorm2d as InstanceNorm2d
 from adcore.nn.normalization import InstanceNorm3d as InstanceNorm3d
 from adcore.nn.learning_rate_schedule import InverseDecayLR as InverseDecayLR
 from adcore.nn.wrap import Jvp as Jvp
+from adcore.nn.norms import L1Regularizer as L1Regularizer
 from adcore.nn.optim_whole import LARS as LARS
 from adcore.nn.optim_whole import LBFGS as LBFGS
 from adcore.nn.pooling import LPPool1d as LPPool1d
@@ -80,6 +86,8 @@ from adcore.nn.optim import Lion as Lion
 from adcore.nn.activation import LogSoftmax as LogSoftmax
 from adcore.nn.loss import LossBase as LossBase
 from adcore.nn.loss import MAELoss as MAELoss
+from adcore.nn.image_quality import MSSSIM as MSSSIM
+from adcore.nn.basic import MatMul as MatMul
 from adcore.nn.pooling import MaxPool1d as MaxPool1d
 from adcore.nn.pooling import MaxPool2d as MaxPool2d
 from adcore.nn.pooling import MaxPool3d as MaxPool3d
@@ -89,14 +97,17 @@ from adcore.nn.pooling import MaxUnpool3d as MaxUnpool3d
 from adcore.nn.container import CellDict as ModuleDict
 from adcore.nn.container import CellList as ModuleList
 from adcore.nn.optim import Momentum as Momentum
+from adcore.nn.loss_overlap import MultiClassDiceLoss as MultiClassDiceLoss
 from adcore.nn.learning_rate_schedule import MultiStepLR as MultiStepLR
 from adcore.nn.transformer import MultiheadAttention as MultiheadAttention
 from adcore.nn.optim import NAdam as NAdam
 from adcore.nn.learning_rate_schedule import NaturalExpDecayLR as NaturalExpDecayLR
+from adcore.nn.norms import Norm as Norm
 from adcore.nn.learning_rate_schedule import OneCycleLR as OneCycleLR
 from adcore.nn.basic import OneHot as OneHot
 from adcore.nn.optimizer import Optimizer as Optimizer
 from adcore.nn.activation import PReLU as PReLU
+from adcore.nn.image_quality import PSNR as PSNR
 from adcore.nn.padding import Pad as Pad
 from adcore.nn.image import PixelShuffle as PixelShuffle
 from adcore.nn.image import PixelUnshuffle as PixelUnshuffle
@@ -117,6 +128,7 @@ from adcore.nn.padding import ReplicationPad2d as ReplicationPad2d
 from adcore.nn.padding import ReplicationPad3d as ReplicationPad3d
 from adcore.nn.optim_adaptive import Rprop as Rprop
 from adcore.nn.optim import SGD as SGD
+from adcore.nn.image_quality import SSIM as SSIM
 from adcore.nn.container import SequentialCell as Sequential
 from adcore.nn.container import SequentialCell as SequentialCell
 from adcore.nn.activation import Softmax as Softmax

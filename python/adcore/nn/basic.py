@@ -1,10 +1,10 @@
-"""Layers without Parameters that fit between others: Flatten, Unflatten, Dropout, Identity, OneHot."""
+"""Layers without Parameters that fit between others: Flatten, Unflatten, Dropout, Identity, OneHot, MatMul."""
 
 import math
 
 from .. import ops
 from .._core import float32
-from .arguments import fraction, integer, number, positive, real
+from .arguments import flag, fraction, integer, number, positive, real
 from .cell import Cell
 from .op_cell import OpCell
 
@@ -300,6 +300,39 @@ class OneHot(Cell):
     def construct(self, indices):
         """Return a Tensor with one axis more than `indices`."""
         return ops.one_hot(indices, self.depth, self.on_value, self.off_value, self.axis).astype(self.dtype)
+
+
+class MatMul(Cell):
+    """The product of two Tensors, see `adcore.ops.matmul`, either with the last two axes exchanged first.
+
+    Parameters
+    ----------
+    transpose_x1, transpose_x2 : bool, default False
+        Whether they are; a vector stays as it is.
+
+    Raises
+    ------
+    TypeError
+        If they are no bools.
+
+    Examples
+    --------
+    >>> from adcore import nn, ops
+    >>> nn.MatMul(transpose_x1=True)(ops.ones((3, 2)), ops.ones((3, 4))).shape
+    (2, 4)
+    """
+
+    _samples = ("MatMul()(x(2, 3), x(3, 2))", "MatMul(True, True)(x(2, 3, 2), x(4, 3))")
+
+    def __init__(self, transpose_x1=False, transpose_x2=False):
+        super().__init__()
+        self.transpose_x1 = flag("MatMul", "transpose_x1", transpose_x1)
+        self.transpose_x2 = flag("MatMul", "transpose_x2", transpose_x2)
+
+    def construct(self, x1, x2):
+        """Return the product."""
+        x1 = x1.mT if self.transpose_x1 and x1.ndim > 1 else x1
+        return ops.matmul(x1, x2.mT if self.transpose_x2 and x2.ndim > 1 else x2)
 
 
 class CosineSimilarity(OpCell, op=ops.cosine_similarity):

@@ -219,8 +219,8 @@ class TrainOneStepCell(Cell):
 class Jvp(Cell):
     """A network and its derivative along a direction: see :func:`adcore.jvp`.
 
-    A call takes the inputs of the network and behind them the direction, a Tensor, or a tuple of one for each input
-    where there are several. It returns the pair of output and derivative.
+    A call takes the inputs of the network and behind them the direction, which looks like the input: a tuple of one for
+    each where there are several. It returns the pair of output and derivative.
 
     Parameters
     ----------
@@ -229,7 +229,7 @@ class Jvp(Cell):
     Raises
     ------
     TypeError
-        If it cannot be called, or a call has no input beside the direction.
+        If it cannot be called, a call has no input beside the direction, or the direction is a tuple of another length.
 
     Examples
     --------
@@ -247,7 +247,13 @@ class Jvp(Cell):
     def construct(self, *args):
         """Return the output and its derivative along the last argument."""
         inputs, direction = _without_last("Jvp", args)
-        return jvp(self.fn, *((inputs[0], direction) if len(inputs) == 1 else (inputs, direction)))
+        if len(inputs) == 1:
+            if isinstance(direction, (tuple, list)) and not isinstance(inputs[0], (tuple, list)):
+                raise TypeError("Jvp: the network has one input, so the direction must be a Tensor, not a tuple.")
+            direction = (direction,)
+        elif not isinstance(direction, (tuple, list)) or len(direction) != len(inputs):
+            raise TypeError(f"Jvp: the direction must be a tuple of {len(inputs)}, one for each input.")
+        return jvp(self.fn, inputs, direction)
 
 
 class Vjp(Cell):

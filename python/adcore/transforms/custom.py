@@ -10,6 +10,7 @@ import functools
 
 from adcore import _core
 from adcore._core import Parameter, Tensor, derivative_dtype, tree_leaves
+from adcore._ops.methods import summed_to
 from adcore.transforms.options import check_callable, check_flag, computed
 from adcore.transforms.products import transposed
 from adcore.transforms.rule import attach, constants, filled, may_differentiate, seen
@@ -91,6 +92,8 @@ def _checked(name, what, argument, gradient):
         gradient = gradient[0]
     if not isinstance(gradient, Tensor):
         gradient = Tensor(gradient, derivative_dtype(argument)) if isinstance(gradient, (int, float)) else gradient
+    if isinstance(gradient, Tensor):
+        gradient = summed_to(gradient, argument.shape).astype(derivative_dtype(argument))
     return match(name, what, argument, gradient)[0]
 
 
@@ -221,11 +224,14 @@ class Function:
     Raises
     ------
     ValueError, TypeError
-        Where `backward` returns another number of cotangents, or one of another shape or dtype than its argument; where
-        `forward` marks what is not an output or argument.
+        Where `backward` returns another number of cotangents, or one of a shape that its argument cannot be broadcast
+        to; where `forward` marks what is not an output or argument.
 
     Notes
     -----
+    A cotangent of the shape that its argument has been broadcast to is summed to the argument's, and one of another
+    dtype is converted: a rule may return what broadcasting and promotion made of its arguments.
+
     `forward` may call ``ctx.mark_non_differentiable(*outputs)``, ``ctx.mark_dirty(*inputs)`` for arguments that it
     changes in place and returns, and ``ctx.set_materialize_grads(False)`` to get None for cotangents that nothing
     contributed to. ``ctx.needs_input_grad`` tells by argument whether a derivative may be asked for.

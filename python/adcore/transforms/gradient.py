@@ -54,7 +54,8 @@ def grad(fn, grad_position=0, weights=None, has_aux=False, return_ids=False, sen
     callable
         Takes what `fn` takes (and `sens`). Gives the derivative for one position, a tuple for several; likewise for
         weights; the pair of both where both are asked for. With `has_aux`: the pair of that and the tuple of the other
-        outputs. The derivative by the first input of a function that is called without any is ``()``.
+        outputs. The derivative by the first input of a function that is called without any is ``()``, and so is that by
+        any position where no argument has one: where all are ints, None or strings.
 
     Raises
     ------

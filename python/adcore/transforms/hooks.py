@@ -133,7 +133,14 @@ def _register_hook(self, hook):
     return RemovableHandle(hooks, hook)
 
 
+def _hooks(self):
+    """Return the list of the functions that `register_hook` has been given and that have not been removed."""
+    hooks = _core.hooks_of(self)
+    return list(hooks.values()) if hooks is not None and hooks.ref == _core.tape_ref(self) else []
+
+
 Tensor.register_hook = _register_hook
+Tensor.hooks = _hooks
 
 
 class HookBackward:

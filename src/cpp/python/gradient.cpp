@@ -1,5 +1,7 @@
 // grad and value_and_grad: one callable, one C++ function per call. Arguments were checked when it was made
 // (adcore/transforms/gradient.py). Start reading at call().
+#include <algorithm>
+
 #include "base/reuse.h"
 #include "python/hooks.h"
 #include "python/object.h"
@@ -116,6 +118,12 @@ class GradientCall {
     return reinterpret_cast<PyObject*>(fresh);
   }
 
+  /// True iff the call has numbers without derivative, None and strings alone: there is no derivative by one of them.
+  bool of_plain_values() const {
+    return std::ranges::all_of(
+        lists_->args, [](PyObject* arg) { return arg == Py_None || PyLong_Check(arg) || PyUnicode_Check(arg); });
+  }
+
   PyObject* open_leaf(const Argument& a, PyObject* leaf, Level& level) {
     if (is_tensor(leaf)) {
       // A Parameter is a variable: reads of it anywhere in the function mean this input too.
@@ -137,6 +145,10 @@ class GradientCall {
       return input_object(value, level.input(value, 0), level, leaf);
     }
     if (leaf == Py_None && a.given != Py_None) return Py_NewRef(Py_None);  // nothing in a container stays nothing
+    if (leaf == a.given && of_plain_values()) {
+      without_inputs_ = true;
+      return Py_NewRef(leaf);
+    }
     fail_leaf(g_->name, a.position, leaf);
   }
 
@@ -145,7 +157,7 @@ class GradientCall {
     const auto open = [&](PyObject* leaf) { return open_leaf(a, leaf, level); };
     a.fresh = Owned(is_tensor(a.given) ? open(a.given) : tree_map(a.given, open));
     lists_->args[static_cast<size_t>(a.position)] = a.fresh.get();
-    if (is_tensor(a.fresh.get())) return;
+    if (is_tensor(a.fresh.get()) || without_inputs_) return;
     size_t next = a.first_input;
     a.skeleton = Owned(tree_map(a.fresh.get(), [&](PyObject* leaf) {
       return leaf == Py_None ? Py_NewRef(Py_None) : checked(PyLong_FromSize_t(next++));
@@ -230,8 +242,9 @@ class GradientCall {
     Owned by_position, by_weight;
     const std::vector<Argument>& arguments = lists_->arguments;
     if (g_->positions != Py_None) {
-      by_position = Owned(one_or_tuple(arguments.size() == 1, arguments.size(),
-                                       [&](size_t i) { return argument_gradient(gradients, arguments[i]); }));
+      const size_t count = without_inputs_ ? 0 : arguments.size();
+      by_position =
+          Owned(one_or_tuple(count == 1, count, [&](size_t i) { return argument_gradient(gradients, arguments[i]); }));
     }
     if (g_->weights != Py_None) {
       const auto count = static_cast<size_t>(PyTuple_GET_SIZE(g_->weights));
@@ -244,6 +257,7 @@ class GradientCall {
   }
 
   const GradObject* g_;
+  bool without_inputs_ = false;  // of_plain_values(); the derivative by position is (), as MindSpore gives
   Recording recording_;
   Reused<Lists> lists_;
 };

@@ -226,15 +226,14 @@ PyObject* unary(PyObject* a) {
   });
 }
 
-/// `t op= u` gives the name t another Tensor, as `t = t op u` does; what else holds the old one keeps its value. So the
-/// result must be of t's shape and dtype: a sum that quietly grows or loses its integers is nobody's wish.
+/// `t op= u` gives the name t another Tensor, as `t = t op u` does, of the dtype to which both promote; what else holds
+/// the old one keeps its value. The result must be of t's shape: a sum that quietly grows is nobody's wish.
 PyObject* fitting(PyObject* a, const char* name, Owned result) {
   if (!result || !is_tensor(result.get())) return result.release();
-  const Tensor &old = value_of(a), &fresh = value_of(result.get());
-  if (old.shape() == fresh.shape() && old.dtype() == fresh.dtype()) return result.release();
-  fail(old.dtype() == fresh.dtype() ? ErrorKind::Value : ErrorKind::Type, name,
-       ": an augmented assignment keeps shape and dtype, ", to_string(old.shape()), " ", name_of(old.dtype()),
-       ", but the result is ", to_string(fresh.shape()), " ", name_of(fresh.dtype()), ". Write t = t + u, not t += u.");
+  const Dims &old = value_of(a).shape(), &fresh = value_of(result.get()).shape();
+  if (old == fresh) return result.release();
+  fail(ErrorKind::Value, name, ": an augmented assignment keeps the shape, ", to_string(old), ", but the result is of ",
+       to_string(fresh), ". Write t = t + u, not t += u.");
 }
 
 template <int Row>
