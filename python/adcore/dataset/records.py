@@ -256,7 +256,18 @@ class MindDataset(GeneratorDataset):
 
     Examples
     --------
-    See `FileWriter`.
+    >>> import os, tempfile
+    >>> from adcore import dataset
+    >>> from adcore.dataset.records import FileWriter
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = os.path.join(folder, "rows")
+    ...     writer = FileWriter(file)
+    ...     _ = writer.add_schema({"label": {"type": "int32"}, "name": {"type": "string"}})
+    ...     _ = writer.write_raw_data([{"label": i, "name": f"row {i}"} for i in range(3)])
+    ...     _ = writer.commit()
+    ...     rows = dataset.MindDataset(file, ["name", "label"], shuffle=False)
+    ...     print([(str(name), int(label)) for name, label in rows])
+    [('row 0', 0), ('row 1', 1), ('row 2', 2)]
     """
 
     def __init__(
