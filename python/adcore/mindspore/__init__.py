@@ -54,6 +54,8 @@ TREE = {
     "mint.special": (".mint_special",),
     "multiprocessing": ("multiprocessing",),
     "numpy": (".mnp",),
+    "scipy": (".scipy",),
+    "scipy.linalg": (".scipy_linalg",),
     "nn": ("adcore.nn", "adcore.train.metrics"),
     "nn.cell": ("adcore.nn",),
     "nn.dynamic_lr": ("adcore.nn",),
