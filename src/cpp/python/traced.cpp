@@ -257,7 +257,7 @@ py::object TracedFunction::replay(std::span<PyObject* const> arguments) const {
   if (!body_) body_ = std::make_shared<const Body>(program_);
   const std::shared_ptr<const Body> held = body_;
   Steps(*held).run(values, outputs);
-  return steal(finish(arguments, [&](size_t k) { return outputs[k]; }));
+  return steal(finish(arguments, [&](size_t k) { return outputs[k]; }, [] {}));
 }
 
 py::object TracedFunction::run(std::span<PyObject* const> arguments) const {
