@@ -52,8 +52,8 @@ def jit(fn=None, *, static_argnums=(), static_argnames=()):
     Notes
     -----
     What the function reads beside its arguments (variables, attributes) may change between calls: then it is recorded
-    again. Variables of installed packages, files, clocks and the environment are read when it is recorded, and not
-    again. Arrays among the arguments are Tensors inside.
+    again. Variables of installed packages and files are read when it is recorded, and not again. Arrays among the
+    arguments are Tensors inside.
 
     Where a derivative, a jvp or a vmap that is open outside holds one of the inputs, it sees the calls of the program,
     as if the function had run.
@@ -124,7 +124,9 @@ def _positions(fn, static_argnums):
 
 
 def record_program(jitted, args, kwargs, record):
-    """Return a recorded program and what guards it, or a str that says why the function runs as Python for such calls.
+    """Return a recorded program, what guards it and Tensors that no argument may be, or a str.
+
+    That says why the function runs as Python for such calls.
 
     The core calls this where no program fits a call.
     """
@@ -166,6 +168,12 @@ def _recorded(jitted, roots, before, args, kwargs, record):
     Only objects of adcore's own may do something once, as filling a cache; then the function is recorded again.
     """
     fn = jitted.__wrapped__
+    given = tree_leaves((args, kwargs))
+    if any(t is leaf for t in before.compared() for leaf in given):
+        raise _core.RecordingError(
+            f"jit: an argument of {_name(fn)} is a Tensor that the function finds elsewhere too, and it compares "
+            "objects (`is`, `id`), which are others while it is recorded; give it a copy."
+        )
     for again in (False, True):
         program = record()
         after = Places(*roots, called=[callback.fn for callback in program._callbacks])
@@ -181,7 +189,7 @@ def _recorded(jitted, roots, before, args, kwargs, record):
     program._argument_names = [name for name, _ in inputs]
     program._signature = describe(args, kwargs or {}, jitted._statics, [leaf for _, leaf in inputs])
     _log(jitted, _describe(args, kwargs))
-    return program, after.guards
+    return program, after.guards, after.compared()
 
 
 # ---- what a user sees ---------------------------------------------------------------------------------------------

@@ -7,11 +7,14 @@ of them only the place counts. What cannot be compared, and is named by the func
 
 import builtins
 import collections
+import contextvars
 import functools
 import gc
 import os
 import sys
 import types
+import weakref
+from opcode import EXTENDED_ARG, opmap
 
 from adcore import _core
 from adcore._core import Tensor
@@ -20,10 +23,11 @@ _MOST = 100_000  # places
 _MOST_BYTES = 1 << 20  # of an array whose elements are compared
 
 # The kinds of the core.
-_VARIABLE, _ITEM, _ABSENT, _LIST, _DICT, _CLASS, _FUNCTION, _ATTRIBUTE, _COPY, _TRAINED = range(10)
+_VARIABLE, _ITEM, _ABSENT, _LIST, _DICT, _CLASS, _FUNCTION, _ATTRIBUTE, _COPY, _TRAINED, _TYPE = range(11)
 
 _PACKAGE = __file__.rpartition("transforms")[0]
 _LIBRARY = os.path.dirname(os.__file__)
+_HEAP_TYPE = 1 << 9  # of a class whose objects may get another one
 _NUMBERS = (bool, int, float, complex, str, bytes, type(None), type(Ellipsis), range, slice)
 _ACTS = ("print", "input", "open", "exec", "eval", "breakpoint", "globals", "locals", "vars", "delattr", "setattr")
 _PURE = (  # modules whose functions change nothing but what they are given
@@ -66,6 +70,43 @@ def _names_in(code, without=()):
         if isinstance(constant, types.CodeType) and constant not in without:
             names += _names_in(constant, without)
     return names
+
+
+_BY_NAME = {"getattr", "globals", "hasattr", "locals", "vars", "attrgetter"}  # what finds things by a str
+_LOAD_GLOBAL, _LOAD_CONST, _IS = (opmap[name] for name in ("LOAD_GLOBAL", "LOAD_CONST", "IS_OP"))
+
+
+@functools.lru_cache(maxsize=4096)
+def _instructions_of(code):
+    """Return what of a function's text its names do not tell: the globals that it reads, and whether it asks what is
+    the same object as another one, but None.
+    """
+    text, names, compares = code.co_code, set(), "id" in code.co_names
+    last, constant, high = None, 0, 0
+    for at in range(0, len(text), 2):
+        op, argument = text[at], text[at + 1] | high
+        high = argument << 8 if op == EXTENDED_ARG else 0
+        if op == _LOAD_GLOBAL:
+            names.add(code.co_names[argument >> 1])
+        elif op == _IS and not (last == _LOAD_CONST and code.co_consts[constant] is None):
+            compares = True
+        if op == _LOAD_CONST:
+            constant = argument
+        last = op
+    for inner in code.co_consts:
+        if isinstance(inner, types.CodeType):
+            more = _instructions_of(inner)
+            names, compares = names | more[0], compares or more[1]
+    return frozenset(names), compares
+
+
+def _texts_in(code):
+    """Yield what stands in a function's text as a str and could be a name."""
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _texts_in(constant)
+        elif isinstance(constant, str) and constant.isidentifier():
+            yield constant
 
 
 def _uses_in(code, without):
@@ -111,6 +152,22 @@ def _counts(word, mentioned):
     return word.startswith("__") and word not in ("__init__", "__new__", "__init_subclass__", "__del__", "__repr__")
 
 
+_CLOCKS = {
+    "time": {"time_ns", "perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns", "process_time", "thread_time"},
+    "datetime": {"now", "today", "utcnow"},
+}
+_CLOCK = "a clock, which would be read once, when it is recorded; read it outside, and give what it tells as a Tensor."
+
+
+def _value_of(variable):
+    """Return what a ContextVar holds here, as a tuple."""
+    return tuple(variable.get(value) for value in (_NOTHING,))
+
+
+def _referent_of(reference):
+    return (reference(),)
+
+
 def _items_of(mapping):
     return _flat(mapping.items())
 
@@ -139,6 +196,8 @@ class Places:
         # What is reached by a word, an attribute or key, may never be read: it counts where a text that counts has it.
         self._texts = []  # the word that leads to a function, None where it runs for sure; the names in its text
         self._unclear = []  # what cannot be compared: word, name, why
+        self._tensors = []  # word, Tensor
+        self._comparisons = []  # words that lead to texts that compare objects by identity
         self._acts = []  # what may do something outside of Python's objects: word, name
         self._word = None  # that leads to what is being visited
         # What functions that a program calls back read and change is theirs, where the text names it for them alone:
@@ -165,6 +224,8 @@ class Places:
                     "needs as arguments."
                 )
             name, o, code_names, self._word = (self._queue or self._later).pop()
+            if type(o) is Tensor:
+                self._tensors.append((self._word, o))
             if type(o) is Tensor or isinstance(o, _NUMBERS) or id(o) in self._seen:
                 continue
             self._seen.add(id(o))
@@ -177,6 +238,13 @@ class Places:
         for word, name, why in self._unclear:
             if _counts(word, mentioned):
                 raise _core.RecordingError(f"jit: the function uses {name}, {why}")
+
+    def compared(self):
+        """Return the Tensors among what the function reads, where its text compares objects by identity."""
+        mentioned = self._mentioned()
+        if not any(_counts(word, mentioned) for word in self._comparisons):
+            return []
+        return [t for word, t in self._tensors if _counts(word, mentioned)]
 
     def check_acts(self):
         """Raise for a function that may do what cannot be taken back."""
@@ -260,11 +328,19 @@ class Places:
                 self._class(name, o)
         elif isinstance(o, dict):
             self._items(name, o, lambda key: f"{name}[{key!r}]")
+        elif o is os.environ:
+            self._environment()
         elif isinstance(o, list):
             self._add(name, _LIST, o, None, tuple(o))
             self._elements(name, o)
         elif isinstance(o, tuple):
             self._elements(name, o)
+        elif isinstance(o, contextvars.ContextVar):
+            self._add(name, _COPY, o, _value_of, _value_of(o))
+            self._elements(name, _value_of(o))
+        elif isinstance(o, weakref.ref):
+            self._add(name, _COPY, o, _referent_of, _referent_of(o))
+            self._elements(name, _referent_of(o))
         elif isinstance(o, (set, frozenset)):
             self._add(name, _COPY, o, frozenset, frozenset(o))
             self._elements(name, o)
@@ -296,6 +372,9 @@ class Places:
         code = fn.__code__
         if code in self._called:
             return
+        names = () if _is_library(code.co_filename) else dict.fromkeys(_names_in(code, self._called))
+        if not _BY_NAME.isdisjoint(names):
+            names.update(dict.fromkeys(_texts_in(code)))
         uses = list(_uses_in(code, self._called)) if self._called or self._methods else ()
         for used, attribute in uses:
             self._uses.setdefault(used, set()).add(attribute)
@@ -308,7 +387,7 @@ class Places:
             except ValueError:  # it is assigned later
                 continue
             self._add(variable, _VARIABLE, cell, None, value)
-            self._push(variable, value)
+            self._push(variable, value, names)
         self._push(name, fn.__defaults__)
         self._push(name, fn.__kwdefaults__)
         if fn.__dict__ or not _is_library(code.co_filename):
@@ -317,7 +396,9 @@ class Places:
             self._check_pure(fn.__module__ or "builtins")
             return
         self._add(name, _FUNCTION, fn, None, (code, fn.__defaults__, fn.__kwdefaults__))
-        names = dict.fromkeys(_names_in(code, self._called))
+        globals_read, compares = _instructions_of(code)
+        if compares:
+            self._comparisons.append(self._word)
         self._texts.append((self._word, {*names, *code.co_freevars}))
         for key in names:
             if key in fn.__globals__:
@@ -328,13 +409,29 @@ class Places:
                 self._add(key, _ABSENT, fn.__globals__, key, None)
                 if key in _ACTS:
                     self._acts.append((self._word, key))
-            elif isinstance(sys.modules.get(key), types.ModuleType):  # it may be imported by the function
-                self._push(key, sys.modules[key], names)
+            else:
+                if key in globals_read:
+                    self._add(key, _ABSENT, fn.__globals__, key, None)
+                if isinstance(sys.modules.get(key), types.ModuleType):  # it may be imported by the function
+                    self._push(key, sys.modules[key], names)
+
+    def _environment(self):
+        """Compare the variables of the environment as os keeps them."""
+        variables = getattr(os.environ, "_data", None)
+        if type(variables) is dict:
+            self._add("os.environ", _DICT, variables, None, _items_of(variables))
+        else:
+            self._refuse("os.environ", "which may change unseen; read it outside.")
 
     def _module(self, name, module, code_names):
         if module.__name__ in ("random", "numpy.random") or (module.__name__ == "numpy" and "random" in code_names):
             self._refuse("numpy.random" if module.__name__ == "numpy" else module.__name__, _RANDOM)
         self._check_pure(module.__name__)
+        if module is os and not {"environ", "getenv"}.isdisjoint(code_names):
+            self._environment()
+        clocks = _CLOCKS.get(module.__name__, set()).intersection(code_names)
+        if clocks:
+            self._refuse(f"{module.__name__}.{min(clocks)}", _CLOCK)
         if _is_library(getattr(module, "__file__", None) or "") or module.__name__ in sys.builtin_module_names:
             return
         for key in code_names:
@@ -374,6 +471,8 @@ class Places:
         """Push what stands in the object itself, and the methods and variables of its class."""
         if isinstance(o, (type, types.ModuleType, types.FunctionType, types.MethodType)):
             return
+        if kind.__flags__ & _HEAP_TYPE and not _is_of_library(kind):
+            self._add(f"{name}.__class__", _TYPE, o, None, kind)
         holder = getattr(o, "__dict__", None)
         if type(holder) is dict:
             if _is_ours(kind):
@@ -464,6 +563,11 @@ def _put_trained(parameter, _, expected):
     parameter.requires_grad = expected
 
 
+def _put_class_of(o, _, expected):
+    if type(o) is not expected:
+        o.__class__ = expected
+
+
 _PUT_BACK = (
     _put_variable,
     _put_item,
@@ -475,6 +579,7 @@ _PUT_BACK = (
     _put_attribute,
     _put_copy,
     _put_trained,
+    _put_class_of,
 )
 
 
@@ -494,7 +599,7 @@ def changes(before, after):
         parts = []
         if kind in (_LIST, _DICT, _CLASS):
             parts = _changes_inside(name, kind, old, new)
-        elif kind in (_ITEM, _VARIABLE, _ATTRIBUTE, _COPY) and not _same(old, new):
+        elif kind in (_ITEM, _VARIABLE, _ATTRIBUTE, _COPY, _TYPE) and not _same(old, new):
             parts = [(name, old, new)]
         found += [(*part, id(holder) in before.own) for part in parts]
     return found
@@ -511,7 +616,8 @@ def _changes_inside(name, kind, old, new):
     return [
         (f"{base}.{key}" if base != name else f"{name}[{key!r}]", was.get(k, _NOTHING), now.get(k, _NOTHING))
         for k, key in keys.items()
-        if not _same(was.get(k, _NOTHING), now.get(k, _NOTHING))
+        if key != "__slotnames__"  # which a copy of an object leaves behind in its class
+        and not _same(was.get(k, _NOTHING), now.get(k, _NOTHING))
     ]
 
 

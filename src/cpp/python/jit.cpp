@@ -168,7 +168,7 @@ struct Signature {
 /// A place where the function found objects. What stands in a container is expected as a tuple, of a dict key and value
 /// by turns.
 struct Guard {
-  enum class Kind : uint8_t { Variable, Item, Absent, List, Dict, Class, Function, Attribute, Copy, Trained };
+  enum class Kind : uint8_t { Variable, Item, Absent, List, Dict, Class, Function, Attribute, Copy, Trained, Type };
   Kind kind;
   Owned holder, key, expected;
 
@@ -198,6 +198,7 @@ struct Guard {
         if (!now) clear_answer();
         return is(now.get());
       }
+      case Kind::Type: return reinterpret_cast<PyObject*>(Py_TYPE(holder.get())) == expected.get();
       case Kind::Trained:
         return reinterpret_cast<ParameterObject*>(holder.get())->requires_grad == (expected.get() == Py_True);
       case Kind::Copy: {
@@ -252,6 +253,7 @@ Guard guard_from(PyObject* o) {
                     : is_one_of(Kind::List)               ? PyList_Check(holder) && tuple
                     : is_one_of(Kind::Dict)               ? PyDict_Check(holder) && tuple
                     : is_one_of(Kind::Class)              ? PyType_Check(holder) && tuple
+                    : is_one_of(Kind::Type)               ? PyType_Check(expected)
                     : is_one_of(Kind::Function) ? PyFunction_Check(holder) && tuple && PyTuple_GET_SIZE(expected) == 3
                     : is_one_of(Kind::Trained)  ? is_parameter(holder)
                                                 : is_one_of(Kind::Attribute, Kind::Copy);
@@ -279,6 +281,7 @@ struct Entry {
   std::vector<Owned> objects;
   std::vector<Guard> guards;
   std::vector<uint64_t> states;  // of the cells that are read
+  std::vector<Owned> compared;   // Tensors that the function may compare arguments with, by identity
   Owned traced_object;           // holds `traced`; where there is none, a str that says why
   const TracedFunction* traced = nullptr;
   std::shared_ptr<const Program> optimized;
@@ -309,6 +312,10 @@ struct Entry {
       if (t.dtype() != v.dtype || !(t.shape() == v.shape) || state_of(cells[k].get()) != states[k]) return false;
     }
     return true;
+  }
+  /// No argument is a Tensor that the function finds elsewhere too, where it asks what is the same object.
+  bool knows_identities(const Signature& s) const {
+    return std::ranges::none_of(compared, [&](const Owned& o) { return std::ranges::count(s.inputs, o.get()) > 0; });
   }
   int64_t bytes() const {
     if (!is_program()) return 0;
@@ -401,10 +408,11 @@ std::shared_ptr<Entry> trace(PyObject* self, const Given& given, const Signature
     entry->traced_object = Owned::copy(recorded.ptr());
     return entry;
   }
-  const auto pair = py::cast<py::tuple>(recorded);
-  entry->traced_object = Owned::copy(pair[0].ptr());
-  entry->traced = &py::cast<const TracedFunction&>(py::handle(pair[0]));
-  for (const py::handle g : py::cast<py::list>(pair[1])) entry->guards.push_back(guard_from(g.ptr()));
+  const auto parts = py::cast<py::tuple>(recorded);
+  entry->traced_object = Owned::copy(parts[0].ptr());
+  entry->traced = &py::cast<const TracedFunction&>(py::handle(parts[0]));
+  for (const py::handle g : py::cast<py::list>(parts[1])) entry->guards.push_back(guard_from(g.ptr()));
+  for (const py::handle t : py::cast<py::list>(parts[2])) entry->compared.push_back(Owned::copy(t.ptr()));
   for (const Owned& cell : entry->traced->reads()) entry->states.push_back(state_of(cell.get()));
   return entry;
 }
@@ -463,7 +471,7 @@ std::shared_ptr<Entry> find(std::vector<std::shared_ptr<Entry>>& entries, const 
     // Held: a comparison may run Python code, and that may call the function again.
     const std::shared_ptr<Entry> e = entries[i];
     if (!e->matches(signature)) continue;
-    if (e->is_program() && (!e->traced->aliases_fit(signature.inputs) || !e->guards_hold() || !e->cells_fit()))
+    if (e->is_program() && (!e->traced->aliases_fit(signature.inputs) || !e->guards_hold() || !e->cells_fit() || !e->knows_identities(signature)))
       continue;
     if (i > 0 && i < entries.size() && entries[i] == e)
       std::rotate(entries.begin(), entries.begin() + static_cast<ptrdiff_t>(i),
@@ -530,7 +538,8 @@ int jitted_traverse(PyObject* self, visitproc visit, void* arg) {
   if (!j->entries) return 0;
   for (const auto& e : *j->entries) {
     Py_VISIT(e->traced_object.get());
-    for (const Owned& o : e->objects) Py_VISIT(o.get());
+    for (const auto* held : {&e->objects, &e->compared})
+      for (const Owned& o : *held) Py_VISIT(o.get());
     for (const Guard& g : e->guards) {
       Py_VISIT(g.holder.get());
       Py_VISIT(g.key.get());

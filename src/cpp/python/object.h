@@ -294,9 +294,12 @@ class Nested {
   Nested& operator=(const Nested&) = delete;
 };
 
+/// What becomes of containers of subclasses of tuple, list and dict: plain ones, but for named tuples, or copies.
+enum class Containers : uint8_t { Plain, OfTheirClass };
+
 /// Rebuilds nested tuples, named tuples, lists, dicts and dataclasses with f applied to every leaf. f gets a borrowed
 /// reference and returns a new one.
-PyObject* tree_map(PyObject* tree, FunctionRef<PyObject*(PyObject*)> f);
+PyObject* tree_map(PyObject* tree, FunctionRef<PyObject*(PyObject*)> f, Containers containers = Containers::Plain);
 /// Calls f on every leaf.
 void tree_visit(PyObject* tree, FunctionRef<void(PyObject*)> f);
 /// The fields of a dataclass instance, a dict by name, or an empty reference.

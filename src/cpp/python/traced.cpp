@@ -107,17 +107,46 @@ Arguments Arguments::map(FunctionRef<PyObject*(PyObject*)> f) const {
   for (size_t i = 0; i < positional.size(); ++i) {
     const py::object given = positional[i];
     const bool is_static = i < static_positions.size() && static_positions[i];
-    out.positional[i] = is_static ? given : steal(tree_map(given.ptr(), leaf));
+    out.positional[i] = is_static ? given : steal(tree_map(given.ptr(), leaf, Containers::OfTheirClass));
   }
   if (named.is_none()) return out;
   py::dict mapped;
   for (const auto& [name, value] : py::reinterpret_borrow<py::dict>(named)) {
     const bool is_static = !static_names.is_none() && static_names.contains(name);
-    mapped[name] = is_static ? py::reinterpret_borrow<py::object>(value) : steal(tree_map(value.ptr(), leaf));
+    mapped[name] = is_static ? py::reinterpret_borrow<py::object>(value)
+                             : steal(tree_map(value.ptr(), leaf, Containers::OfTheirClass));
   }
   out.named = mapped;
   return out;
 }
+
+namespace {
+
+/// The leaves of the arguments, as they stand there.
+std::vector<Owned> leaves_of(const Arguments& a) {
+  std::vector<Owned> leaves;
+  for (const py::object& tree : {py::object(a.positional), a.named})
+    tree_visit(tree.ptr(), [&](PyObject* leaf) { leaves.push_back(Owned::copy(leaf)); });
+  return leaves;
+}
+
+void require_plain(PyObject* leaf, const char* what) {
+  if (Py_TYPE(leaf) == tensor_type) return;
+  throw RecordingError(text("jit: ", what, " is a ", Py_TYPE(leaf)->tp_name,
+                            ", of which a program knows the elements alone; use a Tensor, or hold one in an object."));
+}
+
+/// What may be changed by whoever gets it.
+bool is_mutable(PyObject* leaf) {
+  return !(leaf == Py_None || is_number(leaf) || PyUnicode_Check(leaf) || PyBytes_Check(leaf) || PyCallable_Check(leaf));
+}
+
+Owned deep_copy(PyObject* o) {
+  const Owned copy_module(checked(PyImport_ImportModule("copy")));
+  return Owned(checked(PyObject_CallMethod(copy_module.get(), "deepcopy", "O", o)));
+}
+
+}  // namespace
 
 TracedFunction::TracedFunction(const py::object& fn, const Arguments& arguments) {
   const Alone alone;
@@ -131,6 +160,7 @@ TracedFunction::TracedFunction(const py::object& fn, const Arguments& arguments)
   const Arguments inside = arguments.map([&](PyObject* leaf) {
     const auto [it, first] = numbers.try_emplace(leaf, given.size());
     if (!first) return Py_NewRef(fresh[it->second].get());
+    if (is_tensor(leaf)) require_plain(leaf, "an argument");
     given.push_back(Owned::copy(leaf));
     // Read past the door, which would show it as one more input.
     start.push_back(trace->input(is_tensor(leaf) ? own_value(leaf) : tensor_from(leaf, nullptr)));
@@ -143,12 +173,20 @@ TracedFunction::TracedFunction(const py::object& fn, const Arguments& arguments)
     return Py_NewRef(cell);
   });
   argument_count_ = given.size();
-  const py::object result = call(fn, inside.positional, inside.named);
+  const std::vector<Owned> before = leaves_of(inside);
+  py::object result = call(fn, inside.positional, inside.named);
   scope.check_records();
+  if (!std::ranges::equal(before, leaves_of(inside), {}, &Owned::get, &Owned::get)) {
+    throw RecordingError(
+        "jit: the function changes a list, dict or object among its arguments, which happens while it is recorded, but "
+        "not when it is replayed; return what is new.");
+  }
   std::unordered_map<PyObject*, size_t> known;  // Tensors of the result, by place
   result_ = steal(tree_map(result.ptr(), [&](PyObject* leaf) {
     require_result(leaf, "jit");
+    if (!is_tensor(leaf) && is_mutable(leaf)) fresh_.push_back(leaf);
     if (!is_tensor(leaf) || !cells.is_inside(leaf)) return Py_NewRef(leaf);
+    require_plain(leaf, "a result");
     Place place;
     const auto argument = std::ranges::find(fresh, leaf, &Owned::get);
     const auto [earlier, first] = known.try_emplace(leaf, places_.size());
@@ -163,7 +201,11 @@ TracedFunction::TracedFunction(const py::object& fn, const Arguments& arguments)
     }
     places_.push_back(place);
     return wrap({});
-  }));
+  }, Containers::OfTheirClass));
+  // What nobody holds but the result was made by the call: the next call gives another one.
+  result = py::none();
+  const auto is_held = [all = fresh_](PyObject* leaf) { return Py_REFCNT(leaf) > std::ranges::count(all, leaf); };
+  std::erase_if(fresh_, is_held);
   for (size_t k = 0; k < fresh.size(); ++k) {
     const Tensor& now = own_value(fresh[k].get());
     if (now.buffer().get() == start[k].buffer().get()) continue;
@@ -196,6 +238,7 @@ TracedFunction::TracedFunction(const TracedFunction& other)
       plan_(other.plan_),
       result_(other.result_),
       places_(other.places_),
+      fresh_(other.fresh_),
       argument_count_(other.argument_count_),
       results_(other.results_),
       plain_cells_(other.plain_cells_),
@@ -279,7 +322,10 @@ PyObject* TracedFunction::finish(std::span<PyObject* const> arguments, FunctionR
   size_t next = 0, at = 0;
   std::vector<PyObject*> placed;  // borrowed from the result
   const auto fill = [&](PyObject* leaf) {
-    if (!is_place(leaf)) return Py_NewRef(leaf);
+    if (!is_place(leaf)) {
+      const bool is_copied = !fresh_.empty() && std::ranges::find(fresh_, leaf) != fresh_.end();
+      return is_copied ? deep_copy(leaf).release() : Py_NewRef(leaf);
+    }
     const Place& place = places_[at++];
     PyObject* o = nullptr;
     switch (place.kind) {
@@ -294,7 +340,7 @@ PyObject* TracedFunction::finish(std::span<PyObject* const> arguments, FunctionR
     return o;
   };
   // Of one Tensor, the common case, nothing needs a walk.
-  Owned result(is_place(result_.ptr()) ? fill(result_.ptr()) : tree_map(result_.ptr(), fill));
+  Owned result(is_place(result_.ptr()) ? fill(result_.ptr()) : tree_map(result_.ptr(), fill, Containers::OfTheirClass));
   // Nothing above changed anything outside. What is let go of here may run code of the user, so it goes last.
   std::vector<Tensor> written;
   written.reserve(written_arguments_.size() + writes_.size());

@@ -107,6 +107,7 @@ class TracedFunction {
   std::shared_ptr<const Plan> plan_;
   py::object result_;
   std::vector<Place> places_;
+  std::vector<PyObject*> fresh_;  // leaves of result_ of which each call gives a copy
   size_t argument_count_ = 0, results_ = 0;
   struct Alias {
     size_t argument;

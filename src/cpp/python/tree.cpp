@@ -6,44 +6,70 @@ namespace py = pybind11;
 namespace adcore::python {
 namespace {
 
-PyObject* map_tuple(PyObject* tree, FunctionRef<PyObject*(PyObject*)> f) {
-  const Py_ssize_t n = PyTuple_GET_SIZE(tree);
-  Owned out(checked(PyTuple_New(n)));
-  for (Py_ssize_t i = 0; i < n; ++i) PyTuple_SET_ITEM(out.get(), i, checked(tree_map(PyTuple_GET_ITEM(tree, i), f)));
-  if (PyTuple_CheckExact(tree)) return out.release();
-  PyObject* type = reinterpret_cast<PyObject*>(Py_TYPE(tree));
-  if (attribute_of(type, "_fields")) return checked(PyObject_CallObject(type, out.get()));
-  return out.release();  // another subclass of tuple, such as ParameterTuple: its elements may not fit it any more
+using Leaf = FunctionRef<PyObject*(PyObject*)>;
+
+Owned shallow_copy(PyObject* o) {
+  const Owned copy_module(checked(PyImport_ImportModule("copy")));
+  return Owned(checked(PyObject_CallMethod(copy_module.get(), "copy", "O", o)));
 }
 
-PyObject* map_list(PyObject* tree, FunctionRef<PyObject*(PyObject*)> f) {
-  Owned out(checked(PyList_New(0)));
-  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(tree); ++i) {
-    const Owned held = Owned::copy(PyList_GET_ITEM(tree, i));  // f may change the list
-    const Owned item(checked(tree_map(held.get(), f)));
-    if (PyList_Append(out.get(), item.get()) < 0) throw PythonError{};
+/// A tuple of the class of another one, with what was set on that.
+PyObject* tuple_like(PyObject* tree, const Owned& items) {
+  PyObject* const type = reinterpret_cast<PyObject*>(Py_TYPE(tree));
+  const Owned make(checked(PyObject_GetAttrString(reinterpret_cast<PyObject*>(&PyTuple_Type), "__new__")));
+  Owned out(checked(PyObject_CallFunctionObjArgs(make.get(), type, items.get(), nullptr)));
+  if (const Owned set = attribute_of(tree, "__dict__")) {
+    const Owned own(checked(PyObject_GetAttrString(out.get(), "__dict__")));
+    if (PyDict_Update(own.get(), set.get()) < 0) throw PythonError{};
   }
   return out.release();
 }
 
-PyObject* map_dict(PyObject* tree, FunctionRef<PyObject*(PyObject*)> f) {
-  Owned out(checked(PyDict_New()));
+PyObject* map_tuple(PyObject* tree, Leaf f, Containers containers) {
+  const Py_ssize_t n = PyTuple_GET_SIZE(tree);
+  Owned out(checked(PyTuple_New(n)));
+  for (Py_ssize_t i = 0; i < n; ++i)
+    PyTuple_SET_ITEM(out.get(), i, checked(tree_map(PyTuple_GET_ITEM(tree, i), f, containers)));
+  if (PyTuple_CheckExact(tree)) return out.release();
+  PyObject* type = reinterpret_cast<PyObject*>(Py_TYPE(tree));
+  if (attribute_of(type, "_fields")) return checked(PyObject_CallObject(type, out.get()));
+  if (containers == Containers::OfTheirClass) return tuple_like(tree, out);
+  return out.release();  // another subclass of tuple, such as ParameterTuple: its elements may not fit it any more
+}
+
+PyObject* map_list(PyObject* tree, Leaf f, Containers containers) {
+  Owned out(checked(PyList_New(0)));
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(tree); ++i) {
+    const Owned held = Owned::copy(PyList_GET_ITEM(tree, i));  // f may change the list
+    const Owned item(checked(tree_map(held.get(), f, containers)));
+    if (PyList_Append(out.get(), item.get()) < 0) throw PythonError{};
+  }
+  if (PyList_CheckExact(tree) || containers == Containers::Plain) return out.release();
+  Owned like = shallow_copy(tree);
+  if (!PyList_Check(like.get())) fail(ErrorKind::Type, "a copy of a '", Py_TYPE(tree)->tp_name, "' object is no list.");
+  if (PyList_SetSlice(like.get(), 0, PyList_GET_SIZE(like.get()), out.get()) < 0) throw PythonError{};
+  return like.release();
+}
+
+PyObject* map_dict(PyObject* tree, Leaf f, Containers containers) {
   const Owned items(checked(PyDict_Copy(tree)));  // f may change the dict
+  const bool plain = PyDict_CheckExact(tree) || containers == Containers::Plain;
+  Owned out = plain ? Owned(checked(PyDict_New())) : shallow_copy(tree);
+  if (!PyDict_Check(out.get())) fail(ErrorKind::Type, "a copy of a '", Py_TYPE(tree)->tp_name, "' object is no dict.");
   PyObject *key, *value;
   for (Py_ssize_t i = 0; PyDict_Next(items.get(), &i, &key, &value);) {
-    const Owned mapped(checked(tree_map(value, f)));
+    const Owned mapped(checked(tree_map(value, f, containers)));
     if (PyDict_SetItem(out.get(), key, mapped.get()) < 0) throw PythonError{};
   }
   return out.release();
 }
 
-PyObject* map_dataclass(PyObject* tree, PyObject* fields, FunctionRef<PyObject*(PyObject*)> f) {
-  const Owned copy_module(checked(PyImport_ImportModule("copy")));
-  Owned out(checked(PyObject_CallMethod(copy_module.get(), "copy", "O", tree)));
+PyObject* map_dataclass(PyObject* tree, PyObject* fields, Leaf f, Containers containers) {
+  Owned out = shallow_copy(tree);
   PyObject *name, *unused;
   for (Py_ssize_t i = 0; PyDict_Next(fields, &i, &name, &unused);) {
     const Owned value(checked(PyObject_GetAttr(tree, name)));
-    const Owned mapped(checked(tree_map(value.get(), f)));
+    const Owned mapped(checked(tree_map(value.get(), f, containers)));
     // As dataclasses do for frozen instances: past the class's own __setattr__.
     if (PyObject_GenericSetAttr(out.get(), name, mapped.get()) < 0) throw PythonError{};
   }
@@ -108,13 +134,13 @@ Owned dataclass_fields(PyObject* o) {
   return Owned(checked(PyDict_Copy(fields.get())));  // reading a field may run code that changes them
 }
 
-PyObject* tree_map(PyObject* tree, FunctionRef<PyObject*(PyObject*)> f) {
+PyObject* tree_map(PyObject* tree, FunctionRef<PyObject*(PyObject*)> f, Containers containers) {
   if (is_tensor(tree)) return f(tree);
   const Nested nested;
-  if (PyTuple_Check(tree)) return map_tuple(tree, f);
-  if (PyList_Check(tree)) return map_list(tree, f);
-  if (PyDict_Check(tree)) return map_dict(tree, f);
-  if (const Owned fields = dataclass_fields(tree)) return map_dataclass(tree, fields.get(), f);
+  if (PyTuple_Check(tree)) return map_tuple(tree, f, containers);
+  if (PyList_Check(tree)) return map_list(tree, f, containers);
+  if (PyDict_Check(tree)) return map_dict(tree, f, containers);
+  if (const Owned fields = dataclass_fields(tree)) return map_dataclass(tree, fields.get(), f, containers);
   return f(tree);
 }
 
