@@ -267,6 +267,28 @@ def test_derivatives_and_batches_see_into_a_program(tmp_path):
     with pytest.raises(ValueError, match="rules of the user's own"):
         grad(lambda x: loaded(x).sum())(x)
 
+    adcore.set_seed(3)
+    loaded = passed_through(jit(lambda x: ops.dropout(x, 0.5) * x).trace(x), tmp_path)
+    again = passed_through(loaded, tmp_path)
+    assert_same(grad(lambda x: loaded(x).sum())(x), 2 * again(x) / x)
+    with pytest.raises(ValueError, match="random numbers"):
+        vmap(loaded)(xs)
+
+
+def test_a_program_inside_of_a_program(tmp_path):
+    count = Tensor(0.0)
+
+    def f(x):
+        ops.assign_add(count, 1.0)
+        return x * count
+
+    x = Tensor([0.5, 1.0])
+    loaded = passed_through(jit(f).trace(x), tmp_path)
+    outer = jit(lambda x: loaded(x) + 1)
+    assert outer(x).tolist() == [1.5, 2.0] and outer(x).tolist() == [2.0, 3.0] and float(loaded.state["cell"]) == 2
+    both = passed_through(outer.trace(x), tmp_path)
+    assert both(x).tolist() == [2.5, 4.0] and float(loaded.state["cell"]) == 2
+
 
 # ---- what cannot be saved -----------------------------------------------------------------------------------------
 
