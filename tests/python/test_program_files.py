@@ -103,6 +103,24 @@ def test_what_is_printed_and_called_with_arrays(tmp_path):
     assert str(passed_through(loaded, tmp_path)) == str(loaded)
 
 
+def test_places_are_checked_once(tmp_path):
+    """What nobody has looked at is, in a program that was loaded; what an op makes or has checked is not again."""
+    image = Tensor(np.arange(32.0).reshape(1, 2, 4, 4).astype(np.float32))
+    x, i = Tensor(np.arange(12.0).reshape(3, 4)), Tensor([2, 0])
+    for f, inputs in [
+        (grad(lambda v: ops.max_pool2d(v, 2).sum()), (image,)),
+        (grad(lambda v: ops.sort(v)[0][:, 0].sum() + ops.cummax(v, 0)[0].sum() + v.max(1)[0].sum()), (x,)),
+        (grad(lambda v: ops.gather(v, i, 0).sum()), (x,)),
+        (grad(lambda v: ops.det(v[:, :3]).sum() + ops.solve(v[:, :3], v).sum()), (x,)),
+    ]:
+        program = jit(f).trace(*inputs)
+        assert str(passed_through(program, tmp_path)) == str(program)
+    batched = jit(vmap(lambda v, i: ops.gather(v, i, 0))).trace(image[0], Tensor([[0, 1], [2, 3]]))
+    loaded = passed_through(batched, tmp_path)
+    assert loaded.statements == batched.statements + 1
+    assert passed_through(loaded, tmp_path).statements == loaded.statements
+
+
 # ---- state --------------------------------------------------------------------------------------------------------
 
 
@@ -248,6 +266,28 @@ def test_derivatives_and_batches_see_into_a_program(tmp_path):
     assert_same(loaded(x), x * x)
     with pytest.raises(ValueError, match="rules of the user's own"):
         grad(lambda x: loaded(x).sum())(x)
+
+    adcore.set_seed(3)
+    loaded = passed_through(jit(lambda x: ops.dropout(x, 0.5) * x).trace(x), tmp_path)
+    again = passed_through(loaded, tmp_path)
+    assert_same(grad(lambda x: loaded(x).sum())(x), 2 * again(x) / x)
+    with pytest.raises(ValueError, match="random numbers"):
+        vmap(loaded)(xs)
+
+
+def test_a_program_inside_of_a_program(tmp_path):
+    count = Tensor(0.0)
+
+    def f(x):
+        ops.assign_add(count, 1.0)
+        return x * count
+
+    x = Tensor([0.5, 1.0])
+    loaded = passed_through(jit(f).trace(x), tmp_path)
+    outer = jit(lambda x: loaded(x) + 1)
+    assert outer(x).tolist() == [1.5, 2.0] and outer(x).tolist() == [2.0, 3.0] and float(loaded.state["cell"]) == 2
+    both = passed_through(outer.trace(x), tmp_path)
+    assert both(x).tolist() == [2.5, 4.0] and float(loaded.state["cell"]) == 2
 
 
 # ---- what cannot be saved -----------------------------------------------------------------------------------------

@@ -399,9 +399,9 @@ def _profile(self, *args, repeat=20):
 
 Program.__doc__ = """What a function does, recorded: statements on numbered values.
 
-`jit(fn).trace(...)` returns one, `load_program` reads one that was saved. It is called as the function was. It prints one
-statement per line, with the shapes and dtypes of what it makes and the
-line of the user's text; inputs have the names of the arguments and of the Parameters.
+`jit(fn).trace(...)` returns one, `load_program` reads one that was saved. It is called as the function was. It prints
+one statement per line, with the shapes and dtypes of what it makes and the line of the user's text; inputs have the
+names of the arguments and of the Parameters.
 
 Examples
 --------

@@ -151,8 +151,8 @@ struct Op {
   /// Of a call that no function made, one from a file: its attributes, and the number, shapes and dtypes of its operands,
   /// are such that infer and run may rely on them. infer has not seen it. Null: there are no such calls.
   bool (*accepts)(const Call&) = nullptr;
-  /// The operand whose elements run takes as places in [0, bound) without a look; -1: none. Who has the call from a file
-  /// checks them.
+  /// The operand whose elements run takes as places in [0, bound) without a look: who reads a call from a file has them
+  /// checked. Where there is none, -1, and a bound, the elements of the last visible output are in [0, bound).
   int8_t places = -1;
   int64_t (*bound)(const Call&) = nullptr;
   /// Where word 0 of the attributes is the number of a row of a table: its name, null behind the last one. Numbers change

@@ -427,7 +427,7 @@ class ProgramReader {
   struct Value {
     uint32_t number = 0;        // in the program that is made
     bool made = false;          // else no call asked for it
-    int64_t below = kNotKnown;  // all elements are in [0, below): a call has looked
+    int64_t below = kNotKnown;  // all elements are in [0, below)
     Tensor like;                // shape and dtype; of constants with the elements
   };
   static constexpr int64_t kNotKnown = -1;
@@ -506,7 +506,6 @@ class ProgramReader {
     for (size_t k = 0; k < uses.size(); ++k) given.push_back({values_[uses[k]].number, weak[k] != 0});
     if (op->places >= 0) check_places(call, given[static_cast<size_t>(op->places)], uses, place);
     const uint32_t first = builder_.statement(*op, given, attrs, all_outputs, place);
-    const int64_t below = checked_below(*op, attrs, uses);
     for (int j = 0; j < op->outputs; ++j) {
       const uint32_t number = first + static_cast<uint32_t>(j);
       if (!call.wants(j)) {
@@ -520,7 +519,7 @@ class ProgramReader {
                       to_string(v.shape), " ", name_of(v.dtype)));
       }
       builder_.set_value(number, v.shape, v.dtype);
-      add(number, without_memory(v.shape, v.dtype), j == 0 ? below : kNotKnown);
+      add(number, without_memory(v.shape, v.dtype), below(call, j, uses));
     }
   }
 
@@ -534,9 +533,11 @@ class ProgramReader {
     use.value = builder_.statement(check.op, given, check.attrs(), false, place);
     builder_.set_value(use.value, index.like.shape(), DType::Int64);
   }
-  /// Of what a call makes, where it is known: a check's output, and what is a view of one.
-  int64_t checked_below(const Op& op, Attrs attrs, std::span<const uint32_t> uses) const {
-    if (const auto size = size_checked(op, attrs)) return *size;
+  /// Of output j, where it is known: places that a call makes, a check's output, and what is a view of these.
+  int64_t below(const Call& call, int j, std::span<const uint32_t> uses) const {
+    const Op& op = call.op;
+    if (const auto size = size_checked(op, call.attrs)) return *size;
+    if (op.places < 0 && op.bound && j == op.visible - 1) return op.bound(call);
     return op.view && !uses.empty() ? values_[uses[0]].below : kNotKnown;
   }
 

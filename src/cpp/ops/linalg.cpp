@@ -67,6 +67,7 @@ bool are_factors(const Call& call) {
   return is_square(a) && lu.shape() == a.shape() && lu.dtype() == a.dtype() && pivots.dtype() == DType::Int64 &&
          pivots.shape() == behind_batch(a, rows_of(a));
 }
+int64_t row_bound(const Call& call) { return rows_of(call.in(0)); }
 bool factored_accepts(const Call& call) { return has_none(call, 3) && are_factors(call); }
 /// Columns for each member.
 bool are_columns(const Tensor& b, const Tensor& a) {
@@ -375,7 +376,8 @@ const Op kLu = matrix_op({.name = "lu",
                           .run = lu_run,
                           .outputs = 2,
                           .visible = 2,
-                          .accepts = matrix_accepts});
+                          .accepts = matrix_accepts,
+                          .bound = row_bound});
 
 /// A matrix and its factors, operands of the ops that follow.
 struct Factored {
@@ -442,7 +444,6 @@ bool solve_accepts(const Call& call) {
   return is_flag(a.transposed) && in_range(a.purpose, 0, static_cast<int64_t>(For::Det)) && are_factors(call) &&
          are_columns(call.in(3), call.in(0));
 }
-int64_t pivot_bound(const Call& call) { return rows_of(call.in(0)); }
 int64_t solve_work(const Call& call) { return call.in(3).size() * rows_of(call.in(0)); }
 
 Tensor solve_with(const Factored& f, const Tensor& b, bool transposed, For purpose);
@@ -463,7 +464,7 @@ const Op kSolve = matrix_op({.name = "lu_solve",
                              .work = solve_work,
                              .accepts = solve_accepts,
                              .places = 2,
-                             .bound = pivot_bound});
+                             .bound = row_bound});
 
 Tensor solve_with(const Factored& f, const Tensor& b, bool transposed, For purpose) {
   return apply(kSolve, {&f.a, &f.lu, &f.pivots, &b}, Attrs(SolveAttr{transposed, static_cast<int64_t>(purpose)}));
@@ -553,7 +554,8 @@ const Op kLuFactor = matrix_op({.name = "lu_factor",
                                 .visible = 2,
                                 .constant_outputs = 2,
                                 .needs = {kTwoOutputs},
-                                .accepts = matrix_accepts});
+                                .accepts = matrix_accepts,
+                                .bound = row_bound});
 
 // ---- determinants -------------------------------------------------------------------------------------------------
 
@@ -656,7 +658,7 @@ const Op kCofactors = matrix_op({.name = "cofactors",
                                  .needs = {kFactored},
                                  .accepts = factored_accepts,
                                  .places = 2,
-                                 .bound = pivot_bound});
+                                 .bound = row_bound});
 
 Tensor cofactors_with(const Factored& f) { return apply(kCofactors, {&f.a, &f.lu, &f.pivots}); }
 

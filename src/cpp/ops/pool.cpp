@@ -203,6 +203,12 @@ void max_vjp(Pullback& p) {
 }
 void max_jvp(Pushforward& p) { p.give(picked(p.tangent(0), p.out(1), p.attrs<PoolAttr>().spatial)); }
 
+int64_t plane_size(const Call& call) {
+  const auto a = call.attrs.as<PoolAttr>();
+  int64_t size = 1;
+  for (const int64_t n : a.in) size *= n;
+  return size;
+}
 const Op kMaxPool{.name = "max_pool",
                   .kind = OpKind::Custom,
                   .infer = max_infer,
@@ -215,7 +221,8 @@ const Op kMaxPool{.name = "max_pool",
                   .jvp = max_jvp,
                   .batch = batch_same,
                   .work = pool_work,
-                  .accepts = pool_accepts};
+                  .accepts = pool_accepts,
+                  .bound = plane_size};
 
 // ---- functions ------------------------------------------------------------------------------------------------------
 

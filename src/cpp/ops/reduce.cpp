@@ -416,6 +416,13 @@ void arg_infer(Call& call) {
   reduce_infer(call, Result::Same, false);
   call.out->set_shape(Dims(call.out->shape()), DType::Int64);
 }
+int64_t arg_bound(const Call& call) {
+  const auto mask = call.attrs.as<ReduceAttr>().mask;
+  int64_t n = 1;
+  for (int i = 0; i < call.in(0).rank(); ++i)
+    if (mask >> i & 1) n *= call.in(0).shape()[i];
+  return n;
+}
 template <ArgReduceFn PlaceKernels::* Fn>
 void arg_run(Call& call) {
   const Compute compute = compute_of(call.in(0).dtype());
@@ -456,7 +463,8 @@ struct Places {
             .infer = arg_infer,
             .run = arg_run<Fn>,
             .batch = reduce_batch,
-            .accepts = is_reduction};
+            .accepts = is_reduction,
+            .bound = arg_bound};
   }
   static constexpr Op both(const char* name) {
     return {.name = name,
@@ -470,7 +478,8 @@ struct Places {
             .needs = {needs_input(0)},
             .jvp = [](Pushforward& p) { elements_jvp(p, Row); },
             .batch = reduce_batch,
-            .accepts = is_reduction};
+            .accepts = is_reduction,
+            .bound = arg_bound};
   }
 };
 using PlacesOfMax = Places<reduction_index("amax"), &PlaceKernels::argmax>;

@@ -51,13 +51,15 @@ bool order_accepts(const Call& call) {
   const int64_t n = x.shape()[static_cast<int>(a.axis)];
   return in_range(n, 0, (int64_t{1} << 32) - 1) && in_range(a.first, 0, n) && in_range(a.count, 0, n - a.first);
 }
+int64_t order_bound(const Call& call) { return call.in(0).shape()[static_cast<int>(call.attrs.as<OrderAttr>().axis)]; }
 const Op kOrder{.name = "order",
                 .kind = OpKind::Constant,
                 .infer = order_infer,
                 .run = order_run,
                 .batch = order_batch,
                 .work = order_work,
-                .accepts = order_accepts};
+                .accepts = order_accepts,
+                .bound = order_bound};
 
 struct RunningAttr {
   int64_t axis, largest;
@@ -78,12 +80,16 @@ bool running_accepts(const Call& call) {
   const auto a = call.attrs.as<RunningAttr>();
   return in_range(a.axis, 0, call.in(0).rank() - 1) && is_flag(a.largest);
 }
+int64_t running_bound(const Call& call) {
+  return call.in(0).shape()[static_cast<int>(call.attrs.as<RunningAttr>().axis)];
+}
 const Op kRunning{.name = "running_place",
                   .kind = OpKind::Constant,
                   .infer = running_infer,
                   .run = running_run,
                   .batch = running_batch,
-                  .accepts = running_accepts};
+                  .accepts = running_accepts,
+                  .bound = running_bound};
 
 /// A tensor without axes as one with an axis of size 1.
 Tensor with_axis(const Tensor& x) { return x.rank() ? x : reshape(x, Dims{1}); }

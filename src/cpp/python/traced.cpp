@@ -287,9 +287,10 @@ bool TracedFunction::is_seen(std::span<PyObject* const> arguments) const {
 
 py::object TracedFunction::replay(std::span<PyObject* const> arguments) const {
   if (is_seen(arguments)) {
-    if (has_rules_ || has_draws_) {
-      fail(ErrorKind::Value, "Program: a derivative, jvp or vmap outside cannot see into a program with ",
-           has_rules_ ? "rules of the user's own" : "random numbers", "; open it inside, before it is recorded.");
+    if (has_rules_ || (has_draws_ && context().frame)) {
+      fail(ErrorKind::Value, "Program: ", has_rules_ ? "a derivative, jvp or vmap" : "a jvp, vmap or jit",
+           " outside cannot see into a program with ", has_rules_ ? "rules of the user's own" : "random numbers",
+           "; record a program that has it inside.");
     }
     return run(arguments);
   }
