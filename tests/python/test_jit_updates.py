@@ -156,3 +156,117 @@ def test_threads_that_read_see_whole_values():
     done.set()
     reader.join()
     assert not torn and float(p[0]) == 101.0
+
+
+# ---- donated arguments ----------------------------------------------------------------------------------------------
+
+
+def rule_step(params, state, x):
+    loss, grads = value_and_grad(lambda w, b: ops.square(ops.tanh(x @ w) + b).mean(), (0, 1))(*params)
+    params, state = RULE.update(grads, state, params)
+    return params, state, loss
+
+
+RULE = adcore.optim.adam(0.01)
+
+
+def start(size):
+    rng = np.random.default_rng(3)
+    params = tuple(Tensor(rng.normal(size=s).astype(np.float32)) for s in ((size, size), (size,)))
+    return params, RULE.init(params), Tensor(rng.normal(size=(8, size)).astype(np.float32))
+
+
+def tensors(tree):
+    return [t for t in adcore._core.tree_leaves(tree) if isinstance(t, Tensor)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_donated_arguments_are_written_over(size):
+    step = jit(rule_step, donate=(0, 1))
+    (params, state, x), (p, s, _) = start(size), start(size)
+    for _ in range(4):
+        given = params, state
+        before = [address(t) for t in params]
+        params, state, loss = step(params, state, x)
+        p, s, expected = rule_step(p, s, x)
+        assert loss.asnumpy().tobytes() == expected.asnumpy().tobytes()
+        for a, b in zip(tensors((params, state)), tensors((p, s))):
+            assert a.asnumpy().tobytes() == b.asnumpy().tobytes()
+        assert [address(t) for t in params] == before
+        for t in tensors(given):
+            with pytest.raises(
+                RuntimeError, match=r"jit: a Tensor of shape .* was donated to rule_step, which may have"
+            ):
+                t.asnumpy()
+    assert x.shape == (8, size) and float(x.sum()) == float(x.sum())
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda t: t + 1,
+        lambda t: ops.sin(t),
+        float,
+        lambda t: t.asnumpy(),
+        lambda t: adcore.grad(lambda v: v * v)(t),
+        lambda t: jit(lambda v: v * v)(t),
+        lambda t: adcore.vmap(lambda v: v * t)(ops.ones(3)),
+        lambda t: jit(lambda v: v * t)(ops.ones(3)),
+        lambda t: float(Tensor(t)),
+        lambda t: memoryview(t),
+        str,
+    ],
+)
+def test_a_donated_tensor_says_so(read):
+    f = jit(lambda x: x * 2, donate=0)
+    x = Tensor(3.0)
+    assert float(f(x)) == 6.0
+    with pytest.raises(RuntimeError, match="donated to"):
+        read(x)
+    assert x.shape == () and x.dtype == adcore.float32
+
+
+def test_who_holds_a_donated_value_keeps_it():
+    step = jit(rule_step, donate=(0, 1))
+    params, state, x = start(300)
+    held = [Tensor(t) for t in tensors((params, state))]
+    expected = [t.asnumpy().copy() for t in held]
+    step(params, state, x)
+    assert all(t.asnumpy().tobytes() == e.tobytes() for t, e in zip(held, expected))
+
+
+def test_what_the_function_gives_back_is_not_donated():
+    f = jit(lambda x, y: (x, x + y), donate=(0, 1))
+    x, y = Tensor(1.0), Tensor(2.0)
+    same, total = f(x, y)
+    assert same is x and float(x) == 1.0 and float(total) == 3.0
+    with pytest.raises(RuntimeError, match="donated to"):
+        float(y)
+
+
+def test_nothing_is_donated_where_a_call_fails_or_is_differentiated():
+    def index(x, i):
+        return x[i].sum()
+
+    f = jit(index, donate=0)
+    x = Tensor([1.0, 2.0])
+    f(Tensor([3.0, 4.0]), Tensor([0, 1]))
+    with pytest.raises(IndexError):
+        f(x, Tensor([0, 5]))
+    assert float(x.sum()) == 3.0
+    adcore.grad(jit(lambda v: v * v, donate=0))(x[0])
+    assert float(x.sum()) == 3.0
+
+
+def test_bad_donations():
+    f = jit(lambda x, y: x + y, donate=0)
+    x = Tensor(1.0)
+    with pytest.raises(ValueError, match="is donated, and is an argument at another place"):
+        f(x, x)
+    assert float(x) == 1.0
+    with pytest.raises(ValueError, match="argument 0 is static and donated"):
+        jit(lambda x: x, donate=0, static_argnums=0)
+    with pytest.raises(TypeError, match="donate must be an int or a tuple of int"):
+        jit(lambda x: x, donate="x")
+    with pytest.raises(ValueError, match="donate -2 beyond the 1 parameters"):
+        jit(lambda x: x, donate=-2)

@@ -17,7 +17,7 @@ _MOST_REFUSALS = 4  # recordings that failed, after which a function that may ru
 _MANY = 8  # recordings of one function, after which a warning says why
 
 
-def jit(fn=None, *, static_argnums=(), static_argnames=()):
+def jit(fn=None, *, static_argnums=(), static_argnames=(), donate=()):
     """Return a function that is recorded as a program when it is first called, and replayed by later calls.
 
     A program is made for each signature: the structure of the arguments, the shapes and dtypes of the Tensors and
@@ -33,6 +33,9 @@ def jit(fn=None, *, static_argnums=(), static_argnames=()):
         Positions of arguments that are parts of the program, though there are Tensors in them.
     static_argnames : str or tuple of str, default ()
         The same for keyword arguments.
+    donate : int or tuple of int, default ()
+        Positions of arguments whose Tensors are given away: a call may write its results over them. Whoever reads one
+        of them afterwards gets a RuntimeError, but where the function returned the very Tensor.
 
     Returns
     -------
@@ -56,7 +59,8 @@ def jit(fn=None, *, static_argnums=(), static_argnames=()):
     arguments are Tensors inside.
 
     Where a derivative, a jvp or a vmap that is open outside holds one of the inputs, it sees the calls of the program,
-    as if the function had run.
+    as if the function had run; then nothing is donated. What is donated is written over by the steps of optimizers
+    (``adcore.optim``), and only where nobody else holds it.
 
     Examples
     --------
@@ -69,8 +73,8 @@ def jit(fn=None, *, static_argnums=(), static_argnames=()):
     5.0 25.0
     """
     if fn is None:
-        return functools.partial(jit, static_argnums=static_argnums, static_argnames=static_argnames)
-    return _jitted(fn, static_argnums, static_argnames, False)
+        return functools.partial(jit, static_argnums=static_argnums, static_argnames=static_argnames, donate=donate)
+    return _jitted(fn, static_argnums, static_argnames, donate, False)
 
 
 def jit_or_run(fn):
@@ -79,24 +83,28 @@ def jit_or_run(fn):
     A recording that fails leaves nothing behind: what the function reaches is put back as it was. What cannot be put
     back, as what is printed or read from a file, is looked for in the texts before.
     """
-    return _jitted(fn, (), (), True)
+    return _jitted(fn, (), (), (), True)
 
 
-def _jitted(fn, static_argnums, static_argnames, falls_back):
+def _jitted(fn, static_argnums, static_argnames, donate, falls_back):
     check_callable("jit", fn)
     if isinstance(fn, type):
         raise TypeError(f"jit: fn is the class {fn.__name__}; give it an instance or a function.")
-    numbers = _positions(fn, static_argnums)
+    numbers = _positions(fn, "static_argnums", static_argnums)
+    given = _positions(fn, "donate", donate)
+    if both := sorted({*numbers} & {*given}):
+        raise ValueError(f"jit: argument {both[0]} is static and donated; a static one is no Tensor to write over.")
     names = (static_argnames,) if isinstance(static_argnames, str) else static_argnames
     if not isinstance(names, (tuple, list)) or not all(isinstance(name, str) for name in names):
         raise TypeError(f"jit: static_argnames must be a str or a tuple of str, got {static_argnames!r}.")
-    jitted = Jitted(fn, numbers, frozenset(names))
+    jitted = Jitted(fn, numbers, frozenset(names), given)
     for attribute in functools.WRAPPER_ASSIGNMENTS:
         if hasattr(fn, attribute):
             setattr(jitted, attribute, getattr(fn, attribute))
     jitted.__dict__["_log"] = []
     jitted.__dict__["_statics"] = (numbers, frozenset(names))
     jitted.__dict__["_falls_back"] = falls_back
+    jitted.__dict__["_donated"] = given
     return jitted
 
 
@@ -104,11 +112,11 @@ def _name(fn):
     return getattr(fn, "__qualname__", None) or type(fn).__name__
 
 
-def _positions(fn, static_argnums):
-    """Return the static positions; a negative one counts from the last parameter."""
-    numbers = (static_argnums,) if isinstance(static_argnums, int) else static_argnums
+def _positions(fn, option, given):
+    """Return the positions that an option names; a negative one counts from the last parameter."""
+    numbers = (given,) if isinstance(given, int) else given
     if not isinstance(numbers, (tuple, list)) or not all(type(n) is int for n in numbers):
-        raise TypeError(f"jit: static_argnums must be an int or a tuple of int, got {static_argnums!r}.")
+        raise TypeError(f"jit: {option} must be an int or a tuple of int, got {given!r}.")
     if all(n >= 0 for n in numbers):
         return tuple(numbers)
     import inspect
@@ -119,7 +127,7 @@ def _positions(fn, static_argnums):
         parameters = ()
     count = sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
     if any(n < -count for n in numbers):
-        raise ValueError(f"jit: static_argnums {static_argnums} beyond the {count} parameters of {_name(fn)}.")
+        raise ValueError(f"jit: {option} {given} beyond the {count} parameters of {_name(fn)}.")
     return tuple(n % count if n < 0 else n for n in numbers)
 
 
@@ -284,8 +292,8 @@ def _profile(self, /, *args, repeat=20, **kwargs):
     return self._program_for(*args, **kwargs).profile(*inputs, repeat=repeat)
 
 
-def _again(fn, numbers, names):
-    return jit(fn, static_argnums=numbers, static_argnames=tuple(names))
+def _again(fn, numbers, names, donated, falls_back):
+    return _jitted(fn, numbers, tuple(names), donated, falls_back)
 
 
 def _reduce(self):
@@ -293,7 +301,7 @@ def _reduce(self):
     found = sys.modules.get(getattr(self, "__module__", None))
     for part in getattr(self, "__qualname__", "").split("."):
         found = getattr(found, part, None)
-    return self.__qualname__ if found is self else (_again, (self.__wrapped__, *self._statics))
+    return self.__qualname__ if found is self else (_again, (self.__wrapped__, *self._statics, self._donated, self._falls_back))
 
 
 add_methods(Jitted, trace=_trace, explain=_explain, profile=_profile, __reduce__=_reduce)

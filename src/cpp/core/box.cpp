@@ -1,5 +1,6 @@
 #include "core/box.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/few.h"
@@ -61,6 +62,13 @@ Tensor make_traced(const Frame& frame, uint32_t value, const Dims& shape, DType 
   box.value = value;
   return Tensor::make_boxed(BufferRef(&box.head), 0, shape, Dims(shape.size(), 0), dtype);
 }
+Tensor make_donated(std::string_view to, const Dims& shape, DType dtype) {
+  // No frame has the number 0. What stands in the box is the name.
+  Tensor name(Dims{static_cast<int64_t>(to.size())}, DType::UInt8);
+  std::ranges::copy(to, static_cast<char*>(name.mutable_data()));
+  Box& box = new_box(FrameKind::Trace, 0, std::move(name), {});
+  return Tensor::make_boxed(BufferRef(&box.head), 0, shape, Dims(shape.size(), 0), dtype);
+}
 Tensor box_again(const Box& box, Tensor base, Tensor tangent) {
   return boxed(box.kind, box.frame, std::move(base), std::move(tangent));
 }
@@ -80,6 +88,11 @@ namespace {
 
 [[noreturn]] void fail_escaped(const Tensor& t, const Box& box) {
   const bool traced = box.kind == FrameKind::Trace;
+  if (traced && box.base.defined()) {
+    const std::string_view to(static_cast<const char*>(box.base.data()), static_cast<size_t>(box.base.size()));
+    fail(ErrorKind::Runtime, "jit: a Tensor of shape ", to_string(t.shape()), " was donated to ", to,
+         ", which may have written over it; use what that returned, or call it without donate.");
+  }
   fail(ErrorKind::Runtime, traced ? "jit" : "vmap", ": a value of shape ", to_string(t.shape()),
        " was kept from a call of ", traced ? "jit" : "vmap", " that has ended; return it from the ",
        traced ? "recorded" : "mapped", " function instead.");

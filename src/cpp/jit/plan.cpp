@@ -121,30 +121,37 @@ Plan::Plan(std::shared_ptr<const Program> program, std::span<const Tensor> input
 }
 
 Plan::Plan(std::shared_ptr<const Program> program, std::span<const Tensor> inputs, std::vector<Tensor>& outputs,
-           const Updates& updates, std::vector<Tensor>& values)
+           const Updates& updates, Last& last)
     : program_(std::move(program)), layouts_(program_->values().size()), slots_(program_->values().size()) {
-  learn(inputs, values, first_of_last(updates));
-  for (const uint32_t value : program_->outputs()) outputs.push_back(values[value]);
-  const size_t last = last_;  // a statement
+  learn(inputs, last.values, first_of_last());
+  for (const uint32_t value : program_->outputs()) outputs.push_back(last.values[value]);
+  const size_t statement = last_;
   place();
-  last_ = static_cast<size_t>(std::ranges::lower_bound(steps_, last, {}, &Step::statement) - steps_.begin());
+  last_ = static_cast<size_t>(std::ranges::lower_bound(steps_, statement, {}, &Step::statement) - steps_.begin());
   find_loans(updates);
+  size_t uses = 0;
+  for (size_t at = last_; at < steps_.size(); ++at) uses += program_->statements()[steps_[at].statement].use_count;
+  last.operands.reserve(uses);
+  for (size_t at = last_; at < steps_.size(); ++at) {
+    const Program::Statement& s = program_->statements()[steps_[at].statement];
+    for (uint32_t j = 0; j < s.op->outputs; ++j) last.values[s.out + j] = layouts_[s.out + j];
+    append_call(at, last.values, last.operands, last.calls);
+  }
 }
 
 Plan::~Plan() = default;
 
-/// The statements from here on are steps of optimizers that only make outputs that replace inputs.
-uint32_t Plan::first_of_last(const Updates& updates) const {
+/// The statements from here on are steps of optimizers whose results nobody reads but the caller.
+uint32_t Plan::first_of_last() const {
   const Program& p = *program_;
-  std::vector<bool> elsewhere(p.values().size());
+  std::vector<bool> read(p.values().size());
   for (const Program::Statement& s : p.statements())
-    for (const Program::Use& use : p.uses_of(s)) elsewhere[use.value] = true;
-  for (size_t k = 0; k < updates.first_output; ++k) elsewhere[p.outputs()[k]] = true;
+    for (const Program::Use& use : p.uses_of(s)) read[use.value] = true;
   const auto statements = p.statements();
   auto first = static_cast<uint32_t>(statements.size());
   const auto is_last = [&](const Program::Statement& s) {
     for (uint32_t j = 0; j < s.op->outputs; ++j)
-      if (elsewhere[s.out + j]) return false;
+      if (read[s.out + j]) return false;
     return is_optimizer_step(*s.op);
   };
   while (first > 0 && is_last(statements[first - 1])) --first;
@@ -330,7 +337,7 @@ void Plan::find_loans(const Updates& updates) {
     for (const Program::Use& use : p.uses_of(p.statements()[i])) last_use[slots_[use.value].root] = i + 1;
   for (const uint32_t value : p.outputs()) last_use[slots_[value].root] = ~0u;
   std::vector<bool> replaced(slots_.size());
-  for (const size_t k : updates.inputs) replaced[p.inputs()[k]] = true;
+  for (const size_t k : updates) replaced[p.inputs()[k]] = true;
   std::unordered_map<uint32_t, size_t> of_input;  // loans
   for (size_t at = last_; at < steps_.size(); ++at) {
     const Program::Statement& s = p.statements()[steps_[at].statement];
@@ -385,22 +392,14 @@ void Plan::take_memory(std::vector<Tensor>& values, std::span<Call> last, int32_
   }
 }
 
-void Plan::run_last(std::vector<Tensor>& values, int32_t others, std::vector<Tensor>& outputs) const {
-  const Program& p = *program_;
-  std::vector<Operand> operands;
-  std::vector<Call> calls;
-  size_t uses = 0;
-  for (size_t at = last_; at < steps_.size(); ++at) uses += p.statements()[steps_[at].statement].use_count;
-  operands.reserve(uses);
-  for (size_t at = last_; at < steps_.size(); ++at) {
-    const Program::Statement& s = p.statements()[steps_[at].statement];
-    for (uint32_t j = 0; j < s.op->outputs; ++j) values[s.out + j] = layouts_[s.out + j];
-    append_call(at, values, operands, calls);
-  }
-  take_memory(values, calls, others);
-  for (Call& call : calls) call.op.run(call);
+void Plan::take_memory(Last& last, int32_t others, std::vector<Tensor>& outputs) const {
+  take_memory(last.values, last.calls, others);
   for (size_t k = 0; k < outputs.size(); ++k)
-    if (!outputs[k].defined()) outputs[k] = values[p.outputs()[k]];
+    if (!outputs[k].defined()) outputs[k] = last.values[program_->outputs()[k]];
+}
+
+void Plan::run(Last& last) {
+  for (Call& call : last.calls) call.op.run(call);
 }
 
 bool Plan::is_placeable(size_t k) const noexcept {
@@ -496,22 +495,23 @@ void Run::allocate_fresh() {
 }
 
 void Run::execute() {
-  execute_first();
-  execute_last(Plan::kNoLoans);
+  execute_first(Plan::kNoLoans);
+  execute_last();
 }
 
-void Run::execute_first() {
+void Run::execute_first(int32_t others) {
   allocate_fresh();
-  if (plan_.work_ < kLongWork) return execute_steps(0, plan_.last_);
-  const Released released;
-  execute_steps(0, plan_.last_);
+  if (plan_.work_ < kLongWork) {
+    execute_steps(0, plan_.last_);
+  } else {
+    const Released released;
+    execute_steps(0, plan_.last_);
+  }
+  plan_.take_memory(workspace_->values, std::span(workspace_->calls).subspan(plan_.last_), others);
 }
 
-void Run::execute_last(int32_t others) {
-  const std::span<Call> last = std::span(workspace_->calls).subspan(plan_.last_);
-  if (last.empty()) return;
-  plan_.take_memory(workspace_->values, last, others);
-  execute_steps(plan_.last_, workspace_->calls.size());
+void Run::execute_last() {
+  for (Call& call : std::span(workspace_->calls).subspan(plan_.last_)) call.op.run(call);
 }
 
 void Run::execute_steps(size_t begin, size_t end) {

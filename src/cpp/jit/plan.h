@@ -21,27 +21,33 @@ namespace adcore {
 
 class Plan {
  public:
-  /// Inputs that are replaced when a run has ended, by outputs from `first_output` on. The last steps of a run may write
-  /// over those that nobody else holds: steps of optimizers, whose results are such outputs alone. They need no memory,
-  /// so nothing can fail once an input has been written over.
-  struct Updates {
-    size_t first_output = 0;
-    std::vector<size_t> inputs;
+  /// Inputs that nobody needs when a run has ended. The last steps of a run may write over those that nobody else holds:
+  /// steps of optimizers, whose results no other step reads. They need no more memory once they have that of their
+  /// outputs, so nothing can fail when an input has been written over.
+  using Updates = std::vector<size_t>;
+
+  /// Calls of the last steps, and the values that they are on.
+  struct Last {
+    std::vector<Tensor> values;
+    std::vector<Operand> operands;
+    std::vector<Call> calls;
   };
 
   /// Runs the program once, on these inputs, to learn the layout of every value. `outputs` are those of that run.
   Plan(std::shared_ptr<const Program> program, std::span<const Tensor> inputs, std::vector<Tensor>& outputs);
-  /// The same without the last steps, whose outputs are left undefined: run_last(values, ...) makes them.
+  /// The same but for the last steps, for which `last` is made. Their outputs get memory by take_memory(), and are
+  /// written by run().
   Plan(std::shared_ptr<const Program> program, std::span<const Tensor> inputs, std::vector<Tensor>& outputs,
-       const Updates& updates, std::vector<Tensor>& values);
+       const Updates& updates, Last& last);
   ~Plan();
   Plan(const Plan&) = delete;
   Plan& operator=(const Plan&) = delete;
 
   const Program& program() const noexcept { return *program_; }
-  /// The last steps of the first run. An input may be written over that only `values` and so many others hold. It throws
-  /// only before it writes.
-  void run_last(std::vector<Tensor>& values, int32_t others, std::vector<Tensor>& outputs) const;
+  /// Memory for the outputs of the last steps of the first run: that of an input which only `last` and so many others
+  /// hold, or new memory. Nothing is written yet.
+  void take_memory(Last& last, int32_t others, std::vector<Tensor>& outputs) const;
+  static void run(Last& last);
   /// Bytes of the arena.
   int64_t arena_bytes() const noexcept { return arena_bytes_; }
   /// Elementary operations of a run.
@@ -86,7 +92,7 @@ class Plan {
   };
   static constexpr int32_t kNoLoans = -1'000'000;  // holders
 
-  uint32_t first_of_last(const Updates& updates) const;
+  uint32_t first_of_last() const;
   bool learn_last(uint32_t first, std::vector<Tensor>& values);
   void learn(std::span<const Tensor> inputs, std::vector<Tensor>& values, uint32_t last);
   void place();
@@ -127,10 +133,10 @@ class Run {
   void place_output(size_t k, const BufferRef& buffer, int64_t offset);
   /// Throws what an op throws, with the place in the user's text. Long runs release the interpreter's lock.
   void execute();
-  /// The same in two parts. The last steps may write over inputs that only this run and so many others hold, and throw
-  /// only before they write.
-  void execute_first();
-  void execute_last(int32_t others);
+  /// The same in two parts. The last steps may write over inputs that only this run and so many others hold; where
+  /// their outputs will be is known after the first part. Nothing in the second part throws.
+  void execute_first(int32_t others);
+  void execute_last();
   /// The same for who measures: times[k] is when step k begins, the last one when the run has ended; in nanoseconds.
   void execute(std::span<int64_t> times);
   Tensor output(size_t k) const;

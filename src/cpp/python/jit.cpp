@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "base/reuse.h"
+#include "core/donated.h"
 #include "jit/optimize.h"
 #include "jit/plan.h"
 #include "python/traced.h"
@@ -59,12 +60,16 @@ struct Signature {
   std::vector<PyObject*> objects;  // borrowed from the call
   std::vector<PyObject*> inputs;   // the same; each once
   std::vector<Owned> made;         // Tensors of arrays, and parts of dataclasses
+  std::vector<size_t> donated;     // inputs
+  bool donates = false;            // those that are added
 
   void clear() noexcept {
     forget(words);
     forget(objects);
     forget(inputs);
     made.clear();
+    forget(donated);
+    donates = false;
     arrays_.clear();
     numbers_.clear();
   }
@@ -79,10 +84,14 @@ struct Signature {
   void add_input(PyObject* o, Tag tag = kTensor) {
     const size_t known = number_of(o);
     if (known < inputs.size()) {
+      if (donates || (!donated.empty() && std::ranges::find(donated, known) != donated.end()))
+        fail(ErrorKind::Value, "jit: a Tensor of shape ", to_string(value_of(o).shape()),
+             " is donated, and is an argument at another place, too.");
       words.push_back(kSeen);
       words.push_back(static_cast<int64_t>(known));
       return;
     }
+    if (donates && tag == kTensor) donated.push_back(inputs.size());
     inputs.push_back(o);
     const Tensor& t = value_of(o);
     words.push_back(tag);
@@ -339,17 +348,19 @@ struct JittedObject {
   PyObject* fn;
   PyObject* static_positions;                    // a tuple of ints
   PyObject* static_names;                        // a frozenset of str
+  PyObject* donated;                             // a tuple of ints
   std::vector<std::shared_ptr<Entry>>* entries;  // the one that was used last is the first
   uint64_t calls;
 };
 
 JittedObject* as_jitted(PyObject* o) { return reinterpret_cast<JittedObject*>(o); }
 
-bool is_static(const JittedObject* j, Py_ssize_t position) {
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(j->static_positions); ++i)
-    if (PyLong_AsSsize_t(PyTuple_GET_ITEM(j->static_positions, i)) == position) return true;
+bool is_among(PyObject* positions, Py_ssize_t position) {
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(positions); ++i)
+    if (PyLong_AsSsize_t(PyTuple_GET_ITEM(positions, i)) == position) return true;
   return false;
 }
+bool is_static(const JittedObject* j, Py_ssize_t position) { return is_among(j->static_positions, position); }
 bool is_static(const JittedObject* j, PyObject* name) {
   if (PySet_GET_SIZE(j->static_names) == 0) return false;
   const int found = PySet_Contains(j->static_names, name);
@@ -365,7 +376,11 @@ struct Given {
 
   void sign(const JittedObject* j, Signature& s) const {
     s.words.push_back(count);
-    for (Py_ssize_t i = 0; i < count; ++i) is_static(j, i) ? s.add_object(args[i]) : s.add(args[i]);
+    for (Py_ssize_t i = 0; i < count; ++i) {
+      s.donates = is_among(j->donated, i);
+      is_static(j, i) ? s.add_object(args[i]) : s.add(args[i]);
+    }
+    s.donates = false;
     const Py_ssize_t named = names ? PyTuple_GET_SIZE(names) : 0;
     for (Py_ssize_t i = 0; i < named; ++i) {
       PyObject* const name = PyTuple_GET_ITEM(names, i);
@@ -417,17 +432,19 @@ std::shared_ptr<Entry> trace(PyObject* self, const Given& given, const Signature
   return entry;
 }
 
-/// What a run replaces: cells that it reads. Arguments are the caller's.
-Plan::Updates updates_of(const TracedFunction& f) {
-  Plan::Updates u{f.result_count(), {}};
+/// What nobody needs after a run: the old values of cells that it writes, and donated arguments.
+Plan::Updates updates_of(const TracedFunction& f, std::span<const size_t> donated) {
+  Plan::Updates u;
+  for (const size_t k : donated)
+    if (!f.is_given_back(k)) u.push_back(k);
   for (size_t k = 0; k < f.reads().size(); ++k) {
     const auto is_it = [&](const Owned& cell) { return cell.get() == f.reads()[k].get(); };
-    if (std::ranges::any_of(f.writes(), is_it)) u.inputs.push_back(f.argument_count() + k);
+    if (std::ranges::any_of(f.writes(), is_it)) u.push_back(f.argument_count() + k);
   }
   return u;
 }
 
-PyObject* replay(Entry& entry, std::span<PyObject* const> arguments) {
+PyObject* replay(Entry& entry, std::span<PyObject* const> arguments, std::span<const size_t> donated) {
   const TracedFunction& f = *entry.traced;
   const size_t own = f.argument_count(), count = own + f.reads().size();
   const auto input = [&](size_t k) -> const Tensor& {
@@ -440,19 +457,45 @@ PyObject* replay(Entry& entry, std::span<PyObject* const> arguments) {
   };
   const auto plan = std::ranges::find_if(entry.plans, fits);
   if (plan == entry.plans.end()) {
-    std::vector<Tensor> outputs, values;
+    std::vector<Tensor> outputs;
+    Plan::Last last;
     if (!entry.optimized) entry.optimized = std::make_shared<const Program>(optimize(*f.program()));
     const auto made =
-        std::make_shared<const Plan>(entry.optimized, f.inputs(arguments), outputs, updates_of(f), values);
+        std::make_shared<const Plan>(entry.optimized, f.inputs(arguments), outputs, updates_of(f, donated), last);
     entry.plans.push_back(made);
-    return f.finish(
-        arguments, [&](size_t k) { return outputs[k]; }, [&] { made->run_last(values, kOneCell, outputs); });
+    made->take_memory(last, kOneCell, outputs);
+    return f.finish(arguments, [&](size_t k) { return outputs[k]; }, [&] { Plan::run(last); });
   }
   Run run(**plan);
   for (size_t k = 0; k < count; ++k) run.input(k, input(k));
-  run.execute_first();
-  return f.finish(arguments, [&](size_t k) { return run.output(k); }, [&] { run.execute_last(kOneCell); });
+  run.execute_first(kOneCell);
+  return f.finish(arguments, [&](size_t k) { return run.output(k); }, [&] { run.execute_last(); });
 }
+
+/// What the cells of donated arguments hold after the call: nothing that can be read.
+class Donations {
+ public:
+  Donations(PyObject* jitted, const TracedFunction& f, const Signature& s) {
+    if (s.donated.empty()) return;
+    const Owned name(PyObject_GetAttrString(jitted, "__qualname__"));
+    if (!name) PyErr_Clear();  // a Cell, a partial
+    const char* const text = name ? PyUnicode_AsUTF8(name.get()) : "a jitted function";
+    if (!text) throw PythonError{};
+    for (const size_t k : s.donated) {
+      const Tensor& t = value_of(s.inputs[k]);
+      if (f.is_given_back(k)) continue;
+      cells_.push_back(Owned::copy(s.inputs[k]));
+      values_.push_back(make_donated(text, t.shape(), t.dtype()));
+    }
+  }
+  void make() {
+    for (size_t i = 0; i < cells_.size(); ++i) assign(cells_[i].get(), std::move(values_[i]));
+  }
+
+ private:
+  std::vector<Owned> cells_;
+  std::vector<Tensor> values_;
+};
 
 /// The cache holds so many programs, and so many bytes, at most: the one that was not used for longest goes first.
 void bound_cache(std::vector<std::shared_ptr<Entry>>& entries) {
@@ -499,7 +542,12 @@ PyObject* call(PyObject* self, PyObject* const* args, size_t flags, PyObject* na
     ++j->calls;
     std::shared_ptr<Entry> entry = find(*j->entries, *signature);
     if (!entry) entry = add(self, given, *signature);
-    if (entry->is_program() && !entry->traced->is_seen(signature->inputs)) return replay(*entry, signature->inputs);
+    if (entry->is_program() && !entry->traced->is_seen(signature->inputs)) {
+      Donations donations(self, *entry->traced, *signature);
+      PyObject* const result = replay(*entry, signature->inputs, signature->donated);
+      donations.make();
+      return result;
+    }
     if (!entry->is_program() || entry->traced->has_rules() || entry->traced->has_draws()) {
       return checked(calling_python([&] { return PyObject_Vectorcall(j->fn, args, flags, names); }));
     }
@@ -510,10 +558,10 @@ PyObject* call(PyObject* self, PyObject* const* args, size_t flags, PyObject* na
 // ---- the type -----------------------------------------------------------------------------------------------------
 
 PyObject* jitted_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
-  static const char* names[] = {"fn", "static_positions", "static_names", nullptr};
-  PyObject *fn, *positions, *static_names;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO!O!", const_cast<char**>(names), &fn, &PyTuple_Type, &positions,
-                                   &PyFrozenSet_Type, &static_names))
+  static const char* names[] = {"fn", "static_positions", "static_names", "donated", nullptr};
+  PyObject *fn, *positions, *static_names, *donated;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO!O!O!", const_cast<char**>(names), &fn, &PyTuple_Type, &positions,
+                                   &PyFrozenSet_Type, &static_names, &PyTuple_Type, &donated))
     return nullptr;
   return guarded([&] {
     auto entries = std::make_unique<std::vector<std::shared_ptr<Entry>>>();
@@ -523,6 +571,7 @@ PyObject* jitted_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
     j->fn = Py_NewRef(fn);
     j->static_positions = Py_NewRef(positions);
     j->static_names = Py_NewRef(static_names);
+    j->donated = Py_NewRef(donated);
     j->entries = entries.release();
     return self.release();
   });
@@ -535,6 +584,7 @@ int jitted_traverse(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(j->fn);
   Py_VISIT(j->static_positions);
   Py_VISIT(j->static_names);
+  Py_VISIT(j->donated);
   if (!j->entries) return 0;
   for (const auto& e : *j->entries) {
     Py_VISIT(e->traced_object.get());
@@ -562,6 +612,7 @@ void jitted_dealloc(PyObject* self) {
   jitted_clear(self);
   Py_CLEAR(j->static_positions);
   Py_CLEAR(j->static_names);
+  Py_CLEAR(j->donated);
   delete std::exchange(j->entries, nullptr);
   PyTypeObject* const type = Py_TYPE(self);
   type->tp_free(self);
@@ -636,18 +687,19 @@ PyMemberDef kMembers[] = {
     {"__dictoffset__", T_PYSSIZET, offsetof(JittedObject, dict), READONLY, nullptr},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(JittedObject, weak_references), READONLY, nullptr},
     {nullptr, 0, 0, 0, nullptr}};
-PyType_Slot kSlots[] = {{Py_tp_new, reinterpret_cast<void*>(jitted_new)},
-                        {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
-                        {Py_tp_descr_get, reinterpret_cast<void*>(jitted_get)},
-                        {Py_tp_dealloc, reinterpret_cast<void*>(jitted_dealloc)},
-                        {Py_tp_traverse, reinterpret_cast<void*>(jitted_traverse)},
-                        {Py_tp_clear, reinterpret_cast<void*>(jitted_clear)},
-                        {Py_tp_methods, kMethods},
-                        {Py_tp_getset, kGetSet},
-                        {Py_tp_members, kMembers},
-                        {Py_tp_doc, const_cast<char*>("Jitted(fn, static_positions: tuple, static_names: frozenset)"
-                                                      "\n--\n\nA function that replays programs of itself.")},
-                        {0, nullptr}};
+PyType_Slot kSlots[] = {
+    {Py_tp_new, reinterpret_cast<void*>(jitted_new)},
+    {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
+    {Py_tp_descr_get, reinterpret_cast<void*>(jitted_get)},
+    {Py_tp_dealloc, reinterpret_cast<void*>(jitted_dealloc)},
+    {Py_tp_traverse, reinterpret_cast<void*>(jitted_traverse)},
+    {Py_tp_clear, reinterpret_cast<void*>(jitted_clear)},
+    {Py_tp_methods, kMethods},
+    {Py_tp_getset, kGetSet},
+    {Py_tp_members, kMembers},
+    {Py_tp_doc, const_cast<char*>("Jitted(fn, static_positions: tuple, static_names: frozenset, donated: tuple)"
+                                  "\n--\n\nA function that replays programs of itself.")},
+    {0, nullptr}};
 PyType_Spec kSpec{"adcore._core.Jitted", sizeof(JittedObject), 0,
                   Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_METHOD_DESCRIPTOR,
                   kSlots};

@@ -318,6 +318,12 @@ bool TracedFunction::aliases_fit(std::span<PyObject* const> arguments) const {
   return true;
 }
 
+bool TracedFunction::is_given_back(size_t argument) const noexcept {
+  const auto is_it = [&](const Place& p) { return p.kind == Place::Kind::Argument && p.number == argument; };
+  return std::ranges::any_of(places_, is_it) ||
+         std::ranges::find(written_arguments_, argument) != written_arguments_.end();
+}
+
 PyObject* TracedFunction::finish(std::span<PyObject* const> arguments, FunctionRef<Tensor(size_t)> output,
                                  FunctionRef<void()> last) const {
   size_t next = 0, at = 0;
@@ -345,8 +351,8 @@ PyObject* TracedFunction::finish(std::span<PyObject* const> arguments, FunctionR
   // Nothing above changed anything outside. What is let go of here may run code of the user, so it goes last.
   std::vector<Tensor> written;
   written.reserve(written_arguments_.size() + writes_.size());
-  last();
   for (size_t k = 0; k < written_arguments_.size() + writes_.size(); ++k) written.push_back(output(next++));
+  last();
   auto from = written.begin();
   for (size_t k : written_arguments_) put(arguments[k], std::move(*from++));
   for (const Owned& cell : writes_) put(cell.get(), std::move(*from++));

@@ -63,6 +63,8 @@ class TracedFunction {
   size_t argument_count() const noexcept { return argument_count_; }
   /// An argument is one of the function's own cells where it was one when this was recorded, the same, and nowhere else.
   bool aliases_fit(std::span<PyObject* const> arguments) const;
+  /// The result holds the argument itself, or the function has assigned to it.
+  bool is_given_back(size_t argument) const noexcept;
   /// How many outputs of the program are in the result.
   size_t result_count() const noexcept { return results_; }
   /// The inputs that are written, in the order of the outputs behind the results.
@@ -80,8 +82,8 @@ class TracedFunction {
   py::object replay(std::span<PyObject* const> arguments) const;
   /// Through apply(): what is open in the thread sees the calls. `arguments` are the inputs among the arguments.
   py::object run(std::span<PyObject* const> arguments) const;
-  /// What the call returns, from the program's outputs; writes the arguments and cells. `last` runs when everything that
-  /// may fail has been done but for itself, before outputs behind the results are asked for.
+  /// What the call returns, from the program's outputs; writes the arguments and cells. `last` runs when nothing can fail
+  /// any more.
   PyObject* finish(std::span<PyObject* const> arguments, FunctionRef<Tensor(size_t)> output,
                    FunctionRef<void()> last) const;
   /// The program's inputs.
