@@ -15,7 +15,7 @@ from pathlib import Path
 
 # Module of MindSpore -> where its names come from; the first that has a name gives it. "." starts this package.
 TREE = {
-    "": (".context", ".dtypes", ".graph", "adcore", "adcore.train"),
+    "": (".context", ".dtypes", ".graph", ".exported", "adcore", "adcore.train"),
     "amp": ("adcore.amp",),
     "common": (".dtypes", ".graph", "adcore", "adcore.common"),
     "common.api": (".graph", "adcore"),
@@ -41,7 +41,7 @@ TREE = {
     "dataset.vision.transforms": ("adcore.dataset.vision",),
     "dtype": (".dtypes",),
     "log": (".log",),
-    "nn": ("adcore.nn", "adcore.train.metrics"),
+    "nn": ("adcore.nn", "adcore.train.metrics", ".graph_cell"),
     "nn.cell": ("adcore.nn",),
     "nn.dynamic_lr": ("adcore.nn",),
     "nn.grad": ("adcore.nn",),
@@ -79,7 +79,7 @@ TREE = {
     "train.loss_scale_manager": ("adcore.train",),
     "train.metrics": ("adcore.train.metrics",),
     "train.model": ("adcore.train",),
-    "train.serialization": ("adcore.serialization",),
+    "train.serialization": ("adcore.serialization", ".exported"),
 }
 
 
