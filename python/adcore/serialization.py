@@ -20,6 +20,7 @@ from .tensor import from_stored, stored
 # Keys of the file's metadata. The word "adcore" in any key or value tells a file of ours that lost its checksum from
 # one that never had any; damage would have to hit all of them.
 _CHECKSUM, _WRITER, _STRINGS, _STATE = "adcore.crc32", "adcore.format", "adcore.strings", "adcore.state"
+_ORDER = "adcore.order"
 _FORMAT = "adcore 1"
 
 # What a code of a dtype in the format (https://github.com/huggingface/safetensors) starts with, in NumPy's words.
@@ -252,7 +253,10 @@ def save_checkpoint(
     twice = [name for name in {**more, **strings} if name in tensors]
     if twice:
         raise ValueError(f"save_checkpoint: append_dict names {twice[0]!r}, which is the name of a Parameter, too.")
-    metadata = {_STRINGS: json.dumps(strings)} if strings else {}
+    # The format sorts by size and name; a dict that is loaded has the order of the network.
+    metadata = {_ORDER: json.dumps([*tensors, *more, *strings])}
+    if strings:
+        metadata[_STRINGS] = json.dumps(strings)
     _write("save_checkpoint", _with_suffix(ckpt_file_name, format), {**tensors, **more}, metadata)
 
 
@@ -395,8 +399,10 @@ def load_checkpoint(
     tensors, metadata = _read("load_checkpoint", ckpt_file_name)
     strings = _json(ckpt_file_name, metadata, _STRINGS, {})
     without, only = _prefixes("filter_prefix", filter_prefix), _prefixes("specify_prefix", specify_prefix)
+    values = {**tensors, **strings}
+    values = {name: values[name] for name in _json(ckpt_file_name, metadata, _ORDER, ()) if name in values} | values
     kept = {}
-    for name, value in {**tensors, **strings}.items():
+    for name, value in values.items():
         wanted = choice_func is None or choice_func(name)
         if wanted and not name.startswith(without or ()) and (only is None or name.startswith(only)):
             new = _renamed(name, name_map)

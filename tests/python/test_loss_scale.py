@@ -158,17 +158,11 @@ def test_a_model_scales_its_loss(options, capsys):
         assert manager.get_loss_scale() == 2048.0 == float(model.train_network.scale_sense)
 
 
-class BatchNorm1d(nn.Cell):
-    """What stays in float32 goes by its class's name."""
-
-    def construct(self, x):
-        return x - x.mean(0)
-
-
 @pytest.mark.parametrize(
     "level, options, dtypes",
     [
         ("O0", {}, (adcore.float32, adcore.float32, adcore.float32)),
+        ("O0", {"cast_model_type": adcore.float16}, (adcore.float16,) * 3),
         ("O2", {}, (adcore.float16, adcore.float32, adcore.float16)),
         ("O3", {}, (adcore.float16, adcore.float16, adcore.float16)),
         ("O3", {"keep_batchnorm_fp32": True}, (adcore.float16, adcore.float32, adcore.float16)),
@@ -177,7 +171,7 @@ class BatchNorm1d(nn.Cell):
 )
 def test_levels(level, options, dtypes):
     adcore.set_seed(6)
-    net = nn.SequentialCell(nn.Dense(4, 8), BatchNorm1d(), nn.Tanh(), nn.Dense(8, 1))
+    net = nn.SequentialCell(nn.Dense(4, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Dense(8, 1))
     seen = {}
     for place in (0, 1, 3):
         net[place].register_forward_hook(lambda cell, i, out, place=place: seen.__setitem__(place, out.dtype))
@@ -227,7 +221,8 @@ def test_a_manager_of_ones_own():
         ),
         (lambda n, o: FixedLossScaleManager(0.5), ValueError, "the loss scale must be at least 1"),
         (lambda n, o: DynamicLossScaleManager(scale_window=0), ValueError, "scale_window must be a positive int"),
-        (lambda n, o: Model(n, amp_level="O1"), NotImplementedError, "amp_level must be 'O0', 'O2' or 'O3', got 'O1'"),
+        (lambda n, o: Model(n, amp_level="auto"), NotImplementedError, "'auto', which decides for each operator"),
+        (lambda n, o: Model(n, amp_level="O4"), ValueError, "level must be one of .*, got 'O4'"),
         (lambda n, o: Model(n, amp_level="O3", metrics={"acc"}), ValueError, "metrics need a loss_fn"),
         (lambda n, o: Model(n, loss_scale=2), TypeError, "Model: there is no argument 'loss_scale'"),
         (lambda n, o: Model(n, loss_scale_manager=2), TypeError, "must be a LossScaleManager, got int"),

@@ -151,6 +151,15 @@ def test_lists_dicts_and_what_is_appended(tmp_path):
     assert int(loaded["epoch"]) == 3 and bool(loaded["done"]) is False
 
 
+def test_the_order_of_the_network_is_kept(tmp_path):
+    net, file = network(), tmp_path / "a.ckpt"
+    names = [p.name for p in net.get_parameters()]
+    assert names != sorted(names)
+    adcore.save_checkpoint(net, file, append_dict={"zeta": "text", "alpha": 1})
+    assert [*adcore.load_checkpoint(file)] == [*names, "alpha", "zeta"]
+    assert [*adcore.load_checkpoint(file, filter_prefix=names[0])] == [*names[1:], "alpha", "zeta"]
+
+
 def test_names_are_chosen(tmp_path):
     net, file = network(), tmp_path / "a.safetensors"
     adcore.save_checkpoint(net, file, choice_func=lambda name: name.endswith("weight"), format="safetensors")

@@ -9,6 +9,7 @@ from .batches import BatchInfo
 from .iterators import DictIterator, TupleIterator
 from .nodes import Dataset
 from .parts import zip_datasets as zip
+from .records import MindDataset
 from .samplers import (
     DistributedSampler,
     RandomSampler,
@@ -27,6 +28,7 @@ __all__ = [
     "DictIterator",
     "DistributedSampler",
     "GeneratorDataset",
+    "MindDataset",
     "MnistDataset",
     "NumpyFileDataset",
     "NumpySlicesDataset",

@@ -588,7 +588,8 @@ class GeneratorDataset(_Indexed):
         One, for a source without random access: a thread that works ahead. From two on, for one with: processes, or
         threads unless `python_multiprocessing`. None: a row is made when it is asked for.
     shuffle : bool, optional
-        Whether each epoch has another order; True unless given for a source with random access.
+        Whether each epoch has another order; True unless given for a source with random access. A Dataset as the
+        source is shuffled by its own means, other streams cannot be.
     sampler, num_shards, shard_id : optional
         As of `NumpySlicesDataset`; they need random access.
     python_multiprocessing : bool
@@ -640,6 +641,8 @@ class GeneratorDataset(_Indexed):
                 raise ValueError(f"{op}: there are {len(names)} columns, but {len(types)} column_types.")
         self._values = _Values(checks.called(source), names, types)
         self._workers = Workers(op, num_parallel_workers, python_multiprocessing)
+        if isinstance(source, Dataset) and shuffle:
+            source, shuffle = source.shuffle(max(source.get_dataset_size(), 2)), None
         if hasattr(source, "__getitem__") and hasattr(source, "__len__"):
             if len(source) == 0:
                 raise ValueError(f"{op}: {self._values.name} has no rows.")

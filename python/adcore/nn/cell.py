@@ -843,8 +843,10 @@ def _cast(value, dtype):
     if isinstance(value, Tensor):
         return value.astype(dtype) if value.dtype.is_floating_point and value.dtype != dtype else value
     if type(value) in (tuple, list, ParameterTuple):
-        made = tuple if isinstance(value, ParameterTuple) else type(value)
-        return made(_cast(item, dtype) for item in value)
+        items = [_cast(item, dtype) for item in value]
+        if all(new is old for new, old in zip(items, value)):
+            return value  # not a copy: what a construct appends to a list of its cell stays in it
+        return items if type(value) is list else tuple(items)
     return value
 
 

@@ -7,7 +7,7 @@ from adcore._core import Parameter, Tensor, bfloat16, float16, float32, int32
 from adcore.transforms import jvp, value_and_grad, vjp
 from adcore.transforms.grad_operation import gradients_of
 from adcore.transforms.options import check_callable, check_flag, checked_weights, taken_sens
-from adcore.transforms.trees import tensors_of
+from adcore.transforms.trees import map_tensors, tensors_of
 
 from .cell import Cell
 
@@ -67,7 +67,7 @@ class WithEvalCell(Cell):
     loss_fn : Cell or callable
         Takes the network's output and the label.
     add_cast_fp32 : bool, default False
-        Cast the output and the label to float32 first.
+        Cast what is floating-point of the output and the label to float32 first.
 
     Raises
     ------
@@ -96,8 +96,12 @@ class WithEvalCell(Cell):
         """Return loss, output and label."""
         output = self._network(data)
         if self.add_cast_fp32:
-            output, label = output.float(), label.float()
+            output, label = map_tensors(_as_float32, output), map_tensors(_as_float32, label)
         return self._loss_fn(output, label), output, label
+
+
+def _as_float32(tensor):
+    return tensor.float() if tensor.dtype.is_floating_point else tensor
 
 
 class ForwardValueAndGrad(Cell):

@@ -1,5 +1,6 @@
 """Training: Model, callbacks, metrics, and a summary of a network."""
 
+from .build import build_train_network
 from .callback import Callback, RunContext
 from .checkpoint import CheckpointConfig, ModelCheckpoint
 from .control import EarlyStopping, LearningRateScheduler, ReduceLROnPlateau
@@ -33,6 +34,12 @@ from .metrics import (
 from .model import Model
 from .monitors import History, LambdaCallback, LossMonitor, TimeMonitor
 from .network_summary import NetworkSummary, summary
+from .precision import (
+    auto_mixed_precision,
+    custom_mixed_precision,
+    get_black_list,
+    get_white_list,
+)
 
 __all__ = [
     "F1",
@@ -75,7 +82,12 @@ __all__ = [
     "Top5CategoricalAccuracy",
     "TopKCategoricalAccuracy",
     "auc",
+    "auto_mixed_precision",
+    "build_train_network",
+    "custom_mixed_precision",
+    "get_black_list",
     "get_metric_fn",
+    "get_white_list",
     "names",
     "rearrange_inputs",
     "summary",

@@ -1,9 +1,7 @@
-"""How a Model scales its loss, and what it computes in float16: `loss_scale_manager` and `amp_level`."""
+"""How a Model scales its loss: `loss_scale_manager`."""
 
-from adcore._core import Parameter, Tensor, bfloat16, float16, float32
-from adcore.nn.wrap import DynamicLossScaleUpdateCell, FixedLossScaleUpdateCell, WithLossCell
-from adcore.transforms.options import check_flag
-from adcore.transforms.trees import map_tensors
+from adcore._core import Parameter, Tensor, float32
+from adcore.nn.wrap import DynamicLossScaleUpdateCell, FixedLossScaleUpdateCell
 
 __all__ = ["DynamicLossScaleManager", "FixedLossScaleManager", "LossScaleManager"]
 
@@ -107,52 +105,3 @@ class DynamicLossScaleManager(LossScaleManager):
     def get_update_cell(self):
         """Return a rule of the scale, a Cell of its own."""
         return DynamicLossScaleUpdateCell(self.get_loss_scale(), self._rule.scale_factor, self._rule.scale_window)
-
-
-# ---- levels ----------------------------------------------------------------------------------------------------------
-
-_NORMS = {"BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "LayerNorm"}
-
-
-class WideLossCell(WithLossCell):
-    """A network and its loss, which takes half precision as float32."""
-
-    def construct(self, data, label):
-        """Return the loss of the network's output for `data`."""
-        return self._loss_fn(map_tensors(_wide, self._backbone(data)), map_tensors(_wide, label))
-
-
-def _wide(tensor):
-    return tensor.float() if tensor.dtype in (float16, bfloat16) else tensor
-
-
-def read_level(level, options):
-    """Return what an `amp_level` and the options beside it say.
-
-    Returns
-    -------
-    tuple
-        Whether to compute in float16, whether normalization stays in float32, and what scales the loss, or None.
-    """
-    unknown = [name for name in options if name not in ("keep_batchnorm_fp32", "loss_scale_manager")]
-    if unknown:
-        raise TypeError(f"Model: there is no argument {unknown[0]!r}.")
-    if level not in ("O0", "O2", "O3"):
-        raise NotImplementedError(f"Model: amp_level must be 'O0', 'O2' or 'O3', got {level!r}.")
-    if "loss_scale_manager" in options:
-        manager = options["loss_scale_manager"]
-    else:
-        manager = DynamicLossScaleManager() if level == "O2" else None
-    if manager is not None and not isinstance(manager, LossScaleManager):
-        raise TypeError(f"Model: loss_scale_manager must be a LossScaleManager, got {type(manager).__name__}.")
-    keeps_norms = options.get("keep_batchnorm_fp32", level == "O2")
-    check_flag("Model", "keep_batchnorm_fp32", keeps_norms)
-    return level != "O0", keeps_norms, manager
-
-
-def compute_in_half(network, keeps_norms):
-    """Let a network compute in float16, except for its normalizations if they are kept."""
-    network.to_float(float16)
-    for _, cell in network.cells_and_names() if keeps_norms else ():
-        if not _NORMS.isdisjoint(kind.__name__ for kind in type(cell).__mro__):
-            cell.to_float(float32)

@@ -13,8 +13,8 @@ from adcore.transforms.options import check_callable
 
 from .callback import Callbacks, InternalCallbackParam, RunContext
 from .feed import Feed, as_input, check_dataset, check_elements
-from .loss_scale import WideLossCell, compute_in_half, read_level
 from .metrics import Loss, get_metrics
+from .precision import Level, WideLossCell
 
 __all__ = ["Model"]
 
@@ -39,14 +39,15 @@ class Model:
     eval_indexes : list of int, optional
         Where the loss, the output and the label stand in what `eval_network` returns. Without it a metric gets all
         that is returned.
-    amp_level : {"O0", "O2", "O3"}
-        "O2" and "O3" let the network compute in float16 (`Cell.to_float`) and the loss in float32; its Parameters keep
-        their dtypes. "O2" leaves batch and layer normalization in float32 and scales the loss, by a
-        `DynamicLossScaleManager`.
+    amp_level : {"O0", "O1", "O2", "O3"}
+        "O1" lets the layers of `get_white_list` compute in float16, "O2" and "O3" the whole network (`Cell.to_float`)
+        and the loss in float32; its Parameters keep their dtypes. "O2" leaves batch and layer normalization in float32
+        and scales the loss, by a `DynamicLossScaleManager`.
     boost_level : {"O0"}
     **kwargs
-        ``loss_scale_manager``, a `LossScaleManager` or None, and ``keep_batchnorm_fp32``, a bool, in place of what the
-        level says. Where a manager leaves steps out, a step returns ``(loss, left out, scale)``.
+        ``loss_scale_manager``, a `LossScaleManager` or None, ``keep_batchnorm_fp32``, a bool, and ``cast_model_type``,
+        float16 or float32, in place of what the level says. Where a manager leaves steps out, a step returns ``(loss,
+        left out, scale)``.
 
     Raises
     ------
@@ -89,17 +90,16 @@ class Model:
         if boost_level != "O0":
             raise NotImplementedError(f"Model: boost_level must be 'O0', got {boost_level!r}.")
         self._network, self._loss_fn, self._optimizer = network, loss_fn, optimizer
-        self._half, keeps_norms, self._loss_scale_manager = read_level(amp_level, kwargs)
+        self._level = Level(amp_level, kwargs)
         self._train_network = self._built_train_network()
         self._metric_fns = get_metrics(metrics)
         self._eval_network, self._eval_indexes = self._built_eval_network(eval_network, eval_indexes)
-        if self._half:  # last: a Model that cannot be made changes nothing
-            compute_in_half(network, keeps_norms)
+        self._level.set(network)  # last: a Model that cannot be made changes nothing
 
     def _built_train_network(self):
-        network, manager = self._network, self._loss_scale_manager
+        network, manager = self._network, self._level.loss_scale_manager
         if self._loss_fn is not None:
-            network = (WideLossCell if self._half else WithLossCell)(network, self._loss_fn)
+            network = (WideLossCell if self._level.half else WithLossCell)(network, self._loss_fn)
         if self._optimizer is None:
             if manager is not None:
                 raise ValueError("Model: a scaled loss needs an optimizer.")
@@ -119,7 +119,7 @@ class Model:
         if network is not None:
             return network, indexes
         if self._loss_fn is not None:
-            return WithEvalCell(self._network, self._loss_fn, add_cast_fp32=self._half), (0, 1, 2)
+            return WithEvalCell(self._network, self._loss_fn, add_cast_fp32=self._level.half), (0, 1, 2)
         if self._metric_fns:
             raise ValueError("Model: metrics need a loss_fn, or an eval_network whose outputs they are computed of.")
         return None, None
@@ -288,8 +288,9 @@ class Model:
                 run.on_train_step_begin(context)
                 self._set_train(self._train_network, True)  # a callback may have evaluated
                 outputs = params["net_outputs"] = self._train_network(*elements)
-                if self._loss_scale_manager is not None and self._loss_scale_manager.get_drop_overflow_update():
-                    self._loss_scale_manager.update_loss_scale(bool(outputs[1]))
+                manager = self._level.loss_scale_manager
+                if manager is not None and manager.get_drop_overflow_update():
+                    manager.update_loss_scale(bool(outputs[1]))
                 run.on_train_step_end(context)
                 if context.get_stop_requested():
                     return

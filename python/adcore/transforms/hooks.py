@@ -216,17 +216,22 @@ class CellHooks:
         """Call `construct` between the hooks."""
         called = []  # of the forward hooks, by key
         out = None
-        try:
-            for hook, with_kwargs in list(self.forward_pre.values()):
-                args, kwargs = _replaced_inputs(hook, with_kwargs, cell, args, kwargs)
-            if self.backward or self.backward_pre:
-                out = self._call_between(cell, construct, args, kwargs)
-            else:
-                out = construct(*args, **kwargs)
+
+        def run(*args, **kwargs):
+            nonlocal out
+            out = construct(*args, **kwargs)
             for key, (hook, with_kwargs, _) in list(self.forward.items()):
                 called.append(key)
                 out = _replaced_output(hook, with_kwargs, cell, args, kwargs, out)
             return out
+
+        try:
+            for hook, with_kwargs in list(self.forward_pre.values()):
+                args, kwargs = _replaced_inputs(hook, with_kwargs, cell, args, kwargs)
+            if self.backward or self.backward_pre:
+                # The outputs whose cotangents the hooks see are those that the forward hooks leave.
+                return self._call_between(cell, run, args, kwargs)
+            return run(*args, **kwargs)
         except Exception as error:
             for key, (hook, with_kwargs, always_call) in list(self.forward.items()):
                 if always_call and key not in called:

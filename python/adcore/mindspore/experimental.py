@@ -1,0 +1,5 @@
+"""``mindspore.experimental``."""
+
+from . import experimental_optim as optim
+
+__all__ = ["optim"]
