@@ -54,6 +54,21 @@ def test_the_bits_and_the_derivatives_are_those_of_the_network(tmp_path):
         cell(ops.ones((2, 4)))
 
 
+def test_a_parameter_may_be_an_input(tmp_path):
+    class Sum(nn.Cell):
+        def __init__(self):
+            super().__init__()
+            self.bias = Parameter(Tensor([0.0, 1.0]), name="bias")
+
+        def construct(self, x):
+            return x + self.bias
+
+    given = Parameter(Tensor([1.0, 2.0]), name="given")
+    export(Sum(), given, file_name=tmp_path / "sum")
+    program = load(tmp_path / "sum.mindir")
+    assert [*program.state] == ["bias"] and program(Tensor([5.0, 5.0])).tolist() == [5.0, 6.0]
+
+
 def test_parameters_of_ones_own(tmp_path):
     net, other, x = network(), network(), ops.randn(5, 4)
     export(net, x, file_name=f"{tmp_path}/net.mindir")

@@ -5,7 +5,7 @@ The files are those of `Program.save` and `adcore.load_program`, whatever their 
 
 import os
 
-from adcore import jit, load_program
+from adcore import Parameter, jit, load_program
 
 
 def export(net, *inputs, file_name, file_format="MINDIR", **kwargs):
@@ -48,6 +48,8 @@ def export(net, *inputs, file_name, file_format="MINDIR", **kwargs):
     if given:
         raise NotImplementedError(f"export: the option {given[0]!r} is not there.")
     name = os.fspath(file_name)
+    # A Parameter that is an input is a Tensor to the program; those of the network are in the file.
+    inputs = [value.value() if isinstance(value, Parameter) else value for value in inputs]
     jit(net).trace(*inputs).save(name if name.endswith(".mindir") else f"{name}.mindir")
 
 
