@@ -359,6 +359,22 @@ def test_names_that_numpy_has_not(call):
     check(evaluated(f"mnp.{call}", mnp, TENSORS), evaluated(OWN[call], np, ARRAYS))
 
 
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint8", "int16", "uint16", "int32", "int64"])
+@pytest.mark.parametrize("name", ["cumsum", "cumprod", "nancumsum", "sum", "nansum", "nanmax", "nanmin"])
+def test_small_ints_do_not_overflow(name, dtype):
+    array = np.array([100, 100, 2]).astype(dtype)
+    made = getattr(mnp, name)(Tensor(array)).asnumpy()
+    np.testing.assert_array_equal(made, getattr(np, name)(array))
+    assert made.dtype.kind in "iu" or (dtype, name[:4]) in (("bool", "nanm"),)
+
+
+def test_nan_names_keep_ints_that_float32_cannot_hold():
+    array = np.array([2**24 + 1, 2], np.int64)
+    assert int(mnp.nanmax(Tensor(array))) == 2**24 + 1
+    assert int(mnp.nansum(Tensor(array))) == 2**24 + 3
+    assert mnp.nancumsum(Tensor(array)).tolist() == [2**24 + 1, 2**24 + 3]
+
+
 def test_every_name_has_a_sample():
     sampled = {name for name, samples in SAME.items() if samples} | {call.split("(")[0].split("[")[0] for call in OWN}
     dtypes = {"float_", "int_", "uint", *mnp.numeric_types}
