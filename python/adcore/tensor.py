@@ -191,6 +191,7 @@ def _repr(self):
     else:
         formatter = {"float_kind": lambda v: f"{v: .8e}"} if kind == "f" else {}
         shown = np.array2string(values, separator=", ", formatter=formatter)
+        shown = "\n".join(line for line in shown.splitlines() if line)  # NumPy leaves blank ones between matrices
         shown = f"\n{shown}" if self.ndim > 1 else f" {shown}"
     return f"Tensor(shape={list(self.shape)}, dtype={self.dtype}, value={shown})"
 

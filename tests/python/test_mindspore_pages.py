@@ -198,6 +198,16 @@ sliced = NumpySlicesDataset(data=rows, column_names=["data", "label"], shuffle=F
 assert [(d.shape, n.shape) for d, n in sliced.create_tuple_iterator()] == [((2, 2), (2,)), ((1, 2), (1,))]
 by_name = next(sliced.create_dict_iterator(output_numpy=True, num_epochs=1))
 assert {k: v.tolist() for k, v in by_name.items()} == {"data": [[1, 2], [3, 4]], "label": [0, 1]}
+from mindspore.dataset import MindDataset
+from mindspore.mindrecord import FileWriter
+writer = FileWriter(file_name="rows.mindrecord", shard_num=1, overwrite=True)
+schema = {"name": {"type": "string"}, "n": {"type": "int32"}, "data": {"type": "int32", "shape": [-1]}}
+writer.add_schema(schema, "rows")
+for i in range(3):
+    writer.write_raw_data([{"name": f"{i}.jpg", "n": i, "data": np.array([i] * (i + 1), dtype=np.int32)}])
+writer.commit()
+rows = [[v.tolist() for v in row] for row in MindDataset("rows.mindrecord", shuffle=False)]
+assert rows == [[[i] * (i + 1), i, f"{i}.jpg"] for i in range(3)]
 # A pipeline is a source, too, and shuffled by its own means.
 again = GeneratorDataset(MnistDataset("MNIST_Data/test", shuffle=False), ["image", "label"], shuffle=True)
 labels = [int(label) for _, label in again]
@@ -220,6 +230,14 @@ hidden = nn.Dense(in_channels=28 * 28, out_channels=20)(flat)
 print(flat.shape, hidden.shape, bool((nn.ReLU()(hidden) >= 0).all()))
 for name, param in net.parameters_and_names():
     print(name, param.shape, param.requires_grad)
+update = nn.ParameterUpdate(net.layers[2].bias)
+assert update(ops.ones(10, mindspore.float32) * 3).sum() == net.layers[2].bias.sum() == 30
+try:
+    nn.ParameterUpdate(ops.ones(2))
+except TypeError as error:
+    assert "param must be a Parameter, got Tensor" in str(error)
+else:
+    raise AssertionError
 """
     ).splitlines()
     assert printed == [

@@ -657,3 +657,15 @@ def test_c32_a_pickled_cell_computes_the_same():
 def test_c32_parameters_are_equal_only_to_themselves_as_keys():
     w, v = Parameter(t32(1.0), name="w"), Parameter(t32(1.0), name="w")
     assert len({w: 1, v: 2}) == 2 and {w: 1}[w] == 1
+
+
+def test_the_description_of_matrices_has_no_blank_lines():
+    x = Tensor(np.arange(8).reshape(2, 2, 2), adcore.float32)
+    assert repr(x).splitlines() == [
+        "Tensor(shape=[2, 2, 2], dtype=Float32, value=",
+        "[[[ 0.00000000e+00,  1.00000000e+00],",
+        "  [ 2.00000000e+00,  3.00000000e+00]],",
+        " [[ 4.00000000e+00,  5.00000000e+00],",
+        "  [ 6.00000000e+00,  7.00000000e+00]]])",
+    ]
+    assert str(x) == str(x.asnumpy())

@@ -20,7 +20,7 @@ _PRIMITIVE = (".operators", ".graph")
 
 # Module of MindSpore -> where its names come from; the first that has a name gives it. "." starts this package.
 TREE = {
-    "": (".context", ".dtypes", ".graph", "adcore", "adcore.train"),
+    "": (".context", ".dtypes", ".graph", ".exported", "adcore", "adcore.train"),
     "_checkparam": (".checkparam",),
     "amp": ("adcore.amp", "adcore.train.precision", "adcore.train.build", "adcore.train.loss_scale"),
     "common": (".dtypes", ".graph", "adcore", "adcore.common"),
@@ -66,13 +66,21 @@ TREE = {
     "mindrecord": ("adcore.dataset.records",),
     "mint": (".mint",),
     "mint.distributed": (".mint_distributed",),
+    "mint.distributed.distributed": (".mint_distributed",),
     "mint.linalg": (".mint_linalg",),
     "mint.nn": (".mint_nn",),
     "mint.nn.functional": (".mint_functional",),
+    "mint.nn.layer": (".mint_nn",),
+    "mint.nn.layer.activation": (".mint_nn",),
+    "mint.nn.layer.basic": (".mint_nn",),
+    "mint.nn.layer.conv": (".mint_nn",),
+    "mint.nn.layer.normalization": (".mint_nn",),
+    "mint.nn.layer.padding": (".mint_nn",),
+    "mint.nn.layer.pooling": (".mint_nn",),
     "mint.optim": (".mint_optim",),
     "mint.special": (".mint_special",),
     "multiprocessing": ("multiprocessing",),
-    "nn": ("adcore.nn", "adcore.train.metrics", ".layers"),
+    "nn": ("adcore.nn", "adcore.train.metrics", ".layers", ".graph_cell"),
     "nn.cell": ("adcore.nn",),
     "nn.dynamic_lr": ("adcore.nn",),
     "nn.grad": ("adcore.nn",),
@@ -166,7 +174,7 @@ TREE = {
     "train.loss_scale_manager": ("adcore.train",),
     "train.metrics": ("adcore.train.metrics",),
     "train.model": ("adcore.train",),
-    "train.serialization": ("adcore.serialization",),
+    "train.serialization": ("adcore.serialization", ".exported"),
 }
 
 

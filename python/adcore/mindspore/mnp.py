@@ -206,13 +206,13 @@ _ROWS = {
     ),
     "nanmin": parts.nan_extreme("min"),
     "nanstd": parts.nanstd,
-    "nansum": lambda a, axis=None, dtype=None, keepdims=False: _cast(
-        ops.nansum(_f(a), axis=axis, keepdims=keepdims), dtype
+    "nansum": lambda a, axis=None, dtype=None, keepdims=False: ops.sum(
+        parts.without_nan(a), axis, keepdims, dtype=_kind(dtype)
     ),
     "nanvar": parts.nanvar,
     "norm": lambda x, ord=None, axis=None, keepdims=False: ops.norm(_f(x), ord, axis, keepdims),
     "ptp": lambda x, axis=None, keepdims=False: ops.ptp(_t(x), axis, keepdims),
-    "sometrue": lambda a, axis=None, keepdims=False: ops.any(_t(a), axis, keepdims),
+    "sometrue": lambda a, axis=None, keepdims=False: ops.any(_t(a), axis, bool(keepdims)),
     "std": lambda x, axis=None, ddof=0, keepdims=False: ops.std(_f(x), axis, ddof, keepdims),
     "sum": lambda a, axis=None, dtype=None, keepdims=False, initial=None: (
         ops.sum(_t(a), axis, keepdims, dtype=_kind(dtype)) + (0 if initial is None else initial)

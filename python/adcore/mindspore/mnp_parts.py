@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 import adcore
-from adcore import Tensor, bool_, float32, int32, ops
+from adcore import Tensor, bool_, float32, int8, int16, int32, ops, uint8, uint16, uint32
 
 _NUMBERS = (bool, int, float, np.generic)
 _INT32 = np.iinfo(np.int32)
@@ -374,7 +374,9 @@ def nan_extreme(name):
     reduce, least = getattr(ops, f"a{name}"), -math.inf if name == "max" else math.inf
 
     def body(a, axis=None, dtype=None, keepdims=False):
-        a = floating(a)
+        a = tensor(a)
+        if not a.dtype.is_floating_point:
+            return cast(reduce(a, axis=axis, keepdims=keepdims), dtype)
         missing = ops.isnan(a)
         made = reduce(ops.where(missing, least, a), axis=axis, keepdims=keepdims)
         return cast(ops.where(ops.all(missing, axis=axis, keepdims=keepdims), math.nan, made), dtype)
@@ -400,6 +402,8 @@ def scan(op, before=tensor):
 
     def body(a, axis=None, dtype=None):
         a = cast(before(a), dtype)
+        if dtype is None and a.dtype in (int8, int16, uint8, uint16):
+            a = a.astype(uint32 if a.dtype in (uint8, uint16) else int32)  # where sums and products overflow less
         return cast(op(a.ravel(), 0) if axis is None else op(a, axis), dtype)
 
     return body
@@ -407,8 +411,8 @@ def scan(op, before=tensor):
 
 def without_nan(a):
     """Return an array with zeros for nan."""
-    a = floating(a)
-    return ops.where(ops.isnan(a), 0.0, a)
+    a = tensor(a)
+    return ops.where(ops.isnan(a), 0.0, a) if a.dtype.is_floating_point else a
 
 
 def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=None, dtype=None):

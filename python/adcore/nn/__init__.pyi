@@ -109,6 +109,7 @@ from adcore.nn.optimizer import Optimizer as Optimizer
 from adcore.nn.activation import PReLU as PReLU
 from adcore.nn.image_quality import PSNR as PSNR
 from adcore.nn.padding import Pad as Pad
+from adcore.nn.wrap import ParameterUpdate as ParameterUpdate
 from adcore.nn.image import PixelShuffle as PixelShuffle
 from adcore.nn.image import PixelUnshuffle as PixelUnshuffle
 from adcore.nn.learning_rate_schedule import PolynomialDecayLR as PolynomialDecayLR

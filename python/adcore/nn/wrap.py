@@ -104,6 +104,38 @@ def _as_float32(tensor):
     return tensor.float() if tensor.dtype.is_floating_point else tensor
 
 
+class ParameterUpdate(Cell):
+    """Gives a Parameter a value.
+
+    Parameters
+    ----------
+    param : Parameter
+
+    Raises
+    ------
+    TypeError
+        If `param` is no Parameter.
+
+    Examples
+    --------
+    >>> from adcore import Parameter, Tensor, nn
+    >>> w = Parameter(Tensor([1.0]), name="w")
+    >>> print(nn.ParameterUpdate(w)(Tensor([3.0])), w.asnumpy())
+    [3.] [3.]
+    """
+
+    def __init__(self, param):
+        super().__init__(auto_prefix=False)
+        if not isinstance(param, Parameter):
+            raise TypeError(f"ParameterUpdate: param must be a Parameter, got {type(param).__name__}.")
+        self._param = param
+
+    def construct(self, x):
+        """Write the value, and return it."""
+        ops.assign(self._param, x)
+        return x
+
+
 class ForwardValueAndGrad(Cell):
     """A network that returns its value and derivatives.
 

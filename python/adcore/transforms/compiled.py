@@ -301,7 +301,9 @@ def _reduce(self):
     found = sys.modules.get(getattr(self, "__module__", None))
     for part in getattr(self, "__qualname__", "").split("."):
         found = getattr(found, part, None)
-    return self.__qualname__ if found is self else (_again, (self.__wrapped__, *self._statics, self._donated, self._falls_back))
+    if found is self:
+        return self.__qualname__
+    return _again, (self.__wrapped__, *self._statics, self._donated, self._falls_back)
 
 
 add_methods(Jitted, trace=_trace, explain=_explain, profile=_profile, __reduce__=_reduce)
