@@ -420,6 +420,8 @@ Conv3DTranspose(4, 2, 3, pad_mode="pad", pad=1, stride=2, output_padding=1) | x(
     array_of(ops.conv_transpose3d(A, B, None, 2, 1, 1))
 Conv3DTranspose(4, 2, 3, pad_mode="same", stride=2) | x(1, 4, 2, 2, 2), x(4, 2, 3, 3, 3) | \
     array_of(ops.conv_transpose3d(A, B, None, 2))[:, :, :4, :4, :4]
+DepthwiseConv2dNative(2, 3, pad_mode="pad", pad=1) | x(1, 3, 4, 4), x(2, 3, 3, 3) | \
+    np.concatenate([array_of(ops.conv2d(A[:, i:i + 1], B[:, i:i + 1], None, 1, "pad", 1)) for i in range(3)], 1)
 Dropout(keep_prob=1.0) | x(3, 4) | (a, np.ones((3, 4)))
 Dropout2D(keep_prob=1.0) | x(2, 3, 2, 2) | (a, np.ones((2, 3, 2, 2), bool))
 Dropout3D(keep_prob=1.0) | x(2, 3, 1, 2, 2) | (a, np.ones((2, 3, 1, 2, 2), bool))
@@ -574,6 +576,8 @@ SparseApplyRMSProp(.9, .5, 1e-3) | p(3, 2), p(3, 2, low=.5), p(3, 2), f(.1), x(2
 
 # chance
 Bernoulli() | T(np.zeros(500, np.float32)), T(np.float32(.25)) | None
+DropoutDoMask() | x(3), T(np.array([True, False, True])), 0.5 | a * [2, 0, 2]
+DropoutGenMask() | (500,), 0.25 | None
 Gamma() | (500,), T(np.float32(2)), T(np.float32(2)) | None
 Multinomial() | T([.25, .75]), 500 | None
 Poisson() | (500,), T(np.float32(1)) | None
@@ -603,6 +607,12 @@ ScalarSummary() | 'loss', x(1) | None
 HistogramSummary() | 'w', x(1) | None
 ImageSummary() | 'i', x(1) | None
 TensorSummary() | 't', x(1) | None
+IsInstance() | 1.5, float32 | True
+IsInstance() | x(1), int32 | False
+IsInstance() | (1,), tuple | True
+IsSubClass() | bool, int | True
+IsSubClass() | int32, float32 | False
+SameTypeShape() | x(3), x(3) | a
 StopGradient() | x(3) | a
 
 # gradients
@@ -704,12 +714,17 @@ baddbmm(x(2, 3, 4), x(2, 3, 5), x(2, 5, 4), 2, 3) | 2 * a + 3 * b @ c
 batch_to_space_nd(x(4, 1, 1, 1), [2, 2], [[0, 0], [0, 0]]) | a.reshape(1, 1, 2, 2)
 bias_add(x(2, 3), x(3)) | a + b
 bidense(x(2, 3), x(2, 4), x(5, 3, 4), x(5)) | np.einsum("ni,oij,nj->no", a, c, b) + d
+bool_and(True, False) | False
+bool_eq(True, False) | False
+bool_not(True) | False
+bool_or(True, False) | True
 bounding_box_decode(T([[2., 2, 2, 3]]), T([[1., 2, 1, 4]]), (768, 1280)) | \
     np.array([[2.1408591, 0, 3.8591409, 60.598152]])
 bounding_box_encode(T([[2., 2, 2, 3]]), T([[1., 2, 1, 4]])) | np.array([[-1, .25, 0, np.log(1.5)]])
 check_valid(T([[0., 0, 4, 4], [0, 0, 9, 2]]), T([6., 8, 1])) | np.array([True, False])
 choice_with_mask(T(np.array([False, True])), 2, 1) | (np.array([[1], [0]]), np.array([True, False]))
 col2im(x(1, 4, 4), (3, 3), 2, 1, 0, 1) | array_of(ops.fold(A, (3, 3), 2, 1, 0, 1))
+conj(x(3)) | a
 crop_and_resize(x(1, 3, 3, 1), T([[0., 0, .5, .5]]), T(np.int32([0])), (2, 2)) | a[:, :2, :2]
 deepcopy(x(3)) | a
 depend(x(3), x(2)) | a
@@ -734,18 +749,24 @@ invert(i(3)) | ~a
 iou(T([[0., 0, 9, 9]]), T([[5., 0, 14, 9]])) | np.array([[50 / 150]])
 is_floating_point(x(1)) | True
 is_floating_point(i(1)) | False
+is_complex(x(3)) | False
+isreal(x(3)) | np.full(3, True)
 isconstant(3) | True
 is_nonzero(f(2)) | True
 is_nonzero(f(0)) | False
 log_matrix_determinant(x(3, 3)) | tuple(np.linalg.slogdet(a))
 lrn(x(1, 3, 2, 2), 1, 1.0, 0.5) | array_of(operators.LRN(1, 1.0, 0.5)(A))
+make_dict(('a', 'b'), (1, 2)) | {'a': 1, 'b': 2}
 make_list(1, 2) | [1, 2]
+make_range(1, 4) | (1, 2, 3)
+make_slice(1, 4, None) | slice(1, 4, None)
 make_tuple(1, 2) | (1, 2)
 matrix_band_part(x(3, 3), 1, 0) | np.tril(np.triu(a, -1))
 matrix_determinant(x(3, 3)) | np.linalg.det(a)
 matrix_solve(x(3, 3), x(3, 1)) | np.linalg.solve(a, b)
 max_pool3d(x(1, 1, 3, 3, 3), 2, 2, 0, 1, True) | array_of(ops.max_pool3d(A, 2, 2, ceil_mode=True))
 mirror_pad(x(3), T(np.int64([[1, 1]])), "REFLECT") | np.pad(a, 1, "reflect")
+mixed_precision_cast(float16, [i(2), (x(2), 3)]) | (b[0], (b[1][0].astype(np.float16), 3))
 numel(x(2, 3)) | 6
 padding(x(2, 1), 3) | np.pad(a, [(0, 0), (0, 2)])
 partial(max, 1) | None
@@ -756,6 +777,7 @@ random_gamma(T(np.int32([2])), T(np.float32(1))) | None
 random_poisson(T(np.int32([2])), T(np.float32(1))) | None
 range(T(np.int32(1)), 7, 2) | np.array([1, 3, 5])
 rank(x(2, 3)) | 2
+real(x(3)) | a
 reduce_max(x(3, 4), 1) | a.max(1)
 reduce_mean(x(3, 4)) | a.mean()
 reduce_min(x(3, 4), 1) | a.min(1)
@@ -763,9 +785,29 @@ reduce_sum(x(3, 4), (0,)) | a.sum(0)
 reverse(x(2, 3), [1]) | a[:, ::-1]
 reverse_sequence(x(2, 3), T(np.int32([2, 3])), 1) | np.stack([a[0][[1, 0, 2]], a[1][::-1]])
 rms_norm(x(3, 4), x(4), 1e-5) | tuple(map(array_of, operators.RmsNorm(1e-5)(A, B)))
+scalar_add(7, 2) | 9
 scalar_cast(2.5, int32) | 2
+scalar_div(7, 2) | 3.5
+scalar_eq(7, 2) | False
+scalar_floordiv(7, 2) | 3
+scalar_ge(7, 2) | True
+scalar_gt(7, 2) | True
+scalar_le(7, 2) | False
+scalar_log(1.0) | 0.0
+scalar_lt(7, 2) | False
+scalar_max(7, 2) | 7
+scalar_min(7, 2) | 2
+scalar_mod(7, 2) | 1
+scalar_mul(7, 2) | 14
+scalar_ne(7, 2) | True
+scalar_pow(7, 2) | 49
+scalar_sub(7, 2) | 5
 scalar_to_array(2) | np.array(2)
 scalar_to_tensor(2) | np.float32(2)
+scalar_uadd(7) | 7
+scalar_usub(7) | -7
+string_concat('a', 'b') | 'ab'
+string_eq('a', 'b') | False
 scatter_add(p(3), T(np.int32([1])), x(1)) | a + np.array([0, c[0], 0])
 scatter_div(p(3), T(np.int32([1])), x(1)) | a / np.array([1, c[0], 1])
 scatter_max(p(3), T(np.int32([1])), x(1)) | np.maximum(a, np.array([-9, c[0], -9]))
@@ -810,6 +852,8 @@ tensor_range(0, 5, 2) | np.array([0, 2, 4])
 tensor_slice(x(3, 4), (1, 0), (2, 3)) | a[1:3, :3]
 tensor_sub(x(3), x(3)) | a - b
 top_k(x(3, 5), 2) | (-np.sort(-a)[:, :2], np.argsort(-a)[:, :2])
+tuple_len((1, 2)) | 2
+tuple_reversed((1, 2)) | (2, 1)
 tuple_to_array((1, 2)) | np.array([1, 2])
 type_as(x(3), i(1)) | a.astype(np.int32)
 unique_with_pad(T(np.int32([3, 1, 3])), 9) | (np.array([3, 1, 9]), np.array([0, 1, 0]))
@@ -966,7 +1010,8 @@ def test_value_of_a_layer(case):
 
 
 def test_every_layer_has_a_case_and_is_a_cell():
-    assert {re.match(r"\w+", case[0])[0] for case in parsed(LAYERS)} == set(layers.__all__)
+    assert {re.match(r"\w+", case[0])[0] for case in parsed(LAYERS)} == {*layers.__all__} - {"DistributedGradReducer"}
+    assert layers.DistributedGradReducer([])((1, 2)) == (1, 2)
     net = nn.SequentialCell(nn.Dense(3, 3), layers.ReduceLogSumExp(axis=1))
     assert net(Tensor(np.ones((2, 3), np.float32))).shape == (2,)
     with pytest.raises(TypeError, match="ReduceLogSumExp: keep_dims must be a bool"):
@@ -1088,6 +1133,10 @@ def test_what_has_no_meaning_here_is_accepted_and_returns_the_operator(caplog, m
         (lambda: ops_class("Add")()(1), "missing 1 required positional argument: 'other'"),
         (lambda: ops_class("Rank")()(1), "Rank: the operand must be a Tensor, got int"),
         (lambda: operators.shape((1, 2)), "shape: the operand must be a Tensor, got tuple"),
+        (
+            lambda: ops_class("SameTypeShape")()(Tensor([1]), Tensor([1.0])),
+            "SameTypeShape: the dtypes Int64 and Float32",
+        ),
         (lambda: operators.Primitive(3), "Primitive: name must be a str, got int"),
     ],
 )
@@ -1149,6 +1198,7 @@ def test_assignments_are_differentiated():
 CHANCE = [case[:2] for case in CALLS if case[2] == "None" and not re.match("Barrier|.*Summary", case[0])]
 MEANS = {"Bernoulli": 0.25, "Gamma": 1.0, "Multinomial": 0.75, "Poisson": 1.0, "RandomCategorical": 0.75}
 MEANS |= {
+    "DropoutGenMask": 0.25,
     "RandomPoisson": 1.0,
     "RandpermV2": 249.5,
     "TruncatedNormal": 0.0,

@@ -703,6 +703,34 @@ def unwritten(operator):
     without_meaning(operator.name)
 
 
+def is_a(value, kind):
+    """Return whether a value is of a Python type, or a Tensor or number of a dtype."""
+    if isinstance(kind, adcore.dtype):
+        found = getattr(value, "dtype", None)
+        plain = {bool: adcore.bool_, int: adcore.int64, float: adcore.float32}
+        return (plain.get(type(value)) if found is None else found) == kind
+    return isinstance(value, kind)
+
+
+def same_kind(x, y):
+    """Return x, which must have the dtype and shape of y."""
+    if x.dtype != y.dtype:
+        raise TypeError(f"SameTypeShape: the dtypes {x.dtype} and {y.dtype} differ.")
+    if x.shape != y.shape:
+        raise ValueError(f"SameTypeShape: the shapes {x.shape} and {y.shape} differ.")
+    return x
+
+
+def cast_floats(dtype, value):
+    """Return the float Tensors of a Tensor or of a tree of them with a dtype, and the rest as it is."""
+    if isinstance(value, (tuple, list)):
+        return type(value)(cast_floats(dtype, each) for each in value)
+    if isinstance(value, dict):
+        return {key: cast_floats(dtype, each) for key, each in value.items()}
+    floats = isinstance(value, Tensor) and value.dtype.is_floating_point
+    return ops.cast(value, dtype) if floats else value
+
+
 def as_tensor(value, dtype=None):
     """Return a number, or a sequence of them, as a Tensor: float32 or int64 unless a dtype is given."""
     if isinstance(value, Tensor):

@@ -394,6 +394,9 @@ Conv3D(out_channel, kernel_size, mode=1, pad_mode="valid", pad=0, stride=1, dila
 Conv3DTranspose(in_channel, out_channel, kernel_size, mode=1, pad_mode="valid", pad=0, stride=1, dilation=1, group=1, \
 output_padding=0, data_format="NCDHW")(dout, weight) = \
     transposed_convolution(dout, weight, pad_mode, pad, stride, dilation, group, output_padding)
+DepthwiseConv2dNative(channel_multiplier, kernel_size, mode=3, pad_mode="valid", pad=0, stride=1, dilation=1, group=1)\
+(x, weight) = convolved(2, x, reshape(swapaxes(weight, 0, 1), (-1, 1, *weight.shape[2:])), pad_mode, pad, stride, \
+    dilation, x.shape[1])
 Dropout(keep_prob=0.5, Seed0=0, Seed1=0)(x) = dropped(x, keep_prob, x.shape, x.dtype, source(self, Seed0, Seed1))
 Dropout2D(keep_prob=0.5)(x) = dropped(x, keep_prob, (*x.shape[:2], 1, 1), bool_, None)
 Dropout3D(keep_prob=0.5)(x) = dropped(x, keep_prob, (*x.shape[:2], 1, 1, 1), bool_, None)
@@ -553,6 +556,9 @@ SparseApplyRMSProp(rho, momentum, epsilon, use_locking=False)(var, ms, mom, lr, 
 # ---- chance
 Bernoulli(seed=-1, offset=0)(x, p) = bernoulli(x, p, generator=source(self, 0 if seed == -1 else seed, offset))
 Cauchy(size, median=0.0, sigma=1.0)() = cauchy(size, median, sigma)
+DropoutDoMask()(x, mask, keep_prob) = x * cast(mask, x.dtype) / keep_prob
+DropoutGenMask(Seed0=0, Seed1=0)(shape, keep_prob) = \
+    less(uniform(ints(shape), generator=source(self, Seed0, Seed1)), keep_prob)
 Gamma(seed=0, seed2=0)(shape, alpha, beta) = \
     gamma(ints(shape), alpha, beta, generator=source(self, seed, seed2))
 Multinomial(seed=0, seed2=0, dtype=int32)(x, num_samples) = \
@@ -586,9 +592,12 @@ ReduceScatter(op="sum", group="hccl_world_group")(input_x) = positive(input_x)
 # ---- what is no computation
 Assert(summarize=3)(condition, input_data) = asserted(condition, input_data[:summarize])
 Depend()(value, expr) = value
+IsInstance()(inst, type_) = is_a(inst, type_)
+IsSubClass()(sub_type, type_) = sub_type == type_ or isinstance(sub_type, type) and issubclass(sub_type, type_)
 Partial()(func, *args) = functools.partial(func, *args)
 Print()(*input_x) = printed(input_x)
 PyFunc(fn, in_types, in_shapes, out_types, out_shapes, stateful=True)(*input_x) = called(fn, input_x, out_types)
+SameTypeShape()(x, y) = same_kind(x, y)
 ScalarSummary()(name, value) = unwritten(self)
 HistogramSummary()(name, value) = unwritten(self)
 ImageSummary()(name, value) = unwritten(self)
@@ -697,6 +706,10 @@ index_add(x, indices, y, axis, use_lock=True, check_index_bound=True) = IndexAdd
 max_pool3d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False) = \
     adcore.ops.max_pool3d(x, kernel_size, stride, padding, dilation, return_indices, ceil_mode)
 rms_norm(x, gamma, epsilon=1e-06) = root_normalized(x, gamma, epsilon)
+scalar_uadd(x) = +x
+scalar_usub(x) = -x
+string_concat(x, y) = x + y
+string_eq(x, y) = x == y
 scatter_add(input_x, indices, updates) = scattered(tensor_scatter_add, input_x, indices, updates)
 select(condition, input, other) = where(condition, input, other)
 addn(x) = total(x)
@@ -705,12 +718,17 @@ array_to_scalar(x) = x.item()
 batch_to_space_nd(input_x, block_shape, crops) = batch_to_space(input_x, block_shape, crops)
 bias_add(input_x, bias) = biased(input_x, bias, "NCHW")
 bidense(input1, input2, weight, bias=None) = bilinear(input1, input2, weight, bias)
+bool_and(x, y) = x and y
+bool_eq(x, y) = x == y
+bool_not(x) = not x
+bool_or(x, y) = x or y
 bounding_box_decode(anchor_box, deltas, max_shape, means=(0.0, 0.0, 0.0, 0.0), stds=(1.0, 1.0, 1.0, 1.0), \
 wh_ratio_clip=0.016) = decoded(anchor_box, deltas, max_shape, means, stds, wh_ratio_clip)
 bounding_box_encode(anchor_box, groundtruth_box, means=(0.0, 0.0, 0.0, 0.0), stds=(1.0, 1.0, 1.0, 1.0)) = \
     encoded(anchor_box, groundtruth_box, means, stds)
 choice_with_mask(input_x, count=256, seed=None) = \
     chosen(input_x, count, None if seed is None else adcore.Generator().manual_seed(seed))
+conj(input) = positive(input)
 crop_and_resize(image, boxes, box_indices, crop_size, method="bilinear", extrapolation_value=0.0) = \
     crops(image, boxes, box_indices, crop_size, method, extrapolation_value)
 check_valid(bboxes, img_metas) = valid_boxes(bboxes, img_metas)
@@ -736,17 +754,23 @@ inv(x) = reciprocal(x)
 invert(x) = bitwise_not(x)
 iou(anchor_boxes, gt_boxes, mode="iou") = overlap(anchor_boxes, gt_boxes, mode)
 is_floating_point(input) = given("is_floating_point", input).dtype.is_floating_point
+is_complex(input) = False
+isreal(input) = ones_like(input, dtype=bool_)
 isconstant(x) = not isinstance(x, Tensor)
 is_nonzero(input) = bool(given("is_nonzero", input))
 log_matrix_determinant(input) = slogdet(input)
 lrn(x, depth_radius=5, bias=1.0, alpha=1.0, beta=0.5, norm_region="ACROSS_CHANNELS") = \
     response_normalized(x, depth_radius, bias, alpha, beta)
+make_dict(keys, values) = dict(zip(keys, values))
 make_list(*elements) = list(elements)
+make_range(*bounds) = tuple(builtins.range(*bounds))
+make_slice(start, stop, step) = builtins.slice(start, stop, step)
 make_tuple(*elements) = elements
 matrix_band_part(x, lower, upper) = band(x, lower, upper)
 matrix_determinant(input) = det(input)
 matrix_solve(matrix, rhs, adjoint=False) = MatrixSolve(adjoint)(matrix, rhs)
 mirror_pad(input_x, paddings, mode) = padded(input_x, paddings, mode.lower())
+mixed_precision_cast(dst_dtype, x) = cast_floats(dst_dtype, x)
 numel(input) = given("numel", input).size
 padding(x, pad_dim_size=8) = Padding(pad_dim_size)(x)
 partial(func, *args) = functools.partial(func, *args)
@@ -757,13 +781,30 @@ random_gamma(shape, alpha, seed=None) = adcore.ops.random_gamma(ints(shape), alp
 random_poisson(shape, rate, seed=None, dtype=float32) = adcore.ops.random_poisson(ints(shape), rate, seed, dtype)
 range(start, end, step, maxlen=1000000) = arange(ints(start), ints(end), ints(step))
 rank(input_x) = given("rank", input_x).ndim
+real(input) = positive(input)
 reduce_max(x, axis=()) = reduced(amax, x, axis, False)
 reduce_mean(x, axis=()) = reduced(mean, x, axis, False)
 reduce_min(x, axis=()) = reduced(amin, x, axis, False)
 reduce_sum(x, axis=()) = reduced(sum, x, axis, False)
 reverse(x, axis) = flip(x, axis)
 reverse_sequence(x, seq_lengths, seq_dim, batch_dim=0) = reversed_parts(x, seq_lengths, seq_dim, batch_dim)
+scalar_add(x, y) = x + y
 scalar_cast(input_x, input_y) = number_of(input_x, input_y)
+scalar_div(x, y) = x / y
+scalar_eq(x, y) = x == y
+scalar_floordiv(x, y) = x // y
+scalar_ge(x, y) = x >= y
+scalar_gt(x, y) = x > y
+scalar_le(x, y) = x <= y
+scalar_log(x) = math.log(x)
+scalar_lt(x, y) = x < y
+scalar_max(x, y) = builtins.max(x, y)
+scalar_min(x, y) = builtins.min(x, y)
+scalar_mod(x, y) = x % y
+scalar_mul(x, y) = x * y
+scalar_ne(x, y) = x != y
+scalar_pow(x, y) = x**y
+scalar_sub(x, y) = x - y
 scalar_to_array(input_x) = small(input_x)
 scalar_to_tensor(input_x, dtype=float32) = Tensor(input_x, dtype)
 scatter_div(input_x, indices, updates) = scattered(tensor_scatter_div, input_x, indices, updates)
@@ -809,6 +850,8 @@ tensor_range(start, end, step) = arange(ints(start), ints(end), ints(step))
 tensor_slice(input_x, begin, size) = sliced(input_x, begin, size)
 tensor_sub(x, y) = sub(x, y)
 top_k(input_x, k, sorted=True) = indexed(topk(input_x, ints(k), -1, True, sorted), int32)
+tuple_len(x) = len(x)
+tuple_reversed(x) = tuple(reversed(x))
 tuple_to_array(input_x) = small(input_x)
 type_as(input, other) = cast(input, other.dtype)
 unique_with_pad(x, pad_num) = unique_padded(x, pad_num)
