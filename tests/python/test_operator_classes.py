@@ -240,7 +240,7 @@ MirrorPad("REFLECT") | x(3, 3), T(np.int64([[1, 2], [0, 1]])) | np.pad(a, [(1, 2
 MirrorPad("SYMMETRIC") | x(3, 3), T(np.int64([[1, 2], [0, 1]])) | np.pad(a, [(1, 2), (0, 1)], "symmetric")
 NonZero() | i(3, 4) | np.argwhere(a)
 Pad(((1, 2), (0, 1))) | x(2, 3) | np.pad(a, [(1, 2), (0, 1)])
-PadV3() | x(2, 3), (1, 0, 0, 2), f(9) | np.pad(a, [(0, 2), (1, 0)], constant_values=9)
+PadV3() | x(2, 3), (1, 0, 0, 2), f(1.5) | np.pad(a, [(0, 2), (1, 0)], constant_values=1.5)
 PadV3("reflect", False) | x(1, 2, 3), (1, 0, 2, 1) | np.pad(a, [(0, 0), (0, 1), (1, 2)], "reflect")
 PadV3("edge") | x(1, 2, 3), (1, 2) | np.pad(a, [(0, 0), (0, 0), (1, 2)], "edge")
 Padding(4) | x(2, 1) | np.pad(a, [(0, 0), (0, 3)])
@@ -297,6 +297,7 @@ UniqueConsecutive(True, True) | T(np.int32([3, 3, 1, 3])) | (np.array([3, 1, 3])
     np.array([2, 1, 1]))
 UniqueWithPad() | T(np.int32([3, 1, 3])), 9 | (np.array([3, 1, 9]), np.array([0, 1, 0]))
 
+UniqueWithPad() | T([3., 1, 3]), f(-1.5) | (np.array([3, 1, -1.5]), np.array([0, 1, 0]))
 # scatters
 ScatterAdd() | p(3, 2), T(np.int32([0, 2, 0])), x(3, 2) | a + np.stack([c[0] + c[2], 0 * c[0], c[1]])
 ScatterDiv() | p(3, 2), T(np.int32([0, 2])), x(2, 2) | a / np.stack([c[0], 0 * c[0] + 1, c[1]])
@@ -344,6 +345,7 @@ DType() | x(3) | float32
 Eye() | 2, 3, int32 | np.eye(2, 3)
 Fill() | float32, (2, 3), 1.5 | np.full((2, 3), 1.5)
 Fills() | x(2, 3), 1.5 | np.full((2, 3), 1.5)
+Fills() | x(2, 3), f(1.5) | np.full((2, 3), 1.5)
 FillV2() | (2, 3), T(np.float32(1.5)) | np.full((2, 3), 1.5)
 HammingWindow() | T(np.int32(5)) | np.hamming(6)[:5]
 LinSpace() | T(np.float32(1)), T(np.float32(4)), 5 | np.linspace(1, 4, 5)
@@ -352,6 +354,7 @@ OneHot() | T(np.int32([0, 2])), 3, T(np.float32(5)), T(np.float32(1)) | np.array
 OneHot(axis=0) | T(np.int32([0, 2])), 3, T(np.float32(5)), T(np.float32(1)) | np.array([[5, 1, 1], [1, 1, 5]]).T
 Ones() | (2, 3), float32 | np.ones((2, 3))
 Range() | T(np.int32(1)), T(np.int32(9)), T(np.int32(3)) | np.array([1, 4, 7])
+Range() | f(0.5), f(2.5), f(0.75) | np.arange(0.5, 2.5, 0.75)
 RangeV2() | T(np.int32(1)), T(np.int32(9)), T(np.int32(3)) | np.array([1, 4, 7])
 ScalarToTensor() | 3, int32 | np.int32(3)
 ScalarToArray() | 2.5 | np.float32(2.5)

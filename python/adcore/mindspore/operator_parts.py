@@ -20,9 +20,16 @@ def ints(value):
     if isinstance(value, (tuple, list)):
         return tuple(ints(each) for each in value)
     if isinstance(value, Tensor):
+        if value.dtype.is_floating_point:
+            raise TypeError(f"expected ints, got a Tensor of {value.dtype}.")
         value = value.tolist()
         return tuple(value) if isinstance(value, list) else int(value)
     return value
+
+
+def number(value):
+    """Return the number of a Tensor that holds one, and a number as it is."""
+    return value.item() if isinstance(value, Tensor) else value
 
 
 def pair(value, count=2):
@@ -154,7 +161,7 @@ def padded_last(x, paddings, value, mode, contiguous):
         half = len(paddings) // 2
         paddings = [count for pair in zip(paddings[:half], paddings[half:]) for count in pair]
     if mode == "constant":
-        return ops.pad(x, paddings, value=0 if value is None else ints(value))
+        return ops.pad(x, paddings, value=0 if value is None else number(value))
     return ops.pad(x, paddings, {"edge": "replicate"}.get(mode, mode))
 
 
@@ -355,10 +362,10 @@ def first_seen(x):
     )
 
 
-def unique_padded(x, number):
+def unique_padded(x, filler):
     """Return `first_seen` with a number in place of the elements that are gone."""
     values, index = first_seen(x)
-    return ops.pad(values, (0, x.size - values.size), value=ints(number)), index
+    return ops.pad(values, (0, x.size - values.size), value=number(filler)), index
 
 
 def chosen(mask, count, generator):
@@ -774,7 +781,7 @@ def bits(x):
 def number_of(value, dtype):
     """Return a number as Python's number of the kind of a dtype."""
     kind = bool if dtype == adcore.bool_ else int if "Int" in str(dtype) else float
-    return kind(value.item() if isinstance(value, Tensor) else value)
+    return kind(number(value))
 
 
 __all__ = [
