@@ -423,6 +423,14 @@ Conv3DTranspose(4, 2, 3, pad_mode="pad", pad=1, stride=2, output_padding=1) | x(
     array_of(ops.conv_transpose3d(A, B, None, 2, 1, 1))
 Conv3DTranspose(4, 2, 3, pad_mode="same", stride=2) | x(1, 4, 2, 2, 2), x(4, 2, 3, 3, 3) | \
     array_of(ops.conv_transpose3d(A, B, None, 2))[:, :, :4, :4, :4]
+CTCGreedyDecoder() | T(np.float32([[[.6, .4, .2], [.8, .6, .3]], [[0, .6, 0], [.5, .4, .5]], [[.1, .7, .2], [.1, .2, \
+    .9]]])), T(np.int32([3, 2])) | (np.array([[0, 0], [0, 1], [1, 0]]), np.array([0, 1, 0]), np.array([2, 2]), \
+    -np.array([[1.9], [1.3]]))
+CTCGreedyDecoder(False) | T(np.float32([[[.6, .4, .2], [.8, .6, .3]], [[0, .6, 0], [.5, .4, .5]], [[.1, .7, .2], \
+    [.1, .2, .9]]])), T(np.int32([3, 2])) | (np.array([[0, 0], [0, 1], [0, 2], [1, 0], [1, 1]]), np.array([0, 1, 1, \
+    0, 0]), np.array([2, 3]), -np.array([[1.9], [1.3]]))
+CTCGreedyDecoder() | T(np.float32([[[0, 1]]])), T(np.int32([1])) | (np.zeros((0, 2)), np.zeros(0), np.array([1, 0]), \
+    np.array([[-1]]))
 DepthwiseConv2dNative(2, 3, pad_mode="pad", pad=1) | x(1, 3, 4, 4), x(2, 3, 3, 3) | \
     np.concatenate([array_of(ops.conv2d(A[:, i:i + 1], B[:, i:i + 1], None, 1, "pad", 1)) for i in range(3)], 1)
 Dropout(keep_prob=1.0) | x(3, 4) | (a, np.ones((3, 4)))
@@ -622,6 +630,8 @@ StopGradient() | x(3) | a
 AbsGrad() | x(3), x(3) | b * np.sign(a)
 ACosGrad() | x(3, low=-.9, high=.9), x(3) | -b / np.sqrt(1 - a * a)
 AcoshGrad() | x(3), x(3) | b / np.sinh(a)
+AdaptiveAvgPool2DGrad() | x(1, 1, 2, 2), (1, 1, 4, 4) | (a / 4).repeat(2, 2).repeat(2, 3)
+AdaptiveAvgPool3DGrad() | x(1, 1, 1, 2, 2), (1, 1, 2, 4, 4) | (a / 8).repeat(2, 2).repeat(2, 3).repeat(2, 4)
 AsinGrad() | x(3, low=-.9, high=.9), x(3) | b / np.sqrt(1 - a * a)
 AsinhGrad() | x(3), x(3) | b / np.cosh(a)
 AtanGrad() | x(3), x(3) | b / (1 + a * a)
@@ -635,11 +645,16 @@ Conv2DBackpropFilter(4, 3) | x(1, 4, 3, 3), x(1, 2, 5, 5), (4, 2, 3, 3) | pulled
 Conv3DBackpropFilter(4, 2) | x(1, 2, 3, 3, 3), x(1, 4, 2, 2, 2), (4, 2, 2, 2, 2) | pulled(lambda w: ops.conv3d(A, \
     w), np.zeros((4, 2, 2, 2, 2)), B)
 Conv3DBackpropInput(4, 2) | x(4, 2, 2, 2, 2), x(1, 4, 2, 2, 2), (1, 2, 3, 3, 3) | array_of(ops.conv_transpose3d(B, A))
+BatchNormGrad() | x(2, 3, 2, 2), x(2, 3, 2, 2), x(3), x(3), x(3, low=.5), None | (lambda r: (a * r * ch(c), (a * (b \
+    - ch(d)) * r).sum((0, 2, 3)), a.sum((0, 2, 3))))(1 / np.sqrt(ch(e) + 1e-5))
 DropoutGrad(0.5) | x(3), T([1., 0, 1]) | a * b * 2
 EluGrad() | x(6), x(6, low=-.9) | np.where(b > 0, a, a * (b + 1))
 FastGeLUGrad() | x(6), x(6) | a * (s(1.702 * b) + 1.702 * b * s(1.702 * b) * s(-1.702 * b))
 FlattenGrad() | x(2, 6), (2, 2, 3) | a.reshape(2, 2, 3)
+GatherDGradV2() | x(2, 3), 1, T(np.int64([[2, 2], [0, 1]])), x(2, 2) | np.array([[0, 0, d[0].sum()], [d[1, 0], d[1, \
+    1], 0]])
 GeLUGrad() | x(6), x(6), x(6) | pulled(lambda v: ops.gelu(v, approximate="tanh"), b, A)
+GluGrad(1) | x(3, 2), x(3, 4) | np.concatenate([a * s(b[:, 2:]), a * b[:, :2] * s(b[:, 2:]) * s(-b[:, 2:])], 1)
 HShrinkGrad(0.7) | x(9), x(9) | np.where(abs(b) > 0.7, a, 0)
 HSigmoidGrad() | x(9), x(9, low=-4, high=4) | np.where(abs(b) < 3, a / 6, 0)
 HSwishGrad() | x(9), x(9, low=-4, high=4) | a * np.where(b < -3, 0, np.where(b > 3, 1, b / 3 + .5))
@@ -651,7 +666,9 @@ LayerNormGrad(-1, -1) | x(3, 4), x(3, 4), x(3, 1, low=.5), x(3, 1), x(4) | layer
 LogitGrad() | x(3), x(3, low=.1, high=.9) | a / (b * (1 - b))
 LogSoftmaxGrad() | x(3, 4), x(3, 4) | b - np.exp(a) * b.sum(-1, keepdims=True)
 LRNGrad(1, 1.0, 0.5, 0.5) | x(1, 3, 2, 2), x(1, 3, 2, 2), x(1, 3, 2, 2) | pulled(operators.LRN(1, 1.0, 0.5, 0.5), b, A)
+MaskedSelectGrad() | x(3), T(np.array([True, False, True])), x(2) | np.array([c[0], 0, c[1]])
 MaximumGrad() | x(5), x(5), x(5) | (np.where(a > b, c, 0), np.where(a > b, 0, c))
+MaxPool3DGrad(2, 2) | x(1, 1, 2, 2, 2), None, x(1, 1, 1, 1, 1) | np.where(a == a.max(), c, 0)
 MaxPoolGrad(2, 2) | x(1, 2, 4, 4), x(1, 2, 2, 2), x(1, 2, 2, 2) | pulled(lambda v: ops.max_pool2d(v, 2, 2), a, C)
 MaxPoolGradWithArgmax(2, 2) | x(1, 2, 4, 4), x(1, 2, 2, 2), None | pulled(lambda v: ops.max_pool2d(v, 2, 2), a, B)
 MaxPoolGradWithArgmaxV2(2) | x(1, 2, 4, 4), x(1, 2, 2, 2), None | pulled(lambda v: ops.max_pool2d(v, 2, 2), a, B)
@@ -659,10 +676,12 @@ MaxPoolGradGrad(2, 2) | x(1, 2, 4, 4), None, x(1, 2, 4, 4) | at_most(a, c)
 MaxPoolGradGradWithArgmax(2, 2) | x(1, 2, 4, 4), x(1, 2, 4, 4), None | at_most(a, b)
 MaxPool3DGradGrad(2, 2) | x(1, 1, 2, 2, 2), None, x(1, 1, 2, 2, 2) | c.ravel()[a.argmax()].reshape(1, 1, 1, 1, 1)
 MinimumGrad() | x(5), x(5), x(5) | (np.where(a < b, c, 0), np.where(a < b, 0, c))
+MultiMarginLossGrad() | f(2), T([[1., 2, -1]]), T(np.int64([0])) | np.array([[-2 / 3, 2 / 3, 0]])
 MirrorPadGrad("REFLECT") | x(5), T(np.int64([[1, 1]])) | np.array([a[1], a[0] + a[2] + a[4], a[3]])
 NLLLossGrad("sum") | x(2, 3), T(np.float32(2)), T(np.int32([0, 2])), x(3), T(np.float32(1)) | -2 * np.stack([d * [1, \
     0, 0], d * [0, 0, 1]])
 PadV3Grad("reflect") | x(1, 1, 5), (1, 1) | np.array([[[a[0, 0, 1], a[0, 0, [0, 2, 4]].sum(), a[0, 0, 3]]]])
+PdistGrad() | x(1), x(2, 3), x(1) | np.stack([b[0] - b[1], b[1] - b[0]]) / np.linalg.norm(b[0] - b[1]) * a
 PReLUGrad() | x(2, 3), x(2, 3), x(1) | (np.where(b > 0, a, a * c), np.array([np.where(b > 0, 0, a * b).sum()]))
 ReciprocalGrad() | x(3), x(3) | -b * a * a
 ReLU6Grad() | x(9), x(9, low=-2, high=9) | np.where((b > 0) & (b < 6), a, 0)
@@ -685,6 +704,8 @@ SqrtGrad() | x(3, low=.5), x(3) | b / (2 * a)
 StridedSliceGrad() | x(2, 2), (4, 5), (0, 1), (4, 4), (2, 2) | (lambda z: (z.__setitem__((slice(0, 4, 2), slice(1, \
     4, 2)), a), z)[1])(np.zeros((4, 5)))
 TanhGrad() | x(3), x(3) | b * (1 - a * a)
+TraceGrad() | f(2), (3, 3) | 2 * np.eye(3)
+UniqueGrad() | (x(2), x(3)), T(np.int64([1, 0, 1])) | a[0][[1, 0, 1]]
 """
 
 LAYERS = r"""
@@ -1246,6 +1267,18 @@ def test_a_row_that_is_named_twice_takes_two_steps_where_the_operator_does_not_a
     total = np.cumsum([2.0, 9.0, 16.0])[1:]
     assert np.allclose(array_of(accum), [[1.0], total[1:]])
     assert np.allclose(array_of(var), [[1.0], [2.0 - 0.5 * (3 / np.sqrt(total[0]) + 4 / np.sqrt(total[1]))]])
+
+
+def test_gradients_of_batch_norm_in_training_are_those_of_the_layer():
+    rng = np.random.default_rng(2)
+    x, dout = (rng.normal(size=(4, 3, 2, 2)).astype(np.float32) for _ in range(2))
+    scale, bias = (rng.normal(size=3).astype(np.float32) for _ in range(2))
+    statistics = [Tensor(f(x, (0, 2, 3)).astype(np.float32)) for f in (np.mean, np.var)]
+    got = ops_class("BatchNormGrad")(is_training=True)(Tensor(dout), Tensor(x), Tensor(scale), *statistics, None)
+    layer = lambda x, scale, bias: ops.batch_norm(x, None, None, scale, bias, True)
+    expected = adcore.vjp(layer, Tensor(x), Tensor(scale), Tensor(bias))[1](Tensor(dout))
+    for one, other in zip(got, expected, strict=True):
+        assert np.allclose(array_of(one), array_of(other), atol=1e-5)
 
 
 def test_choice_with_mask_names_elements_that_are_true():

@@ -464,6 +464,39 @@ def normalized(x, scale, bias, mean, variance, is_training, epsilon, momentum, d
     return (y, *found, *found)
 
 
+def batch_gradients(dout, x, scale, mean, variance, is_training, epsilon):
+    """Return the cotangents of input, scale and bias of `normalized`, whose statistics are given."""
+    over, shape = (0, *range(2, x.ndim)), _along(x.ndim, 1)
+    root = ops.reshape(ops.rsqrt(variance + epsilon), shape)
+    unit = (x - ops.reshape(mean, shape)) * root
+    d_scale, d_bias = ops.sum(dout * unit, over), ops.sum(dout, over)
+    dx = dout
+    if is_training:
+        count = x.size // x.shape[1]
+        dx = dout - (ops.reshape(d_bias, shape) + unit * ops.reshape(d_scale, shape)) / count
+    return dx * root * ops.reshape(scale, shape), d_scale, d_bias
+
+
+def best_path(inputs, lengths, merge):
+    """Return places, values and shape of what the likeliest classes spell, without the last class, and their scores."""
+    steps, batch, classes = inputs.shape
+    best, counts = ops.argmax(inputs, -1).tolist(), lengths.tolist()
+    inside = ops.expand_dims(ops.arange(steps), 1) < lengths
+    score = -ops.sum(ops.where(inside, ops.amax(inputs, -1), 0), 0)
+    words = []
+    for member, count in enumerate(counts):
+        row = [best[step][member] for step in range(count)]
+        words.append([w for i, w in enumerate(row) if w != classes - 1 and not (merge and i and row[i - 1] == w)])
+    places = [(member, i) for member, word in enumerate(words) for i in range(len(word))]
+    values = [letter for word in words for letter in word]
+    return (
+        ops.reshape(Tensor(places, adcore.int64), (-1, 2)),
+        ops.reshape(Tensor(values, adcore.int64), (-1,)),
+        Tensor((batch, max(map(len, words), default=0)), adcore.int64),
+        ops.expand_dims(score, 1),
+    )
+
+
 def layer_normalized(x, gamma, beta, begin_norm_axis, begin_params_axis, epsilon):
     """Normalize over the last axes; returns also mean and variance."""
     first = begin_norm_axis % x.ndim

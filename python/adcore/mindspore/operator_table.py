@@ -394,6 +394,7 @@ Conv3D(out_channel, kernel_size, mode=1, pad_mode="valid", pad=0, stride=1, dila
 Conv3DTranspose(in_channel, out_channel, kernel_size, mode=1, pad_mode="valid", pad=0, stride=1, dilation=1, group=1, \
 output_padding=0, data_format="NCDHW")(dout, weight) = \
     transposed_convolution(dout, weight, pad_mode, pad, stride, dilation, group, output_padding)
+CTCGreedyDecoder(merge_repeated=True)(inputs, sequence_length) = best_path(inputs, sequence_length, merge_repeated)
 DepthwiseConv2dNative(channel_multiplier, kernel_size, mode=3, pad_mode="valid", pad=0, stride=1, dilation=1, group=1)\
 (x, weight) = convolved(2, x, reshape(swapaxes(weight, 0, 1), (-1, 1, *weight.shape[2:])), pad_mode, pad, stride, \
     dilation, x.shape[1])
@@ -609,6 +610,11 @@ GRADIENTS = r"""
 AbsGrad()(x, dout) = dout * sign(x)
 ACosGrad()(x, dout) = pulled(acos, x, dout)
 AcoshGrad()(out, dout) = dout / sinh(out)
+AdaptiveAvgPool2DGrad()(input_grad, orig_input_shape) = \
+    pulled(lambda x: adaptive_avg_pool2d(x, input_grad.shape[-2:]), zeros(ints(orig_input_shape), input_grad.dtype), \
+    input_grad)
+AdaptiveAvgPool3DGrad()(y_grad, orig_input_shape) = \
+    pulled(lambda x: adaptive_avg_pool3d(x, y_grad.shape[-3:]), zeros(ints(orig_input_shape), y_grad.dtype), y_grad)
 AsinGrad()(x, dout) = pulled(asin, x, dout)
 AsinhGrad()(out, dout) = dout / cosh(out)
 AtanGrad()(x, dout) = pulled(atan, x, dout)
@@ -628,11 +634,16 @@ data_format="NCDHW")(x, dout, filter_size) = \
 Conv3DBackpropInput(out_channel, kernel_size, mode=1, pad_mode="valid", pad=0, stride=1, dilation=1, group=1, \
 data_format="NCDHW")(weight, dout, input_size) = \
     convolved_back(3, dout, weight, input_size, pad_mode, pad, stride, dilation, group)
+BatchNormGrad(is_training=False, epsilon=1e-05, data_format="NCHW")\
+(dout, x, scale, saved_mean, saved_variance, reserve) = \
+    batch_gradients(dout, x, scale, saved_mean, saved_variance, is_training, epsilon)
 DropoutGrad(keep_prob=0.5)(dout, mask) = dout * mask / keep_prob
 EluGrad()(dout, out) = where(greater(out, 0), dout, dout * (out + 1))
 FastGeLUGrad()(dy, x) = pulled(FastGeLU(), x, dy)
 FlattenGrad()(x, shape) = reshape(x, ints(shape))
+GatherDGradV2()(x, dim, index, dout) = pulled(lambda x: gather_elements(x, ints(dim), index), x, dout)
 GeLUGrad()(dy, x, y) = pulled(GeLU(), x, dy)
+GluGrad(axis)(grads, x) = pulled(lambda x: glu(x, axis), x, grads)
 HShrinkGrad(lambd=0.5)(gradients, features) = pulled(lambda x: hardshrink(x, lambd), features, gradients)
 HSigmoidGrad()(grads, input_x) = pulled(hardsigmoid, input_x, grads)
 HSwishGrad()(y_grad, x) = pulled(hardswish, x, y_grad)
@@ -645,7 +656,11 @@ LogitGrad(eps=-1.0)(grad, input) = pulled(Logit(eps), input, grad)
 LogSoftmaxGrad(axis=-1)(logits, grad) = grad - exp(logits) * sum(grad, axis, True)
 LRNGrad(depth_radius=5, bias=1.0, alpha=1.0, beta=0.5)(grads, x, y) = \
     pulled(LRN(depth_radius, bias, alpha, beta), x, grads)
+MaskedSelectGrad()(input, mask, grad) = pulled(lambda x: masked_select(x, mask), input, grad)
 MaximumGrad(grad_x=True, grad_y=True)(x, y, grads) = pulled(maximum, (x, y), grads)
+MaxPool3DGrad(kernel_size=1, strides=1, pad_mode="VALID", pad_list=0, data_format="NCDHW")\
+(x_origin, out_origin, grad) = \
+    pulled(lambda x: pooled(nn.MaxPool3d, 3, x, kernel_size, strides, pad_mode, pad_of(pad_list, 3)), x_origin, grad)
 MaxPoolGrad(kernel_size=1, strides=1, pad_mode="VALID", data_format="NCHW")(x_origin, out_origin, grad) = \
     pulled(lambda x: pooled(nn.MaxPool2d, 2, x, kernel_size, strides, pad_mode), x_origin, grad)
 MaxPoolGradGrad(kernel_size=1, strides=1, pad_mode="VALID")(x_origin, out_origin, grad) = \
@@ -660,12 +675,15 @@ MaxPoolGradWithArgmaxV2(kernel_size, strides=None, pads=0, dilation=(1, 1), ceil
 MaxPoolGradGradWithArgmax(kernel_size=1, strides=1, pad_mode="VALID")(x, grad, argmax) = \
     pushed(lambda x: pooled(nn.MaxPool2d, 2, x, kernel_size, strides, pad_mode), x, grad)
 MinimumGrad(grad_x=True, grad_y=True)(x1, x2, grads) = pulled(minimum, (x1, x2), grads)
+MultiMarginLossGrad(p=1, margin=1.0, reduction="mean")(y_grad, x, target, weight=None) = \
+    pulled(lambda x: multi_margin_loss(x, target, p, margin, weight, reduction), x, y_grad)
 MirrorPadGrad(mode="REFLECT")(dy, paddings) = unpadded(dy, ints(paddings), mode.lower())
 NLLLossGrad(reduction="mean", ignore_index=-100)(logits, loss_grad, labels, weight, total_weight) = \
     pulled(lambda x: nll_loss(x, labels, weight, ignore_index, reduction), logits, loss_grad)
 PadV3Grad(mode="reflect", paddings_contiguous=True)(dy, paddings) = \
     pulled(lambda x: padded_last(x, paddings, None, mode, paddings_contiguous), \
     zeros(length_padded(dy.shape, ints(paddings), paddings_contiguous), dy.dtype), dy)
+PdistGrad(p=2.0)(y_grad, x, y) = pulled(lambda x: pdist(x, p), x, y_grad)
 PReLUGrad()(dy, x, weight) = pulled(prelu, (x, weight), dy)
 ReciprocalGrad()(y, dy) = -dy * y * y
 ReLU6Grad()(y_grad, x) = where(logical_and(greater(x, 0), less_equal(x, 6)), y_grad, zeros_like(y_grad))
@@ -693,6 +711,8 @@ StridedSliceGrad(begin_mask=0, end_mask=0, ellipsis_mask=0, new_axis_mask=0, shr
 (dy, shapex, begin, end, strides) = pulled(lambda x: strided(x, begin, end, strides, begin_mask, end_mask, \
     ellipsis_mask, new_axis_mask, shrink_axis_mask), zeros(ints(shapex), dy.dtype), dy)
 TanhGrad()(y, dy) = dy * (1 - y * y)
+TraceGrad()(y_grad, x_shape) = pulled(trace, zeros(ints(x_shape), y_grad.dtype), y_grad)
+UniqueGrad()(dy, y) = gather(dy[0], y, 0)
 """
 
 # Names of MindSpore's functional interface that adcore.ops has not, or has with other arguments.
