@@ -775,6 +775,9 @@ is_floating_point(x(1)) | True
 is_floating_point(i(1)) | False
 is_complex(x(3)) | False
 isreal(x(3)) | np.full(3, True)
+is_dynamic_sequence_element_unknown((1,)) | False
+is_sequence_shape_unknown((1,)) | False
+is_sequence_value_unknown((1,)) | False
 isconstant(3) | True
 is_nonzero(f(2)) | True
 is_nonzero(f(0)) | False
@@ -884,7 +887,7 @@ unique_with_pad(T(np.int32([3, 1, 3])), 9) | (np.array([3, 1, 9]), np.array([0, 
 unsorted_segment_max(x(3), T(np.int32([1, 0, 1])), 2) | np.array([a[1], max(a[0], a[2])])
 unsorted_segment_min(x(3), T(np.int32([1, 0, 1])), 2) | np.array([a[1], min(a[0], a[2])])
 unsorted_segment_prod(x(3), T(np.int32([1, 0, 1])), 2) | np.array([a[1], a[0] * a[2]])
-unsorted_segment_sum(x(3), T(np.int32([1, 0, 1])), 2) | np.array([a[1], a[0] + a[2]])
+unsorted_segment_sum(x(3), T(np.int32([1, 0, 1])), T(np.int32([2]))) | np.array([a[1], a[0] + a[2]])
 upsample(x(1, 1, 2, 2), (4, 4)) | a.repeat(2, 2).repeat(2, 3)
 xdivy(T([0., 2]), T([0., 4])) | np.array([0, .5])
 """

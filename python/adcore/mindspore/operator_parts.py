@@ -225,7 +225,7 @@ def _along(ndim, axis):
 def segments(function, x, ids, count, start):
     """Combine slices of x into `count` results, which begin as `start`; a negative id is left out."""
     flat = ops.reshape(x, (-1, *x.shape[ids.ndim :]))
-    ids, count = ops.reshape(ids, (-1,)), ints(count)
+    ids, (count,) = ops.reshape(ids, (-1,)), pair_of(ints(count), 1)
     kept = ids >= 0
     if not all(ops.reshape(kept, (-1,)).tolist()):
         flat, ids = flat[kept], ids[kept]

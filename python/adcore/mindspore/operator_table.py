@@ -776,6 +776,9 @@ iou(anchor_boxes, gt_boxes, mode="iou") = overlap(anchor_boxes, gt_boxes, mode)
 is_floating_point(input) = given("is_floating_point", input).dtype.is_floating_point
 is_complex(input) = False
 isreal(input) = ones_like(input, dtype=bool_)
+is_dynamic_sequence_element_unknown(x) = False
+is_sequence_shape_unknown(x) = False
+is_sequence_value_unknown(x) = False
 isconstant(x) = not isinstance(x, Tensor)
 is_nonzero(input) = bool(given("is_nonzero", input))
 log_matrix_determinant(input) = slogdet(input)
