@@ -86,6 +86,8 @@ HSigmoid() | x(9, low=-4, high=4) | np.clip(a / 6 + 0.5, 0, 1)
 HSwish() | x(9, low=-4, high=4) | a * np.clip(a / 6 + 0.5, 0, 1)
 Hypot() | x(3), x(3) | np.hypot(a, b)
 Identity() | x(3) | a
+Identity() | b(3) | a
+ConvertToDynamic() | b(3) | a
 IdentityN() | (x(3), x(2)) | a
 Inv() | x(3) | 1 / a
 Invert() | i(5, n=20) | ~a
@@ -883,6 +885,7 @@ tuple_len((1, 2)) | 2
 tuple_reversed((1, 2)) | (2, 1)
 tuple_to_array((1, 2)) | np.array([1, 2])
 type_as(x(3), i(1)) | a.astype(np.int32)
+unique(T(np.int32([3, 1, 3]))) | (np.array([3, 1]), np.array([0, 1, 0]))
 unique_with_pad(T(np.int32([3, 1, 3])), 9) | (np.array([3, 1, 9]), np.array([0, 1, 0]))
 unsorted_segment_max(x(3), T(np.int32([1, 0, 1])), 2) | np.array([a[1], max(a[0], a[2])])
 unsorted_segment_min(x(3), T(np.int32([1, 0, 1])), 2) | np.array([a[1], min(a[0], a[2])])
