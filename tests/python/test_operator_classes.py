@@ -754,6 +754,7 @@ conj(x(3)) | a
 crop_and_resize(x(1, 3, 3, 1), T([[0., 0, .5, .5]]), T(np.int32([0])), (2, 2)) | a[:, :2, :2]
 deepcopy(x(3)) | a
 depend(x(3), x(2)) | a
+diag(x(2, 3)) | np.diag(a.ravel()).reshape(2, 3, 2, 3)
 dist(x(3), x(3)) | np.linalg.norm(a - b)
 dtype(x(3)) | float32
 dyn_shape(x(3, 2)) | np.array([3, 2])

@@ -177,7 +177,7 @@ ChannelShuffle(group)(x) = channel_shuffle(x, group)
 Concat(axis=0)(tensors) = concat(tensors, axis)
 DataFormatDimMap(src_format="NHWC", dst_format="NCHW")(input_x) = format_map(input_x, src_format, dst_format)
 DepthToSpace(block_size)(x) = blocks_from_depth(x, block_size)
-Diag()(input_x) = reshape(diag(reshape(input_x, (-1,))), 2 * input_x.shape)
+Diag()(input_x) = reshape(adcore.ops.diag(reshape(input_x, (-1,))), 2 * input_x.shape)
 DiagPart()(input_x) = diagonal_of(input_x)
 EmbeddingLookup()(input_params, input_indices, offset) = looked_up(input_params, input_indices, offset)
 Expand()(x, shape) = broadcast_to(x, ints(shape))
@@ -756,6 +756,7 @@ col2im(input_x, output_size, kernel_size, dilation, padding_value, stride) = \
     fold(input_x, ints(output_size), kernel_size, dilation, padding_value, stride)
 deepcopy(input_x) = input_x.copy()
 depend(value, expr) = value
+diag(input) = Diag()(input)
 dist(input, other, p=2) = vector_norm(sub(input, other), p)
 dtype(x) = given("dtype", x).dtype
 dyn_shape(input_x) = Tensor(given("dyn_shape", input_x).shape, int64)
@@ -779,7 +780,7 @@ isreal(input) = ones_like(input, dtype=bool_)
 is_dynamic_sequence_element_unknown(x) = False
 is_sequence_shape_unknown(x) = False
 is_sequence_value_unknown(x) = False
-isconstant(x) = not isinstance(x, Tensor)
+isconstant(x) = True
 is_nonzero(input) = bool(given("is_nonzero", input))
 log_matrix_determinant(input) = slogdet(input)
 lrn(x, depth_radius=5, bias=1.0, alpha=1.0, beta=0.5, norm_region="ACROSS_CHANNELS") = \
