@@ -86,6 +86,8 @@ HSigmoid() | x(9, low=-4, high=4) | np.clip(a / 6 + 0.5, 0, 1)
 HSwish() | x(9, low=-4, high=4) | a * np.clip(a / 6 + 0.5, 0, 1)
 Hypot() | x(3), x(3) | np.hypot(a, b)
 Identity() | x(3) | a
+Identity() | b(3) | a
+ConvertToDynamic() | b(3) | a
 IdentityN() | (x(3), x(2)) | a
 Inv() | x(3) | 1 / a
 Invert() | i(5, n=20) | ~a
@@ -240,7 +242,7 @@ MirrorPad("REFLECT") | x(3, 3), T(np.int64([[1, 2], [0, 1]])) | np.pad(a, [(1, 2
 MirrorPad("SYMMETRIC") | x(3, 3), T(np.int64([[1, 2], [0, 1]])) | np.pad(a, [(1, 2), (0, 1)], "symmetric")
 NonZero() | i(3, 4) | np.argwhere(a)
 Pad(((1, 2), (0, 1))) | x(2, 3) | np.pad(a, [(1, 2), (0, 1)])
-PadV3() | x(2, 3), (1, 0, 0, 2), f(9) | np.pad(a, [(0, 2), (1, 0)], constant_values=9)
+PadV3() | x(2, 3), (1, 0, 0, 2), f(1.5) | np.pad(a, [(0, 2), (1, 0)], constant_values=1.5)
 PadV3("reflect", False) | x(1, 2, 3), (1, 0, 2, 1) | np.pad(a, [(0, 0), (0, 1), (1, 2)], "reflect")
 PadV3("edge") | x(1, 2, 3), (1, 2) | np.pad(a, [(0, 0), (0, 0), (1, 2)], "edge")
 Padding(4) | x(2, 1) | np.pad(a, [(0, 0), (0, 3)])
@@ -297,6 +299,7 @@ UniqueConsecutive(True, True) | T(np.int32([3, 3, 1, 3])) | (np.array([3, 1, 3])
     np.array([2, 1, 1]))
 UniqueWithPad() | T(np.int32([3, 1, 3])), 9 | (np.array([3, 1, 9]), np.array([0, 1, 0]))
 
+UniqueWithPad() | T([3., 1, 3]), f(-1.5) | (np.array([3, 1, -1.5]), np.array([0, 1, 0]))
 # scatters
 ScatterAdd() | p(3, 2), T(np.int32([0, 2, 0])), x(3, 2) | a + np.stack([c[0] + c[2], 0 * c[0], c[1]])
 ScatterDiv() | p(3, 2), T(np.int32([0, 2])), x(2, 2) | a / np.stack([c[0], 0 * c[0] + 1, c[1]])
@@ -344,6 +347,7 @@ DType() | x(3) | float32
 Eye() | 2, 3, int32 | np.eye(2, 3)
 Fill() | float32, (2, 3), 1.5 | np.full((2, 3), 1.5)
 Fills() | x(2, 3), 1.5 | np.full((2, 3), 1.5)
+Fills() | x(2, 3), f(1.5) | np.full((2, 3), 1.5)
 FillV2() | (2, 3), T(np.float32(1.5)) | np.full((2, 3), 1.5)
 HammingWindow() | T(np.int32(5)) | np.hamming(6)[:5]
 LinSpace() | T(np.float32(1)), T(np.float32(4)), 5 | np.linspace(1, 4, 5)
@@ -352,6 +356,7 @@ OneHot() | T(np.int32([0, 2])), 3, T(np.float32(5)), T(np.float32(1)) | np.array
 OneHot(axis=0) | T(np.int32([0, 2])), 3, T(np.float32(5)), T(np.float32(1)) | np.array([[5, 1, 1], [1, 1, 5]]).T
 Ones() | (2, 3), float32 | np.ones((2, 3))
 Range() | T(np.int32(1)), T(np.int32(9)), T(np.int32(3)) | np.array([1, 4, 7])
+Range() | f(0.5), f(2.5), f(0.75) | np.arange(0.5, 2.5, 0.75)
 RangeV2() | T(np.int32(1)), T(np.int32(9)), T(np.int32(3)) | np.array([1, 4, 7])
 ScalarToTensor() | 3, int32 | np.int32(3)
 ScalarToArray() | 2.5 | np.float32(2.5)
@@ -420,6 +425,16 @@ Conv3DTranspose(4, 2, 3, pad_mode="pad", pad=1, stride=2, output_padding=1) | x(
     array_of(ops.conv_transpose3d(A, B, None, 2, 1, 1))
 Conv3DTranspose(4, 2, 3, pad_mode="same", stride=2) | x(1, 4, 2, 2, 2), x(4, 2, 3, 3, 3) | \
     array_of(ops.conv_transpose3d(A, B, None, 2))[:, :, :4, :4, :4]
+CTCGreedyDecoder() | T(np.float32([[[.6, .4, .2], [.8, .6, .3]], [[0, .6, 0], [.5, .4, .5]], [[.1, .7, .2], [.1, .2, \
+    .9]]])), T(np.int32([3, 2])) | (np.array([[0, 0], [0, 1], [1, 0]]), np.array([0, 1, 0]), np.array([2, 2]), \
+    -np.array([[1.9], [1.3]]))
+CTCGreedyDecoder(False) | T(np.float32([[[.6, .4, .2], [.8, .6, .3]], [[0, .6, 0], [.5, .4, .5]], [[.1, .7, .2], \
+    [.1, .2, .9]]])), T(np.int32([3, 2])) | (np.array([[0, 0], [0, 1], [0, 2], [1, 0], [1, 1]]), np.array([0, 1, 1, \
+    0, 0]), np.array([2, 3]), -np.array([[1.9], [1.3]]))
+CTCGreedyDecoder() | T(np.float32([[[0, 1]]])), T(np.int32([1])) | (np.zeros((0, 2)), np.zeros(0), np.array([1, 0]), \
+    np.array([[-1]]))
+DepthwiseConv2dNative(2, 3, pad_mode="pad", pad=1) | x(1, 3, 4, 4), x(2, 3, 3, 3) | \
+    np.concatenate([array_of(ops.conv2d(A[:, i:i + 1], B[:, i:i + 1], None, 1, "pad", 1)) for i in range(3)], 1)
 Dropout(keep_prob=1.0) | x(3, 4) | (a, np.ones((3, 4)))
 Dropout2D(keep_prob=1.0) | x(2, 3, 2, 2) | (a, np.ones((2, 3, 2, 2), bool))
 Dropout3D(keep_prob=1.0) | x(2, 3, 1, 2, 2) | (a, np.ones((2, 3, 1, 2, 2), bool))
@@ -574,6 +589,8 @@ SparseApplyRMSProp(.9, .5, 1e-3) | p(3, 2), p(3, 2, low=.5), p(3, 2), f(.1), x(2
 
 # chance
 Bernoulli() | T(np.zeros(500, np.float32)), T(np.float32(.25)) | None
+DropoutDoMask() | x(3), T(np.array([True, False, True])), 0.5 | a * [2, 0, 2]
+DropoutGenMask() | (500,), 0.25 | None
 Gamma() | (500,), T(np.float32(2)), T(np.float32(2)) | None
 Multinomial() | T([.25, .75]), 500 | None
 Poisson() | (500,), T(np.float32(1)) | None
@@ -603,12 +620,20 @@ ScalarSummary() | 'loss', x(1) | None
 HistogramSummary() | 'w', x(1) | None
 ImageSummary() | 'i', x(1) | None
 TensorSummary() | 't', x(1) | None
+IsInstance() | 1.5, float32 | True
+IsInstance() | x(1), int32 | False
+IsInstance() | (1,), tuple | True
+IsSubClass() | bool, int | True
+IsSubClass() | int32, float32 | False
+SameTypeShape() | x(3), x(3) | a
 StopGradient() | x(3) | a
 
 # gradients
 AbsGrad() | x(3), x(3) | b * np.sign(a)
 ACosGrad() | x(3, low=-.9, high=.9), x(3) | -b / np.sqrt(1 - a * a)
 AcoshGrad() | x(3), x(3) | b / np.sinh(a)
+AdaptiveAvgPool2DGrad() | x(1, 1, 2, 2), (1, 1, 4, 4) | (a / 4).repeat(2, 2).repeat(2, 3)
+AdaptiveAvgPool3DGrad() | x(1, 1, 1, 2, 2), (1, 1, 2, 4, 4) | (a / 8).repeat(2, 2).repeat(2, 3).repeat(2, 4)
 AsinGrad() | x(3, low=-.9, high=.9), x(3) | b / np.sqrt(1 - a * a)
 AsinhGrad() | x(3), x(3) | b / np.cosh(a)
 AtanGrad() | x(3), x(3) | b / (1 + a * a)
@@ -622,11 +647,16 @@ Conv2DBackpropFilter(4, 3) | x(1, 4, 3, 3), x(1, 2, 5, 5), (4, 2, 3, 3) | pulled
 Conv3DBackpropFilter(4, 2) | x(1, 2, 3, 3, 3), x(1, 4, 2, 2, 2), (4, 2, 2, 2, 2) | pulled(lambda w: ops.conv3d(A, \
     w), np.zeros((4, 2, 2, 2, 2)), B)
 Conv3DBackpropInput(4, 2) | x(4, 2, 2, 2, 2), x(1, 4, 2, 2, 2), (1, 2, 3, 3, 3) | array_of(ops.conv_transpose3d(B, A))
+BatchNormGrad() | x(2, 3, 2, 2), x(2, 3, 2, 2), x(3), x(3), x(3, low=.5), None | (lambda r: (a * r * ch(c), (a * (b \
+    - ch(d)) * r).sum((0, 2, 3)), a.sum((0, 2, 3))))(1 / np.sqrt(ch(e) + 1e-5))
 DropoutGrad(0.5) | x(3), T([1., 0, 1]) | a * b * 2
 EluGrad() | x(6), x(6, low=-.9) | np.where(b > 0, a, a * (b + 1))
 FastGeLUGrad() | x(6), x(6) | a * (s(1.702 * b) + 1.702 * b * s(1.702 * b) * s(-1.702 * b))
 FlattenGrad() | x(2, 6), (2, 2, 3) | a.reshape(2, 2, 3)
+GatherDGradV2() | x(2, 3), 1, T(np.int64([[2, 2], [0, 1]])), x(2, 2) | np.array([[0, 0, d[0].sum()], [d[1, 0], d[1, \
+    1], 0]])
 GeLUGrad() | x(6), x(6), x(6) | pulled(lambda v: ops.gelu(v, approximate="tanh"), b, A)
+GluGrad(1) | x(3, 2), x(3, 4) | np.concatenate([a * s(b[:, 2:]), a * b[:, :2] * s(b[:, 2:]) * s(-b[:, 2:])], 1)
 HShrinkGrad(0.7) | x(9), x(9) | np.where(abs(b) > 0.7, a, 0)
 HSigmoidGrad() | x(9), x(9, low=-4, high=4) | np.where(abs(b) < 3, a / 6, 0)
 HSwishGrad() | x(9), x(9, low=-4, high=4) | a * np.where(b < -3, 0, np.where(b > 3, 1, b / 3 + .5))
@@ -638,7 +668,9 @@ LayerNormGrad(-1, -1) | x(3, 4), x(3, 4), x(3, 1, low=.5), x(3, 1), x(4) | layer
 LogitGrad() | x(3), x(3, low=.1, high=.9) | a / (b * (1 - b))
 LogSoftmaxGrad() | x(3, 4), x(3, 4) | b - np.exp(a) * b.sum(-1, keepdims=True)
 LRNGrad(1, 1.0, 0.5, 0.5) | x(1, 3, 2, 2), x(1, 3, 2, 2), x(1, 3, 2, 2) | pulled(operators.LRN(1, 1.0, 0.5, 0.5), b, A)
+MaskedSelectGrad() | x(3), T(np.array([True, False, True])), x(2) | np.array([c[0], 0, c[1]])
 MaximumGrad() | x(5), x(5), x(5) | (np.where(a > b, c, 0), np.where(a > b, 0, c))
+MaxPool3DGrad(2, 2) | x(1, 1, 2, 2, 2), None, x(1, 1, 1, 1, 1) | np.where(a == a.max(), c, 0)
 MaxPoolGrad(2, 2) | x(1, 2, 4, 4), x(1, 2, 2, 2), x(1, 2, 2, 2) | pulled(lambda v: ops.max_pool2d(v, 2, 2), a, C)
 MaxPoolGradWithArgmax(2, 2) | x(1, 2, 4, 4), x(1, 2, 2, 2), None | pulled(lambda v: ops.max_pool2d(v, 2, 2), a, B)
 MaxPoolGradWithArgmaxV2(2) | x(1, 2, 4, 4), x(1, 2, 2, 2), None | pulled(lambda v: ops.max_pool2d(v, 2, 2), a, B)
@@ -646,10 +678,12 @@ MaxPoolGradGrad(2, 2) | x(1, 2, 4, 4), None, x(1, 2, 4, 4) | at_most(a, c)
 MaxPoolGradGradWithArgmax(2, 2) | x(1, 2, 4, 4), x(1, 2, 4, 4), None | at_most(a, b)
 MaxPool3DGradGrad(2, 2) | x(1, 1, 2, 2, 2), None, x(1, 1, 2, 2, 2) | c.ravel()[a.argmax()].reshape(1, 1, 1, 1, 1)
 MinimumGrad() | x(5), x(5), x(5) | (np.where(a < b, c, 0), np.where(a < b, 0, c))
+MultiMarginLossGrad() | f(2), T([[1., 2, -1]]), T(np.int64([0])) | np.array([[-2 / 3, 2 / 3, 0]])
 MirrorPadGrad("REFLECT") | x(5), T(np.int64([[1, 1]])) | np.array([a[1], a[0] + a[2] + a[4], a[3]])
 NLLLossGrad("sum") | x(2, 3), T(np.float32(2)), T(np.int32([0, 2])), x(3), T(np.float32(1)) | -2 * np.stack([d * [1, \
     0, 0], d * [0, 0, 1]])
 PadV3Grad("reflect") | x(1, 1, 5), (1, 1) | np.array([[[a[0, 0, 1], a[0, 0, [0, 2, 4]].sum(), a[0, 0, 3]]]])
+PdistGrad() | x(1), x(2, 3), x(1) | np.stack([b[0] - b[1], b[1] - b[0]]) / np.linalg.norm(b[0] - b[1]) * a
 PReLUGrad() | x(2, 3), x(2, 3), x(1) | (np.where(b > 0, a, a * c), np.array([np.where(b > 0, 0, a * b).sum()]))
 ReciprocalGrad() | x(3), x(3) | -b * a * a
 ReLU6Grad() | x(9), x(9, low=-2, high=9) | np.where((b > 0) & (b < 6), a, 0)
@@ -672,6 +706,8 @@ SqrtGrad() | x(3, low=.5), x(3) | b / (2 * a)
 StridedSliceGrad() | x(2, 2), (4, 5), (0, 1), (4, 4), (2, 2) | (lambda z: (z.__setitem__((slice(0, 4, 2), slice(1, \
     4, 2)), a), z)[1])(np.zeros((4, 5)))
 TanhGrad() | x(3), x(3) | b * (1 - a * a)
+TraceGrad() | f(2), (3, 3) | 2 * np.eye(3)
+UniqueGrad() | (x(2), x(3)), T(np.int64([1, 0, 1])) | a[0][[1, 0, 1]]
 """
 
 LAYERS = r"""
@@ -704,15 +740,21 @@ baddbmm(x(2, 3, 4), x(2, 3, 5), x(2, 5, 4), 2, 3) | 2 * a + 3 * b @ c
 batch_to_space_nd(x(4, 1, 1, 1), [2, 2], [[0, 0], [0, 0]]) | a.reshape(1, 1, 2, 2)
 bias_add(x(2, 3), x(3)) | a + b
 bidense(x(2, 3), x(2, 4), x(5, 3, 4), x(5)) | np.einsum("ni,oij,nj->no", a, c, b) + d
+bool_and(True, False) | False
+bool_eq(True, False) | False
+bool_not(True) | False
+bool_or(True, False) | True
 bounding_box_decode(T([[2., 2, 2, 3]]), T([[1., 2, 1, 4]]), (768, 1280)) | \
     np.array([[2.1408591, 0, 3.8591409, 60.598152]])
 bounding_box_encode(T([[2., 2, 2, 3]]), T([[1., 2, 1, 4]])) | np.array([[-1, .25, 0, np.log(1.5)]])
 check_valid(T([[0., 0, 4, 4], [0, 0, 9, 2]]), T([6., 8, 1])) | np.array([True, False])
 choice_with_mask(T(np.array([False, True])), 2, 1) | (np.array([[1], [0]]), np.array([True, False]))
 col2im(x(1, 4, 4), (3, 3), 2, 1, 0, 1) | array_of(ops.fold(A, (3, 3), 2, 1, 0, 1))
+conj(x(3)) | a
 crop_and_resize(x(1, 3, 3, 1), T([[0., 0, .5, .5]]), T(np.int32([0])), (2, 2)) | a[:, :2, :2]
 deepcopy(x(3)) | a
 depend(x(3), x(2)) | a
+diag(x(2, 3)) | np.diag(a.ravel()).reshape(2, 3, 2, 3)
 dist(x(3), x(3)) | np.linalg.norm(a - b)
 dtype(x(3)) | float32
 dyn_shape(x(3, 2)) | np.array([3, 2])
@@ -734,18 +776,27 @@ invert(i(3)) | ~a
 iou(T([[0., 0, 9, 9]]), T([[5., 0, 14, 9]])) | np.array([[50 / 150]])
 is_floating_point(x(1)) | True
 is_floating_point(i(1)) | False
+is_complex(x(3)) | False
+isreal(x(3)) | np.full(3, True)
+is_dynamic_sequence_element_unknown((1,)) | False
+is_sequence_shape_unknown((1,)) | False
+is_sequence_value_unknown((1,)) | False
 isconstant(3) | True
 is_nonzero(f(2)) | True
 is_nonzero(f(0)) | False
 log_matrix_determinant(x(3, 3)) | tuple(np.linalg.slogdet(a))
 lrn(x(1, 3, 2, 2), 1, 1.0, 0.5) | array_of(operators.LRN(1, 1.0, 0.5)(A))
+make_dict(('a', 'b'), (1, 2)) | {'a': 1, 'b': 2}
 make_list(1, 2) | [1, 2]
+make_range(1, 4) | (1, 2, 3)
+make_slice(1, 4, None) | slice(1, 4, None)
 make_tuple(1, 2) | (1, 2)
 matrix_band_part(x(3, 3), 1, 0) | np.tril(np.triu(a, -1))
 matrix_determinant(x(3, 3)) | np.linalg.det(a)
 matrix_solve(x(3, 3), x(3, 1)) | np.linalg.solve(a, b)
 max_pool3d(x(1, 1, 3, 3, 3), 2, 2, 0, 1, True) | array_of(ops.max_pool3d(A, 2, 2, ceil_mode=True))
 mirror_pad(x(3), T(np.int64([[1, 1]])), "REFLECT") | np.pad(a, 1, "reflect")
+mixed_precision_cast(float16, [i(2), (x(2), 3)]) | (b[0], (b[1][0].astype(np.float16), 3))
 numel(x(2, 3)) | 6
 padding(x(2, 1), 3) | np.pad(a, [(0, 0), (0, 2)])
 partial(max, 1) | None
@@ -756,6 +807,7 @@ random_gamma(T(np.int32([2])), T(np.float32(1))) | None
 random_poisson(T(np.int32([2])), T(np.float32(1))) | None
 range(T(np.int32(1)), 7, 2) | np.array([1, 3, 5])
 rank(x(2, 3)) | 2
+real(x(3)) | a
 reduce_max(x(3, 4), 1) | a.max(1)
 reduce_mean(x(3, 4)) | a.mean()
 reduce_min(x(3, 4), 1) | a.min(1)
@@ -763,9 +815,29 @@ reduce_sum(x(3, 4), (0,)) | a.sum(0)
 reverse(x(2, 3), [1]) | a[:, ::-1]
 reverse_sequence(x(2, 3), T(np.int32([2, 3])), 1) | np.stack([a[0][[1, 0, 2]], a[1][::-1]])
 rms_norm(x(3, 4), x(4), 1e-5) | tuple(map(array_of, operators.RmsNorm(1e-5)(A, B)))
+scalar_add(7, 2) | 9
 scalar_cast(2.5, int32) | 2
+scalar_div(7, 2) | 3.5
+scalar_eq(7, 2) | False
+scalar_floordiv(7, 2) | 3
+scalar_ge(7, 2) | True
+scalar_gt(7, 2) | True
+scalar_le(7, 2) | False
+scalar_log(1.0) | 0.0
+scalar_lt(7, 2) | False
+scalar_max(7, 2) | 7
+scalar_min(7, 2) | 2
+scalar_mod(7, 2) | 1
+scalar_mul(7, 2) | 14
+scalar_ne(7, 2) | True
+scalar_pow(7, 2) | 49
+scalar_sub(7, 2) | 5
 scalar_to_array(2) | np.array(2)
 scalar_to_tensor(2) | np.float32(2)
+scalar_uadd(7) | 7
+scalar_usub(7) | -7
+string_concat('a', 'b') | 'ab'
+string_eq('a', 'b') | False
 scatter_add(p(3), T(np.int32([1])), x(1)) | a + np.array([0, c[0], 0])
 scatter_div(p(3), T(np.int32([1])), x(1)) | a / np.array([1, c[0], 1])
 scatter_max(p(3), T(np.int32([1])), x(1)) | np.maximum(a, np.array([-9, c[0], -9]))
@@ -810,13 +882,16 @@ tensor_range(0, 5, 2) | np.array([0, 2, 4])
 tensor_slice(x(3, 4), (1, 0), (2, 3)) | a[1:3, :3]
 tensor_sub(x(3), x(3)) | a - b
 top_k(x(3, 5), 2) | (-np.sort(-a)[:, :2], np.argsort(-a)[:, :2])
+tuple_len((1, 2)) | 2
+tuple_reversed((1, 2)) | (2, 1)
 tuple_to_array((1, 2)) | np.array([1, 2])
 type_as(x(3), i(1)) | a.astype(np.int32)
+unique(T(np.int32([3, 1, 3]))) | (np.array([3, 1]), np.array([0, 1, 0]))
 unique_with_pad(T(np.int32([3, 1, 3])), 9) | (np.array([3, 1, 9]), np.array([0, 1, 0]))
 unsorted_segment_max(x(3), T(np.int32([1, 0, 1])), 2) | np.array([a[1], max(a[0], a[2])])
 unsorted_segment_min(x(3), T(np.int32([1, 0, 1])), 2) | np.array([a[1], min(a[0], a[2])])
 unsorted_segment_prod(x(3), T(np.int32([1, 0, 1])), 2) | np.array([a[1], a[0] * a[2]])
-unsorted_segment_sum(x(3), T(np.int32([1, 0, 1])), 2) | np.array([a[1], a[0] + a[2]])
+unsorted_segment_sum(x(3), T(np.int32([1, 0, 1])), T(np.int32([2]))) | np.array([a[1], a[0] + a[2]])
 upsample(x(1, 1, 2, 2), (4, 4)) | a.repeat(2, 2).repeat(2, 3)
 xdivy(T([0., 2]), T([0., 4])) | np.array([0, .5])
 """
@@ -966,7 +1041,8 @@ def test_value_of_a_layer(case):
 
 
 def test_every_layer_has_a_case_and_is_a_cell():
-    assert {re.match(r"\w+", case[0])[0] for case in parsed(LAYERS)} == set(layers.__all__)
+    assert {re.match(r"\w+", case[0])[0] for case in parsed(LAYERS)} == {*layers.__all__} - {"DistributedGradReducer"}
+    assert layers.DistributedGradReducer([])((1, 2)) == (1, 2)
     net = nn.SequentialCell(nn.Dense(3, 3), layers.ReduceLogSumExp(axis=1))
     assert net(Tensor(np.ones((2, 3), np.float32))).shape == (2,)
     with pytest.raises(TypeError, match="ReduceLogSumExp: keep_dims must be a bool"):
@@ -1088,6 +1164,10 @@ def test_what_has_no_meaning_here_is_accepted_and_returns_the_operator(caplog, m
         (lambda: ops_class("Add")()(1), "missing 1 required positional argument: 'other'"),
         (lambda: ops_class("Rank")()(1), "Rank: the operand must be a Tensor, got int"),
         (lambda: operators.shape((1, 2)), "shape: the operand must be a Tensor, got tuple"),
+        (
+            lambda: ops_class("SameTypeShape")()(Tensor([1]), Tensor([1.0])),
+            "SameTypeShape: the dtypes Int64 and Float32",
+        ),
         (lambda: operators.Primitive(3), "Primitive: name must be a str, got int"),
     ],
 )
@@ -1149,6 +1229,7 @@ def test_assignments_are_differentiated():
 CHANCE = [case[:2] for case in CALLS if case[2] == "None" and not re.match("Barrier|.*Summary", case[0])]
 MEANS = {"Bernoulli": 0.25, "Gamma": 1.0, "Multinomial": 0.75, "Poisson": 1.0, "RandomCategorical": 0.75}
 MEANS |= {
+    "DropoutGenMask": 0.25,
     "RandomPoisson": 1.0,
     "RandpermV2": 249.5,
     "TruncatedNormal": 0.0,
@@ -1193,6 +1274,18 @@ def test_a_row_that_is_named_twice_takes_two_steps_where_the_operator_does_not_a
     total = np.cumsum([2.0, 9.0, 16.0])[1:]
     assert np.allclose(array_of(accum), [[1.0], total[1:]])
     assert np.allclose(array_of(var), [[1.0], [2.0 - 0.5 * (3 / np.sqrt(total[0]) + 4 / np.sqrt(total[1]))]])
+
+
+def test_gradients_of_batch_norm_in_training_are_those_of_the_layer():
+    rng = np.random.default_rng(2)
+    x, dout = (rng.normal(size=(4, 3, 2, 2)).astype(np.float32) for _ in range(2))
+    scale, bias = (rng.normal(size=3).astype(np.float32) for _ in range(2))
+    statistics = [Tensor(f(x, (0, 2, 3)).astype(np.float32)) for f in (np.mean, np.var)]
+    got = ops_class("BatchNormGrad")(is_training=True)(Tensor(dout), Tensor(x), Tensor(scale), *statistics, None)
+    layer = lambda x, scale, bias: ops.batch_norm(x, None, None, scale, bias, True)
+    expected = adcore.vjp(layer, Tensor(x), Tensor(scale), Tensor(bias))[1](Tensor(dout))
+    for one, other in zip(got, expected, strict=True):
+        assert np.allclose(array_of(one), array_of(other), atol=1e-5)
 
 
 def test_choice_with_mask_names_elements_that_are_true():

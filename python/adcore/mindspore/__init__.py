@@ -14,8 +14,8 @@ import types
 import warnings
 from pathlib import Path
 
-_OPS = (".operators", "adcore.ops", ".composite", ".graph", "adcore")
-_CLASSES = (".operators", "adcore.ops")
+_OPS = (".operators", "adcore.ops", ".composite", ".graph", ".devices", "adcore")
+_CLASSES = (".operators", "adcore.ops", ".devices")
 _PRIMITIVE = (".operators", ".graph")
 
 # Module of MindSpore -> where its names come from; the first that has a name gives it. "." starts this package.

@@ -126,8 +126,22 @@ class GlobalComm:
     WORLD_COMM_GROUP = "hccl_world_group"
 
 
+class ReduceOp:
+    """How values of several processes are combined.
+
+    Examples
+    --------
+    >>> from adcore.mindspore import devices
+    >>> devices.ReduceOp.SUM
+    'sum'
+    """
+
+    SUM, MAX, MIN, PROD = "sum", "max", "min", "prod"
+
+
 __all__ = [
     "GlobalComm",
+    "ReduceOp",
     "device_count",
     "dispatch_threads_num",
     "empty_cache",

@@ -20,9 +20,16 @@ def ints(value):
     if isinstance(value, (tuple, list)):
         return tuple(ints(each) for each in value)
     if isinstance(value, Tensor):
+        if value.dtype.is_floating_point:
+            raise TypeError(f"expected ints, got a Tensor of {value.dtype}.")
         value = value.tolist()
         return tuple(value) if isinstance(value, list) else int(value)
     return value
+
+
+def number(value):
+    """Return the number of a Tensor that holds one, and a number as it is."""
+    return value.item() if isinstance(value, Tensor) else value
 
 
 def pair(value, count=2):
@@ -154,7 +161,7 @@ def padded_last(x, paddings, value, mode, contiguous):
         half = len(paddings) // 2
         paddings = [count for pair in zip(paddings[:half], paddings[half:]) for count in pair]
     if mode == "constant":
-        return ops.pad(x, paddings, value=0 if value is None else ints(value))
+        return ops.pad(x, paddings, value=0 if value is None else number(value))
     return ops.pad(x, paddings, {"edge": "replicate"}.get(mode, mode))
 
 
@@ -218,7 +225,7 @@ def _along(ndim, axis):
 def segments(function, x, ids, count, start):
     """Combine slices of x into `count` results, which begin as `start`; a negative id is left out."""
     flat = ops.reshape(x, (-1, *x.shape[ids.ndim :]))
-    ids, count = ops.reshape(ids, (-1,)), ints(count)
+    ids, (count,) = ops.reshape(ids, (-1,)), pair_of(ints(count), 1)
     kept = ids >= 0
     if not all(ops.reshape(kept, (-1,)).tolist()):
         flat, ids = flat[kept], ids[kept]
@@ -355,10 +362,10 @@ def first_seen(x):
     )
 
 
-def unique_padded(x, number):
+def unique_padded(x, filler):
     """Return `first_seen` with a number in place of the elements that are gone."""
     values, index = first_seen(x)
-    return ops.pad(values, (0, x.size - values.size), value=ints(number)), index
+    return ops.pad(values, (0, x.size - values.size), value=number(filler)), index
 
 
 def chosen(mask, count, generator):
@@ -455,6 +462,39 @@ def normalized(x, scale, bias, mean, variance, is_training, epsilon, momentum, d
     y = ops.batch_norm(x, mean, variance, scale, bias, True, momentum, epsilon)
     found = ops.mean(x, over), ops.var(x, over)
     return (y, *found, *found)
+
+
+def batch_gradients(dout, x, scale, mean, variance, is_training, epsilon):
+    """Return the cotangents of input, scale and bias of `normalized`, whose statistics are given."""
+    over, shape = (0, *range(2, x.ndim)), _along(x.ndim, 1)
+    root = ops.reshape(ops.rsqrt(variance + epsilon), shape)
+    unit = (x - ops.reshape(mean, shape)) * root
+    d_scale, d_bias = ops.sum(dout * unit, over), ops.sum(dout, over)
+    dx = dout
+    if is_training:
+        count = x.size // x.shape[1]
+        dx = dout - (ops.reshape(d_bias, shape) + unit * ops.reshape(d_scale, shape)) / count
+    return dx * root * ops.reshape(scale, shape), d_scale, d_bias
+
+
+def best_path(inputs, lengths, merge):
+    """Return places, values and shape of what the likeliest classes spell, without the last class, and their scores."""
+    steps, batch, classes = inputs.shape
+    best, counts = ops.argmax(inputs, -1).tolist(), lengths.tolist()
+    inside = ops.expand_dims(ops.arange(steps), 1) < lengths
+    score = -ops.sum(ops.where(inside, ops.amax(inputs, -1), 0), 0)
+    words = []
+    for member, count in enumerate(counts):
+        row = [best[step][member] for step in range(count)]
+        words.append([w for i, w in enumerate(row) if w != classes - 1 and not (merge and i and row[i - 1] == w)])
+    places = [(member, i) for member, word in enumerate(words) for i in range(len(word))]
+    values = [letter for word in words for letter in word]
+    return (
+        ops.reshape(Tensor(places, adcore.int64), (-1, 2)),
+        ops.reshape(Tensor(values, adcore.int64), (-1,)),
+        Tensor((batch, max(map(len, words), default=0)), adcore.int64),
+        ops.expand_dims(score, 1),
+    )
 
 
 def layer_normalized(x, gamma, beta, begin_norm_axis, begin_params_axis, epsilon):
@@ -703,6 +743,34 @@ def unwritten(operator):
     without_meaning(operator.name)
 
 
+def is_a(value, kind):
+    """Return whether a value is of a Python type, or a Tensor or number of a dtype."""
+    if isinstance(kind, adcore.dtype):
+        found = getattr(value, "dtype", None)
+        plain = {bool: adcore.bool_, int: adcore.int64, float: adcore.float32}
+        return (plain.get(type(value)) if found is None else found) == kind
+    return isinstance(value, kind)
+
+
+def same_kind(x, y):
+    """Return x, which must have the dtype and shape of y."""
+    if x.dtype != y.dtype:
+        raise TypeError(f"SameTypeShape: the dtypes {x.dtype} and {y.dtype} differ.")
+    if x.shape != y.shape:
+        raise ValueError(f"SameTypeShape: the shapes {x.shape} and {y.shape} differ.")
+    return x
+
+
+def cast_floats(dtype, value):
+    """Return the float Tensors of a Tensor or of a tree of them with a dtype, and the rest as it is."""
+    if isinstance(value, (tuple, list)):
+        return type(value)(cast_floats(dtype, each) for each in value)
+    if isinstance(value, dict):
+        return {key: cast_floats(dtype, each) for key, each in value.items()}
+    floats = isinstance(value, Tensor) and value.dtype.is_floating_point
+    return ops.cast(value, dtype) if floats else value
+
+
 def as_tensor(value, dtype=None):
     """Return a number, or a sequence of them, as a Tensor: float32 or int64 unless a dtype is given."""
     if isinstance(value, Tensor):
@@ -746,7 +814,7 @@ def bits(x):
 def number_of(value, dtype):
     """Return a number as Python's number of the kind of a dtype."""
     kind = bool if dtype == adcore.bool_ else int if "Int" in str(dtype) else float
-    return kind(value.item() if isinstance(value, Tensor) else value)
+    return kind(number(value))
 
 
 __all__ = [

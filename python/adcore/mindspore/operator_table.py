@@ -29,8 +29,8 @@ BitwiseXor()(x, y) = bitwise_xor(x, y)
 Cast()(input_x, dtype) = cast(as_tensor(input_x), dtype)
 Ceil()(input) = ceil(input)
 CeLU(alpha=1.0)(input_x) = celu(input_x, alpha)
-Conj()(input) = positive(input)
-ConvertToDynamic(is_dynamic_rank=False)(input) = positive(input)
+Conj()(input) = input.copy()
+ConvertToDynamic(is_dynamic_rank=False)(input) = input.copy()
 Cos()(input) = cos(input)
 Cosh()(input) = cosh(input)
 Digamma()(input) = digamma(input)
@@ -61,8 +61,8 @@ HShrink(lambd=0.5)(input_x) = hardshrink(input_x, lambd)
 HSigmoid()(input_x) = hardsigmoid(input_x)
 HSwish()(input_x) = hardswish(input_x)
 Hypot()(x1, x2) = hypot(x1, x2)
-Identity()(x) = positive(x)
-IdentityN()(x) = tuple(map(positive, x))
+Identity()(x) = x.copy()
+IdentityN()(x) = tuple(map(Tensor.copy, x))
 Inv()(x) = reciprocal(x)
 Invert()(x) = bitwise_not(x)
 IsClose(rtol=1e-05, atol=1e-08, equal_nan=False)(input, other) = isclose(input, other, rtol, atol, equal_nan)
@@ -98,7 +98,7 @@ Polygamma()(a, x) = polygamma(ints(a), x)
 PopulationCount()(input) = bits(input)
 Pow()(input, exponent) = pow(input, exponent)
 PReLU()(x, weight) = prelu(x, weight)
-Real()(input) = positive(input)
+Real()(input) = input.copy()
 RealDiv()(x, y) = div(x, y)
 Reciprocal()(input) = reciprocal(input)
 ReLU()(input) = relu(input)
@@ -177,7 +177,7 @@ ChannelShuffle(group)(x) = channel_shuffle(x, group)
 Concat(axis=0)(tensors) = concat(tensors, axis)
 DataFormatDimMap(src_format="NHWC", dst_format="NCHW")(input_x) = format_map(input_x, src_format, dst_format)
 DepthToSpace(block_size)(x) = blocks_from_depth(x, block_size)
-Diag()(input_x) = reshape(diag(reshape(input_x, (-1,))), 2 * input_x.shape)
+Diag()(input_x) = reshape(adcore.ops.diag(reshape(input_x, (-1,))), 2 * input_x.shape)
 DiagPart()(input_x) = diagonal_of(input_x)
 EmbeddingLookup()(input_params, input_indices, offset) = looked_up(input_params, input_indices, offset)
 Expand()(x, shape) = broadcast_to(x, ints(shape))
@@ -318,7 +318,7 @@ BlackmanWindow(periodic=True, dtype=float32)(window_length) = \
 DType()(x) = given("DType", x).dtype
 Eye()(n, m, dtype) = eye(n, m, dtype)
 Fill()(type, shape, value) = full(ints(shape), value, dtype=type)
-Fills()(x, value) = full_like(x, ints(value))
+Fills()(x, value) = full_like(x, number(value))
 FillV2()(shape, value) = broadcast_to(value, ints(shape))
 HammingWindow(periodic=True, alpha=0.54, beta=0.46, dtype=float32)(length) = \
     hamming_window(ints(length), periodic, alpha, beta, dtype=dtype)
@@ -326,7 +326,7 @@ LinSpace()(start, stop, num) = linspace(start, stop, ints(num))
 LogSpace(steps=10, base=10, dtype=float32)(start, end) = cast(logspace(start, end, steps, base), dtype)
 OneHot(axis=-1)(indices, depth, on_value, off_value) = one_hot(indices, ints(depth), on_value, off_value, axis)
 Ones()(shape, type) = ones(ints(shape), type)
-Range(maxlen=1000000)(start, limit, delta) = arange(ints(start), ints(limit), ints(delta))
+Range(maxlen=1000000)(start, limit, delta) = arange(number(start), number(limit), number(delta))
 RangeV2 = Range
 ScalarToTensor()(x, dtype=float32) = Tensor(x, dtype)
 ScalarToArray()(x) = small(x)
@@ -394,6 +394,10 @@ Conv3D(out_channel, kernel_size, mode=1, pad_mode="valid", pad=0, stride=1, dila
 Conv3DTranspose(in_channel, out_channel, kernel_size, mode=1, pad_mode="valid", pad=0, stride=1, dilation=1, group=1, \
 output_padding=0, data_format="NCDHW")(dout, weight) = \
     transposed_convolution(dout, weight, pad_mode, pad, stride, dilation, group, output_padding)
+CTCGreedyDecoder(merge_repeated=True)(inputs, sequence_length) = best_path(inputs, sequence_length, merge_repeated)
+DepthwiseConv2dNative(channel_multiplier, kernel_size, mode=3, pad_mode="valid", pad=0, stride=1, dilation=1, group=1)\
+(x, weight) = convolved(2, x, reshape(swapaxes(weight, 0, 1), (-1, 1, *weight.shape[2:])), pad_mode, pad, stride, \
+    dilation, x.shape[1])
 Dropout(keep_prob=0.5, Seed0=0, Seed1=0)(x) = dropped(x, keep_prob, x.shape, x.dtype, source(self, Seed0, Seed1))
 Dropout2D(keep_prob=0.5)(x) = dropped(x, keep_prob, (*x.shape[:2], 1, 1), bool_, None)
 Dropout3D(keep_prob=0.5)(x) = dropped(x, keep_prob, (*x.shape[:2], 1, 1, 1), bool_, None)
@@ -553,6 +557,9 @@ SparseApplyRMSProp(rho, momentum, epsilon, use_locking=False)(var, ms, mom, lr, 
 # ---- chance
 Bernoulli(seed=-1, offset=0)(x, p) = bernoulli(x, p, generator=source(self, 0 if seed == -1 else seed, offset))
 Cauchy(size, median=0.0, sigma=1.0)() = cauchy(size, median, sigma)
+DropoutDoMask()(x, mask, keep_prob) = x * cast(mask, x.dtype) / keep_prob
+DropoutGenMask(Seed0=0, Seed1=0)(shape, keep_prob) = \
+    less(uniform(ints(shape), generator=source(self, Seed0, Seed1)), keep_prob)
 Gamma(seed=0, seed2=0)(shape, alpha, beta) = \
     gamma(ints(shape), alpha, beta, generator=source(self, seed, seed2))
 Multinomial(seed=0, seed2=0, dtype=int32)(x, num_samples) = \
@@ -577,18 +584,21 @@ UniformInt(seed=0, seed2=0)(shape, minval, maxval) = \
 UniformReal(seed=0, seed2=0)(shape) = uniform(ints(shape), generator=source(self, seed, seed2))
 
 # ---- communication among the processes that train together, of which there is one
-AllGather(group="hccl_world_group")(input_x) = positive(input_x)
-AllReduce(op="sum", group="hccl_world_group")(input_x) = positive(input_x)
+AllGather(group="hccl_world_group")(input_x) = input_x.copy()
+AllReduce(op="sum", group="hccl_world_group")(input_x) = input_x.copy()
 Barrier(group="hccl_world_group")() = None
-Broadcast(root_rank, group="hccl_world_group")(input_x) = tuple(map(positive, input_x))
-ReduceScatter(op="sum", group="hccl_world_group")(input_x) = positive(input_x)
+Broadcast(root_rank, group="hccl_world_group")(input_x) = tuple(map(Tensor.copy, input_x))
+ReduceScatter(op="sum", group="hccl_world_group")(input_x) = input_x.copy()
 
 # ---- what is no computation
 Assert(summarize=3)(condition, input_data) = asserted(condition, input_data[:summarize])
 Depend()(value, expr) = value
+IsInstance()(inst, type_) = is_a(inst, type_)
+IsSubClass()(sub_type, type_) = sub_type == type_ or isinstance(sub_type, type) and issubclass(sub_type, type_)
 Partial()(func, *args) = functools.partial(func, *args)
 Print()(*input_x) = printed(input_x)
 PyFunc(fn, in_types, in_shapes, out_types, out_shapes, stateful=True)(*input_x) = called(fn, input_x, out_types)
+SameTypeShape()(x, y) = same_kind(x, y)
 ScalarSummary()(name, value) = unwritten(self)
 HistogramSummary()(name, value) = unwritten(self)
 ImageSummary()(name, value) = unwritten(self)
@@ -600,6 +610,11 @@ GRADIENTS = r"""
 AbsGrad()(x, dout) = dout * sign(x)
 ACosGrad()(x, dout) = pulled(acos, x, dout)
 AcoshGrad()(out, dout) = dout / sinh(out)
+AdaptiveAvgPool2DGrad()(input_grad, orig_input_shape) = \
+    pulled(lambda x: adaptive_avg_pool2d(x, input_grad.shape[-2:]), zeros(ints(orig_input_shape), input_grad.dtype), \
+    input_grad)
+AdaptiveAvgPool3DGrad()(y_grad, orig_input_shape) = \
+    pulled(lambda x: adaptive_avg_pool3d(x, y_grad.shape[-3:]), zeros(ints(orig_input_shape), y_grad.dtype), y_grad)
 AsinGrad()(x, dout) = pulled(asin, x, dout)
 AsinhGrad()(out, dout) = dout / cosh(out)
 AtanGrad()(x, dout) = pulled(atan, x, dout)
@@ -619,11 +634,16 @@ data_format="NCDHW")(x, dout, filter_size) = \
 Conv3DBackpropInput(out_channel, kernel_size, mode=1, pad_mode="valid", pad=0, stride=1, dilation=1, group=1, \
 data_format="NCDHW")(weight, dout, input_size) = \
     convolved_back(3, dout, weight, input_size, pad_mode, pad, stride, dilation, group)
+BatchNormGrad(is_training=False, epsilon=1e-05, data_format="NCHW")\
+(dout, x, scale, saved_mean, saved_variance, reserve) = \
+    batch_gradients(dout, x, scale, saved_mean, saved_variance, is_training, epsilon)
 DropoutGrad(keep_prob=0.5)(dout, mask) = dout * mask / keep_prob
 EluGrad()(dout, out) = where(greater(out, 0), dout, dout * (out + 1))
 FastGeLUGrad()(dy, x) = pulled(FastGeLU(), x, dy)
 FlattenGrad()(x, shape) = reshape(x, ints(shape))
+GatherDGradV2()(x, dim, index, dout) = pulled(lambda x: gather_elements(x, ints(dim), index), x, dout)
 GeLUGrad()(dy, x, y) = pulled(GeLU(), x, dy)
+GluGrad(axis)(grads, x) = pulled(lambda x: glu(x, axis), x, grads)
 HShrinkGrad(lambd=0.5)(gradients, features) = pulled(lambda x: hardshrink(x, lambd), features, gradients)
 HSigmoidGrad()(grads, input_x) = pulled(hardsigmoid, input_x, grads)
 HSwishGrad()(y_grad, x) = pulled(hardswish, x, y_grad)
@@ -636,7 +656,11 @@ LogitGrad(eps=-1.0)(grad, input) = pulled(Logit(eps), input, grad)
 LogSoftmaxGrad(axis=-1)(logits, grad) = grad - exp(logits) * sum(grad, axis, True)
 LRNGrad(depth_radius=5, bias=1.0, alpha=1.0, beta=0.5)(grads, x, y) = \
     pulled(LRN(depth_radius, bias, alpha, beta), x, grads)
+MaskedSelectGrad()(input, mask, grad) = pulled(lambda x: masked_select(x, mask), input, grad)
 MaximumGrad(grad_x=True, grad_y=True)(x, y, grads) = pulled(maximum, (x, y), grads)
+MaxPool3DGrad(kernel_size=1, strides=1, pad_mode="VALID", pad_list=0, data_format="NCDHW")\
+(x_origin, out_origin, grad) = \
+    pulled(lambda x: pooled(nn.MaxPool3d, 3, x, kernel_size, strides, pad_mode, pad_of(pad_list, 3)), x_origin, grad)
 MaxPoolGrad(kernel_size=1, strides=1, pad_mode="VALID", data_format="NCHW")(x_origin, out_origin, grad) = \
     pulled(lambda x: pooled(nn.MaxPool2d, 2, x, kernel_size, strides, pad_mode), x_origin, grad)
 MaxPoolGradGrad(kernel_size=1, strides=1, pad_mode="VALID")(x_origin, out_origin, grad) = \
@@ -651,12 +675,15 @@ MaxPoolGradWithArgmaxV2(kernel_size, strides=None, pads=0, dilation=(1, 1), ceil
 MaxPoolGradGradWithArgmax(kernel_size=1, strides=1, pad_mode="VALID")(x, grad, argmax) = \
     pushed(lambda x: pooled(nn.MaxPool2d, 2, x, kernel_size, strides, pad_mode), x, grad)
 MinimumGrad(grad_x=True, grad_y=True)(x1, x2, grads) = pulled(minimum, (x1, x2), grads)
+MultiMarginLossGrad(p=1, margin=1.0, reduction="mean")(y_grad, x, target, weight=None) = \
+    pulled(lambda x: multi_margin_loss(x, target, p, margin, weight, reduction), x, y_grad)
 MirrorPadGrad(mode="REFLECT")(dy, paddings) = unpadded(dy, ints(paddings), mode.lower())
 NLLLossGrad(reduction="mean", ignore_index=-100)(logits, loss_grad, labels, weight, total_weight) = \
     pulled(lambda x: nll_loss(x, labels, weight, ignore_index, reduction), logits, loss_grad)
 PadV3Grad(mode="reflect", paddings_contiguous=True)(dy, paddings) = \
     pulled(lambda x: padded_last(x, paddings, None, mode, paddings_contiguous), \
     zeros(length_padded(dy.shape, ints(paddings), paddings_contiguous), dy.dtype), dy)
+PdistGrad(p=2.0)(y_grad, x, y) = pulled(lambda x: pdist(x, p), x, y_grad)
 PReLUGrad()(dy, x, weight) = pulled(prelu, (x, weight), dy)
 ReciprocalGrad()(y, dy) = -dy * y * y
 ReLU6Grad()(y_grad, x) = where(logical_and(greater(x, 0), less_equal(x, 6)), y_grad, zeros_like(y_grad))
@@ -684,6 +711,8 @@ StridedSliceGrad(begin_mask=0, end_mask=0, ellipsis_mask=0, new_axis_mask=0, shr
 (dy, shapex, begin, end, strides) = pulled(lambda x: strided(x, begin, end, strides, begin_mask, end_mask, \
     ellipsis_mask, new_axis_mask, shrink_axis_mask), zeros(ints(shapex), dy.dtype), dy)
 TanhGrad()(y, dy) = dy * (1 - y * y)
+TraceGrad()(y_grad, x_shape) = pulled(trace, zeros(ints(x_shape), y_grad.dtype), y_grad)
+UniqueGrad()(dy, y) = gather(dy[0], y, 0)
 """
 
 # Names of MindSpore's functional interface that adcore.ops has not, or has with other arguments.
@@ -697,6 +726,10 @@ index_add(x, indices, y, axis, use_lock=True, check_index_bound=True) = IndexAdd
 max_pool3d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False) = \
     adcore.ops.max_pool3d(x, kernel_size, stride, padding, dilation, return_indices, ceil_mode)
 rms_norm(x, gamma, epsilon=1e-06) = root_normalized(x, gamma, epsilon)
+scalar_uadd(x) = +x
+scalar_usub(x) = -x
+string_concat(x, y) = x + y
+string_eq(x, y) = x == y
 scatter_add(input_x, indices, updates) = scattered(tensor_scatter_add, input_x, indices, updates)
 select(condition, input, other) = where(condition, input, other)
 addn(x) = total(x)
@@ -705,26 +738,32 @@ array_to_scalar(x) = x.item()
 batch_to_space_nd(input_x, block_shape, crops) = batch_to_space(input_x, block_shape, crops)
 bias_add(input_x, bias) = biased(input_x, bias, "NCHW")
 bidense(input1, input2, weight, bias=None) = bilinear(input1, input2, weight, bias)
+bool_and(x, y) = x and y
+bool_eq(x, y) = x == y
+bool_not(x) = not x
+bool_or(x, y) = x or y
 bounding_box_decode(anchor_box, deltas, max_shape, means=(0.0, 0.0, 0.0, 0.0), stds=(1.0, 1.0, 1.0, 1.0), \
 wh_ratio_clip=0.016) = decoded(anchor_box, deltas, max_shape, means, stds, wh_ratio_clip)
 bounding_box_encode(anchor_box, groundtruth_box, means=(0.0, 0.0, 0.0, 0.0), stds=(1.0, 1.0, 1.0, 1.0)) = \
     encoded(anchor_box, groundtruth_box, means, stds)
 choice_with_mask(input_x, count=256, seed=None) = \
     chosen(input_x, count, None if seed is None else adcore.Generator().manual_seed(seed))
+conj(input) = input.copy()
 crop_and_resize(image, boxes, box_indices, crop_size, method="bilinear", extrapolation_value=0.0) = \
     crops(image, boxes, box_indices, crop_size, method, extrapolation_value)
 check_valid(bboxes, img_metas) = valid_boxes(bboxes, img_metas)
 col2im(input_x, output_size, kernel_size, dilation, padding_value, stride) = \
     fold(input_x, ints(output_size), kernel_size, dilation, padding_value, stride)
-deepcopy(input_x) = positive(input_x)
+deepcopy(input_x) = input_x.copy()
 depend(value, expr) = value
+diag(input) = Diag()(input)
 dist(input, other, p=2) = vector_norm(sub(input, other), p)
 dtype(x) = given("dtype", x).dtype
 dyn_shape(input_x) = Tensor(given("dyn_shape", input_x).shape, int64)
 eps(x) = full_like(x, epsilon_of(x.dtype))
 fast_gelu(x) = FastGeLU()(x)
 fill(type, shape, value) = full(ints(shape), value, dtype=type)
-fills(x, value) = full_like(x, ints(value))
+fills(x, value) = full_like(x, number(value))
 floordiv(input, other) = floor_div(input, other)
 floormod(x, y) = floor_mod(x, y)
 inplace_add(x, v, indices) = InplaceAdd(indices)(x, v)
@@ -736,17 +775,26 @@ inv(x) = reciprocal(x)
 invert(x) = bitwise_not(x)
 iou(anchor_boxes, gt_boxes, mode="iou") = overlap(anchor_boxes, gt_boxes, mode)
 is_floating_point(input) = given("is_floating_point", input).dtype.is_floating_point
-isconstant(x) = not isinstance(x, Tensor)
+is_complex(input) = False
+isreal(input) = ones_like(input, dtype=bool_)
+is_dynamic_sequence_element_unknown(x) = False
+is_sequence_shape_unknown(x) = False
+is_sequence_value_unknown(x) = False
+isconstant(x) = True
 is_nonzero(input) = bool(given("is_nonzero", input))
 log_matrix_determinant(input) = slogdet(input)
 lrn(x, depth_radius=5, bias=1.0, alpha=1.0, beta=0.5, norm_region="ACROSS_CHANNELS") = \
     response_normalized(x, depth_radius, bias, alpha, beta)
+make_dict(keys, values) = dict(zip(keys, values))
 make_list(*elements) = list(elements)
+make_range(*bounds) = tuple(builtins.range(*bounds))
+make_slice(start, stop, step) = builtins.slice(start, stop, step)
 make_tuple(*elements) = elements
 matrix_band_part(x, lower, upper) = band(x, lower, upper)
 matrix_determinant(input) = det(input)
 matrix_solve(matrix, rhs, adjoint=False) = MatrixSolve(adjoint)(matrix, rhs)
 mirror_pad(input_x, paddings, mode) = padded(input_x, paddings, mode.lower())
+mixed_precision_cast(dst_dtype, x) = cast_floats(dst_dtype, x)
 numel(input) = given("numel", input).size
 padding(x, pad_dim_size=8) = Padding(pad_dim_size)(x)
 partial(func, *args) = functools.partial(func, *args)
@@ -755,15 +803,32 @@ pows(input, exponent) = pow(input, exponent)
 print_(*input_x) = printed(input_x)
 random_gamma(shape, alpha, seed=None) = adcore.ops.random_gamma(ints(shape), alpha, seed)
 random_poisson(shape, rate, seed=None, dtype=float32) = adcore.ops.random_poisson(ints(shape), rate, seed, dtype)
-range(start, end, step, maxlen=1000000) = arange(ints(start), ints(end), ints(step))
+range(start, end, step, maxlen=1000000) = arange(number(start), number(end), number(step))
 rank(input_x) = given("rank", input_x).ndim
+real(input) = input.copy()
 reduce_max(x, axis=()) = reduced(amax, x, axis, False)
 reduce_mean(x, axis=()) = reduced(mean, x, axis, False)
 reduce_min(x, axis=()) = reduced(amin, x, axis, False)
 reduce_sum(x, axis=()) = reduced(sum, x, axis, False)
 reverse(x, axis) = flip(x, axis)
 reverse_sequence(x, seq_lengths, seq_dim, batch_dim=0) = reversed_parts(x, seq_lengths, seq_dim, batch_dim)
+scalar_add(x, y) = x + y
 scalar_cast(input_x, input_y) = number_of(input_x, input_y)
+scalar_div(x, y) = x / y
+scalar_eq(x, y) = x == y
+scalar_floordiv(x, y) = x // y
+scalar_ge(x, y) = x >= y
+scalar_gt(x, y) = x > y
+scalar_le(x, y) = x <= y
+scalar_log(x) = math.log(x)
+scalar_lt(x, y) = x < y
+scalar_max(x, y) = builtins.max(x, y)
+scalar_min(x, y) = builtins.min(x, y)
+scalar_mod(x, y) = x % y
+scalar_mul(x, y) = x * y
+scalar_ne(x, y) = x != y
+scalar_pow(x, y) = x**y
+scalar_sub(x, y) = x - y
 scalar_to_array(input_x) = small(input_x)
 scalar_to_tensor(input_x, dtype=float32) = Tensor(input_x, dtype)
 scatter_div(input_x, indices, updates) = scattered(tensor_scatter_div, input_x, indices, updates)
@@ -805,12 +870,15 @@ tensor_lt(input, other) = less(input, other)
 tensor_mod(x, y) = floor_mod(x, y)
 tensor_mul(input, other) = mul(input, other)
 tensor_pow(input, exponent) = pow(input, exponent)
-tensor_range(start, end, step) = arange(ints(start), ints(end), ints(step))
+tensor_range(start, end, step) = arange(number(start), number(end), number(step))
 tensor_slice(input_x, begin, size) = sliced(input_x, begin, size)
 tensor_sub(x, y) = sub(x, y)
 top_k(input_x, k, sorted=True) = indexed(topk(input_x, ints(k), -1, True, sorted), int32)
+tuple_len(x) = len(x)
+tuple_reversed(x) = tuple(reversed(x))
 tuple_to_array(input_x) = small(input_x)
 type_as(input, other) = cast(input, other.dtype)
+unique(input) = first_seen(input)
 unique_with_pad(x, pad_num) = unique_padded(x, pad_num)
 unsorted_segment_max(x, segment_ids, num_segments) = UnsortedSegmentMax()(x, segment_ids, num_segments)
 unsorted_segment_min(x, segment_ids, num_segments) = UnsortedSegmentMin()(x, segment_ids, num_segments)

@@ -8,6 +8,7 @@ name. A class is made when it is first asked for. Rows of functions, ``addn(x) =
 use the classes.
 """
 
+import builtins
 import functools
 import inspect
 import linecache
@@ -192,7 +193,15 @@ _ABSENT = {name: why for why, names in operator_table.ABSENT.items() for name in
 _scope = {name: value for name, value in vars(ops).items() if not name.startswith("_")}
 for _parts in (operator_parts, operator_steps, operator_boxes):
     _scope.update({name: getattr(_parts, name) for name in _parts.__all__})
-_scope.update(Tensor=adcore.Tensor, adcore=adcore, nn=adcore.nn, functools=functools, math=math, __name__=__name__)
+_scope.update(
+    Tensor=adcore.Tensor,
+    adcore=adcore,
+    nn=adcore.nn,
+    builtins=builtins,
+    functools=functools,
+    math=math,
+    __name__=__name__,
+)
 _scope.update({name: getattr(adcore, name) for name in ("bool_", "float32", "int32", "int64")})
 
 
