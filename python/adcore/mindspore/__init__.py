@@ -16,7 +16,10 @@ from pathlib import Path
 # Module of MindSpore -> where its names come from; the first that has a name gives it. "." starts this package.
 TREE = {
     "": (".context", ".dtypes", ".graph", "adcore", "adcore.train"),
+    "_c_expression": (".private",),
     "_checkparam": (".checkparam",),
+    "_extends": (".private",),
+    "_extends.parse": (".private",),
     "amp": ("adcore.amp",),
     "common": (".dtypes", ".graph", "adcore", "adcore.common"),
     "common.api": (".graph", ".private", "adcore"),
