@@ -131,7 +131,7 @@ class EmbeddingLookup(Cell):
     (2, 2, 2)
     """
 
-    _samples = ("EmbeddingLookup(4, 3, max_norm=0.01, dtype=float64)(i(2, 3, n=4)) * x(3)",)
+    _samples: tuple[str, ...] = ("EmbeddingLookup(4, 3, max_norm=0.01, dtype=float64)(i(2, 3, n=4)) * x(3)",)
 
     def __init__(
         self,
