@@ -110,6 +110,18 @@ def test_the_derivative_in_the_cotangent():
     check(vmap(pulled)(t32(1.0, 2.0), t32(10.0, 100.0)), f32([30.0, 1200.0]))
 
 
+def test_cotangents_of_constants_are_numbers():
+    """The shape is a constant of the function, so its cotangents count for nothing."""
+
+    def f(x):
+        return x.shape, x * x
+
+    pulled = ops.GradOperation(get_all=True, sens_param=True)(f)
+    check(pulled(t32(1.0, 2.0), ((2,), t32(1.0, 10.0))), (f32([2.0, 40.0]),))
+    shape = ops.GradOperation(get_all=True, sens_param=True)(lambda x: x.shape)
+    check(shape(t32(1.0, 2.0), (2,)), (f32([0.0, 0.0]),))
+
+
 @pytest.mark.parametrize("make", [grad, value_and_grad, lambda f, **o: ops.GradOperation(**o)(f)])
 def test_a_cotangent_that_does_not_fit(make):
     f = make(lambda x: x * x, sens_param=True)

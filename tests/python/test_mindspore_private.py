@@ -14,6 +14,22 @@ def test_compiling_calls_once():
         _cell_graph_executor.compile(lambda x: x / 0, 1)
 
 
+def test_options_of_the_compiler_are_accepted():
+    from adcore.mindspore.private import CreationType, cell_attr_register, compile_config
+
+    class Net:
+        @cell_attr_register
+        def __init__(self):
+            self.ready = True
+
+        @cell_attr_register(attrs="ready")
+        def again(self):
+            return self.ready
+
+    compile_config.CHECK_BPROP = 1
+    assert Net().again() and compile_config.CHECK_BPROP == 1 and CreationType.DEFAULT is not CreationType.MULTI_OUTPUT
+
+
 def test_names_that_were_given_and_not():
     from adcore import Parameter, Tensor
 

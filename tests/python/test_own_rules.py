@@ -310,3 +310,25 @@ def test_a_cotangent_that_is_no_broadcast_of_its_argument_is_refused():
 
     with pytest.raises(ValueError, match=r"the cotangent of argument 0 \(x\) must have its shape \(3,\)"):
         grad(Rule())(Tensor([1.0, 2.0, 3.0]))
+
+
+def test_a_rule_of_arguments_output_and_cotangent():
+    """`defbwd` takes what a Cell's bprop takes; here the rule of exp(n x), tripled to tell it from the true one."""
+
+    @custom_vjp
+    def f(x, y):
+        return ops.exp(x * y)
+
+    @f.defbwd
+    def rule(x, y, out, g):
+        return 3 * y * out * g, 3 * x * out * g
+
+    dx, dy = grad(f, (0, 1))(t32(0.5), t32(2.0))
+    check(dx, f32(3 * 2.0 * np.e))
+    check(dy, f32(3 * 0.5 * np.e))
+
+    scaled = custom_vjp(lambda n, x: ops.exp(n * x), nondiff_argnums=0)
+    scaled.defbwd(lambda n, x, out, g: (3 * n * out * g,))
+    check(grad(scaled, 1)(2, t32(0.5)), f32(6 * np.e))
+    with pytest.raises(TypeError, match="defbwd"):
+        scaled.defbwd(1)

@@ -412,10 +412,10 @@ def test_j31_what_bprop_returns():
     with pytest.raises(TypeError, match="argument"):
         grad(cell(lambda self, out, dout: (dout,)))(t32(2.0))
     check(grad(cell(lambda self, x, out, dout: (None,)))(t32(2.0)), f32(0.0))
-    with pytest.raises(ValueError, match=r"Wrong.bprop.*argument 0.*\(\).*\(3,\)"):
-        grad(cell(lambda self, x, out, dout: (t32(1.0, 2.0, 3.0),)))(t32(2.0))
-    with pytest.raises(TypeError, match="Float32.*Float64"):
-        grad(cell(lambda self, x, out, dout: (Tensor(1.0, adcore.float64),)))(t32(2.0))
+    with pytest.raises(ValueError, match=r"Wrong.bprop.*argument 0.*\(2,\).*\(3,\)"):
+        grad(cell(lambda self, x, out, dout: (t32(1.0, 2.0, 3.0),)))(t32(2.0, 2.0))
+    check(grad(cell(lambda self, x, out, dout: (t32(1.0, 2.0, 3.0),)))(t32(2.0)), f32(6.0))
+    check(grad(cell(lambda self, x, out, dout: (Tensor(1.0, adcore.float64),)))(t32(2.0)), f32(1.0))
     check(grad(lambda x: x * x)(t32(2.0)), f32(4.0))
 
 

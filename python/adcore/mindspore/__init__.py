@@ -21,7 +21,10 @@ _PRIMITIVE = (".operators", ".graph")
 # Module of MindSpore -> where its names come from; the first that has a name gives it. "." starts this package.
 TREE = {
     "": (".context", ".dtypes", ".graph", ".exported", "adcore", "adcore.train"),
+    "_c_expression": (".private",),
     "_checkparam": (".checkparam",),
+    "_extends": (".private",),
+    "_extends.parse": (".private",),
     "amp": ("adcore.amp", "adcore.train.precision", "adcore.train.build", "adcore.train.loss_scale"),
     "common": (".dtypes", ".graph", "adcore", "adcore.common"),
     "common.api": (".graph", ".private", "adcore"),

@@ -1,4 +1,7 @@
-"""Names of MindSpore that begin with an underscore and that programs reach for nevertheless."""
+"""Names of MindSpore's modules that begin with an underscore, and that programs reach for nevertheless."""
+
+import enum
+import types
 
 
 class _CellGraphExecutor:
@@ -18,4 +21,12 @@ def _is_parameter_generated(param_name):
     return isinstance(param_name, str) and param_name.startswith("Parameter#")
 
 
-__all__ = []
+def cell_attr_register(fn=None, attrs=None):
+    """Return the ``__init__`` that it decorates, or a decorator that does: no graph asks for a Cell's attributes."""
+    return (lambda function: function) if fn is None else fn
+
+
+compile_config = types.SimpleNamespace()  # options of MindSpore's compiler, which programs set
+CreationType = enum.Enum("CreationType", ["DEFAULT", "NO_GRAD_MODE", "MULTI_OUTPUT", "CUSTOM_BPROP"])
+
+__all__ = ["CreationType", "cell_attr_register", "compile_config"]

@@ -52,6 +52,7 @@ from adcore.nn.basic import Dropout2d as Dropout2d
 from adcore.nn.basic import Dropout3d as Dropout3d
 from adcore.nn.wrap import DynamicLossScaleUpdateCell as DynamicLossScaleUpdateCell
 from adcore.nn.embedding import Embedding as Embedding
+from adcore.nn.embedding import EmbeddingLookup as EmbeddingLookup
 from adcore.nn.learning_rate_schedule import ExponentialDecayLR as ExponentialDecayLR
 from adcore.nn.averaging import ExponentialMovingAverage as ExponentialMovingAverage
 from adcore.nn.optim_adaptive import FTRL as FTRL
@@ -98,6 +99,7 @@ from adcore.nn.container import CellDict as ModuleDict
 from adcore.nn.container import CellList as ModuleList
 from adcore.nn.optim import Momentum as Momentum
 from adcore.nn.loss_overlap import MultiClassDiceLoss as MultiClassDiceLoss
+from adcore.nn.embedding import MultiFieldEmbeddingLookup as MultiFieldEmbeddingLookup
 from adcore.nn.learning_rate_schedule import MultiStepLR as MultiStepLR
 from adcore.nn.transformer import MultiheadAttention as MultiheadAttention
 from adcore.nn.optim import NAdam as NAdam

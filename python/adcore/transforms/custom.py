@@ -371,7 +371,7 @@ class custom_vjp(_Custom):
     custom_vjp
         Called like `fn`. ``defvjp(fwd, bwd)`` gives the rule: ``fwd`` takes what `fn` takes and returns the pair of the
         output and of what `bwd` needs; ``bwd(*nondiff, residuals, cotangent)`` returns one cotangent per differentiated
-        argument, None for zero.
+        argument, None for zero. Or ``defbwd(bwd)``, where ``bwd(*args, output, cotangent)`` does.
 
     Raises
     ------
@@ -397,6 +397,21 @@ class custom_vjp(_Custom):
         check_callable("defvjp", fwd)
         check_callable("defvjp", bwd)
         self._fwd, self._bwd = fwd, bwd
+
+    def defbwd(self, bwd):
+        """Give the rule as that of a Cell's bprop: of the arguments, the output and its cotangent; a decorator, too."""
+        check_callable("defbwd", bwd)
+
+        def fwd(*args):
+            out = self._fn(*args)
+            return out, (args, out)
+
+        def pulled(*static_and_rest):
+            (args, out), cotangent = static_and_rest[-2:]
+            return bwd(*args, out, cotangent)
+
+        self.defvjp(fwd, pulled)
+        return bwd
 
     def __call__(self, *args, **kwargs):
         args, static, rest = self._bound(args, kwargs)

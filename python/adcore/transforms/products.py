@@ -127,7 +127,7 @@ def as_cotangents(out, sens):
     """Return what `sens` says as arguments of what vjp returned; a number stands for a tensor like the output."""
     if isinstance(out, Tensor) and not isinstance(sens, Tensor):
         sens = Tensor(sens, derivative_dtype(out))
-    return (sens,)
+    return (as_outputs(sens),)
 
 
 def sens_cotangents(name, out, sens):
