@@ -188,7 +188,7 @@ int64_t cost_of(const Program& p) {
     if (s.op->name == std::string_view("scan")) steps = std::min(attrs.words()[0], kMost);
     for (const Program::Use& use : p.uses_of(s)) {
       const Tensor t = p.constant(use.value);
-      if (holds_body(t)) cost += (steps + 1) * std::min(cost_of(body_in(t).program()), kMost);
+      if (find_body(t)) cost += (steps + 1) * std::min(cost_of(body_in(t).program()), kMost);
     }
   }
   return cost;
