@@ -514,7 +514,8 @@ std::shared_ptr<Entry> find(std::vector<std::shared_ptr<Entry>>& entries, const 
     // Held: a comparison may run Python code, and that may call the function again.
     const std::shared_ptr<Entry> e = entries[i];
     if (!e->matches(signature)) continue;
-    if (e->is_program() && (!e->traced->aliases_fit(signature.inputs) || !e->guards_hold() || !e->cells_fit() || !e->knows_identities(signature)))
+    if (e->is_program() && (!e->traced->aliases_fit(signature.inputs) || !e->guards_hold() || !e->cells_fit() ||
+                            !e->knows_identities(signature)))
       continue;
     if (i > 0 && i < entries.size() && entries[i] == e)
       std::rotate(entries.begin(), entries.begin() + static_cast<ptrdiff_t>(i),

@@ -138,7 +138,8 @@ void require_plain(PyObject* leaf, const char* what) {
 
 /// What may be changed by whoever gets it.
 bool is_mutable(PyObject* leaf) {
-  return !(leaf == Py_None || is_number(leaf) || PyUnicode_Check(leaf) || PyBytes_Check(leaf) || PyCallable_Check(leaf));
+  return !(leaf == Py_None || is_number(leaf) || PyUnicode_Check(leaf) || PyBytes_Check(leaf) ||
+           PyCallable_Check(leaf));
 }
 
 Owned deep_copy(PyObject* o) {
@@ -182,26 +183,29 @@ TracedFunction::TracedFunction(const py::object& fn, const Arguments& arguments)
         "not when it is replayed; return what is new.");
   }
   std::unordered_map<PyObject*, size_t> known;  // Tensors of the result, by place
-  result_ = steal(tree_map(result.ptr(), [&](PyObject* leaf) {
-    require_result(leaf, "jit");
-    if (!is_tensor(leaf) && is_mutable(leaf)) fresh_.push_back(leaf);
-    if (!is_tensor(leaf) || !cells.is_inside(leaf)) return Py_NewRef(leaf);
-    require_plain(leaf, "a result");
-    Place place;
-    const auto argument = std::ranges::find(fresh, leaf, &Owned::get);
-    const auto [earlier, first] = known.try_emplace(leaf, places_.size());
-    if (argument != fresh.end()) {
-      place = {Place::Kind::Argument, static_cast<size_t>(argument - fresh.begin())};
-    } else if (!first) {
-      place = {Place::Kind::Earlier, earlier->second};
-    } else {
-      place.is_element = reinterpret_cast<TensorObject*>(leaf)->made & kElement;
-      trace->output(own_value(leaf));
-      ++results_;
-    }
-    places_.push_back(place);
-    return wrap({});
-  }, Containers::OfTheirClass));
+  result_ = steal(tree_map(
+      result.ptr(),
+      [&](PyObject* leaf) {
+        require_result(leaf, "jit");
+        if (!is_tensor(leaf) && is_mutable(leaf)) fresh_.push_back(leaf);
+        if (!is_tensor(leaf) || !cells.is_inside(leaf)) return Py_NewRef(leaf);
+        require_plain(leaf, "a result");
+        Place place;
+        const auto argument = std::ranges::find(fresh, leaf, &Owned::get);
+        const auto [earlier, first] = known.try_emplace(leaf, places_.size());
+        if (argument != fresh.end()) {
+          place = {Place::Kind::Argument, static_cast<size_t>(argument - fresh.begin())};
+        } else if (!first) {
+          place = {Place::Kind::Earlier, earlier->second};
+        } else {
+          place.is_element = reinterpret_cast<TensorObject*>(leaf)->made & kElement;
+          trace->output(own_value(leaf));
+          ++results_;
+        }
+        places_.push_back(place);
+        return wrap({});
+      },
+      Containers::OfTheirClass));
   // What nobody holds but the result was made by the call: the next call gives another one.
   result = py::none();
   const auto is_held = [all = fresh_](PyObject* leaf) { return Py_REFCNT(leaf) > std::ranges::count(all, leaf); };
