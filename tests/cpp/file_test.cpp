@@ -130,6 +130,15 @@ TEST_CASE("every op has a name of its own, and says which calls from a file it t
   CHECK(std::adjacent_find(names.begin(), names.end()) == names.end());
 }
 
+TEST_CASE("an op asks how many operands there are before it looks at one") {
+  const int64_t words[32] = {};
+  for (const Op* op : all_ops()) {
+    CAPTURE(op->name);
+    std::vector<Tensor> out(op->outputs);
+    for (int count = 0; count <= 32; ++count) CHECK(!op->accepts(Call{*op, nullptr, 0, out.data(), {words, count}}));
+  }
+}
+
 TEST_CASE("places that nobody has looked at are checked in a program from a file") {
   // The index of `take` without the check in front of it.
   ProgramBuilder b;

@@ -9,7 +9,17 @@
 
 namespace adcore {
 
-enum class ErrorKind : unsigned char { Type, Value, Index, Runtime, Memory, Overflow, ZeroDivision, FloatingPoint, File };
+enum class ErrorKind : unsigned char {
+  Type,
+  Value,
+  Index,
+  Runtime,
+  Memory,
+  Overflow,
+  ZeroDivision,
+  FloatingPoint,
+  File
+};
 
 class Error : public std::exception {
  public:

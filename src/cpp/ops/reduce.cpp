@@ -190,9 +190,9 @@ bool is_reduction(const Call& call) {
   return is_mask(a.mask, call.in(0)) && is_flag(a.keep);
 }
 bool reduce_accepts(const Call& call, Result result, const ReductionKernel& kernel) {
+  if (!is_reduction(call)) return false;
   const DType t = call.in(0).dtype();
-  return is_reduction(call) && (result != Result::Float || is_float(t)) &&
-         kernel.run[static_cast<int>(compute_of(t))] != nullptr;
+  return (result != Result::Float || is_float(t)) && kernel.run[static_cast<int>(compute_of(t))] != nullptr;
 }
 
 /// What every element gets, as an op: operands g, whose reduced axes have size 1 or that of x, and x; linear in g.
