@@ -332,3 +332,75 @@ def test_a_rule_of_arguments_output_and_cotangent():
     check(grad(scaled, 1)(2, t32(0.5)), f32(6 * np.e))
     with pytest.raises(TypeError, match="defbwd"):
         scaled.defbwd(1)
+
+
+# ---- Parameters of a Cell with a rule ------------------------------------------------------------------------------
+
+
+class Weighted(nn.Cell):
+    """w0 w1 x, whose rule is what `of_params` makes of the two cotangents of the Parameters."""
+
+    def __init__(self, of_params):
+        super().__init__()
+        self.w0, self.w1 = Parameter(t32(2.0), name="w0"), Parameter(t32(5.0), name="w1")
+        self.internal_params = [self.w0, self.w1]
+        self.of_params = of_params
+
+    def construct(self, x):
+        return self.w0 * self.w1 * x
+
+    def bprop(self, x, out, dout):
+        return (self.w0 * self.w1 * dout,), self.of_params(self, [self.w1 * x * dout, self.w0 * x * dout])
+
+
+@pytest.mark.parametrize(
+    "of_params",
+    [
+        lambda cell, cotangents: dict(zip((cell.w1, cell.w0), cotangents[::-1])),
+        lambda cell, cotangents: tuple(cotangents),
+        lambda cell, cotangents: cotangents,
+    ],
+    ids=["dict", "tuple", "list"],
+)
+def test_a_rule_for_the_parameters_of_a_cell(of_params):
+    net = Weighted(of_params)
+    weights = net.trainable_params()
+    dx, dw = ops.GradOperation(get_all=True, get_by_list=True)(net, weights)(t32(3.0))
+    check((dx, dw), ((f32(10.0),), (f32(15.0), f32(6.0))))
+    twice = grad(lambda x: grad(lambda x: net(x) ** 2, None, net.w0)(x))(t32(3.0))  # d/dx of 2 w0 (w1 x)**2
+    check(twice, f32(4 * 2.0 * 25.0 * 3.0))
+    assert float(grad(lambda x: net(x), None, [net.w1])(t32(3.0))[0]) == 6.0
+
+
+def test_a_parameter_that_the_rule_leaves_out_has_zero():
+    net = Weighted(lambda cell, cotangents: {cell.w1: cotangents[1]})
+    check(grad(net, None, net.trainable_params())(t32(3.0)), (f32(0.0), f32(6.0)))
+
+
+@pytest.mark.parametrize(
+    "of_params, fault",
+    [
+        (lambda cell, cotangents: cotangents[0], "must return the pair"),
+        (lambda cell, cotangents: cotangents[:1], "must return 2 cotangents of Parameters, got 1"),
+        (lambda cell, cotangents: {t32(1.0): cotangents[0]}, "is none of internal_params"),
+    ],
+)
+def test_a_wrong_rule_for_parameters(of_params, fault):
+    net = Weighted(of_params)
+    with pytest.raises(ValueError, match=f"Weighted.bprop: .*{fault}"):
+        grad(net)(t32(3.0))
+
+
+def test_nones_after_the_cotangents_are_dropped():
+    """What a rule returns that hands its cotangents on, of which one is none."""
+
+    class Rule(nn.Cell):
+        def construct(self, x):
+            return x * 2, None
+
+        def bprop(self, x, out, dout):
+            return dout
+
+    check(grad(lambda x: Rule()(x)[0])(t32(3.0)), f32(1.0))
+    with pytest.raises(ValueError, match="one cotangent per argument, 1, got 2"):
+        grad(lambda x: type("Wrong", (Rule,), {"bprop": lambda self, x, out, dout: (x, x)})()(x)[0])(t32(3.0))

@@ -132,7 +132,7 @@ def in_place(name, function, doc=None):
         value = function(self, *args, **options)
         if value.shape != self.shape:
             raise ValueError(f"{name}: the Tensor keeps its shape {self.shape}, but the value is of {value.shape}.")
-        return self._assign(value_for_cell(name, self, value))
+        return self._assign(value if value.dtype is self.dtype else value_for_cell(name, self, value))
 
     method.__name__ = name
     method.__doc__ = doc or f"Give the Tensor the value that ``{name[:-1]}`` makes of it, in place; arguments as there."

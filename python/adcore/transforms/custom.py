@@ -42,6 +42,9 @@ class _Leaves:
         computed(name, gradients)
         if not isinstance(gradients, (tuple, list)):
             gradients = (gradients,)
+        extra = gradients[len(self.args) :]
+        if extra and all(gradient is None for gradient in extra):  # as PyTorch lets pass
+            gradients = gradients[: len(self.args)]
         if len(gradients) != len(self.args):
             raise ValueError(
                 f"{name}: the rule must return one cotangent per argument, {len(self.args)}, got {len(gradients)}."
@@ -309,17 +312,41 @@ def _with_rule(name, leaves, out, backward):
 
 
 def bprop_call(cell, construct, args):
-    """Call a Cell whose reverse rule is its method bprop(*inputs, out, dout)."""
-    leaves = _Leaves(args, type(cell).construct, skipped=(0,))
+    """Call a Cell whose reverse rule is its method bprop(*inputs, out, dout).
+
+    Where the Cell has the attribute `internal_params`, a list of Parameters, these have cotangents, too: bprop returns
+    the pair of those of the inputs and a dict, tuple or list of those of the Parameters.
+    """
+    params = tuple(getattr(cell, "internal_params", ()))
+    leaves = _Leaves((*args, *params), type(cell).construct, skipped=(0,))
     if not may_differentiate(leaves.tensors):
         return seen(construct(*args))
     out = seen(_run_primal(lambda: construct(*args)))
     name = f"{type(cell).__name__}.bprop"
 
     def backward(*cotangents):
-        return cell.bprop(*leaves.args, out, with_tensors(out, cotangents))
+        result = cell.bprop(*leaves.args[: len(args)], out, with_tensors(out, cotangents))
+        return _with_parameters(name, result, params) if params else result
 
     return _with_rule(name, leaves, out, backward)
+
+
+def _with_parameters(name, result, params):
+    """Return the cotangents of the inputs and the Parameters, which a rule returns as a pair, in one tuple."""
+    if not isinstance(result, (tuple, list)) or len(result) != 2 or not isinstance(result[1], (dict, tuple, list)):
+        raise ValueError(
+            f"{name}: of a Cell with internal_params the rule must return the pair of the inputs' cotangents and a "
+            f"dict, tuple or list of the Parameters', got {describe(result)}."
+        )
+    of_inputs, of_params = result
+    if isinstance(of_params, dict):
+        unknown = [key for key in of_params if not any(key is p for p in params)]
+        if unknown:
+            raise ValueError(f"{name}: {unknown[0]!r} is none of internal_params.")
+        of_params = [next((value for key, value in of_params.items() if key is p), None) for p in params]
+    if len(of_params) != len(params):
+        raise ValueError(f"{name}: the rule must return {len(params)} cotangents of Parameters, got {len(of_params)}.")
+    return (*(of_inputs if isinstance(of_inputs, (tuple, list)) else (of_inputs,)), *of_params)
 
 
 class _Custom:
