@@ -679,9 +679,9 @@ class Program:
     _arena_bytes: Any
     _argument_count: Any
     _argument_names: Any
+    _callbacks: Any
     _cell_names: Any
     _cells: Any
-    _callbacks: Any
     _constants: Any
     def _fits(self: Program, *args) -> bool: ...
     _is_laid_out: Any
