@@ -149,7 +149,8 @@ const Op kStopGradient{.name = "stop_gradient",
                        .infer = same_infer,
                        .run = same_run,
                        .view = true,
-                       .batch = batch_same};
+                       .batch = batch_same,
+                       .accepts = [](const Call& call) { return has_none(call, 1); }};
 
 }  // namespace
 
