@@ -306,3 +306,13 @@ def test_a_given_weight_is_copied_by_name():
     given = Parameter(ops.ones((2, 1, 1, 1)), name="mine")
     layer = nn.Conv2d(1, 2, 1, weight_init=given)
     assert layer.weight is not given and layer.weight.name == "weight" and given.name == "mine"
+
+
+def test_average_pools_at_edges_are_the_sums_by_the_counts():
+    # Sums and counts of small ints are exact, so one division is all the rounding there is.
+    a = np.random.default_rng(5).integers(-9, 10, (1, 1, 6, 6)).astype(np.float32)
+    expected = [
+        [a[0, 0, i : i + 3, j : j + 3].sum() / np.float32(a[0, 0, i : i + 3, j : j + 3].size) for j in (0, 2, 4)]
+        for i in (0, 2, 4)
+    ]
+    assert nn.AvgPool2d(3, 2, "same")(Tensor(a)).asnumpy()[0, 0].tolist() == np.array(expected, np.float32).tolist()

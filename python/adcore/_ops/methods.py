@@ -265,6 +265,36 @@ def approximate_equal(self, other, tolerance=1e-5):
     return native.less(native.abs(native.sub(self, other)), tolerance)
 
 
+def add(self, other, *, alpha=1):
+    """Return ``self + alpha * other``.
+
+    Examples
+    --------
+    >>> from adcore import Tensor
+    >>> print(Tensor([1, 2]).add(Tensor([3, 4]), alpha=2))
+    [ 7 10]
+    """
+    return native.add(self, other if alpha == 1 else native.mul(other, alpha))
+
+
+def cumsum(self, axis=None, dtype=None, *, dim=None):
+    """Return the sums of the first, of the first two, ... elements along an axis; without one, of all in order.
+
+    Examples
+    --------
+    >>> from adcore import Tensor
+    >>> print(Tensor([[1, 2], [3, 4]]).cumsum())
+    [ 1  3  6 10]
+    """
+    axis = dim if axis is None else axis
+    return native.cumsum(*((native.reshape(self, (-1,)), 0) if axis is None else (self, axis)), dtype=dtype)
+
+
+def expand_as(self, other=None, *, x=None):
+    """Return the tensor repeated, without a copy, to the shape of another one."""
+    return native.expand_as(self, x if other is None else other)
+
+
 def _as(dtype):
     def method(self):
         return native.cast(self, dtype)
@@ -292,6 +322,10 @@ def _arithmetic(name, operator_function):
     >>> print(t.{name}(2))
     [{operator_function(4.0, 2.0):g}.]
     """
+    if name in ("add_", "sub_"):
+        return in_place(
+            name, lambda self, other, *, alpha=1: operator_function(self, other if alpha == 1 else alpha * other), doc
+        )
     return in_place(name, lambda self, other: operator_function(self, other), doc)
 
 
@@ -322,6 +356,7 @@ for _name, _function in {
     setattr(Tensor, _name, in_place(_name, _function))
 
 METHODS = {
+    "add": add,
     "adjoint": adjoint,
     "approximate_equal": approximate_equal,
     "argmax_with_value": _extreme_with_value(native.amax, native.argmax),
@@ -329,7 +364,9 @@ METHODS = {
     "bfloat16": _as(bfloat16),
     "byte": _as(uint8),
     "conj": real,
+    "cumsum": cumsum,
     "double": _as(float64),
+    "expand_as": expand_as,
     "fill": fill,
     "fills": fill,
     "imag": imag,
