@@ -277,3 +277,20 @@ def test_a_tensor_of_an_unknown_number_of_axes_holds_nothing():
         Tensor()
     with pytest.raises(TypeError):
         Tensor(None)
+
+
+def test_gather_takes_slices_or_elements():
+    a = np.random.default_rng(7).normal(size=(2, 3, 4))
+    x = Tensor(a)
+    places = np.array([[2, 0], [1, 1]])
+    np.testing.assert_array_equal(x.gather(Tensor(places), 1).asnumpy(), np.take(a, places, 1))
+    np.testing.assert_array_equal(x.gather(Tensor(places), axis=-1).asnumpy(), np.take(a, places, -1))
+    rows = np.stack([np.take(a[i], places[i], 0) for i in range(2)])
+    np.testing.assert_array_equal(x.gather(Tensor(places), 1, batch_dims=1).asnumpy(), rows)
+    elements = np.array([[[2, 0, 1, 1]], [[0, 0, 2, 1]]])
+    for gathered in (x.gather(1, Tensor(elements)), x.gather(dim=1, index=Tensor(elements))):
+        np.testing.assert_array_equal(gathered.asnumpy(), np.take_along_axis(a, elements, 1))
+    with pytest.raises(ValueError, match="batch_dims=1 must not be above axis=0"):
+        x.gather(Tensor(places), 0, batch_dims=1)
+    with pytest.raises(TypeError, match="gather: input_indices must be a Tensor"):
+        x.gather([0], 0)

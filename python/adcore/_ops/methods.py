@@ -290,6 +290,39 @@ def cumsum(self, axis=None, dtype=None, *, dim=None):
     return native.cumsum(*((native.reshape(self, (-1,)), 0) if axis is None else (self, axis)), dtype=dtype)
 
 
+def gather(self, input_indices=None, axis=None, batch_dims=0, *, dim=None, index=None):
+    """Return the slices at `input_indices` along an axis; or as ``gather(dim, index)`` `ops.gather_elements`.
+
+    The first `batch_dims` axes of both are the same ones.
+
+    Examples
+    --------
+    >>> from adcore import Tensor
+    >>> x = Tensor([[1, 2], [3, 4]])
+    >>> print(x.gather(Tensor([1, 1]), 0))
+    [[3 4]
+     [3 4]]
+    >>> print(x.gather(1, Tensor([[0], [1]])))
+    [[1]
+     [4]]
+    >>> print(x.gather(Tensor([0, 1]), 1, batch_dims=1))
+    [1 4]
+    """
+    if isinstance(input_indices, int):
+        input_indices, axis, dim, index = None, None, input_indices, axis if index is None else index
+    axis = dim if axis is None else axis
+    if index is not None:
+        return native.gather_elements(self, axis, index)
+    if batch_dims == 0:
+        return native.gather(self, input_indices, axis)
+    require_tensor("gather", "input_indices", input_indices)
+    axis, batch_dims = axis % self.ndim, batch_dims % input_indices.ndim
+    if batch_dims > axis:
+        raise ValueError(f"gather: batch_dims={batch_dims} must not be above axis={axis}.")
+    rows = zip(native.unbind(self, 0), native.unbind(input_indices, 0), strict=True)
+    return native.stack([gather(row, indices, axis - 1, batch_dims - 1) for row, indices in rows])
+
+
 def expand_as(self, other=None, *, x=None):
     """Return the tensor repeated, without a copy, to the shape of another one."""
     return native.expand_as(self, x if other is None else other)
@@ -369,6 +402,7 @@ METHODS = {
     "expand_as": expand_as,
     "fill": fill,
     "fills": fill,
+    "gather": gather,
     "imag": imag,
     "index": index,
     "inplace_update": inplace_update,
