@@ -131,3 +131,16 @@ def test_inv_of_ints_is_cut_to_ints():
 
     value = operators.Inv()(adcore.Tensor([1, -1, 2, -7]))
     assert (value.dtype, value.asnumpy().tolist()) == (adcore.int64, [1, -1, 0, 0])
+
+
+def test_a_function_of_a_submodule_of_its_name_is_the_attribute():
+    import importlib
+
+    from adcore.mindspore import activate, graph
+
+    activate()
+    for name in ("mutable", "lazy_inline"):
+        importlib.import_module(f"mindspore.common.{name}")
+        own = getattr(graph, name)
+        assert own is getattr(importlib.import_module("mindspore.common"), name)
+        assert own is getattr(importlib.import_module("mindspore"), name)
