@@ -286,12 +286,15 @@ def _astype(self, dtype, copy=True):
     return _f["cast"](self, dtype)
 
 
-def _extremum(value, arg, word):
-    def method(self, *args, axis=None, keepdims=False, dim=None, keepdim=False, return_indices=False):
+def _extremum(name, value, arg, word):
+    def method(self, *args, axis=None, keepdims=False, dim=None, keepdim=False, return_indices=False, **masked):
         if args:
             dim, keepdim = (*args, keepdim)[:2]
         along = axis if dim is None else dim
         keepdims = keepdims or keepdim
+        if masked:
+            x = _masked(name, self, return_indices, **masked)
+            return (value(x, along, keepdims), arg(x, along, keepdims)) if return_indices else value(x, along, keepdims)
         values = value(self, along, keepdims)
         if dim is None and not return_indices:
             return values
@@ -300,7 +303,8 @@ def _extremum(value, arg, word):
     method.__doc__ = f"""Return the {word} elements.
 
     Called with a positional number, ``dim`` or ``return_indices=True`` it returns the pair of values and indices along
-    that axis; with ``axis``, or without one, the values alone.
+    that axis; with ``axis``, or without one, the values alone. With ``initial``, a number or None, or a mask ``where``
+    it returns the values alone too: of all elements and `initial`, without those where the mask is False.
 
     Examples
     --------
@@ -309,6 +313,22 @@ def _extremum(value, arg, word):
     {3.0 if word == "largest" else 1.0}
     """
     return method
+
+
+def _masked(name, x, return_indices, initial=None, where=True):
+    """The elements that `max` and `min` see: those of the mask, and none beyond `initial`."""
+    if initial is None and where is True:
+        return x
+    if isinstance(initial, bool) or not isinstance(initial, (int, float)):
+        raise TypeError(f"{name}: initial must be a number, which a mask needs too, got {initial!r}.")
+    if where is not True and not (isinstance(where, Tensor) and where.dtype is _core.bool_):
+        raise TypeError(f"{name}: where must be True or a Tensor of bool, got {where!r}.")
+    if not x.dtype.is_floating_point and initial != int(initial):
+        raise TypeError(f"{name}: initial must be an int for a tensor of {x.dtype}, got {initial!r}.")
+    if return_indices is not False:
+        raise TypeError(f"{name}: return_indices must be False with initial or where, got {return_indices!r}.")
+    first = _f["full_like"](x, initial)
+    return _f["maximum" if name == "max" else "minimum"](x if where is True else _f["where"](where, x, first), first)
 
 
 def _where(self, condition, y):
@@ -353,9 +373,15 @@ def _numel(self):
     return self.size
 
 
-def _flatten(self, start_dim=0, end_dim=-1):
-    """Return the tensor with neighbouring axes joined into one."""
-    return _f["flatten"](self, start_dim, end_dim)
+def _flatten(self, start_dim=0, end_dim=-1, *, order="C"):
+    """Return the tensor with neighbouring axes joined into one, its last axis the fastest; with order="F" its first."""
+    if order == "C":
+        return _f["flatten"](self, start_dim, end_dim)
+    if order != "F":
+        raise ValueError(f"flatten: order must be 'C' or 'F', got {order!r}.")
+    if (start_dim, end_dim) != (0, -1):
+        raise ValueError(f"flatten: order='F' is for all axes, got start_dim={start_dim} and end_dim={end_dim}.")
+    return _f["flatten"](_f["permute"](self, tuple(reversed(range(self.ndim)))), 0, -1)
 
 
 def _repeat(self, *repeats):
@@ -456,8 +482,8 @@ Tensor.half = _renamed("cast", _core.float16)
 Tensor.int = _renamed("cast", _core.int32)
 Tensor.long = _renamed("cast", _core.int64)
 Tensor.bool = _renamed("cast", _core.bool_)
-Tensor.max = _extremum(_f["amax"], _f["argmax"], "largest")
-Tensor.min = _extremum(_f["amin"], _f["argmin"], "smallest")
+Tensor.max = _extremum("max", _f["amax"], _f["argmax"], "largest")
+Tensor.min = _extremum("min", _f["amin"], _f["argmin"], "smallest")
 Tensor.where = _where
 Tensor.init_data = _init_data
 Tensor.has_init = False

@@ -225,3 +225,42 @@ def test_sizes_that_do_not_fit():
         adcore.vmap(ensemble(dense))(values(2, 6, 4))
     with pytest.raises(ValueError, match="the CellList has no cells"):
         adcore.vmap(nn.CellList())(values(2, 6, 4))
+
+
+# ---- writes to what is mapped --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+@pytest.mark.parametrize("kind", [Tensor, Parameter])
+def test_what_a_member_writes_to_its_argument_the_argument_holds(axis, kind):
+    a = np.arange(9.0).reshape(3, 3)
+    x, row = kind(Tensor(a)), Tensor([1.0, 10.0, 100.0])
+
+    def write(member, factor):
+        member.mul_(factor)
+        member[0] = -1.0
+        return member + 0
+
+    result = adcore.vmap(write, in_axes=(axis, 0), out_axes=axis)(x, row)
+    expected = np.moveaxis(np.moveaxis(a, axis, 0) * [[1.0], [10.0], [100.0]], 0, axis)
+    np.moveaxis(expected, axis, 0)[:, 0] = -1.0
+    assert np.array_equal(array_of(x), expected)
+    assert np.array_equal(array_of(result), expected)
+    assert np.array_equal(array_of(row), [1.0, 10.0, 100.0])
+
+
+def test_writes_to_mapped_arguments_have_derivatives_and_nest():
+    a = np.array([[1.0, 2.0], [3.0, 4.0]])
+
+    def f(x):
+        y = x * 1.0
+        squares = adcore.vmap(lambda t, s: (t.mul_(s), t * t)[1])(y, x)
+        return (10.0 * y).sum() + squares.sum()
+
+    assert np.allclose(array_of(adcore.grad(f)(Tensor(a))), 20 * a + 4 * a**3)
+    x = Tensor(a)
+    adcore.vmap(adcore.vmap(lambda t: t.add_(1.0)), in_axes=1)(x)
+    assert np.array_equal(array_of(x), a + 1)
+    x = Tensor(a)
+    adcore.jit(lambda x: adcore.vmap(lambda t: t.add_(1.0))(x))(x)
+    assert np.array_equal(array_of(x), a + 1)

@@ -306,3 +306,26 @@ def test_a_given_weight_is_copied_by_name():
     given = Parameter(ops.ones((2, 1, 1, 1)), name="mine")
     layer = nn.Conv2d(1, 2, 1, weight_init=given)
     assert layer.weight is not given and layer.weight.name == "weight" and given.name == "mine"
+
+
+def test_average_pools_at_edges_are_the_sums_by_the_counts():
+    # Sums and counts of small ints are exact, so one division is all the rounding there is.
+    a = np.random.default_rng(5).integers(-9, 10, (1, 1, 6, 6)).astype(np.float32)
+    expected = [
+        [a[0, 0, i : i + 3, j : j + 3].sum() / np.float32(a[0, 0, i : i + 3, j : j + 3].size) for j in (0, 2, 4)]
+        for i in (0, 2, 4)
+    ]
+    assert nn.AvgPool2d(3, 2, "same")(Tensor(a)).asnumpy()[0, 0].tolist() == np.array(expected, np.float32).tolist()
+
+
+def test_adaptive_max_pools_of_ints_are_ints():
+    a = np.random.default_rng(6).integers(-(2**31), 2**31, (1, 2, 4, 4, 4)).astype(np.int32)
+    values, indices = ops.adaptive_max_pool3d(Tensor(a), 2, True)
+    parts = a.reshape(1, 2, 2, 2, 2, 2, 2, 2)
+    assert values.dtype == adcore.int32
+    assert np.array_equal(values.asnumpy(), parts.max((3, 5, 7)))
+    assert np.array_equal(
+        np.take_along_axis(a.reshape(2, -1), indices.asnumpy().reshape(2, -1), 1), values.asnumpy().reshape(2, -1)
+    )
+    with pytest.raises(TypeError, match="must be a float tensor, got Int64"):
+        ops.adaptive_max_pool3d(Tensor(a.astype(np.int64)), 2)

@@ -2,6 +2,7 @@
 
 import pytest
 
+import adcore
 from adcore.mindspore import checkparam as check
 from adcore.mindspore.private import _cell_graph_executor, _is_parameter_generated
 
@@ -111,3 +112,35 @@ def test_types_of_the_arguments_of_a_function():
     assert repeated(2) == "abab" and repeated(2, word="c") == "cc"
     with pytest.raises(TypeError, match="repeated: n must be of type"):
         repeated("2")
+
+
+def test_kinds_of_graphs_choose_a_function_as_their_words_do():
+    from adcore.mindspore import composite, dtypes
+
+    add = composite.MultitypeFuncGraph("add")
+    add.register(dtypes.number, dtypes.number)(lambda x, y: ("numbers", x + y))
+    add.register(dtypes.tensor_type, dtypes.number)(lambda x, y: ("a tensor", x + y))
+    assert add(1, 2.5) == ("numbers", 3.5)
+    word, value = add(adcore.Tensor([1.0]), 2)
+    assert (word, value.asnumpy().tolist()) == ("a tensor", [3.0])
+    assert repr(dtypes.number) == "Number"
+
+
+def test_inv_of_ints_is_cut_to_ints():
+    from adcore.mindspore import operators
+
+    value = operators.Inv()(adcore.Tensor([1, -1, 2, -7]))
+    assert (value.dtype, value.asnumpy().tolist()) == (adcore.int64, [1, -1, 0, 0])
+
+
+def test_a_function_of_a_submodule_of_its_name_is_the_attribute():
+    import importlib
+
+    from adcore.mindspore import activate, graph
+
+    activate()
+    for name in ("mutable", "lazy_inline"):
+        importlib.import_module(f"mindspore.common.{name}")
+        own = getattr(graph, name)
+        assert own is getattr(importlib.import_module("mindspore.common"), name)
+        assert own is getattr(importlib.import_module("mindspore"), name)

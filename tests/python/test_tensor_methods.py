@@ -228,3 +228,69 @@ def test_a_tensor_tells_its_hooks():
         return y
 
     check(grad(f)(x), f32([6, 12]))
+
+
+# ---- what MindSpore's methods take besides -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name, extremum", [("max", np.max), ("min", np.min)])
+def test_an_extremum_is_of_the_mask_and_an_initial_number(name, extremum):
+    a = np.random.default_rng(3).normal(size=(3, 4))
+    mask = np.array([True, False, True, False])
+    for axis, keepdims in [(None, False), (0, False), (1, True), ((0, 1), False)]:
+        own = getattr(Tensor(a), name)(axis, keepdims, initial=0.25, where=Tensor(mask))
+        np.testing.assert_allclose(own.asnumpy(), extremum(a, axis, keepdims=keepdims, initial=0.25, where=mask))
+    np.testing.assert_allclose(getattr(Tensor(a), name)(0, True, initial=None).asnumpy(), extremum(a, 0, keepdims=True))
+    for wrong in [
+        {"where": None, "initial": 9},
+        {"where": Tensor(mask)},
+        {"initial": Tensor([1.0])},
+        {"initial": 1.0, "return_indices": True},
+    ]:
+        with pytest.raises(TypeError, match=f"{name}: (initial|where|return_indices) must be"):
+            getattr(Tensor(a), name)(axis=1, **wrong)
+    with pytest.raises(TypeError, match="must be an int for a tensor of Int64, got 9.5"):
+        Tensor([1, 2]).max(initial=9.5)
+
+
+def test_methods_take_the_words_of_both_frameworks():
+    a = np.arange(6.0).reshape(2, 3)
+    x = Tensor(a)
+    np.testing.assert_allclose(x.flatten(order="F").asnumpy(), a.flatten("F"))
+    np.testing.assert_allclose(x.cumsum().asnumpy(), a.cumsum())
+    np.testing.assert_allclose(x.cumsum(1).asnumpy(), a.cumsum(1))
+    np.testing.assert_allclose(x.cumsum(dim=0).asnumpy(), a.cumsum(0))
+    np.testing.assert_allclose(x.add(x, alpha=2).asnumpy(), a + 2 * a)
+    np.testing.assert_allclose(Tensor(a[0]).expand_as(x=x).asnumpy(), np.broadcast_to(a[0], a.shape))
+    written = x.copy()
+    written.sub_(2, alpha=3)
+    np.testing.assert_allclose(written.asnumpy(), a - 6)
+    with pytest.raises(ValueError, match="order must be 'C' or 'F', got 'K'"):
+        x.flatten(order="K")
+
+
+def test_a_tensor_of_an_unknown_number_of_axes_holds_nothing():
+    for shape in (None, [None]):
+        made = Tensor(shape=shape, dtype=adcore.float32)
+        assert (made.size, made.dtype) == (0, adcore.float32)
+    with pytest.raises(TypeError, match="needs data, or a shape"):
+        Tensor()
+    with pytest.raises(TypeError):
+        Tensor(None)
+
+
+def test_gather_takes_slices_or_elements():
+    a = np.random.default_rng(7).normal(size=(2, 3, 4))
+    x = Tensor(a)
+    places = np.array([[2, 0], [1, 1]])
+    np.testing.assert_array_equal(x.gather(Tensor(places), 1).asnumpy(), np.take(a, places, 1))
+    np.testing.assert_array_equal(x.gather(Tensor(places), axis=-1).asnumpy(), np.take(a, places, -1))
+    rows = np.stack([np.take(a[i], places[i], 0) for i in range(2)])
+    np.testing.assert_array_equal(x.gather(Tensor(places), 1, batch_dims=1).asnumpy(), rows)
+    elements = np.array([[[2, 0, 1, 1]], [[0, 0, 2, 1]]])
+    for gathered in (x.gather(1, Tensor(elements)), x.gather(dim=1, index=Tensor(elements))):
+        np.testing.assert_array_equal(gathered.asnumpy(), np.take_along_axis(a, elements, 1))
+    with pytest.raises(ValueError, match="batch_dims=1 must not be above axis=0"):
+        x.gather(Tensor(places), 0, batch_dims=1)
+    with pytest.raises(TypeError, match="gather: input_indices must be a Tensor"):
+        x.gather([0], 0)

@@ -265,6 +265,69 @@ def approximate_equal(self, other, tolerance=1e-5):
     return native.less(native.abs(native.sub(self, other)), tolerance)
 
 
+def add(self, other, *, alpha=1):
+    """Return ``self + alpha * other``.
+
+    Examples
+    --------
+    >>> from adcore import Tensor
+    >>> print(Tensor([1, 2]).add(Tensor([3, 4]), alpha=2))
+    [ 7 10]
+    """
+    return native.add(self, other if alpha == 1 else native.mul(other, alpha))
+
+
+def cumsum(self, axis=None, dtype=None, *, dim=None):
+    """Return the sums of the first, of the first two, ... elements along an axis; without one, of all in order.
+
+    Examples
+    --------
+    >>> from adcore import Tensor
+    >>> print(Tensor([[1, 2], [3, 4]]).cumsum())
+    [ 1  3  6 10]
+    """
+    axis = dim if axis is None else axis
+    return native.cumsum(*((native.reshape(self, (-1,)), 0) if axis is None else (self, axis)), dtype=dtype)
+
+
+def gather(self, input_indices=None, axis=None, batch_dims=0, *, dim=None, index=None):
+    """Return the slices at `input_indices` along an axis; or as ``gather(dim, index)`` `ops.gather_elements`.
+
+    The first `batch_dims` axes of both are the same ones.
+
+    Examples
+    --------
+    >>> from adcore import Tensor
+    >>> x = Tensor([[1, 2], [3, 4]])
+    >>> print(x.gather(Tensor([1, 1]), 0))
+    [[3 4]
+     [3 4]]
+    >>> print(x.gather(1, Tensor([[0], [1]])))
+    [[1]
+     [4]]
+    >>> print(x.gather(Tensor([0, 1]), 1, batch_dims=1))
+    [1 4]
+    """
+    if isinstance(input_indices, int):
+        input_indices, axis, dim, index = None, None, input_indices, axis if index is None else index
+    axis = dim if axis is None else axis
+    if index is not None:
+        return native.gather_elements(self, axis, index)
+    if batch_dims == 0:
+        return native.gather(self, input_indices, axis)
+    require_tensor("gather", "input_indices", input_indices)
+    axis, batch_dims = axis % self.ndim, batch_dims % input_indices.ndim
+    if batch_dims > axis:
+        raise ValueError(f"gather: batch_dims={batch_dims} must not be above axis={axis}.")
+    rows = zip(native.unbind(self, 0), native.unbind(input_indices, 0), strict=True)
+    return native.stack([gather(row, indices, axis - 1, batch_dims - 1) for row, indices in rows])
+
+
+def expand_as(self, other=None, *, x=None):
+    """Return the tensor repeated, without a copy, to the shape of another one."""
+    return native.expand_as(self, x if other is None else other)
+
+
 def _as(dtype):
     def method(self):
         return native.cast(self, dtype)
@@ -292,6 +355,10 @@ def _arithmetic(name, operator_function):
     >>> print(t.{name}(2))
     [{operator_function(4.0, 2.0):g}.]
     """
+    if name in ("add_", "sub_"):
+        return in_place(
+            name, lambda self, other, *, alpha=1: operator_function(self, other if alpha == 1 else alpha * other), doc
+        )
     return in_place(name, lambda self, other: operator_function(self, other), doc)
 
 
@@ -322,6 +389,7 @@ for _name, _function in {
     setattr(Tensor, _name, in_place(_name, _function))
 
 METHODS = {
+    "add": add,
     "adjoint": adjoint,
     "approximate_equal": approximate_equal,
     "argmax_with_value": _extreme_with_value(native.amax, native.argmax),
@@ -329,9 +397,12 @@ METHODS = {
     "bfloat16": _as(bfloat16),
     "byte": _as(uint8),
     "conj": real,
+    "cumsum": cumsum,
     "double": _as(float64),
+    "expand_as": expand_as,
     "fill": fill,
     "fills": fill,
+    "gather": gather,
     "imag": imag,
     "index": index,
     "inplace_update": inplace_update,

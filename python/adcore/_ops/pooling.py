@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from adcore._core import Tensor, int64
+from adcore._core import Tensor, float64, int64
 from adcore._ops import native
 from adcore._ops.convolution import count, sizes
 from adcore._ops.declare import dims, op, require_tensor
@@ -65,6 +65,10 @@ def _adaptive_avg(op, n, input, output_size):
 
 
 def _adaptive_max(op, n, input, output_size, return_indices):
+    if isinstance(input, Tensor) and input.dtype.is_integer and input.itemsize <= 4:  # float64 holds them all
+        values, indices = _adaptive_max(op, n, native.cast(input, float64), output_size, True)
+        values = native.cast(values, input.dtype)
+        return (values, indices) if _flag(op, "return_indices", return_indices) else values
     values, indices = native._adaptive_max_pool(op, input, _adapted(op, n, input, output_size))
     return (values, indices) if _flag(op, "return_indices", return_indices) else values
 

@@ -207,6 +207,11 @@ class _Window(types.ModuleType):
                     return value
         raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}: adcore does not have it.")
 
+    def __setattr__(self, name, value):
+        # A submodule becomes an attribute, but where MindSpore has a function of its name: that is found when asked.
+        if not (isinstance(value, _Window) and name in ("lazy_inline", "mutable")):
+            super().__setattr__(name, value)
+
     def __dir__(self):
         return sorted({*super().__dir__(), *self.__all__} - {"_sources"})
 

@@ -6,6 +6,8 @@ import adcore
 from adcore import Parameter, Tensor
 from adcore._context import without_meaning
 
+from . import dtypes
+
 # The words for kinds of arguments, and what each means. A bool is also a Number, as in Python.
 _KINDS = {
     "Bool": bool,
@@ -34,6 +36,8 @@ def _kind(word):
     """Return the Python types of a kind of arguments; a type is itself."""
     if isinstance(word, type):
         return word
+    if isinstance(word, dtypes.Kind):
+        word = word.word
     if word in ("Func", "Function"):
         return None
     if not isinstance(word, str) or word not in _KINDS:

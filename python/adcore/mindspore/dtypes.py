@@ -50,6 +50,19 @@ class _Absent:
         return self._name
 
 
+class Kind:
+    """A kind of values that is no dtype, of MindSpore's types of graphs: what `MultitypeFuncGraph` chooses by."""
+
+    def __init__(self, word):
+        self.word = word
+
+    def __repr__(self):
+        return self.word
+
+
+number, tensor_type, string, list_, tuple_, type_none = map(
+    Kind, ("Number", "Tensor", "String", "List", "Tuple", "NoneType")
+)
 complex64, complex128 = map(_Absent, ("complex64", "complex128"))
 cfloat, cdouble = complex64, complex128
 float8_e4m3fn, float8_e5m2, hifloat8, qint4x2 = map(_Absent, ("float8_e4m3fn", "float8_e5m2", "hifloat8", "qint4x2"))

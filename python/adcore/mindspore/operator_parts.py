@@ -192,14 +192,7 @@ def padded(x, paddings, mode="constant", value=0):
 
 def gathered(params, indices, axis, batch_dims):
     """Take slices along an axis, with as many leading axes in common as `batch_dims` says."""
-    axis = ints(axis)
-    if batch_dims == 0:
-        return ops.gather(params, indices, axis)
-    axis, batch_dims = axis % params.ndim, batch_dims % indices.ndim
-    if batch_dims > axis:
-        raise ValueError(f"Gather: batch_dims={batch_dims} must not be above axis={axis}.")
-    rows = zip(ops.unbind(params, 0), ops.unbind(indices, 0))
-    return ops.stack([gathered(row, index, axis - 1, batch_dims - 1) for row, index in rows])
+    return params.gather(indices, ints(axis), batch_dims)
 
 
 def looked_up(params, indices, offset):

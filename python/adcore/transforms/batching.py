@@ -1,6 +1,6 @@
 """vmap: a function of one member becomes one of a batch, computed at once."""
 
-from adcore._core import Batch, Tensor, is_array, tree_fill, tree_leaves
+from adcore._core import Batch, Tensor, is_array, seen, tree_fill, tree_leaves
 from adcore.transforms.ensemble import Ensemble
 from adcore.transforms.options import check_callable, computed
 from adcore.transforms.trees import as_tensor, describe, same_structure
@@ -53,6 +53,8 @@ def vmap(fn, in_axes=0, out_axes=0, *, randomness="error"):
     assigned to these. What the cells are is read at each call. `construct` of the first is called for all: an attribute
     that it sets, other than by assigning to a Parameter or Tensor, is set for the first alone.
 
+    What `fn` writes to an argument in place, all members at once, the Tensor that was given holds afterwards.
+
     Examples
     --------
     >>> import adcore
@@ -95,6 +97,7 @@ def vmap(fn, in_axes=0, out_axes=0, *, randomness="error"):
             for (leaf, _), axis in zip(leaves, axes)
         ]
         new_args, new_kwargs = tree_fill((args, kwargs), boxed)
+        before = [box if axis is None else seen(box) for box, axis in zip(boxed, axes)]
         if own:
             held = [batch.join(values) for values in own.stacked()]
             result, assigned = batch.run(own.run, held, new_args, new_kwargs)
@@ -102,6 +105,9 @@ def vmap(fn, in_axes=0, out_axes=0, *, randomness="error"):
             own.assign(assigned, batch.split)
         else:
             result = computed("vmap", batch.run(lambda: fn(*new_args, **new_kwargs)))
+        for (leaf, _), axis, box, value in zip(leaves, axes, boxed, before):
+            if axis is not None and batch.differs(box, value) and isinstance(leaf, Tensor):
+                leaf.assign_value(_moved(batch.split(box), 0, axis))
         if isinstance(result, Tensor) and out_axes == 0:
             return batch.split(result)
         out_leaves, places = [], []

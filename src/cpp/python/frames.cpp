@@ -94,6 +94,13 @@ PyObject* split(PyObject* self, PyObject* value) {
 PyObject* holds(PyObject* self, PyObject* value) {
   return guarded([&] { return PyBool_FromLong(batch_of(self).holds(tensor_of(value))); });
 }
+PyObject* differs(PyObject* self, PyObject* const* args, Py_ssize_t count) {
+  return guarded([&] {
+    check_count("differs", count, 2, 2);
+    const auto id = batch_of(self).id;
+    return PyBool_FromLong(box_in(tensor_of(args[0]), id) != box_in(tensor_of(args[1]), id));
+  });
+}
 PyObject* get_size(PyObject* self, void*) { return PyLong_FromLongLong(batch_of(self).size); }
 
 // ---- the types ----------------------------------------------------------------------------------------------------
@@ -146,6 +153,9 @@ PyMethodDef kBatchMethods[] = {
      "split($self, value: Tensor, /)\n--\n\nAll members of a value along axis 0.\n\nReturns\n-------\nTensor"},
     {"holds", holds, METH_O,
      "holds($self, value: Tensor, /)\n--\n\nTrue where the value differs between the "
+     "members.\n\nReturns\n-------\nbool"},
+    {"differs", fast(differs), METH_FASTCALL,
+     "differs($self, value: Tensor, other: Tensor, /)\n--\n\nTrue where they are not one and the same value of "
      "members.\n\nReturns\n-------\nbool"},
     {nullptr, nullptr, 0, nullptr}};
 PyGetSetDef kBatchGetSet[] = {{"size", get_size, nullptr, "How many members, an int.", nullptr},

@@ -556,13 +556,16 @@ Owned without_unknown(PyObject* shape) {
 
 PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   static const char* names[] = {"input_data", "dtype", "shape", "init", "const_arg", nullptr};
-  PyObject *data = nullptr, *dtype = Py_None, *shape = Py_None, *init = Py_None, *const_arg = Py_None;
+  PyObject *data = nullptr, *dtype = Py_None, *shape = nullptr, *init = Py_None, *const_arg = Py_None;
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOOOO:Tensor", const_cast<char**>(names), &data, &dtype, &shape,
                                    &init, &const_arg)) {
     return nullptr;
   }
   return guarded([&]() -> PyObject* {
     Tensor value;
+    // Without data, shape=None stands for a number of axes that is unknown: none then, as unknown lengths are none.
+    const Owned unknown(!data && shape == Py_None ? checked(PyTuple_Pack(1, Py_None)) : nullptr);
+    if (!shape || shape == Py_None) shape = unknown.get() ? unknown.get() : Py_None;
     if (data == Py_None && shape != Py_None) data = nullptr;
     if (init != Py_None) {
       if (shape == Py_None) fail(ErrorKind::Value, "Tensor: init needs a shape.");
