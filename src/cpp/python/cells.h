@@ -85,7 +85,10 @@ class ReplayedCells final : public CellView {
   const Tensor& read(PyObject* cell) override;
   void write(PyObject* cell, Tensor value) override;
   /// The first run has refused what the cell cannot hold.
-  uint64_t made_as_shown(PyObject*) const override { return first_inside(); }
+  uint64_t made_as_shown(PyObject* cell) const override {
+    const uint64_t first = first_inside(), own = made_at(cell);
+    return own < first ? first : own;
+  }
   /// True where the cell, one of the logs', was written.
   bool wrote(PyObject* cell) const { return entries_.at(cell).wrote; }
 
