@@ -28,6 +28,14 @@ def test_a_recorded_nesting_has_the_bits_of_the_function(first):
     assert _core.live_levels() == 0
 
 
+@pytest.mark.parametrize("seed", [1005737, 1008657])
+def test_a_block_of_a_level_inside_of_a_jvp_runs_again_for_a_level_outside(seed):
+    # linearize over recompute, below a jvp or jacfwd and a vjp or linearize: the level that the block was recorded in
+    # has gone when the outer one is swept.
+    assert composition.check(seed)
+    composition.check_jitted(seed)
+
+
 def test_the_oracle_knows_derivatives():
     # d^2/dx^2 of sin(x) exp(x) is 2 cos(x) exp(x).
     import numpy as np

@@ -404,3 +404,107 @@ def test_nones_after_the_cotangents_are_dropped():
     check(grad(lambda x: Rule()(x)[0])(t32(3.0)), f32(1.0))
     with pytest.raises(ValueError, match="one cotangent per argument, 1, got 2"):
         grad(lambda x: type("Wrong", (Rule,), {"bprop": lambda self, x, out, dout: (x, x)})()(x)[0])(t32(3.0))
+
+
+def calling_itself(factor):
+    """`factor * exp(u)`, whose fwd calls the function itself."""
+    f = custom_vjp(lambda k, u: k * ops.exp(u), nondiff_argnums=0)
+    f.defvjp(lambda k, u: (f(k, u), f(k, u)), lambda k, y, g: (g * y,))
+    return lambda u: f(factor, u)
+
+
+def close(actual, expected):
+    np.testing.assert_allclose(array_of(actual), expected, rtol=1e-5)
+
+
+def composed(*transforms):
+    def apply(f):
+        for transform in transforms:
+            f = transform(f)
+        return f
+
+    return apply
+
+
+ALONG = {
+    "grad": grad,
+    "jvp": lambda f: lambda x: jvp(f, x, t32(1.0))[1],
+    "vmap": lambda f: lambda x: vmap(f)(ops.stack([x, 2 * x]))[0],
+    "recompute": lambda f: lambda x: adcore.recompute(f, x),
+    "jit": adcore.jit,
+}
+
+
+@pytest.mark.parametrize("outer", ALONG)
+@pytest.mark.parametrize("middle", ALONG)
+@pytest.mark.parametrize("inner", ALONG)
+def test_fwd_may_call_the_function_itself(inner, middle, outer):
+    x = t32(0.3)
+    f = calling_itself(2.0)
+    expected = 2.0 * np.exp(0.3)  # and so are all derivatives of it
+    close(composed(ALONG[inner], ALONG[middle], ALONG[outer])(f)(x), expected)
+
+
+def test_the_rule_is_used_at_every_order_where_fwd_calls_the_function():
+    f = custom_vjp(ops.sin)
+    f.defvjp(lambda u: (f(u), f(u)), lambda y, g: (10.0 * g * y,))  # not the derivative of sin: f' = 10 f
+    for order, expected in enumerate([1.0, 10.0, 100.0, 1000.0]):
+        close(composed(*[grad] * order)(f)(t32(0.3)), expected * np.sin(0.3))
+    members = vmap(grad(grad(f)))(t32(0.3, -0.5))
+    close(members, 100.0 * np.sin([0.3, -0.5]))
+
+
+def test_two_functions_whose_fwd_call_each_other():
+    f, g = custom_vjp(ops.exp), custom_vjp(ops.exp)
+    f.defvjp(lambda u: (g(u), g(u)), lambda y, c: (c * y,))
+    g.defvjp(lambda u: (f(u), f(u)), lambda y, c: (c * y,))
+    close(grad(grad(grad(f)))(t32(0.3)), np.exp(0.3))
+    close(vmap(grad(f))(t32(0.3, 0.3))[0], np.exp(0.3))
+
+
+def by_an_own_rule(make):
+    """exp, whose rule calls a function with a rule of its own."""
+    inner = make()
+    f = custom_vjp(ops.exp)
+    f.defvjp(lambda u: (ops.exp(u), u), lambda u, g: (g * inner(u),))
+    return f
+
+
+def exp_by_vjp():
+    f = custom_vjp(ops.exp)
+    f.defvjp(lambda u: (ops.exp(u), u), lambda u, g: (g * ops.exp(u),))
+    return f
+
+
+def exp_by_jvp():
+    f = custom_jvp(ops.exp)
+    f.defjvp(lambda us, ts: (ops.exp(us[0]), ops.exp(us[0]) * ts[0]))
+    return f
+
+
+class Exp(adcore.Function):
+    @staticmethod
+    def forward(ctx, u):
+        ctx.save_for_backward(u)
+        return ops.exp(u)
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * ops.exp(ctx.saved_tensors[0])
+
+
+class ExpCell(nn.Cell):
+    def construct(self, u):
+        return ops.exp(u)
+
+    def bprop(self, u, out, dout):
+        return (dout * ops.exp(u),)
+
+
+@pytest.mark.parametrize("outer", ALONG)
+@pytest.mark.parametrize("middle", ALONG)
+@pytest.mark.parametrize("inner", ALONG)
+@pytest.mark.parametrize("make", [exp_by_vjp, exp_by_jvp, lambda: Exp.apply, ExpCell])
+def test_a_rule_may_call_a_function_with_a_rule_of_its_own(make, inner, middle, outer):
+    f = by_an_own_rule(make)
+    close(composed(ALONG[inner], ALONG[middle], ALONG[outer])(f)(t32(0.3)), np.exp(0.3))

@@ -7,6 +7,7 @@ not. Start reading at `_with_rule`.
 """
 
 import functools
+from _thread import get_ident
 
 from adcore import _core
 from adcore._core import Parameter, Tensor, derivative_dtype, tree_leaves
@@ -419,6 +420,10 @@ class custom_vjp(_Custom):
 
     _fwd = _bwd = None
 
+    def __init__(self, fn, nondiff_argnums=()):
+        super().__init__(fn, nondiff_argnums)
+        self._threads = set()  # those in which fwd runs
+
     def defvjp(self, fwd, bwd):
         """Give the rule: what computes output and residuals, and what pulls a cotangent back."""
         check_callable("defvjp", fwd)
@@ -447,17 +452,40 @@ class custom_vjp(_Custom):
         leaves, static = _Leaves(rest, self._fn, self._static), seen(static)
         if not may_differentiate(leaves.tensors):
             return seen(self._fn(*args))
-        result = _run_primal(lambda: self._fwd(*args))
+        inside = get_ident() in self._threads
+        if inside:
+            # fwd calls the function itself. Only a derivative of what fwd computes asks for the residuals of this call:
+            # fwd runs for them in that sweep, where a level less is around.
+            out, residuals = _core.run_no_grad(self._fn, args, None), None
+        else:
+            out, residuals = _run_primal(lambda: self._run_fwd(args))
+
+        def backward(*cotangents):
+            own = self._run_fwd(self._all(static, leaves.args))[1] if inside else residuals
+            return self._bwd(*static, own, with_tensors(out, cotangents))
+
+        return _with_rule(f"{self.__name__}: bwd", leaves, out, backward)
+
+    def _all(self, static, rest):
+        """Return the arguments in their order."""
+        static, rest, count = iter(static), iter(rest), len(static) + len(rest)
+        return [next(static if i in self._static else rest) for i in range(count)]
+
+    def _run_fwd(self, args):
+        """Return the output and the residuals."""
+        thread = get_ident()
+        outermost = thread not in self._threads
+        self._threads.add(thread)
+        try:
+            result = self._fwd(*args)
+        finally:
+            if outermost:
+                self._threads.remove(thread)
         if not isinstance(result, tuple) or len(result) != 2:
             raise TypeError(
                 f"{self.__name__}: fwd must return the pair of output and residuals, got {describe(result)}."
             )
-        out, residuals = result[0], seen(result[1])
-
-        def backward(*cotangents):
-            return self._bwd(*static, residuals, with_tensors(out, cotangents))
-
-        return _with_rule(f"{self.__name__}: bwd", leaves, out, backward)
+        return result[0], seen(result[1])
 
 
 class custom_jvp(_Custom):

@@ -118,7 +118,7 @@ struct Op {
   /// computes with ops. Null where the expansion says it all.
   void (*vjp)(Pullback&) = nullptr;
   bool view = false;
-  /// A view op that looks at the elements: it fails for what it sees, or makes a copy of some.
+  /// It looks at the elements, and fails for some. A view op that makes a copy for some is one, too.
   bool checks = false;
   /// over[j]: the operands, as bits, that output j may be written over where they are of the same layout: run reads
   /// element i of all operands before it writes element i.

@@ -233,6 +233,7 @@ const Op kCheckTarget{.name = "check_target",
                       .kind = OpKind::Constant,
                       .infer = target_infer,
                       .run = target_run,
+                      .checks = true,
                       .batch = batch_same,
                       .accepts = target_accepts};
 

@@ -596,6 +596,7 @@ const Op kWeights{.name = "choice_weights",
                   .kind = OpKind::Constant,
                   .infer = weights_infer,
                   .run = weights_run,
+                  .checks = true,
                   .batch = batch_same,
                   .accepts = weights_accepts};
 

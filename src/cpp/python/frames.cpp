@@ -117,6 +117,7 @@ PyObject* batch_new(PyTypeObject*, PyObject* args, PyObject* kwargs) {
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "L|i:Batch", const_cast<char**>(names), &size, &draws)) return nullptr;
   return guarded([&] {
     const auto batch = std::make_shared<Batch>(size);
+    batch->made = made_cells++;
     batch->draws = static_cast<Draws>(draws);
     return frame_object(batch);
   });

@@ -72,6 +72,8 @@ class Recompute : public Rule {
         first_cell_(cells_made()),
         frames_(open_frames()) {
     const Tape& tape = *context().tape;
+    for (const auto& frame : frames_)
+      inside_.push_back(frame->place.tape != &tape || frame->place.open_levels < tape.open_levels);
     for (uint32_t number : tape.parameters_set()) parameters_.emplace_back(number, tape.parameter_slot(number));
   }
 
@@ -140,6 +142,11 @@ class Recompute : public Rule {
   std::vector<Slot> run_again(Tape& tape) {
     const Restored restored(*this, tape);
     const Reopened frames(frames_);
+    // Of the levels that recorded the call there is one left: it stands for those inside of a frame, where there were any.
+    for (size_t i = 0; i < frames_.size(); ++i) {
+      Frame::Place& place = frames_[i]->place;
+      if (inside_[i] && place.tape == &tape) place.open_levels = std::min(place.open_levels, tape.open_levels - 1);
+    }
     ReplayedCells cells(cells_);
     std::vector<Slot> slots;
     std::vector<Layout> layouts;
@@ -207,6 +214,7 @@ class Recompute : public Rule {
   const Slot first_;                   // slots below are of values from before the call
   const uint64_t first_cell_;          // the number of the first cell that the call made
   const Frames frames_;
+  std::vector<bool> inside_;  // for each frame, whether a level that recorded the call was open inside of it
   std::vector<std::pair<uint32_t, Slot>> parameters_;
   std::vector<Slot> inputs_;
   CellLogs cells_;
