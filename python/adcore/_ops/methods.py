@@ -316,7 +316,9 @@ def gather(self, input_indices=None, axis=None, batch_dims=0, *, dim=None, index
     if batch_dims == 0:
         return native.gather(self, input_indices, axis)
     require_tensor("gather", "input_indices", input_indices)
-    axis, batch_dims = axis % self.ndim, batch_dims % input_indices.ndim
+    axis, batch_dims = axis % self.ndim, batch_dims + (input_indices.ndim if batch_dims < 0 else 0)
+    if not 0 <= batch_dims <= input_indices.ndim:
+        raise ValueError(f"gather: input_indices of {input_indices.ndim} axes have no batch_dims={batch_dims}.")
     if batch_dims > axis:
         raise ValueError(f"gather: batch_dims={batch_dims} must not be above axis={axis}.")
     rows = zip(native.unbind(self, 0), native.unbind(input_indices, 0), strict=True)

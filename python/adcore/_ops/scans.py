@@ -115,7 +115,7 @@ def diff(x: Tensor, n: int = 1, axis: int = -1, prepend: Tensor | None = None, a
         return native.reshape(x, x.shape)
     if prepend is not None or append is not None:
         x = native.concat([part for part in (prepend, x, append) if part is not None], axis)
-    for _ in range(n):
+    for _ in range(min(n, x.shape[axis])):  # beyond that there is nothing left to take
         later, earlier = x[_part(axis, 1, None)], x[_part(axis, None, max(0, x.shape[axis] - 1))]
         x = native.not_equal(later, earlier) if x.dtype is bool_ else native.sub(later, earlier)
     return x

@@ -8,10 +8,6 @@ const Tensor& CellView::outer_read(PyObject* cell) const {
   CellView* const outer = opened_.outer().cells;
   return outer ? outer->read(cell) : python::own_value(cell);
 }
-uint64_t CellView::made_as_shown(PyObject* cell) const {
-  CellView* const outer = opened_.outer().cells;
-  return outer ? outer->made_as_shown(cell) : python::made_at(cell);
-}
 void CellView::outer_write(PyObject* cell, Tensor value) const {
   // Swapped, not overwritten: the old value may be memory whose release runs Python code, and that must not see half a
   // cell.
@@ -92,10 +88,6 @@ void ShownCells::write(PyObject* cell, Tensor value) {
   if (it == entries_.end()) return outer_write(cell, std::move(value));
   std::swap(it->second.now, value);
   it->second.wrote = true;
-}
-
-uint64_t ShownCells::made_as_shown(PyObject* cell) const {
-  return entries_.contains(cell) ? first_inside() : CellView::made_as_shown(cell);
 }
 
 const Tensor* ShownCells::written(PyObject* cell) const {

@@ -28,13 +28,10 @@ class CellView {
   virtual void write(PyObject* cell, Tensor value) = 0;
   /// True for a cell that was made since it opened.
   bool is_inside(PyObject* cell) const noexcept { return python::made_at(cell) >= first_inside_; }
-  /// The number of the cell where it shows a cell as it is; its own, in the same row, where what is written stays in it.
-  virtual uint64_t made_as_shown(PyObject* cell) const;
   /// Throws where a no_grad that was entered inside was not left.
   void check_records() const { opened_.check_nothing_shut_out(); }
 
  protected:
-  uint64_t first_inside() const noexcept { return first_inside_; }
   const Tensor& outer_read(PyObject* cell) const;
   void outer_write(PyObject* cell, Tensor value) const;
 
@@ -84,11 +81,6 @@ class ReplayedCells final : public CellView {
   explicit ReplayedCells(const CellLogs& logs);
   const Tensor& read(PyObject* cell) override;
   void write(PyObject* cell, Tensor value) override;
-  /// The first run has refused what the cell cannot hold.
-  uint64_t made_as_shown(PyObject* cell) const override {
-    const uint64_t first = first_inside(), own = made_at(cell);
-    return own < first ? first : own;
-  }
   /// True where the cell, one of the logs', was written.
   bool wrote(PyObject* cell) const { return entries_.at(cell).wrote; }
 
@@ -110,7 +102,6 @@ class ShownCells final : public CellView {
   void show(PyObject* cell, Tensor value) { entries_[cell].now = std::move(value); }
   const Tensor& read(PyObject* cell) override;
   void write(PyObject* cell, Tensor value) override;
-  uint64_t made_as_shown(PyObject* cell) const override;
   /// What was written last; null where nothing was.
   const Tensor* written(PyObject* cell) const;
 

@@ -213,9 +213,6 @@ Slot input_parameter(Level& level, const ParameterObject* p);
 /// The door to write a cell. For a Parameter the slot goes to the live tape; whether a Tensor shares its value
 /// afterwards says whoever writes.
 void assign(PyObject* cell, Tensor value);
-/// Throws where the value differs between the members of a vmap that opened when the cell was there: it holds one value
-/// for all of them. assign() asks; so does whoever assigns to several cells, before the first.
-void require_one_value(PyObject* cell, const Tensor& value);
 
 /// True where a level records the value, or a jvp carries a tangent beside it.
 bool is_differentiated(PyObject* tensor);

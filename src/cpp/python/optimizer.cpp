@@ -75,8 +75,6 @@ class Steps {
 
   /// Writes the cells.
   void run() {
-    if (context().frame) [[unlikely]]
-      require_one_values();
     // What only the cell and the lists hold may be written over. A view of cells has noted what they held.
     Tensor steps_now = compute(context().cells ? 0 : kCells);
     for (size_t i = 0; i < rows_; ++i) {
@@ -105,19 +103,6 @@ class Steps {
   }
 
  private:
-  /// Throws where a vmap that is open makes a value for each member of what a cell holds one of.
-  void require_one_values() const {
-    for (size_t i = 0; i < rows_; ++i) {
-      for (size_t k = 0; k < width_; ++k) {
-        if (k == 1) continue;  // the gradient is not written
-        PyObject* const cell = (*columns_[k])[i];
-        for (size_t from = 0; from < width_; ++from) require_one_value(cell, lists_->arrays[i * width_ + from]);
-        for (size_t n = 0; n < static_cast<size_t>(rule_.facts.numbers); ++n) require_one_value(cell, number_of(i, n));
-        require_one_value(cell, steps_done_);
-      }
-    }
-  }
-
   /// Returns the steps done afterwards.
   Tensor compute(uint16_t donated) {
     make_calls(donated);

@@ -9,7 +9,6 @@
 #include "python/cells.h"
 #include "python/function.h"
 #include "python/object.h"
-#include "sweeps/batch.h"
 
 namespace adcore::python {
 
@@ -79,26 +78,7 @@ TensorObject* new_tensor() {
   return o;
 }
 
-void require_one_value(PyObject* cell, const Tensor& value) {
-  for (const Box* box = box_of(value); box; box = box_of(box->base)) {
-    const Frame* const frame = box->kind == FrameKind::Batch ? open_frame(*box) : nullptr;
-    if (!frame) continue;
-    const CellView* const view = context().cells;
-    if ((view ? view->made_as_shown(cell) : made_at(cell)) > static_cast<const Batch*>(frame)->made) continue;
-    const char* const name =
-        is_parameter(cell) ? PyUnicode_AsUTF8(reinterpret_cast<ParameterObject*>(cell)->name) : nullptr;
-    PyErr_Clear();
-    fail(ErrorKind::Value, "vmap: ", name ? "the Parameter '" : "a Tensor", name ? name : "", name ? "'" : "",
-         " from outside of the mapped function holds one value for all members, so a value of shape ",
-         to_string(value.shape()),
-         " that differs between the members cannot be assigned to it; return the value instead, reduce it after vmap, "
-         "or map over a CellList, whose cells have Parameters of their own.");
-  }
-}
-
 void assign(PyObject* cell, Tensor value) {
-  if (value.boxed()) [[unlikely]]
-    require_one_value(cell, value);
   if (is_parameter(cell)) {
     const uint32_t number = reinterpret_cast<ParameterObject*>(cell)->number;
     if (Tape* tape = context().tape) tape->set_parameter_slot(number, tape->slot_of(value));

@@ -17,9 +17,6 @@ class Batch : public Frame {
   bool holds(const Tensor& value) const noexcept { return box_in(value, id) != nullptr; }
   /// All members of a value along axis 0; one value for all is repeated.
   Tensor split(const Tensor& value) const;
-
-  /// When it was made, as the cells are numbered (python/object.h): one from before holds one value for all members.
-  uint64_t made = 0;
 };
 
 }  // namespace adcore
