@@ -5,7 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+import adcore
+from adcore import nn
 
 for package in ("sklearn", "tqdm", "matplotlib"):
     pytest.importorskip(package)
@@ -40,3 +44,19 @@ def test_options_and_repeatability(tmp_path):
     )
     assert first == second
     assert {p.name for p in tmp_path.iterdir()} == {"a.png", "b.png"}
+
+
+def test_one_decorator_makes_a_program_of_the_forward_pass(rng):
+    """It trains to the same bits."""
+    text = DEMO.read_text(encoding="utf-8")
+    assert text.count("    def forward(x, y):") == 1
+    x = rng.standard_normal((64, 30)).astype(np.float32)
+    y = (x[:, :1] > 0).astype(np.float32)
+    curves = []
+    for decorator in ("", "    @adcore.jit\n"):
+        names = {"__name__": "demo"}
+        exec(compile(text.replace("    def forward(x, y):", f"{decorator}    def forward(x, y):"), DEMO, "exec"), names)
+        adcore.set_seed(0)
+        model = nn.SequentialCell(nn.Dense(30, 8), nn.ReLU(), nn.Dense(8, 1))
+        curves.append(names["train"](model, x, y, epochs=3, batch_size=16, learning_rate=1e-2, title="jit")[0])
+    assert curves[0] == curves[1]

@@ -130,6 +130,22 @@ def test_a_step_against_the_gradient_lowers_the_loss(model):
     assert all(after < before for before, after in zip(losses, losses[1:], strict=False))
 
 
+@pytest.mark.parametrize("f", [function, function_with_logits, function_stop_gradient])
+def test_a_decorator_makes_programs_of_the_functions(model, f):
+    """Recorded and replayed, they give the same bits."""
+    inputs = model.x, model.y, model.w, model.b
+    jitted = mindspore.jit(f)
+    for _ in range(3):
+        for mine, plain in [
+            (jitted(*inputs), f(*inputs)),
+            (mindspore.grad(jitted, (2, 3))(*inputs), mindspore.grad(f, (2, 3))(*inputs)),
+            (mindspore.jit(mindspore.grad(f, (2, 3)))(*inputs), mindspore.grad(f, (2, 3))(*inputs)),
+        ]:
+            for a, b in zip(mindspore._core.tree_leaves(mine), mindspore._core.tree_leaves(plain), strict=True):
+                np.testing.assert_array_equal(a.asnumpy(), b.asnumpy())
+        ops.assign(model.w, model.w * 1.5)
+
+
 def code_of(text):
     """The Python lines of the page: from the first import to the last statement, without its prose.
 
