@@ -16,7 +16,7 @@ from adcore.transforms.options import check_callable, check_flag, computed
 from adcore.transforms.products import transposed
 from adcore.transforms.rule import attach, constants, filled, may_differentiate, seen
 from adcore.transforms.saved import packed, unpacked
-from adcore.transforms.trees import describe, map_tensors, match, same_structure, tensors_of, with_tensors
+from adcore.transforms.trees import describe, match, same_structure, tensors_of, with_tensors
 
 __all__ = ["Function", "custom_jvp", "custom_vjp"]
 
@@ -30,8 +30,7 @@ class _Leaves:
     def __init__(self, args, fn, skipped=()):
         self._fn, self._skipped = fn, skipped
         self._parameters = {i: a.name for i, a in enumerate(args) if isinstance(a, Parameter)}
-        # A rule that runs outside of a jvp is handed what was boxed in it: what is differentiated there is in the box.
-        self.args = args = tuple(map_tensors(_core.settled, seen(a)) if tensors_of(a) else a for a in args)
+        self.args = args = tuple(map(seen, args))
         self.tensors = []
         self.owners = []
         for i, argument in enumerate(args):

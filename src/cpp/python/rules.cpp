@@ -38,6 +38,10 @@ class PythonRule : public Rule {
   const Frames frames_;
 };
 
+/// The value at its place. A rule that runs outside of a jvp is handed what was boxed in it: what is differentiated
+/// there stands in the box.
+Tensor settled_value(PyObject* o) { return settled(tracked_value(o)); }
+
 /// True where a level that is open inside of the frame (of any, for None) tracks one of the tensors.
 bool is_tracked(const py::list& leaves, const py::object& frame) {
   const Tape* tape = context().tape;
@@ -47,7 +51,7 @@ bool is_tracked(const py::list& leaves, const py::object& frame) {
     if (tape == f.place.tape && tape->open_levels <= f.place.open_levels) return false;
   }
   for (const py::handle o : leaves)
-    if (is_tensor(o.ptr()) && slot_of(o.ptr(), tape)) return true;
+    if (is_tensor(o.ptr()) && tape->slot_of(settled_value(o.ptr()))) return true;
   return false;
 }
 
@@ -57,8 +61,8 @@ py::list record_rule(const py::list& inputs, const py::list& outputs, const py::
   if (!tape) return outputs;
   std::vector<Arg> args;
   for (const py::handle o : inputs) {
-    PyObject* t = tensor_object(o);
-    args.push_back(tape->new_arg(slot_of(t, tape), value_of(t)));
+    const Tensor t = settled_value(tensor_object(o));
+    args.push_back(tape->new_arg(tape->slot_of(t), t));
   }
   std::vector<Tensor> values;
   std::vector<Tensor*> recorded;
@@ -74,7 +78,7 @@ py::list record_rule(const py::list& inputs, const py::list& outputs, const py::
 void hook_value(const py::object& tensor, const py::object& pull) {
   PyObject* const t = tensor_object(tensor);
   Tape* const tape = context().tape;
-  const Slot slot = slot_of(t, tape);
+  const Slot slot = tape->slot_of(settled_value(t));
   if (!slot) fail(ErrorKind::Runtime, "hook_value: the tensor is not tracked.");
   hook(*tape, slot, std::make_unique<PythonRule>(pull, 1));
 }
