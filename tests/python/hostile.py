@@ -8,6 +8,7 @@ afterwards no level may stand open, and an ordinary gradient has the same bits a
     python tests/python/hostile.py FIRST COUNT      # e.g. 0 200000, under a build with sanitizers
 """
 
+import contextlib
 import faulthandler
 import inspect
 import itertools
@@ -502,11 +503,30 @@ def canary():
     return value.asnumpy().tobytes() + gradient.asnumpy().tobytes()
 
 
+@contextlib.contextmanager
+def bounded_memory(more=4 << 30):
+    """Let the process map so many bytes more and no others, so that 2**31 elements are a MemoryError on any machine."""
+    # A sanitizer maps terabytes for itself.
+    if sys.platform != "linux" or "san" in os.environ.get("LD_PRELOAD", ""):
+        yield
+        return
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    with open("/proc/self/statm", encoding="ascii") as statm:
+        mapped = int(statm.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (mapped + more, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
 def run(first, count, note=None):
     """Make the calls and return the faults, as texts. `note` is called with each number before its call."""
     calls, faults = Calls(), []
     right = canary()
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
+    with warnings.catch_warnings(), np.errstate(all="ignore"), bounded_memory():
         warnings.simplefilter("ignore")
         for number in range(first, first + count):
             if note:

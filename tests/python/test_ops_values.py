@@ -676,6 +676,7 @@ ELSEWHERE = {
     "triangular_solve",
     *"grad value_and_grad get_grad derivative jacfwd jacrev jet jvp linearize vjp vmap".split(),
     *"cond while_loop fori_loop scan".split(),  # test_loops.py
+    *"host_callback print_".split(),  # test_effects.py
 }
 
 

@@ -322,7 +322,7 @@ class MatMul(Cell):
     (2, 4)
     """
 
-    _samples = ("MatMul()(x(2, 3), x(3, 2))", "MatMul(True, True)(x(2, 3, 2), x(4, 3))")
+    _samples = ("MatMul()(x(2, 3), x(3, 2))", "MatMul(True, True)(x(3, 2), x(4, 3))")
 
     def __init__(self, transpose_x1=False, transpose_x2=False):
         super().__init__()

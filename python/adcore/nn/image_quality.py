@@ -163,6 +163,7 @@ class SSIM(_Structure):
     """
 
     _dtypes = ("Float32", "Float16")
+    _samples = ()  # it takes no float64; those of MSSSIM pass through the same lines
 
     def __init__(self, max_val=1.0, filter_size=11, filter_sigma=1.5, k1=0.01, k2=0.03):
         super().__init__(max_val, filter_size, filter_sigma, k1, k2)
