@@ -506,6 +506,9 @@ class ProgramReader {
     for (size_t k = 0; k < uses.size(); ++k) given.push_back({values_[uses[k]].number, weak[k] != 0});
     if (op->places >= 0) check_places(call, given[static_cast<size_t>(op->places)], uses, place);
     const uint32_t first = builder_.statement(*op, given, attrs, all_outputs, place);
+    // Now: the call's operands stand in values_, which grows below.
+    std::vector<int64_t> bounds;
+    for (int j = 0; j < op->outputs; ++j) bounds.push_back(below(call, j, uses));
     for (int j = 0; j < op->outputs; ++j) {
       const uint32_t number = first + static_cast<uint32_t>(j);
       if (!call.wants(j)) {
@@ -519,7 +522,7 @@ class ProgramReader {
                       to_string(v.shape), " ", name_of(v.dtype)));
       }
       builder_.set_value(number, v.shape, v.dtype);
-      add(number, without_memory(v.shape, v.dtype), below(call, j, uses));
+      add(number, without_memory(v.shape, v.dtype), bounds[static_cast<size_t>(j)]);
     }
   }
 
