@@ -161,7 +161,7 @@ _CLOCK = "a clock, which would be read once, when it is recorded; read it outsid
 
 def _value_of(variable):
     """Return what a ContextVar holds here, as a tuple."""
-    return tuple(variable.get(value) for value in (_NOTHING,))
+    return (variable.get(_NOTHING),)
 
 
 def _referent_of(reference):

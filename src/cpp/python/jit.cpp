@@ -407,7 +407,8 @@ Arguments arguments_of(const JittedObject* j, const Given& given) {
   return a;
 }
 
-/// Records a program for the call, or learns that there can be none; Python's side says what guards it, and what a user should know of it.
+/// Records a program for the call, or learns that there can be none. Python's side says what guards it, and what a user
+/// should know of it.
 std::shared_ptr<Entry> trace(PyObject* self, const Given& given, const Signature& signature) {
   const JittedObject* const j = as_jitted(self);
   if (!j->fn) fail(ErrorKind::Runtime, "jit: the function has been collected.");
