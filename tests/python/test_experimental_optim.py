@@ -289,6 +289,15 @@ def test_a_rate_that_falls_where_nothing_becomes_better():
         assert float(high.get_last_lr()[0]) == rate
 
 
+def test_a_loss_that_is_no_number_is_never_the_best():
+    optimizer = optim.SGD(parameters(), lr=1.0)
+    schedule = schedules.ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
+    for _ in range(2):
+        schedule.step(math.nan)
+    assert schedule.best == math.inf
+    assert float(schedule.get_last_lr()[0]) == 0.5
+
+
 def test_a_schedule_goes_on_where_it_stopped():
     optimizer = optim.SGD(parameters(), lr=0.5)
     with pytest.raises(KeyError, match="needs an 'initial_lr'"):

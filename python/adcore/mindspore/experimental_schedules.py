@@ -7,7 +7,7 @@ once. The rates stand in the Parameters ``group["lr"]``.
 import bisect
 import math
 
-from adcore import Tensor, float32, ops
+from adcore import Tensor, float32, nn, ops
 
 from .experimental_optim import Optimizer
 
@@ -334,6 +334,8 @@ class SequentialLR:
 class ReduceLROnPlateau:
     """Multiply by `factor` where a metric has not become better for more than `patience` epochs."""
 
+    _is_better = nn.ReduceLROnPlateau._is_better  # by mode, threshold and threshold_mode, which both have
+
     def __init__(
         self,
         optimizer,
@@ -364,17 +366,11 @@ class ReduceLROnPlateau:
         self.best = math.inf if mode == "min" else -math.inf
         self.wait = self.cooldown_counter = self.last_epoch = 0
 
-    def _better(self, value):
-        sign = 1 if self.mode == "max" else -1
-        if self.threshold_mode == "abs":
-            return sign * value > sign * self.best + self.threshold
-        return sign * value > sign * self.best * (1 + sign * self.threshold) if math.isfinite(self.best) else True
-
     def step(self, metrics):
         """Take in the metric of an epoch."""
         value = float(metrics)
         self.last_epoch += 1
-        if self._better(value):
+        if self._is_better(value, self.best):
             self.best, self.wait = value, 0
         else:
             self.wait += 1
