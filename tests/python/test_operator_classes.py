@@ -1353,6 +1353,12 @@ def test_gradients_scaled_and_clipped_as_programs_of_mindspore_do_it():
 # ---- primitives of programs, and functions over functions ------------------------------------------------------------
 
 
+def test_a_row_outside_of_a_table_is_zero_whatever_the_table_holds():
+    table = Tensor(np.float32([[np.inf, np.nan], [1.0, 2.0]]))
+    rows = operators.EmbeddingLookup()(table, Tensor([7, 1]), 0)
+    np.testing.assert_array_equal(rows.asnumpy(), [[0.0, 0.0], [1.0, 2.0]])
+
+
 def test_a_programs_own_primitive():
     class Scale(operators.PrimitiveWithInfer):
         @operators.prim_attr_register

@@ -200,7 +200,7 @@ def looked_up(params, indices, offset):
     places = indices - offset
     inside = ops.logical_and(places >= 0, places < params.shape[0])
     rows = ops.gather(params, ops.where(inside, places, 0), 0)
-    return rows * ops.cast(ops.reshape(inside, (*inside.shape, *(1,) * (params.ndim - 1))), params.dtype)
+    return ops.where(ops.reshape(inside, (*inside.shape, *(1,) * (params.ndim - 1))), rows, ops.zeros_like(rows))
 
 
 def reversed_parts(x, lengths, seq_dim, batch_dim):
