@@ -7,6 +7,7 @@ in helpers.py.
 
 import itertools
 import os
+import signal
 import sys
 import zlib
 
@@ -15,6 +16,11 @@ import pytest
 
 import adcore
 from adcore import Tensor
+
+# Where a shell starts something behind a prompt, Ctrl-C is ignored, also in all that it starts: the tests that press it
+# in processes of their own would wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Under a sanitizer, which is slow: of a law over a table one in so many cases. Which ones differs from law to law, so
 # that every op comes to some of them. A law of few cases has them all.
