@@ -196,6 +196,32 @@ TEST_CASE("chain: operands of every layout, shape and dtype") {
   }
 }
 
+TEST_CASE("chain: rows that pair, in any order, whoever else reads what they make") {
+  const RowName rows[] = {"mul", "add", "sub", "neg"};
+  for (const DType dtype : kFloats) {
+    for (uint64_t seed = 1; seed <= 60; ++seed) {
+      CAPTURE(seed);
+      std::mt19937_64 bits(seed);
+      const int64_t n = seed % 3 ? 50 : 5000;
+      Both both(dtype, {random_tensor({n}, -2, 2, seed, dtype), random_tensor({n}, -2, 2, seed + 100, dtype)},
+                {0.5, -3.0});
+      int newest = 0;
+      std::vector<int> made;
+      for (int i = 0; i < 30; ++i) {
+        const int last = static_cast<int>(bits() % 2) ? newest : static_cast<int>(bits() % 2);
+        const int other = static_cast<int>(bits() % static_cast<uint64_t>(i + 4));
+        const RowName row = rows[bits() % 4];
+        newest = row.row == rows[3].row ? both.map(row, {last})
+                                        : both.map(row, {bits() % 2 ? last : other, bits() % 2 ? last : other});
+        if (both.tensor(newest).shape().empty()) newest = both.map("add", {newest, 0});
+        if (bits() % 6 == 0) made.push_back(newest);
+      }
+      if (made.empty() || made.back() != newest) made.push_back(newest);
+      both.check(made);
+    }
+  }
+}
+
 TEST_CASE("chain: no elements, and no step that reads a value") {
   const Tensor none = random_tensor({0, 3}, -1, 1, 1, DType::Float32);
   Both both(DType::Float32, {none}, {2.0});

@@ -10,6 +10,7 @@
 
 #include "kernel_cases.h"
 #include "kernels/formulas.h"
+#include "kernels/joined.h"
 
 namespace adcore {
 namespace {
@@ -375,6 +376,69 @@ TEST_CASE("every row and every partial, at any length, with spread scalars, in p
       check_type<double>(k.elementwise[index], row);
       check_type<int64_t>(k.elementwise[index], row);
       check_type<uint64_t>(k.elementwise[index], row);
+    }
+  });
+}
+
+/// The same bits, but that NaN is NaN.
+template <class T>
+bool same_numbers(const std::vector<T>& a, const std::vector<T>& b) {
+  return std::ranges::equal(
+      a, b, [](T x, T y) { return (std::isnan(x) && std::isnan(y)) || std::memcmp(&x, &y, sizeof x) == 0; });
+}
+
+TEST_CASE_TEMPLATE("value and slope from one kernel have the bits of both alone", T, float, double) {
+  const std::vector<T> one{1};
+  std::vector<T> x = operands<T>({-3, 3})[0];
+  const T edges[] = {0, T(-0.0), kInf<T>, -kInf<T>, kNaN<T>, T(100), T(-700), std::numeric_limits<T>::denorm_min()};
+  std::ranges::copy(edges, x.begin());
+  on_every_isa([&](const Kernels& k) {
+    for (int j = 0; j < kJointCount; ++j) {
+      INFO(std::string(kJointRows[j]));
+      const int row = formula_index(kJointRows[j]);
+      const JointFn joint = joined_kernels(k).joint[j][kCompute<T>];
+      for (const int64_t n : kSizes) {
+        for (const uint32_t scalar : {0u, 1u}) {
+          const std::vector<T> in(x.begin(), x.begin() + (scalar ? 1 : n));
+          const void* const p[] = {in.data(), nullptr, nullptr};
+          const auto size = static_cast<size_t>(n);
+          std::vector<T> value(size), slope(size), y(size), dy(size), y_over(in), dy_over(in);
+          k.elementwise[row].map[kCompute<T>](p, value.data(), n, scalar);
+          k.elementwise[row].partial[0][kCompute<T>](one.data(), p, nullptr, slope.data(), n, scalar | 1u << kMaxArity);
+          joint(in.data(), y.data(), dy.data(), n, scalar);
+          CHECK(same_numbers(y, value));
+          CHECK(same_numbers(dy, slope));
+          if (scalar) continue;
+          joint(y_over.data(), y_over.data(), dy.data(), n, 0);
+          joint(dy_over.data(), y.data(), dy_over.data(), n, 0);
+          CHECK(same_numbers(y_over, value));
+          CHECK(same_numbers(dy_over, slope));
+        }
+      }
+    }
+  });
+}
+
+TEST_CASE_TEMPLATE("pairs of rows have the bits of one after the other", T, float, double) {
+  const auto lanes = operands<T>({-3, 3});
+  on_every_isa([&](const Kernels& k) {
+    for (int index = 0; index < kPairCount; ++index) {
+      const RowPair pair = pair_at(index);
+      CHECK(pair_index(pair.first, pair.second, pair.behind) == index);
+      INFO(kRows[static_cast<size_t>(pair.first)].signature, ", ", kRows[static_cast<size_t>(pair.second)].signature);
+      for (const int64_t n : kSizes) {
+        for (uint32_t scalars = 0; scalars < 8; ++scalars) {
+          const auto size = static_cast<size_t>(n);
+          std::vector<T> made(size), want(size), got(size);
+          const void* const in[] = {lanes[0].data(), lanes[1].data(), lanes[2].data()};
+          k.elementwise[pair.first].map[kCompute<T>](in, made.data(), n, scalars & 3);
+          const void* const then[] = {pair.behind ? in[2] : made.data(), pair.behind ? made.data() : in[2], nullptr};
+          const uint32_t other = scalars >> 2;
+          k.elementwise[pair.second].map[kCompute<T>](then, want.data(), n, pair.behind ? other : other << 1);
+          joined_kernels(k).pairs[index][kCompute<T>](in, got.data(), n, scalars);
+          CHECK(same_bits(got, want));
+        }
+      }
     }
   });
 }

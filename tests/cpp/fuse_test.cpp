@@ -7,6 +7,8 @@
 
 #include "jit/trace.h"
 #include "kernel_cases.h"
+#include "ops/fused.h"
+#include "ops/partial.h"
 #include "sweeps/grad.h"
 #include "tensor_cases.h"
 
@@ -74,6 +76,35 @@ TEST_CASE_TEMPLATE("fuse: value and gradient of an elementwise loss are one pass
     const Program p = checked(with_gradients(f), {random_tensor({n}, -1, 1, 1, dtype)});
     CHECK(fused_count(p) >= 1);
     CHECK(p.statements().size() <= (n == 1 ? 5 : 2));
+  }
+}
+
+TEST_CASE("fuse: value and slope of a row are one step, whichever comes first and however often") {
+  const auto steps_of = [](const Program& p, std::string_view kernel) {
+    int count = 0;
+    for (const Program::Statement& s : p.statements())
+      for (const FusedStep& step : fused_steps(*s.op, p.attrs_of(s), static_cast<int>(s.use_count)))
+        count += step.kernel == kernel;
+    return count;
+  };
+  for (const char* const name : {"tanh", "sigmoid", "silu", "mish", "_gelu", "_gelu_tanh"}) {
+    CAPTURE(std::string(name));
+    const int row = formula_index(name);
+    const auto value = [row](const Tensor& x) { return apply(elementwise_op(row), {&x}); };
+    const auto partial = [row](const Tensor& g, const Tensor& x) {
+      const Tensor* const values[] = {&x};
+      return times_partial(row, 0, Tensor(g), values);
+    };
+    const F f = [&](const Tensors& v) {
+      const Tensor &x = v[0], &g = v[1], before = partial(g, x), y = value(x), again = value(x);
+      return Tensors{before * g, y, again - y, partial(y, x), value(g)};
+    };
+    for (const int64_t n : {1, 33, 5000}) {
+      const Program p =
+          checked(f, {random_tensor({n}, -3, 3, 1, DType::Float32), random_tensor({n}, -3, 3, 2, DType::Float32)});
+      CHECK(steps_of(p, std::string(name) + ".slope") == 1);
+      CHECK(steps_of(p, std::string(name) + ".partial0") == 0);
+    }
   }
 }
 

@@ -92,11 +92,9 @@ class View:
             kind, which = value
             if kind == "number":
                 return _number(which)
-            return (
-                f"t{which}"
-                if kind == "scratch"
-                else self.names[(s.operands if kind == "operand" else s.outputs)[which]]
-            )
+            if kind in ("scratch", "register"):
+                return f"{kind[0].replace('s', 't')}{which}"
+            return self.names[(s.operands if kind == "operand" else s.outputs)[which]]
 
         for kernel, operands, out in s.steps:
             yield f"{shown(out)} = {kernel}({', '.join(map(shown, operands))})"

@@ -1,7 +1,8 @@
-// Chooses the table of kernels, once.
+// Chooses the tables of kernels, once.
 #include <cstdlib>
 #include <cstring>
 
+#include "kernels/joined.h"
 #include "kernels/kernels.h"
 
 namespace adcore {
@@ -10,38 +11,47 @@ namespace adcore {
 #if defined(ADCORE_WITH_baseline)
 namespace baseline {
 const Kernels& table();
-}
+const JoinedKernels& joined_table();
+}  // namespace baseline
 #endif
 #if defined(ADCORE_WITH_avx2)
 namespace avx2 {
 const Kernels& table();
-}
+const JoinedKernels& joined_table();
+}  // namespace avx2
 #endif
 #if defined(ADCORE_WITH_avx512)
 namespace avx512 {
 const Kernels& table();
-}
+const JoinedKernels& joined_table();
+}  // namespace avx512
 #endif
 #if defined(ADCORE_WITH_neon)
 namespace neon {
 const Kernels& table();
-}
+const JoinedKernels& joined_table();
+}  // namespace neon
 #endif
 
 namespace {
 
 struct Tables {
   const Kernels* all[4] = {};  // what this CPU runs, worst first, then null
+  const JoinedKernels* joined[4] = {};
   const Kernels* chosen = nullptr;
   bool request_met = true;
 
   Tables() {
     int n = 0;
+    const auto add = [&](const Kernels& table, const JoinedKernels& beside) {
+      all[n] = &table;
+      joined[n++] = &beside;
+    };
 #if defined(ADCORE_WITH_baseline)
-    all[n++] = &baseline::table();
+    add(baseline::table(), baseline::joined_table());
 #endif
 #if defined(ADCORE_WITH_neon)
-    all[n++] = &neon::table();
+    add(neon::table(), neon::joined_table());
 #endif
 #if defined(__x86_64__)
     __builtin_cpu_init();
@@ -49,12 +59,12 @@ struct Tables {
                                            __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("f16c");
 #endif
 #if defined(ADCORE_WITH_avx2)
-    if (has_avx2) all[n++] = &avx2::table();
+    if (has_avx2) add(avx2::table(), avx2::joined_table());
 #endif
 #if defined(ADCORE_WITH_avx512)
     if (has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
-      all[n++] = &avx512::table();
+      add(avx512::table(), avx512::joined_table());
     }
 #endif
     chosen = all[n - 1];
@@ -77,6 +87,13 @@ const Tables& tables() noexcept {
 }  // namespace
 
 const Kernels* const detail::chosen_kernels = tables().chosen;
+const JoinedKernels* const detail::chosen_joined_kernels = &joined_kernels(*tables().chosen);
+
+const JoinedKernels& joined_kernels(const Kernels& beside) noexcept {
+  int i = 0;
+  while (tables().all[i] != &beside) ++i;
+  return *tables().joined[i];
+}
 
 bool requested_isa_available() noexcept { return tables().request_met; }
 

@@ -11,6 +11,7 @@
 
 #include "base/thread_pool.h"
 #include "kernels/formulas.h"
+#include "kernels/joined.h"
 
 namespace adcore {
 namespace {
@@ -20,7 +21,10 @@ constexpr int64_t kMostChunk = 32 * 1024;   // elements for one thread at a time
 constexpr int64_t kChunkWork = 256 * 1024;  // elements times steps
 constexpr size_t kOperands = kMaxArity + 2;
 
-std::array<ChainIndex, kOperands> operands_of(const ChainStep& s) { return {s.in[0], s.in[1], s.in[2], s.g, s.y}; }
+/// What a step reads.
+std::array<ChainIndex, kOperands> operands_of(const ChainStep& s) {
+  return {s.in[0], s.in[1], s.in[2], s.g, s.kind == ChainStep::kJoint ? ChainIndex{0} : s.y};
+}
 
 constexpr int64_t round_up(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
 
@@ -73,6 +77,8 @@ void run_step(const ElementwiseKernel* rows, Compute compute, const ChainStep& s
   const auto c = static_cast<size_t>(compute);
   const void* const in[] = {at[s.in[0]], at[s.in[1]], at[s.in[2]]};
   if (s.kind == ChainStep::kMap) return rows[s.row].map[c](in, at[s.out], n, s.scalars);
+  if (s.kind == ChainStep::kPair) return joined_kernels().pairs[s.row][c](in, at[s.out], n, s.scalars);
+  if (s.kind == ChainStep::kJoint) return joined_kernels().joint[s.row][c](in[0], at[s.out], at[s.y], n, s.scalars);
   if (s.is_partial()) {
     const PartialFn partial = rows[s.row].partial[s.kind - ChainStep::kPartial0][c];
     return partial(at[s.g], in, at[s.y], at[s.out], n, s.scalars);
@@ -417,8 +423,66 @@ ChainIndex ChainPlan::add(ChainStep s) {
   s.scalars = static_cast<uint8_t>(values_[s.g].uniform << kMaxArity);
   for (int k = 0; k < kMaxArity; ++k) s.scalars |= static_cast<uint8_t>(values_[s.in[k]].uniform << k);
   s.out = new_value(step, false);
+  if (s.kind == ChainStep::kJoint) s.y = new_value(step, false);
   steps_.push_back(s);
   return s.out;
+}
+
+int joint_index(int row) noexcept {
+  static constexpr auto kNumbers = kFormulas.apply([](const auto&... rows) {
+    const auto number = [](std::string_view name) {
+      const auto* const found = std::ranges::find(kJointRows, name);
+      return found == std::end(kJointRows) ? -1 : static_cast<int>(found - kJointRows);
+    };
+    return std::array{number(rows.name())...};
+  });
+  return kNumbers[static_cast<size_t>(row)];
+}
+
+ChainPlan::Joint ChainPlan::add_joint(int joint, ChainIndex in) {
+  ChainStep s;
+  s.row = static_cast<uint16_t>(joint);
+  s.kind = ChainStep::kJoint;
+  s.in[0] = in;
+  const ChainIndex value = add(s);
+  return {value, steps_.back().y};
+}
+
+void ChainPlan::pair(std::span<const ChainIndex> outputs) {
+  std::vector<int> uses(values_.size());
+  for (const ChainStep& s : steps_)
+    for (const ChainIndex v : operands_of(s)) ++uses[v];
+  for (const ChainIndex v : outputs) ++uses[v];
+  // A step that went into another one has no output any more.
+  for (ChainStep& s : steps_) {
+    for (const int k : {0, 1}) {
+      const ChainIndex v = s.in[k];
+      if (s.kind != ChainStep::kMap || values_[v].made == kNotMade || uses[v] != 1) continue;
+      ChainStep& first = steps_[static_cast<size_t>(values_[v].made)];
+      const int pair = first.kind == ChainStep::kMap ? pair_index(first.row, s.row, k == 1) : -1;
+      if (pair < 0) continue;
+      const ChainIndex other = s.in[1 - k];
+      const uint32_t scalars = (first.scalars & 3u) | (s.scalars >> (1 - k) & 1u) << 2;
+      s.row = static_cast<uint16_t>(pair);
+      s.kind = ChainStep::kPair;
+      s.scalars = static_cast<uint8_t>(scalars);
+      std::ranges::copy(std::array{first.in[0], first.in[1], other}, s.in);
+      first.out = 0;
+    }
+  }
+  std::erase_if(steps_, [](const ChainStep& s) { return s.out == 0; });
+  count_steps();
+}
+
+/// Where values are made and read last.
+void ChainPlan::count_steps() {
+  for (Value& v : values_) v.last_use = kNotRead;
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    const auto step = static_cast<int>(i);
+    for (const ChainIndex v : operands_of(steps_[i])) values_[v].last_use = step;
+    values_[steps_[i].out].made = step;
+    if (steps_[i].kind == ChainStep::kJoint) values_[steps_[i].y].made = step;
+  }
 }
 
 int ChainPlan::place(std::span<const ChainIndex> outputs) {
@@ -429,27 +493,36 @@ int ChainPlan::place(std::span<const ChainIndex> outputs) {
   for (const ChainIndex v : outputs) lanes_[v] = next++;
   const ChainIndex first = next;
   std::vector<ChainIndex> free;
-  const auto take = [&] {
+  const auto take = [&](ChainIndex v) {
+    if (lanes_[v]) return;
     if (free.empty()) free.push_back(next++);
-    const ChainIndex taken = free.back();
+    lanes_[v] = free.back();
     free.pop_back();
-    return taken;
+  };
+  const auto give_back = [&](ChainIndex v) {
+    if (lanes_[v] >= first && values_[v].last_use == kNotRead) free.push_back(lanes_[v]);
   };
   for (size_t i = 0; i < steps_.size(); ++i) {
     ChainStep& s = steps_[i];
-    const ChainIndex made = s.out;
+    const ChainIndex made = s.out, slope = s.kind == ChainStep::kJoint ? s.y : ChainIndex{0};
     // A result may take the place of an operand of its size.
-    if (!lanes_[made] && s.kind == ChainStep::kLoad) lanes_[made] = take();
+    if (s.kind == ChainStep::kLoad) take(made);
     for (ChainIndex* const operand : {&s.in[0], &s.in[1], &s.in[2], &s.g, &s.y}) {
+      if (slope && operand == &s.y) continue;
       Value& v = values_[*operand];
       *operand = lanes_[*operand];
       if (*operand < first || v.last_use != static_cast<int>(i)) continue;
       free.push_back(*operand);
       v.last_use = kNotRead;  // given back once, also where a step reads it twice
     }
-    if (!lanes_[made]) lanes_[made] = take();
+    take(made);
     s.out = lanes_[made];
-    if (s.out >= first && values_[made].last_use == kNotRead) free.push_back(s.out);
+    if (slope) {
+      take(slope);
+      s.y = lanes_[slope];
+      give_back(slope);
+    }
+    give_back(made);
   }
   return next - first;
 }

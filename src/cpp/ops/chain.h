@@ -25,20 +25,25 @@ struct ChainStep {
   enum Kind : uint8_t {
     kMap,       // out = the row's value of in
     kLoad,      // out = in[0], which is of another dtype, in the chain's
+    kJoint,     // out = the row's value of in[0], y = its slope
+    kPair,      // out = the second row's value of what the first makes of in[0] and in[1], and of in[2]
     kPartial0,  // out = g times the row's partial of its first operand
     kPartial1,
     kPartial2,
   };
-  uint16_t row = 0;  // of formulas.h; kLoad: the dtype of in[0]
+  uint16_t row = 0;  // of formulas.h; kLoad: the dtype of in[0]; kJoint, kPair: the number in joined.h
   uint8_t kind = kMap;
   uint8_t scalars = 0;  // as kernels have it: which operands are uniform
   ChainIndex in[kMaxArity] = {};
-  ChainIndex g = 0, y = 0;  // y is not uniform
+  ChainIndex g = 0, y = 0;  // y is not uniform; kJoint: written
   ChainIndex out = 0;
 
   bool is_partial() const noexcept { return kind >= kPartial0; }
 };
 static_assert(sizeof(ChainStep) == 2 * sizeof(int64_t));
+
+/// The number in joined.h of a row of formulas.h that gives value and slope together, or -1.
+int joint_index(int row) noexcept;
 
 /// Where the elements of a value are.
 struct Lane {
@@ -88,6 +93,11 @@ class ChainPlan {
   ChainIndex input(bool uniform) { return new_value(kNotMade, uniform); }
   /// A step's value; `s.out` and `s.scalars` are set by this.
   ChainIndex add(ChainStep s);
+  struct Joint {
+    ChainIndex value, slope;
+  };
+  /// A step that makes both; `joint` is a number of joined.h.
+  Joint add_joint(int joint, ChainIndex in);
   /// There may be no room for the values of one more statement.
   bool full() const noexcept { return values_.size() >= kMostValues; }
 
@@ -97,6 +107,10 @@ class ChainPlan {
   int made(ChainIndex v) const noexcept { return values_[v].made; }
   /// The last step that reads it, or -1.
   int last_use(ChainIndex v) const noexcept { return values_[v].last_use; }
+
+  /// Makes one step of two where the second alone reads what the first makes, and joined.h has them. Values that leave
+  /// the chain stay. For an array of one element it is no gain: there steps follow each other in registers anyway.
+  void pair(std::span<const ChainIndex> outputs);
 
   /// Turns values into lanes: 1... are the inputs in their order, then these values, each made by a step, then scratch.
   /// The steps name lanes from then on. Returns the number of lanes in scratch memory.
@@ -113,6 +127,7 @@ class ChainPlan {
   };
 
   ChainIndex new_value(int made, bool uniform);
+  void count_steps();
 
   std::vector<Value> values_{{kNotMade, kNotRead, false}};
   std::vector<ChainStep> steps_;

@@ -8,6 +8,7 @@
 
 #include "base/reuse.h"
 #include "core/pullback.h"
+#include "kernels/joined.h"
 #include "ops/functions.h"
 
 namespace adcore {
@@ -239,16 +240,33 @@ std::vector<FusedStep> fused_steps(const Op& op, Attrs attrs, int operands) {
     if (i < w.head.outputs) return {Value::Kind::Output, i, 0};
     return {Value::Kind::Scratch, i - w.head.outputs, 0};
   };
-  for (const ChainStep& s : w.steps()) {
-    FusedStep step{s.kind == ChainStep::kLoad ? "load" : elementwise_op(s.row).name, {}, value(s.out)};
-    if (s.is_partial()) {
-      step.kernel += text(".partial", s.kind - ChainStep::kPartial0);
-      step.operands.push_back(value(s.g));
-    }
-    for (const ChainIndex lane : s.in)
+  const auto add = [&](std::string kernel, std::initializer_list<ChainIndex> lanes, Value result) {
+    FusedStep& step = steps.emplace_back(FusedStep{std::move(kernel), {}, result});
+    for (const ChainIndex lane : lanes)
       if (lane != 0) step.operands.push_back(value(lane));
-    if (s.y != 0) step.operands.push_back(value(s.y));
-    steps.push_back(std::move(step));
+  };
+  for (const ChainStep& s : w.steps()) {
+    const auto row_name = [](int row) { return std::string(elementwise_op(row).name); };
+    switch (s.kind) {
+      case ChainStep::kMap: add(row_name(s.row), {s.in[0], s.in[1], s.in[2]}, value(s.out)); break;
+      case ChainStep::kLoad: add("load", {s.in[0]}, value(s.out)); break;
+      case ChainStep::kJoint:
+        add(std::string(kJointRows[s.row]), {s.in[0]}, value(s.out));
+        add(std::string(kJointRows[s.row]) + ".slope", {s.in[0]}, value(s.y));
+        break;
+      case ChainStep::kPair: {
+        const RowPair pair = pair_at(s.row);
+        const Value made{Value::Kind::Register, 0, 0};
+        add(row_name(pair.first), {s.in[0], s.in[1]}, made);
+        add(row_name(pair.second), {s.in[2]}, value(s.out));
+        std::vector<Value>& operands = steps.back().operands;
+        operands.insert(pair.behind ? operands.end() : operands.begin(), made);
+        break;
+      }
+      default:
+        add(row_name(s.row) + text(".partial", s.kind - ChainStep::kPartial0), {s.g, s.in[0], s.in[1], s.in[2], s.y},
+            value(s.out));
+    }
   }
   int output = w.head.outputs;
   for (const Reducing& r : w.reductions())
@@ -273,6 +291,7 @@ std::vector<int64_t> words_of(const FusedCall& call) {
   head.windows = static_cast<uint8_t>(placed.size() - call.outputs.size());
   head.masks = static_cast<uint16_t>(call.masks);
   head.numbers = static_cast<int64_t>(call.numbers.size());
+  if (!call.single) plan.pair(placed);
   head.scratch = static_cast<uint16_t>(plan.place(placed));
 
   std::vector<int64_t> words;

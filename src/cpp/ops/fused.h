@@ -32,6 +32,7 @@ struct FusedCall {
   uint32_t masks = 0;  // bit j: output j is what a comparison writes
   /// Their outputs follow the others. All reduce the same last axes.
   std::span<const FusedReduction> reductions = {};
+  bool single = false;  // the shape has one element
 };
 std::vector<int64_t> words_of(const FusedCall& call);
 
@@ -39,10 +40,10 @@ std::vector<int64_t> words_of(const FusedCall& call);
 /// Otherwise 0.
 int64_t fusable_group(const ReductionOf& reduction, const Dims& shape) noexcept;
 
-/// A step of a call, for who reads it.
+/// A step of a call, for who reads it; of a kernel that does the work of two rows, one for each.
 struct FusedStep {
   struct Value {
-    enum class Kind : uint8_t { Operand, Number, Output, Scratch };
+    enum class Kind : uint8_t { Operand, Number, Output, Scratch, Register };
     Kind kind;
     int index;  // among those of its kind
     double number;

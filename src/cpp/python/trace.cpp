@@ -80,7 +80,7 @@ std::string title_of(const Program::Statement& s, Attrs attrs) {
 
 /// The steps of a fused call: kernel, operands, result. A value is (kind, which of them) or ("number", the number).
 py::list fused_steps_of(const Program::Statement& s, Attrs attrs) {
-  constexpr const char* kKinds[] = {"operand", "number", "output", "scratch"};
+  constexpr const char* kKinds[] = {"operand", "number", "output", "scratch", "register"};
   const auto shown = [&](const FusedStep::Value& v) {
     const bool is_number = v.kind == FusedStep::Value::Kind::Number;
     return py::make_tuple(kKinds[static_cast<int>(v.kind)],

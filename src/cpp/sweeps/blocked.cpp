@@ -217,6 +217,9 @@ void Run::execute() {
 }
 
 void Run::finish() {
+  std::vector<ChainIndex> results;
+  for (const Bound& b : bound_) results.push_back(b.value);
+  chain_.pair(results);
   for (const Bound& b : bound_)
     if (chain_.is_input(b.value)) std::ranges::find(inputs_, b.value, &Input::value)->taken = true;
   for (size_t i = 0; i < bound_.size(); ++i) {

@@ -412,6 +412,8 @@ class Fuse::Chain {
   void add_inputs();
   ChainIndex as_it_is(uint32_t v) const { return f_.index_[v]; }
   ChainIndex loaded(uint32_t v);
+  void find_joints();
+  ChainPlan::Joint* joint_of(int row, uint32_t v);
   void add_step(const Statement& s);
 
   Fuse& f_;
@@ -420,6 +422,13 @@ class Fuse::Chain {
   ChainPlan plan_;
   std::vector<uint32_t> operands_, numbers_;  // values
   std::vector<double> elements_;              // of the numbers, each once
+  /// Of a joint row and a value: what the chain needs of them. Both: one step makes both, the first time.
+  struct Wanted {
+    bool value, slope;
+    ChainPlan::Joint made{0, 0};
+  };
+  std::unordered_map<uint64_t, Wanted> joints_;
+  static uint64_t joint_key(int row, uint32_t v) { return static_cast<uint64_t>(row) << 32 | v; }
 };
 
 /// A constant of which every element is the same one.
@@ -486,10 +495,38 @@ ChainIndex Fuse::Chain::loaded(uint32_t v) {
   return f_.loaded_[v];
 }
 
+void Fuse::Chain::find_joints() {
+  for (const uint32_t i : members()) {
+    const Statement& s = f_.statement(i);
+    const auto uses = f_.p_.uses_of(s);
+    if (const auto partial = partial_of(*s.op, f_.p_.attrs_of(s))) {
+      if (joint_index(partial->row) >= 0) joints_[joint_key(partial->row, uses[1].value)].slope = true;
+    } else if (s.op->row >= 0 && joint_index(s.op->row) >= 0) {
+      joints_[joint_key(s.op->row, uses[0].value)].value = true;
+    }
+  }
+}
+
+/// Value and slope of a row, where one step makes both; null where they are not both wanted.
+ChainPlan::Joint* Fuse::Chain::joint_of(int row, uint32_t v) {
+  const auto found = joints_.find(joint_key(row, v));
+  if (found == joints_.end() || !found->second.value || !found->second.slope) return nullptr;
+  ChainPlan::Joint& made = found->second.made;
+  if (made.slope == 0) made = plan_.add_joint(joint_index(row), loaded(v));
+  return &made;
+}
+
 void Fuse::Chain::add_step(const Statement& s) {
   const auto uses = f_.p_.uses_of(s);
   ChainStep step;
   if (const auto partial = partial_of(*s.op, f_.p_.attrs_of(s))) {
+    if (const ChainPlan::Joint* const joint = joint_of(partial->row, uses[1].value)) {
+      step.row = static_cast<uint16_t>(formula_index("mul"));
+      step.in[0] = loaded(uses[0].value);
+      step.in[1] = joint->slope;
+      f_.index_[s.out] = plan_.add(step);
+      return;
+    }
     step.row = static_cast<uint16_t>(partial->row);
     step.kind = static_cast<uint8_t>(ChainStep::kPartial0 + partial->input);
     step.g = loaded(uses[0].value);
@@ -499,6 +536,11 @@ void Fuse::Chain::add_step(const Statement& s) {
       if (needs >> k & 1) step.in[k] = loaded(uses[next++].value);
     if (needs & Y) step.y = loaded(uses[next].value);
   } else {
+    ChainPlan::Joint* const joint = joint_of(s.op->row, uses[0].value);
+    if (joint && joint->value != 0) {
+      f_.index_[s.out] = std::exchange(joint->value, 0);  // of two such statements each has a lane of its own
+      return;
+    }
     step.row = static_cast<uint16_t>(s.op->row);
     for (size_t k = 0; k < uses.size(); ++k) step.in[k] = loaded(uses[k].value);
   }
@@ -507,6 +549,7 @@ void Fuse::Chain::add_step(const Statement& s) {
 
 void Fuse::Chain::emit() {
   add_inputs();
+  find_joints();
   for (const uint32_t i : members())
     if (!f_.is_reduction(i)) add_step(f_.statement(i));
   std::vector<uint32_t> results;
@@ -529,7 +572,8 @@ void Fuse::Chain::emit() {
   if (!results.empty()) {
     std::vector<Program::Use> uses;
     for (const uint32_t v : operands_) uses.push_back({f_.renamed(v), false});
-    const std::vector<int64_t> words = words_of({dtype_, plan_, elements_, outputs, masks, reductions});
+    const bool single = numel(f_.made(f_.statement(members().front())).shape) == 1;
+    const std::vector<int64_t> words = words_of({dtype_, plan_, elements_, outputs, masks, reductions, single});
     const uint32_t out = f_.builder_.statement(fused_op(static_cast<int>(results.size())), uses,
                                                Attrs(words.data(), static_cast<int>(words.size())), false,
                                                f_.statement(members().back()).place);
