@@ -206,6 +206,24 @@ TEST_CASE_TEMPLATE("functions of one argument", T, float, double) {
   }
 }
 
+TEST_CASE_TEMPLATE("slopes of tanh and sigmoid, down to where they vanish", T, float, double) {
+  const std::vector<T> x = arguments<T>(), one{1};
+  const auto slope = [](long double e) { return e / ((1 + e) * (1 + e)); };
+  const auto describe = [&](size_t i) { return doctest::toString(x[i]); };
+  on_every_isa([&](const Kernels& k) {
+    const auto partial = [&](const char* name) {
+      const void* const in[] = {x.data(), nullptr, nullptr};
+      std::vector<T> out(x.size());
+      k.elementwise[formula_index(name)].partial[0][kCompute<T>](one.data(), in, nullptr, out.data(),
+                                                                 static_cast<int64_t>(x.size()), 1u << kMaxArity);
+      return out;
+    };
+    const auto size = [&](size_t i) { return std::fabs(static_cast<long double>(x[i])); };
+    check_ulps(partial("sigmoid"), [&](size_t i) { return slope(std::exp(-size(i))); }, describe);
+    check_ulps(partial("tanh"), [&](size_t i) { return 4 * slope(std::exp(-2 * size(i))); }, describe);
+  });
+}
+
 TEST_CASE_TEMPLATE("softplus", T, float, double) {
   const std::vector<T> x = arguments<T>(), beta{1}, threshold{kInf<T>};
   on_every_isa([&](const Kernels& k) {

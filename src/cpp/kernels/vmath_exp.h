@@ -133,19 +133,61 @@ template <Real T>
   return select(abs(x) < vmath::kTiny<T>, x, y);
 }
 
-/// e / (e + 2) with e = expm1(2 |x|), and the sign of x.
+// tanh, sigmoid and their slopes: values and slopes come from one quotient each with an operation or two, so that a loop
+// which makes both has one exponential and one division.
+
+namespace vmath {
+
+/// e^m = (1 + p) / w for m >= 0, w a power of two.
 template <Real T>
-[[gnu::always_inline]] inline Pack<T> tanh(Pack<T> x) {
-  const Pack<T> twice = limit(2.0 * abs(x), Pack<T>(0.0), Pack<T>(44.0));  // beyond, the result is 1
-  const Pack<T> e = vmath::expm1_bounded(twice);
-  return select(abs(x) < vmath::kTiny<T>, x, copysign(e / (e + 2.0), x));
+struct Growth {
+  Pack<T> p;
+  Nearest<T> n;  // w = 2^n
+
+  [[gnu::always_inline]] Pack<T> w(double factor = 1) const { return scale(Pack<T>(factor), n); }
+};
+template <Real T>
+[[gnu::always_inline]] inline Growth<T> growth(Pack<T> m) {
+  const Pack<T> x = limit(m, Pack<T>(0.0), Pack<T>(pick<T>(106, 748)));  // beyond, w is 0
+  const Nearest<T> n = nearest(x * -kLog2E);
+  return {em1_near_zero(fma(n.number, Pack<T>(kLn2Low<T>), fma(n.number, Pack<T>(kLn2High<T>), x))), n};
 }
 
-/// 1 / (1 + e^-x), or e^x / (1 + e^x) for x < 0: no overflow, and full precision in both tails.
+/// sigmoid(-m) for m >= 0.
+template <Real T>
+[[gnu::always_inline]] inline Pack<T> sigmoid_tail(Pack<T> m) {
+  const Growth<T> g = growth(m);
+  const Pack<T> w = g.w();
+  return w / (1.0 + (g.p + w));
+}
+
+/// t = tanh(m / 2) for m >= 0, as the smaller of t and 1 - t: nothing is lost when the other is 1 less it.
+template <Real T>
+struct Bend {
+  Mask<T> far;   // beyond about 1
+  Pack<T> part;  // 1 - t where far, else t
+};
+template <Real T>
+[[gnu::always_inline]] inline Bend<T> bend(Pack<T> m) {
+  const Growth<T> g = growth(m);
+  const Pack<T> twice = g.w(2.0), w = 0.5 * twice;
+  const Mask<T> far = g.n.number <= -2.0;
+  return {far, select(far, twice, g.p + (1.0 - w)) / (g.p + (1.0 + w))};
+}
+
+}  // namespace vmath
+
+template <Real T>
+[[gnu::always_inline]] inline Pack<T> tanh(Pack<T> x) {
+  const auto [far, part] = vmath::bend(2.0 * abs(x));
+  return copysign(select(far, 1.0 - part, part), x);
+}
+
+/// 1 / (1 + e^-x): no overflow, and full precision in both tails.
 template <Real T>
 [[gnu::always_inline]] inline Pack<T> sigmoid(Pack<T> x) {
-  const Pack<T> e = exp(-abs(x));
-  return select(x < 0.0, e, 1.0) / (1.0 + e);
+  const Pack<T> tail = vmath::sigmoid_tail(abs(x));
+  return select(x < 0.0, tail, 1.0 - tail);
 }
 
 /// log(1 + e^x) = max(x, 0) + log1p(e^-|x|).
@@ -163,18 +205,18 @@ template <Real T>
 
 // From the result y, the slopes y (1 - y) and 1 - y^2 would lose all that 1 - y loses where y is near 1.
 
-/// e / (1 + e)^2 with e = exp(-|x|).
+/// s (1 - s) with s = sigmoid(-|x|), at most 1/2.
 template <Real T>
 [[gnu::always_inline]] inline Pack<T> sigmoid_slope(Pack<T> x) {
-  const Pack<T> e = exp(-abs(x)), s = 1.0 + e;
-  return e / (s * s);
+  const Pack<T> tail = vmath::sigmoid_tail(abs(x));
+  return fma(-tail, tail, tail);
 }
 
-/// 1 - tanh(x)^2 = 4 e / (1 + e)^2 with e = exp(-2 |x|).
+/// 1 - t^2 with t = tanh(x), which is 2 d - d^2 with d = 1 - t.
 template <Real T>
 [[gnu::always_inline]] inline Pack<T> tanh_slope(Pack<T> x) {
-  const Pack<T> e = exp(-2.0 * abs(x)), s = 1.0 + e;
-  return 4.0 * e / (s * s);
+  const auto [far, part] = vmath::bend(2.0 * abs(x));
+  return fma(-part, part, select(far, 2.0 * part, 1.0));
 }
 
 }  // namespace adcore::ADCORE_ISA
