@@ -1,6 +1,6 @@
 # make demo    train on real data: the first thing to run
 # make test    the C++ and the Python tests
-# make bench   measures beside PyTorch and JAX, which it installs into an environment of their own (.venv-bench)
+# make bench   measures beside PyTorch, JAX and CasADi, which it installs into an environment of their own (.venv-bench)
 # make opinfo  walks the samples of PyTorch's op table through our functions of the same names, in .venv-bench
 # make mindspore-tests MINDSPORE_TESTS=checkout    runs MindSpore's own tests, of a checkout that you have, on adcore
 # make lint    formatters, linter, type checker: reports, changes nothing
