@@ -101,6 +101,36 @@ def test_the_examples_of_a_page_give_what_they_show(page):
     assert not failed, "".join(report)
 
 
+# What the guides for newcomers call things, and what has their attributes.
+NAMED = {"x": Tensor, "net": nn.Cell, "opt": nn.Optimizer, "p": Parameter, "Tensor": Tensor} | {
+    name.removeprefix("adcore."): module for name, module in MODULES.items()
+}
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "guides").glob("from_*.md")), ids=lambda p: p.name)
+def test_tables_for_newcomers_name_what_there_is(page):
+    rows = re.findall(r"^\|.*\|.*\|$", page.read_text(), re.MULTILINE)
+    names = {
+        found
+        for row in rows
+        for code in re.findall(r"`([^`]+)`", row.split(" | ")[-1])
+        for found in re.findall(r"(?<![\w.'\"])[A-Za-z]\w*(?:\.[A-Za-z_]\w*)+", code)
+        if not found.startswith("torch.")
+    }
+    assert names
+
+    def leads_somewhere(name):
+        root, *parts = name.split(".")
+        value = NAMED[root]
+        for part in parts:
+            if not hasattr(value, part):
+                return False
+            value = getattr(value, part)
+        return True
+
+    assert [name for name in sorted(names) if not leads_somewhere(name)] == []
+
+
 def test_every_transform_has_a_page_with_examples():
     pages = list((ROOT / "docs" / "transforms").glob("*.md"))
     assert all(">>>" in p.read_text() for p in pages if p.name != "README.md")
