@@ -7,6 +7,7 @@
 # make format  rewrites the sources as the formatters want them
 # make docs    the site, with the pages of reference, into build/docs
 # make stubs   rewrites python/adcore/_core.pyi from the compiled module
+# make wheels  the wheel of this machine, tried in an environment of its own, into build/wheelhouse
 # make clean   removes what the above have made, .venv included
 #
 # Needs python3 (with venv), a C++20 compiler and make; pip puts all else into .venv. Every step leaves a stamp file, so
@@ -32,7 +33,7 @@ CPP_TESTS := $(filter tests/cpp/% examples/cpp/%,$(CPP_FILES)) tests/cpp/CMakeLi
 PACKAGE := $(shell find python/adcore -name '*.py' -o -name '*.pyi' -o -name py.typed) $(filter src/cpp/%,$(CPP_FILES)) \
   CMakeLists.txt $(wildcard cmake/*) README.md
 
-.PHONY: demo test test-cpp test-python bench bench-instructions opinfo mindspore-tests lint format docs stubs clean
+.PHONY: demo test test-cpp test-python bench bench-instructions opinfo mindspore-tests lint format docs stubs wheels clean
 .DELETE_ON_ERROR:
 
 demo: $(STAMPS)/demo
@@ -76,6 +77,16 @@ docs: $(STAMPS)/docs
 	$(BIN)/python tools/drawings.py
 	$(BIN)/python tools/reference.py docs/reference
 	$(BIN)/python -m sphinx -q -W --keep-going -d build/docs.cache -b html docs build/docs
+
+# The wheel of this machine's Python, with the tag of the oldest C library that it runs on, tried in an environment of its own.
+wheels: $(STAMPS)/build
+	$(BIN)/python tools/requirements.py wheels | xargs $(PIP) install -q
+	rm -rf build/wheelhouse build/wheel.venv
+	$(PIP) wheel -q --no-deps --no-build-isolation -w build/wheelhouse/plain --config-settings build-dir=$(BUILD) .
+	$(BIN)/auditwheel repair -w build/wheelhouse build/wheelhouse/plain/adcore-*.whl
+	$(PYTHON) -m venv build/wheel.venv
+	build/wheel.venv/bin/python -m pip --disable-pip-version-check install -q build/wheelhouse/adcore-*.whl
+	build/wheel.venv/bin/python tools/wheel_check.py
 
 stubs: $(STAMPS)/demo
 	$(BIN)/python tools/stubs.py
