@@ -1,6 +1,6 @@
 """adcore: automatic differentiation of numeric Python programs on the CPU, with MindSpore's names."""
 
-from adcore import amp, common, nn, ops, optim  # noqa: F401  import * leaves out amp and optim: short words
+from adcore import amp, common, communication, nn, ops, optim  # noqa: F401  import * leaves out short words
 from adcore._config import (
     empty_cache,
     get_num_threads,
@@ -40,6 +40,11 @@ from adcore._ops.generator import (
     manual_seed,
     seed,
     set_rng_state,
+)
+from adcore.communication import (
+    get_auto_parallel_context,
+    reset_auto_parallel_context,
+    set_auto_parallel_context,
 )
 from adcore.parameter import ParameterTuple
 from adcore.serialization import load_checkpoint, load_param_into_net, load_state, save_checkpoint, save_state
@@ -115,6 +120,10 @@ __all__ = [
     "bfloat16",
     "bool_",
     "common",
+    "communication",
+    "get_auto_parallel_context",
+    "reset_auto_parallel_context",
+    "set_auto_parallel_context",
     "dtype",
     "empty_cache",
     "float16",

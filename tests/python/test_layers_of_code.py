@@ -18,8 +18,10 @@ PACKAGE = ROOT / "python" / "adcore"
 
 # Lowest first. What is in a layer may point to its own layer and to those before it.
 LAYERS = ["base", "kernels", "core", "ops", "sweeps", "jit", "python"]
-PYTHON_LAYERS = ["_core", "_config", "_context", "tensor", "_ops", "transforms", "ops", "common", "parameter", "nn"]
+PYTHON_LAYERS = ["_core", "_config", "_context", "tensor", "_ops", "transforms", "ops", "common", "parameter"]
 PYTHON_LAYERS += [
+    "communication",
+    "nn",
     "amp",
     "optim",
     "dataset",
@@ -32,7 +34,7 @@ PYTHON_LAYERS += [
 ]
 
 # What a function may import when it runs, because few programs need it and it is slow to load.
-SLOW_TO_LOAD = set("fcntl safetensors zlib copy dis importlib inspect json logging numpy weakref".split())
+SLOW_TO_LOAD = set("mpi4py fcntl safetensors zlib copy dis importlib inspect json logging numpy weakref".split())
 
 # Where C++ calls up, by name, when the program is running: what is easier said in Python.
 CALLED_BY_NAME = {

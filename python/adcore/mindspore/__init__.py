@@ -14,8 +14,8 @@ import types
 import warnings
 from pathlib import Path
 
-_OPS = (".operators", "adcore.ops", ".composite", ".graph", ".devices", "adcore")
-_CLASSES = (".operators", "adcore.ops", ".devices")
+_OPS = (".operators", "adcore.ops", ".composite", ".graph", ".devices", "adcore.communication", "adcore")
+_CLASSES = (".operators", "adcore.ops", ".devices", "adcore.communication")
 _PRIMITIVE = (".operators", ".graph")
 
 # Module of MindSpore -> where its names come from; the first that has a name gives it. "." starts this package.
@@ -37,8 +37,9 @@ TREE = {
     "common.parameter": ("adcore", ".private"),
     "common.seed": ("adcore",),
     "common.tensor": ("adcore",),
-    "communication": (".devices",),
-    "communication.management": (".devices",),
+    "communication": ("adcore.communication",),
+    "communication.comm_func": ("adcore.communication",),
+    "communication.management": ("adcore.communication",),
     "context": (".context", "adcore"),
     "dataset": ("adcore.dataset",),
     "dataset.config": ("adcore.dataset.config",),
@@ -167,7 +168,7 @@ TREE = {
     "ops.operations.random_ops": _CLASSES,
     "ops.operations.sparse_ops": _CLASSES,
     "ops.primitive": _PRIMITIVE,
-    "parallel": (".devices", ".context"),
+    "parallel": (".devices", ".context", "adcore.communication"),
     "runtime": (".devices",),
     "scipy": (".scipy",),
     "scipy.linalg": (".scipy_linalg",),

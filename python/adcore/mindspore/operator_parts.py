@@ -4,7 +4,7 @@ import functools
 import math
 
 import adcore
-from adcore import Tensor, jvp, ops, vjp
+from adcore import Tensor, communication, jvp, ops, vjp
 from adcore._context import without_meaning
 from adcore._ops.declare import require_tensor
 
@@ -808,6 +808,26 @@ def number_of(value, dtype):
     """Return a number as Python's number of the kind of a dtype."""
     kind = bool if dtype == adcore.bool_ else int if "Int" in str(dtype) else float
     return kind(number(value))
+
+
+# ---- communication -------------------------------------------------------------------------------------------------
+
+
+def exchanged(x, count, split_dim, concat_dim, group):
+    """Return what comes from all processes, behind one another along an axis, of shares cut along another one."""
+    size = communication.get_group_size(group)
+    if count != size:
+        raise ValueError(f"AlltoAll: split_count must be the number of processes, {size}, got {count}.")
+    if x.shape[split_dim] % size:
+        raise ValueError(f"AlltoAll: axis {split_dim} of size {x.shape[split_dim]} is not a multiple of {size}.")
+    shares = ops.stack(ops.split(x, x.shape[split_dim] // size, split_dim))
+    return ops.concat(ops.unbind(communication.all_to_all(shares, group)), concat_dim)
+
+
+def sent(x, rank, group, tag):
+    """Send a Tensor, and return it."""
+    communication.send(x, rank, group, tag)
+    return x
 
 
 __all__ = [

@@ -8,6 +8,7 @@ from . import (
     container,
     convolution,
     dense,
+    distributed,
     embedding,
     image,
     image_quality,
@@ -55,6 +56,7 @@ _MODULES = (
     pooling,
     recurrent,
     transformer,
+    distributed,
     wrap,
 )
 

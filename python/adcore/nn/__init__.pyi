@@ -46,6 +46,7 @@ from adcore.nn.learning_rate_schedule import CosineAnnealingWarmRestarts as Cosi
 from adcore.nn.learning_rate_schedule import CosineDecayLR as CosineDecayLR
 from adcore.nn.dense import Dense as Dense
 from adcore.nn.loss_overlap import DiceLoss as DiceLoss
+from adcore.nn.distributed import DistributedGradReducer as DistributedGradReducer
 from adcore.nn.basic import Dropout as Dropout
 from adcore.nn.basic import Dropout1d as Dropout1d
 from adcore.nn.basic import Dropout2d as Dropout2d

@@ -4,12 +4,14 @@ import math
 
 from adcore import ops
 from adcore._core import Parameter, Tensor, bfloat16, float16, float32, int32
+from adcore.communication import ParallelMode, broadcast_parameters, get_auto_parallel_context, get_group_size
 from adcore.transforms import jvp, value_and_grad, vjp
 from adcore.transforms.grad_operation import gradients_of
 from adcore.transforms.options import check_callable, check_flag, checked_weights, taken_sens
 from adcore.transforms.trees import map_tensors, tensors_of
 
 from .cell import Cell
+from .distributed import DistributedGradReducer
 
 
 def _check_cell(name, argument, value):
@@ -235,6 +237,7 @@ class TrainOneStepCell(Cell):
         self.return_grad = return_grad
         self._run = value_and_grad(network, None, tuple(optimizer.parameters))
         self._run_scaled = value_and_grad(_scaled, None, tuple(optimizer.parameters), has_aux=True)
+        self.grad_reducer = _reducer(network, self.weights)
 
     def construct(self, *inputs):
         """Take one step; return the loss before it."""
@@ -242,6 +245,8 @@ class TrainOneStepCell(Cell):
             loss, gradients = self._run(*inputs)
         else:
             loss, gradients = _without_scaled(self._run_scaled(self.network, self.sens, inputs))
+        if self.grad_reducer is not None:
+            gradients = self.grad_reducer(gradients)
         self.optimizer(gradients)
         if not self.return_grad:
             return loss
@@ -477,6 +482,7 @@ class TrainOneStepWithLossScaleCell(Cell):
             scale_sense = Tensor(float(scale_sense.get_loss_scale()), float32)
         self.scale_sense = Parameter(self._checked(scale_sense), name="scale_sense", requires_grad=False)
         self._run = value_and_grad(_scaled, None, tuple(optimizer.parameters), has_aux=True)
+        self.grad_reducer = _reducer(network, self.weights)
 
     def _checked(self, scale):
         if not isinstance(scale, Tensor) or scale.size != 1:
@@ -493,12 +499,23 @@ class TrainOneStepWithLossScaleCell(Cell):
         scale = self.scale_sense.value()
         loss, gradients = _without_scaled(self._run(self.network, scale, inputs))
         unscaled = tuple(_wide(gradient) / scale for gradient in gradients)
+        if self.grad_reducer is not None:  # what is not finite in one process is so in all
+            unscaled = self.grad_reducer(unscaled)
         overflow = not all(bool(ops.isfinite(g).all()) for g in unscaled)
         if self.loss_scaling_manager is not None:
             self.loss_scaling_manager(self.scale_sense, overflow)
         if not overflow:
             self.optimizer(unscaled)
         return loss, Tensor(overflow), scale
+
+
+def _reducer(network, weights):
+    """Return what brings the gradients of several processes together, None where this process trains alone."""
+    if get_auto_parallel_context("parallel_mode") != ParallelMode.DATA_PARALLEL or get_group_size() == 1:
+        return None
+    if get_auto_parallel_context("parameter_broadcast"):
+        broadcast_parameters(network)
+    return DistributedGradReducer(weights)
 
 
 def _wide(tensor):
