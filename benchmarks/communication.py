@@ -67,6 +67,7 @@ def step(bytes_, own, latency, bandwidth, n):
 
 
 def plan():
+    """Print how many times as many rows a second n processes train on as one does."""
     counts = [2**k for k in range(1, 11)]
     for link, (latency, bandwidth) in LINKS.items():
         print(

@@ -1,4 +1,4 @@
-"""The workloads on few numbers in CasADi: expressions of scalars, differentiated and compiled to a `Function` of its own."""
+"""The workloads on few numbers in CasADi: expressions of scalars, differentiated, compiled to its own `Function`."""
 
 import casadi
 import numpy as np

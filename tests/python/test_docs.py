@@ -107,7 +107,7 @@ NAMED = {"x": Tensor, "net": nn.Cell, "opt": nn.Optimizer, "p": Parameter, "Tens
 }
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "guides").glob("from_*.md")), ids=lambda p: p.name)
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("from_*.md")), ids=lambda p: f"{p.parent.name}-{p.stem}")
 def test_tables_for_newcomers_name_what_there_is(page):
     rows = re.findall(r"^\|.*\|.*\|$", page.read_text(), re.MULTILINE)
     names = {
@@ -138,12 +138,16 @@ def test_every_transform_has_a_page_with_examples():
     assert all(f"]({p.name})" in index for p in pages if p.name != "README.md")
 
 
-def test_both_languages_show_the_same_code():
-    english, chinese = (
-        re.findall(r"^```.*?^```", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
-        for page in ("README.md", "README.zh-CN.md")
+@pytest.mark.parametrize(
+    "english, chinese",
+    [("README.md", "README.zh-CN.md")]
+    + [(f"docs/guides/{page.name}", f"docs/zh/{page.name}") for page in sorted((ROOT / "docs" / "zh").glob("*.md"))],
+)
+def test_both_languages_show_the_same_code(english, chinese):
+    one, other = (
+        re.findall(r"^```.*?^```", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL) for page in (english, chinese)
     )
-    assert english == chinese
+    assert one == other
 
 
 def pages():
