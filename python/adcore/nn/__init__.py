@@ -1,5 +1,6 @@
 """Networks: cells, containers, layers, losses, optimizers and learning-rate schedules."""
 
+from .._advice import no_attribute
 from . import (
     activation,
     averaging,
@@ -68,3 +69,7 @@ _public = {
 globals().update(_public)
 
 __all__ = list(_public)
+
+
+def __getattr__(name):
+    raise no_attribute(__name__, name)
