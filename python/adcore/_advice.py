@@ -2,12 +2,13 @@
 
 Data: the tables of names. What stands between backquotes in an advice is code of adcore (of `ops`, `nn`, `optim`, of a
 Tensor `x`, a Parameter `w`, a Cell `net`, an optimizer `optimizer`), and the tests look up each of its names. Only what
-fails comes here: a module asks by its ``__getattr__``; a class has an `Advice` under each name of its table, which costs
-other attributes nothing, as a ``__getattr__`` would; a call asks where a keyword is none of its parameters.
+fails comes here: a module asks by its ``__getattr__``; a class has an `Advice` under each name of its table (a
+``__getattr__`` would make all attributes slower); a call asks where a keyword is none of its parameters.
 """
 
 import functools
 import sys
+import types
 import warnings
 from opcode import opmap
 
@@ -110,7 +111,7 @@ OPTIMIZER = _spread(
 PURE_OPTIMIZER = _spread(
     {
         "step apply apply_gradients": "write `params, state = optim.adam(1e-3).update(gradients, state, params)`",
-        "zero_grad": "derivatives are returned, not stored, so there is nothing to clear: `adcore.grad(loss_fn)(params)`",
+        "zero_grad": "derivatives are returned, not stored; there is nothing to clear: `adcore.grad(loss_fn)(params)`",
     }
 )
 
@@ -161,9 +162,9 @@ MODULES = _spread(
         "compile function script": "write `adcore.jit(f)`",
         "save load load_weights save_weights": _SAVE,
         "random PRNGKey key": _DRAW,
-        "split_key fold_in default_rng RandomState": "write `adcore.Generator()`, a stream of random numbers of its own",
+        "split_key fold_in default_rng RandomState": "write `adcore.Generator()`, a stream of numbers of its own",
         "tree tree_util tree_map tree_leaves pytree": _TREES,
-        "lax": "write `ops.cond`, `ops.while_loop`, `ops.fori_loop`, `ops.scan`; the functions of arrays are in `adcore.ops`",
+        "lax": "write `ops.cond`, `ops.while_loop`, `ops.fori_loop`, `ops.scan`; functions are in `adcore.ops`",
         "numpy jnp np linalg special": "write `adcore.ops`, which has the functions by NumPy's names",
         "Variable": "write `adcore.Parameter(x)`",
         "utils": "`adcore.dataset` has what reads data; `ops.clip_by_global_norm(gradients, 1.0)` clips gradients",
@@ -409,7 +410,7 @@ def parameters_of(function):
     return code.co_varnames[code.co_posonlyargcount : code.co_argcount + code.co_kwonlyargcount]
 
 
-def known_words(function, name=None, aliases={}):
+def known_words(function, name=None, aliases=types.MappingProxyType({})):
     """Let a function say what to write for a keyword that it does not have. For what is not called often.
 
     Parameters

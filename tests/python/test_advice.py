@@ -422,7 +422,7 @@ def test_attributes_of_the_same_name_can_be_set():
     assert copy.copy(own).grad == 3 and pickle.loads(pickle.dumps(own)).grad == 3
     del own.grad
     with pytest.raises(AttributeError, match="adcore.grad"):
-        own.grad
+        _ = own.grad
     with pytest.raises(AttributeError, match="adcore.grad"):
         del own.grad
     with pytest.raises(AttributeError, match="adcore.grad"):
@@ -458,7 +458,7 @@ class Forwards(nn.Cell):
 def test_a_getattr_of_the_users_is_asked():
     assert Forwards().parameters == "parameters seen"
     with pytest.raises(AttributeError, match="set_train"):
-        Forwards().eval
+        _ = Forwards().eval
 
 
 @pytest.mark.parametrize("module", [adcore, ops, nn, optim])
@@ -466,10 +466,10 @@ def test_protocols_of_modules(module):
     assert getattr(module, "__wrapped__", None) is None
     assert importlib.import_module(module.__name__) is module
     with pytest.raises(AttributeError) as caught:
-        module.__unheard__
+        _ = module.__unheard__
     assert str(caught.value) == f"module {module.__name__!r} has no attribute '__unheard__'"
     with pytest.raises(AttributeError) as caught:
-        module.qqq
+        _ = module.qqq
     assert str(caught.value) == f"module {module.__name__!r} has no attribute 'qqq'" and caught.value.name == "qqq"
 
 
@@ -635,25 +635,26 @@ def test_an_error_names_the_path_of_the_layer_once(call):
 
 
 def test_the_path_starts_at_the_outermost_cell_and_shows_keywords():
-    net = Whole()
-    assert notes_of(lambda: net.body[2](Tensor(WRONG), scale=2.0)) == [
-        "Block.conv1 (Conv2d): called with Float32 (2, 5, 8, 8)."
-    ]
-    assert notes_of(lambda: net.body[2].conv1(Tensor(WRONG))) == ["Conv2d: called with Float32 (2, 5, 8, 8)."]
-    assert notes_of(lambda: net.body[2](Tensor(WRONG), size=2.0)) == [
-        "Block: called with Float32 (2, 5, 8, 8), size=2.0."
-    ]
+    net, x, seen = Whole(), Tensor(WRONG), "called with Float32 (2, 5, 8, 8)"
+    assert notes_of(lambda: net.body[2](x, scale=2.0)) == [f"Block.conv1 (Conv2d): {seen}."]
+    assert notes_of(lambda: net.body[2].conv1(x)) == [f"Conv2d: {seen}."]
+    assert notes_of(lambda: net.body[2](x, size=2.0)) == [f"Block: {seen}, size=2.0."]
     assert notes_of(lambda: net()) == ["Whole: called without inputs."]
     assert notes_of(lambda: nn.ReLU()([1, WRONG])) == ["ReLU: called with list of 1, ndarray float32 (2, 5, 8, 8)."]
 
 
 @pytest.mark.parametrize(
-    "net, kind",
-    [(nn.Dense(3, 2), "Dense"), (nn.Conv1d(3, 2, 2), "Conv1d"), (nn.LSTM(3, 2), "LSTM")],
-    ids=lambda v: str(v)[:6],
+    "make, shape",
+    [
+        (lambda: nn.Dense(3, 2), (2, 3)),
+        (lambda: nn.Conv1d(3, 2, 2), (2, 3, 4)),
+        (lambda: nn.LSTM(3, 2), (4, 2, 3)),
+    ],
+    ids=["Dense", "Conv1d", "LSTM"],
 )
-def test_a_float64_input_of_a_float32_network(net, kind):
-    x = np.ones({"Dense": (2, 3), "Conv1d": (2, 3, 4), "LSTM": (4, 2, 3)}[kind])
+def test_a_float64_input_of_a_float32_network(make, shape):
+    net, x = make(), np.ones(shape)
+    kind = type(net).__name__
     (note,) = notes_of(lambda: nn.SequentialCell(nn.ReLU(), net)(Tensor(x)))
     assert note == (
         f"SequentialCell.1 ({kind}): called with Float64 {x.shape}, but its Parameters are Float32; convert the input, "
@@ -663,9 +664,8 @@ def test_a_float64_input_of_a_float32_network(net, kind):
     nn.SequentialCell(nn.ReLU(), net).to(adcore.float64)(Tensor(x))
     net.to(adcore.float32)
     (note,) = notes_of(lambda: net(x))
-    assert (
-        note == f"{kind}: called with ndarray float64 {x.shape}; write adcore.Tensor(x, adcore.float32) for an array."
-    )
+    advice = "write adcore.Tensor(x, adcore.float32) for an array."
+    assert note == f"{kind}: called with ndarray float64 {x.shape}; {advice}"
     net(adcore.Tensor(x, adcore.float32))
 
 

@@ -106,7 +106,7 @@ class Dropout(Cell):
         real("Dropout", name, value)
         if p is None and not 0 < keep_prob <= 1:
             raise ValueError(
-                f"Dropout: keep_prob must be in (0, 1], but got {keep_prob}. What is dropped is p, as in Dropout(p=0.1)."
+                f"Dropout: keep_prob must be in (0, 1], but got {keep_prob}. What is dropped is p: Dropout(p=0.1)."
             )
         if p is not None and not 0 <= p < 1:
             raise ValueError(f"Dropout: p must be in [0, 1), but got {p}.")

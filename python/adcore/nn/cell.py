@@ -2,7 +2,8 @@
 
 Data. Everything that is read stands in the instance's ``__dict__``, so ``self.w`` in ``construct`` costs what a plain
 attribute costs (which is also why there is no ``__getattr__``: its mere presence makes every read slower on Python
-3.11; what other libraries have and a Cell has not stands in the class, see `adcore._advice`). Beside it stand three registries, kept in step by ``__setattr__`` and ``__delattr__``:
+3.11; what other libraries have and a Cell has not stands in the class, see `adcore._advice`). Beside it stand three
+registries, kept in step by ``__setattr__`` and ``__delattr__``:
 
 * ``_params``: name -> Parameter or None, what is trained, listed and saved, in the order of registration;
 * ``_cells``: name -> Cell or None, the children;

@@ -328,9 +328,9 @@ def _check_left_over(fn, changed):
 
 def _fail_changed(fn, name, old, new):
     raise _core.RecordingError(
-        f"jit: {_name(fn)} changes {name} from {short_text(old)} to {short_text(new)}, which happens while it is recorded, but "
-        "not when it is replayed; keep a number that changes in a Tensor or Parameter, which is assigned to, return "
-        "what is collected, and call the function once without jit first where it fills a cache."
+        f"jit: {_name(fn)} changes {name} from {short_text(old)} to {short_text(new)}, which happens while it is "
+        "recorded, but not when it is replayed; keep a number that changes in a Tensor or Parameter, which is assigned "
+        "to, return what is collected, and call the function once without jit first where it fills a cache."
     )
 
 

@@ -112,9 +112,8 @@ def short_text(o):
     if isinstance(o, dict) and len(o) <= 16:
         return "dict of " + ", ".join(f"{k!r}: {short_text(v)}" for k, v in o.items())
     if _core.is_array(o):
-        return " ".join(
-            str(part) for part in (type(o).__name__, getattr(o, "dtype", ""), getattr(o, "shape", "")) if part
-        )
+        facts = [str(getattr(o, fact)) for fact in ("dtype", "shape") if hasattr(o, fact)]
+        return " ".join([type(o).__name__, *facts])
     simple = isinstance(o, (bool, int, float, str, type(None))) or type(o).__name__ == "_Nothing"
     text = repr(o) if simple else f"a {type(o).__name__}"
     return text if len(text) < 60 else text[:57] + "..."
