@@ -292,6 +292,14 @@ def test_a_name_that_is_imported_from_a_module():
         assert advice in str(caught.value) and str(caught.value).startswith("cannot import name")
 
 
+def test_python_tells_of_a_misspelt_attribute():
+    """It does so for objects that raise the AttributeError that it makes itself."""
+    code = "import adcore\nadcore.Tensor(1.0).reshpe"
+    environment = {**os.environ, "PYTHONPATH": str(Path(adcore.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.stderr.endswith("has no attribute 'reshpe'. Did you mean: 'reshape'?\n")
+
+
 # ---- the tables ----------------------------------------------------------------------------------------------------
 
 OWNERS = {
@@ -566,6 +574,7 @@ def test_a_trap_warns_once_at_the_line_of_the_user(code, advice):
         "nn.MSELoss()(x, x[0])",
         "adcore.grad(lambda x: (f(x), x), has_aux=True)(x)",
         "adcore.value_and_grad(lambda x: (f(x), x, x), has_aux=True)(x)",
+        "adcore.grad(lambda x: ((f(x), x), x), has_aux=True)(x)",
         "adcore.grad(lambda x: (f(x), ops.stop_gradient(x)))(x)",
         "adcore.grad(lambda x: [f(x)])(x)",
         "adcore.grad(lambda x: (x, x), sens_param=True)(x, (x, x))",

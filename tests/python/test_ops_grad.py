@@ -265,6 +265,7 @@ def test_casts_pass_the_gradient_through():
     check(grad(lambda x: (x.astype(adcore.float64) ** 2).astype(adcore.float32))(t32(1.0, 3.0)), f32([2.0, 6.0]))
 
 
+@pytest.mark.filterwarnings("ignore::adcore.AmbiguityWarning")
 def test_linearity_in_the_output():
     """The gradient of a f + b g is a grad f + b grad g."""
     x = Tensor(X)

@@ -88,8 +88,7 @@ void explain_keyword(const char* call, PyObject* keywords, const char* const* na
     if (known) continue;
     PyErr_Clear();
     const Owned all(checked(PyTuple_New(name - names)));
-    for (name = names; *name; ++name)
-      PyTuple_SET_ITEM(all.get(), name - names, checked(PyUnicode_FromString(*name)));
+    for (name = names; *name; ++name) PyTuple_SET_ITEM(all.get(), name - names, checked(PyUnicode_FromString(*name)));
     const Owned shown(checked(PyObject_Str(keyword)));
     const char* word = PyUnicode_AsUTF8(shown.get());
     if (!word) throw PythonError{};

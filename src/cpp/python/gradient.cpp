@@ -183,13 +183,13 @@ class GradientCall {
     };
     if (is_tensor(result)) return read(result);
     tree_visit(result, read);
-    if (!every && recording_.outputs() > 1) warn_of_sum(recording_.outputs());
+    if (!every && !g_->has_aux && recording_.outputs() > 1) warn_of_sum(recording_.outputs());
   }
 
   void warn_of_sum(size_t outputs) const {
     PyObject* warn = python_function("adcore._advice", "warn_of_sum");
-    const Owned done(checked(calling_python(
-        [&] { return PyObject_CallFunction(warn, "sn", g_->name, static_cast<Py_ssize_t>(outputs)); })));
+    const Owned done(checked(
+        calling_python([&] { return PyObject_CallFunction(warn, "sn", g_->name, static_cast<Py_ssize_t>(outputs)); })));
   }
 
   /// Seeds every output with its part of what the caller gave.
