@@ -52,7 +52,7 @@ TENSOR = _spread(
         "block_until_ready": "every call returns when its values are there; leave it out",
         "at": "write `x[i] = v`, or `ops.tensor_scatter_update(x, indices, v)` for a new Tensor; "
         "`ops.index_add(x, indices, v, axis)` adds",
-        "data_ptr storage __cuda_array_interface__": "`x.asnumpy()` shares the memory",
+        "data_ptr storage": "`x.asnumpy()` shares the memory",
         "new_tensor": "write `adcore.Tensor(data, x.dtype)`",
         "apply_ map_": "write `adcore.vmap(f)(x)`",
         "flat": "write `x.ravel()`",
@@ -301,12 +301,17 @@ def advise(cls, table, kind=Advice):
     """Put what a table says into a class. `dir` of an object does not list it."""
     for name, advice in table.items():
         setattr(cls, name, kind(cls.__name__, name, advice))
-    listed = cls.__dir__
+    cls.__dir__ = _listed
 
-    def __dir__(self):
-        return [name for name in listed(self) if name not in table or name in getattr(self, "__dict__", ())]
 
-    cls.__dir__ = __dir__
+def _listed(self):
+    """What `dir` lists of an object: not what is an advice alone."""
+    own = getattr(self, "__dict__", ())
+    return [name for name in object.__dir__(self) if name in own or not isinstance(_of_class(self, name), Advice)]
+
+
+def _of_class(o, name):
+    return next((vars(cls)[name] for cls in type(o).__mro__ if name in vars(cls)), None)
 
 
 def plain(advice):
@@ -331,14 +336,14 @@ def no_attribute(module, name):
         return AttributeError(text, name=name)
     advice = f"{plain(MODULES[name])}." if name in MODULES else _elsewhere(module, name) or _near(module, name)
     text += f": {advice}" if advice else ""
-    caller = sys._getframe(2)
-    if _is_import(caller.f_code.co_code, caller.f_lasti):
+    if _imports(sys._getframe(1).f_back):
         return ImportError(f"cannot import name {name!r}, since {text}", name=module)
     return AttributeError(text, name=name)
 
 
-def _is_import(text, at):
-    return at >= 0 and text[at] == opmap["IMPORT_FROM"]
+def _imports(frame):
+    """Whether what a frame does is ``from module import name``, which would not show the text of an AttributeError."""
+    return frame is not None and frame.f_code.co_code[frame.f_lasti] == opmap["IMPORT_FROM"]
 
 
 def _names_of(module):

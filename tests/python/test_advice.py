@@ -247,6 +247,9 @@ TRIES = [
     ("adcore.jacobian(f)", "adcore.jacrev"),
     ("adcore.vmap(f, in_dims=0)(x)", "in_axes"),
     ("adcore.vmap(f, in_axes=0)(x)", None),
+    ("adcore.no_grad()", None),
+    ("adcore.tree_map(f, x)", "containers"),
+    ("nn.softmax(x)", "adcore.ops.softmax"),
     ("adcore.jit(f, static_argnum=(1,))", "static_argnums"),
     ("adcore.compile(f)", "adcore.jit"),
     ("adcore.checkpoint(f, x)", "adcore.recompute"),
@@ -441,6 +444,7 @@ def test_attributes_of_the_same_name_can_be_set():
 
     cell = OwnNames()
     assert cell.step == 4 and cell.modules == 4 and cell.forward(1) == 1
+    assert {"step", "modules", "forward", "children"} <= set(dir(cell)) and "eval" not in dir(cell)
     assert [p.name for p in cell.get_parameters()] == ["parameters", "children.weight", "children.bias"]
     assert pickle.loads(pickle.dumps(cell)).modules == 4 and copy.deepcopy(cell).modules == 4
 
