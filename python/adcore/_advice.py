@@ -201,8 +201,8 @@ WORDS = (
     "eps epsilon",
     "params parameters",
     "grad_position argnums argnum wrt",
-    "beta1 betas b1 beta_1",
-    "beta2 betas b2 beta_2",
+    "beta1 b1 beta_1",
+    "beta2 b2 beta_2",
     "vocab_size num_embeddings num_classes",
     "embedding_size embedding_dim features",
     "num_features num_channels channels",
@@ -243,6 +243,7 @@ KEYWORDS = _spread(
         "inplace out copy_": _RESULT,
         "layout memory_format order": "there is one layout; leave it out",
         "key rng": _DRAW,
+        "betas": "write beta1 and beta2, as in `nn.Adam(params, beta1=0.9, beta2=0.999)`",
         "create_graph retain_graph": "derivatives can be differentiated, `adcore.grad(adcore.grad(f))`; leave it out",
         "allow_int holomorphic allow_unused": "leave it out",
         "kernel_init kernel_initializer": "write weight_init, as in `nn.Dense(2, 1, weight_init='normal')`",
@@ -262,16 +263,16 @@ class Advice:
     An attribute that an object of a subclass sets is there as any other.
     """
 
-    def __init__(self, owner, name, advice):
-        self.owner, self.name, self.advice = owner, name, advice
+    def __init__(self, name, advice):
+        self.name, self.advice = name, advice
         self.__doc__ = f"Not there: {plain(advice)}."
 
-    def error(self):
-        """Return the AttributeError."""
-        return AttributeError(f"{self.owner} has no attribute {self.name!r}: {plain(self.advice)}.", name=self.name)
+    def error(self, owner):
+        """Return the AttributeError of a class."""
+        return AttributeError(f"{owner.__name__} has no attribute {self.name!r}: {plain(self.advice)}.", name=self.name)
 
     def __get__(self, instance, owner=None):
-        raise self.error()
+        raise self.error(owner or type(instance))
 
 
 class SettableAdvice(Advice):
@@ -281,26 +282,26 @@ class SettableAdvice(Advice):
         try:
             return instance.__dict__[self.name]
         except (AttributeError, KeyError):
-            raise self.error() from None
+            raise self.error(owner or type(instance)) from None
 
     def __set__(self, instance, value):
         try:
             attributes = instance.__dict__
         except AttributeError:
-            raise self.error() from None
+            raise self.error(type(instance)) from None
         attributes[self.name] = value
 
     def __delete__(self, instance):
         try:
             del instance.__dict__[self.name]
         except (AttributeError, KeyError):
-            raise self.error() from None
+            raise self.error(type(instance)) from None
 
 
 def advise(cls, table, kind=Advice):
     """Put what a table says into a class. `dir` of an object does not list it."""
     for name, advice in table.items():
-        setattr(cls, name, kind(cls.__name__, name, advice))
+        setattr(cls, name, kind(name, advice))
     cls.__dir__ = _listed
 
 
@@ -403,8 +404,8 @@ def unknown_keyword(call, keyword, parameters):
     parameters : sequence of str
     """
     hint = keyword_hint(keyword, parameters)
-    known = f"its keywords are {', '.join(parameters)}" if parameters else "it has none"
-    return f"{call}: got an unexpected keyword argument {keyword!r}; {f'{hint}; ' if hint else ''}{known}."
+    known = f"its keywords are {', '.join(parameters)}" if parameters else "" if hint else "it has none"
+    return f"{call}: got an unexpected keyword argument {keyword!r}; {'; '.join(filter(None, (hint, known)))}."
 
 
 def parameters_of(function):
