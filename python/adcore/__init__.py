@@ -1,6 +1,7 @@
 """adcore: automatic differentiation of numeric Python programs on the CPU, with MindSpore's names."""
 
 from adcore import amp, common, communication, nn, ops, optim  # noqa: F401  import * leaves out short words
+from adcore._advice import AmbiguityWarning, no_attribute
 from adcore._config import (
     empty_cache,
     get_num_threads,
@@ -84,10 +85,11 @@ def __getattr__(name):
         import importlib
 
         return importlib.import_module(f"adcore.{name}")
-    raise AttributeError(f"module 'adcore' has no attribute {name!r}")
+    raise no_attribute("adcore", name)
 
 
 __all__ = [
+    "AmbiguityWarning",
     "GRAPH_MODE",
     "PYNATIVE_MODE",
     "get_context",

@@ -1,5 +1,8 @@
 """Settings of the process: threads, memory, the random seed, and what the library runs on."""
 
+import os
+import sys
+
 from adcore import _core
 
 seedings = 0  # how often the seed was set: what counts from a seed on starts anew then
@@ -144,8 +147,18 @@ def memory_stats():
     return _core.memory_stats()
 
 
+# What parts of the package need beside NumPy, by the extra that installs it.
+OPTIONAL = {
+    "checkpoint": ("safetensors",),
+    "train": ("tqdm", "matplotlib", "tensorboardX"),
+    "demo": ("scikit-learn",),
+}
+
+
 def show_config():
-    """Print version, compiler, the instruction set in use and the number of threads.
+    """Print what a report of a fault should have: version, compiler, instruction set, threads, caches, optional parts.
+
+    ``python -m adcore`` prints it, too.
 
     Examples
     --------
@@ -153,8 +166,62 @@ def show_config():
     >>> adcore.show_config()  # doctest: +ELLIPSIS
     adcore ...
     """
-    isas = ", ".join(_core.isas())
+    import platform
+
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    settings = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith("ADCORE_")]
+    memory = memory_stats()
+    lines = {
+        "installed in": os.path.dirname(__file__),
+        "Python": f"{platform.python_version()} ({sys.implementation.name}), {platform.platform()}",
+        "compiler": _core.compiler(),
+        "CPU": f"{_cpu()}, {usable} of {os.cpu_count()} cores usable",
+        "instruction set": f"{_core.isa()} (this CPU runs {', '.join(_core.isas())}; ADCORE_ISA chooses)",
+        "caches": ", ".join(_caches()) or "unknown",
+        "threads": _core.get_num_threads(),
+        "memory": f"{memory['bytes_reserved'] >> 20} MB reserved, {memory['peak_bytes_reserved'] >> 20} MB at most",
+        "environment": " ".join(settings) or "no variable of adcore's is set",
+        "NumPy": _version("numpy") or "not installed",
+    }
     print(f"adcore {_core.__version__}")
-    print(f"compiler: {_core.compiler()}")
-    print(f"instruction set: {_core.isa()} (this CPU runs {isas}; ADCORE_ISA chooses)")
-    print(f"threads: {_core.get_num_threads()}")
+    for name, value in lines.items():
+        print(f"{name}: {value}")
+    for extra, packages in OPTIONAL.items():
+        for package in packages:
+            print(f"{package}: {_version(package) or f'not installed (pip install adcore[{extra}])'}")
+
+
+def _version(package):
+    from importlib import metadata
+
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _read(path):
+    try:
+        with open(path) as file:
+            return file.read()
+    except OSError:  # not Linux, or a container that hides it
+        return ""
+
+
+def _cpu():
+    """The name of the CPU."""
+    import platform
+
+    named = [line for line in _read("/proc/cpuinfo").splitlines() if line.startswith("model name")]
+    return named[0].partition(":")[2].strip() if named else platform.processor() or platform.machine()
+
+
+def _caches():
+    """Yield the caches of the first core, as "L1 data 32K"."""
+    for index in range(8):
+        level, kind, size = (
+            _read(f"/sys/devices/system/cpu/cpu0/cache/index{index}/{fact}").strip()
+            for fact in ("level", "type", "size")
+        )
+        if size:
+            yield f"L{level} {'' if kind == 'Unified' else kind.lower() + ' '}{size}"

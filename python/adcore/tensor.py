@@ -3,11 +3,13 @@
 import math
 
 from adcore import _core
+from adcore._advice import TENSOR, SettableAdvice, advise, known_words
 from adcore._core import Tensor
 
 _f = _core.functions
 
 
+@known_words
 def tensor(input_data=None, dtype=None, shape=None, init=None):
     """Make a Tensor; the same as ``Tensor(...)``.
 
@@ -476,7 +478,7 @@ Tensor.__reduce__ = _reduce
 Tensor.__copy__ = _copy
 Tensor.__deepcopy__ = _deepcopy
 Tensor.astype = _astype
-Tensor.to = _astype
+Tensor.to = known_words(_astype, "to")
 Tensor.float = _renamed("cast", _core.float32)
 Tensor.half = _renamed("cast", _core.float16)
 Tensor.int = _renamed("cast", _core.int32)
@@ -492,5 +494,6 @@ Tensor.expand = _f["broadcast_to"]
 Tensor.data = property(lambda self: self, doc="The Tensor itself.")
 for _name, _method in _DOCUMENTED.items():
     setattr(Tensor, _name, _method)
+advise(Tensor, TENSOR, SettableAdvice)
 
 __all__ = ["Tensor", "from_dlpack", "from_numpy", "tensor"]

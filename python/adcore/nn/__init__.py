@@ -1,5 +1,6 @@
 """Networks: cells, containers, layers, losses, optimizers and learning-rate schedules."""
 
+from .._advice import no_attribute
 from . import (
     activation,
     averaging,
@@ -70,3 +71,7 @@ _public = {
 globals().update(_public)
 
 __all__ = list(_public)
+
+
+def __getattr__(name):
+    raise no_attribute(__name__, name)

@@ -3,6 +3,7 @@
 import math
 
 from .. import ops
+from .._advice import warn
 from .._core import float32
 from .arguments import flag, fraction, integer, number, positive, real
 from .cell import Cell
@@ -70,6 +71,11 @@ class Dropout(Cell):
     ValueError
         If it is out of range.
 
+    Warns
+    -----
+    AmbiguityWarning
+        If a number below 0.5 is given without its name: in PyTorch it would be `p`.
+
     Examples
     --------
     >>> import adcore as ac
@@ -84,12 +90,24 @@ class Dropout(Cell):
 
     _samples = ("Dropout(p=0.5)(x(3, 4)) ** 2",)  # not in training: a second call would draw other numbers
 
+    @classmethod
+    def _look_at(cls, *args, **kwargs):
+        """Warn where a small number without a name is more likely what is to be dropped than what is to be kept."""
+        number = args[0] if len(args) == 1 and isinstance(args[0], float) else 1.0
+        if number < 0.5 and kwargs.get("p") is None and cls.__init__ is Dropout.__init__:
+            warn(
+                f"Dropout({number}) keeps an element with probability {number}: the first argument is keep_prob. Write "
+                f"Dropout(p={number}) to drop it with that probability, or Dropout(keep_prob={number})."
+            )
+
     def __init__(self, keep_prob=0.5, p=None, dtype=float32):
         super().__init__()
         name, value = ("keep_prob", keep_prob) if p is None else ("p", p)
         real("Dropout", name, value)
         if p is None and not 0 < keep_prob <= 1:
-            raise ValueError(f"Dropout: keep_prob must be in (0, 1], but got {keep_prob}.")
+            raise ValueError(
+                f"Dropout: keep_prob must be in (0, 1], but got {keep_prob}. What is dropped is p: Dropout(p=0.1)."
+            )
         if p is not None and not 0 <= p < 1:
             raise ValueError(f"Dropout: p must be in [0, 1), but got {p}.")
         self.keep_prob = keep_prob

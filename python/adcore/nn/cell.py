@@ -2,7 +2,8 @@
 
 Data. Everything that is read stands in the instance's ``__dict__``, so ``self.w`` in ``construct`` costs what a plain
 attribute costs (which is also why there is no ``__getattr__``: its mere presence makes every read slower on Python
-3.11). Beside it stand three registries, kept in step by ``__setattr__`` and ``__delattr__``:
+3.11; what other libraries have and a Cell has not stands in the class, see `adcore._advice`). Beside it stand three
+registries, kept in step by ``__setattr__`` and ``__delattr__``:
 
 * ``_params``: name -> Parameter or None, what is trained, listed and saved, in the order of registration;
 * ``_cells``: name -> Cell or None, the children;
@@ -18,6 +19,7 @@ import functools
 import warnings
 from collections import namedtuple
 
+from .._advice import CELL, advise, parameters_of, unknown_keyword
 from .._core import CellBase, Parameter, Tensor, bfloat16, float16, float32, has_default_name
 from .._ops.native import stop_gradient
 from ..parameter import ParameterTuple
@@ -29,7 +31,35 @@ from ..transforms.options import check_flag
 _Keys = namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])
 
 
-class Cell(CellBase):
+class _Made(CellBase):
+    """What looks at the arguments that a Cell is made with.
+
+    It stands below Cell, whose `__init__` is what tells the signature of a class without one.
+    """
+
+    _look_at = None  # a classmethod of what the arguments may be mistaken for
+
+    def __new__(cls, *args, **kwargs):
+        if kwargs:
+            cls._check_words(kwargs)
+        if cls._look_at is not None:
+            cls._look_at(*args, **kwargs)
+        make = super().__new__
+        return make(cls) if make is object.__new__ else make(cls, *args, **kwargs)
+
+    @classmethod
+    def _check_words(cls, keywords):
+        """Raise for a keyword that one of adcore's own constructors does not have."""
+        init = cls.__init__
+        if hasattr(init, "__wrapped__") or not getattr(init, "__module__", "").startswith("adcore"):
+            return  # one that is wrapped looks itself
+        names = parameters_of(init)
+        for keyword in keywords:
+            if names is not None and keyword not in names:
+                raise TypeError(unknown_keyword(cls.__name__, keyword, names[1:]))
+
+
+class Cell(_Made):
     """A node of a network: Parameters, child cells, and ``construct``, which computes.
 
     Assigning a Parameter, a ParameterTuple or a Cell to an attribute registers it. A Parameter made without a name
@@ -94,7 +124,10 @@ class Cell(CellBase):
         AttributeError
             If the class does not define it.
         """
-        raise AttributeError(f"{self.cls_name}: construct is not defined. Define construct(self, ...) in the class.")
+        hint = "Define construct(self, ...) in the class."
+        if hasattr(self, "forward"):
+            hint = "The class defines forward; call it construct."
+        raise AttributeError(f"{self.cls_name}: construct is not defined. {hint}")
 
     # ---- registration --------------------------------------------------------------------------------------------
 
@@ -830,6 +863,8 @@ class Cell(CellBase):
         children = [f"({name}): {cell!r}".replace("\n", "\n  ") for name, cell in self._cells.items()]
         return f"{self.cls_name}(\n  " + "\n  ".join(own + children) + "\n)"
 
+
+advise(Cell, CELL)
 
 _PLAIN = {list, tuple, dict}  # what holds cells without registering them
 

@@ -14,6 +14,7 @@ import math
 from collections.abc import Iterable
 
 from .. import ops
+from .._advice import OPTIMIZER, advise, known_words, parameters_of
 from .._core import Parameter, Tensor, float32, float64, int32, optimizer_step
 from ..parameter import ParameterTuple
 from .cell import Cell
@@ -76,6 +77,16 @@ class Optimizer(Cell):
     >>> w.asnumpy().tolist()
     [0.5, 1.5]
     """
+
+    # Every step reads it: an attribute of the class hides the advice that Cell has, which would make that slower.
+    parameters: tuple[Parameter, ...] = ()
+
+    def __init_subclass__(cls, **kwargs):
+        """Let the optimizers of adcore take ``lr`` for ``learning_rate``."""
+        super().__init_subclass__(**kwargs)
+        init = cls.__dict__.get("__init__")
+        if init is not None and cls.__module__.startswith("adcore.") and "learning_rate" in (parameters_of(init) or ()):
+            cls.__init__ = known_words(init, cls.__name__, {"lr": "learning_rate"})
 
     def __init__(self, learning_rate, parameters, weight_decay=0.0, loss_scale=1.0):
         super().__init__(auto_prefix=False)
@@ -326,6 +337,9 @@ class Optimizer(Cell):
     def construct(self, gradients):
         """Do one step. Every optimizer overrides this."""
         raise NotImplementedError(f"{self.cls_name}: construct(self, gradients) is not defined.")
+
+
+advise(Optimizer, OPTIMIZER)
 
 
 class _Ruled(Optimizer):

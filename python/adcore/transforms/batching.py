@@ -1,5 +1,6 @@
 """vmap: a function of one member becomes one of a batch, computed at once."""
 
+from adcore._advice import known_words
 from adcore._core import Batch, Tensor, is_array, seen, tree_fill, tree_leaves
 from adcore.transforms.ensemble import Ensemble
 from adcore.transforms.options import check_callable, computed
@@ -11,6 +12,7 @@ __all__ = ["vmap"]
 _DRAWS = ("same", "different", "error")  # their numbers are those of the core
 
 
+@known_words
 def vmap(fn, in_axes=0, out_axes=0, *, randomness="error"):
     """Return a function that maps `fn` over axes of its arguments, for all members at once.
 

@@ -1,6 +1,7 @@
 """grad, value_and_grad and what reads their results. A call of what they return is one native function."""
 
 from adcore import _core
+from adcore._advice import known_words
 from adcore._core import Parameter
 from adcore.transforms.options import check_callable, check_flag, checked_positions, checked_weights, taken_sens
 
@@ -28,6 +29,7 @@ def _make(name, fn, grad_position, weights, has_aux, return_ids, sens_param, wit
     return after_grad
 
 
+@known_words
 def grad(fn, grad_position=0, weights=None, has_aux=False, return_ids=False, sens_param=False):
     """Return a function that computes derivatives of `fn`.
 
@@ -63,6 +65,12 @@ def grad(fn, grad_position=0, weights=None, has_aux=False, return_ids=False, sen
         For arguments that name nothing to differentiate, and a cotangent that does not look like the output. The
         exceptions of `fn` pass through.
 
+    Warns
+    -----
+    AmbiguityWarning
+        If several outputs depend on what is differentiated, neither with `has_aux` nor with `sens_param`: the
+        derivative is that of their sum.
+
     Examples
     --------
     >>> import adcore
@@ -76,6 +84,7 @@ def grad(fn, grad_position=0, weights=None, has_aux=False, return_ids=False, sen
     return _make("grad", fn, grad_position, weights, has_aux, return_ids, sens_param, False)
 
 
+@known_words
 def value_and_grad(fn, grad_position=0, weights=None, has_aux=False, return_ids=False, sens_param=False):
     """Return a function that computes `fn` and its derivatives.
 

@@ -1,6 +1,7 @@
 """Jacobians and Hessians: the products for all rows, or all columns, at once, as a batch."""
 
 from adcore import _ops
+from adcore._advice import known_words
 from adcore._core import Batch, Forward, derivative_dtype
 from adcore.transforms.options import check_callable, check_flag, checked_positions, no_such_position, split_aux
 from adcore.transforms.products import push, record, values_of
@@ -68,6 +69,7 @@ def _make_jacobian(name, fn, grad_position, has_aux, run):
     return jacobian
 
 
+@known_words
 def jacrev(fn, grad_position=0, has_aux=False):
     """Return a function that computes Jacobians in reverse mode: all rows in one sweep.
 
@@ -136,6 +138,7 @@ def _starts(leaves):
     return starts
 
 
+@known_words
 def jacfwd(fn, grad_position=0, has_aux=False):
     """Return a function that computes Jacobians in forward mode: all columns at once.
 
@@ -183,6 +186,7 @@ def _run_jacfwd(fn, arguments, call, single, has_aux):
     return _blocks(out, arguments, single, block), values_of(frame, aux)
 
 
+@known_words
 def hessian(fn, grad_position=0, has_aux=False):
     """Return a function that computes second derivatives: the Jacobian of the Jacobian.
 

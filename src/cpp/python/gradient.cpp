@@ -175,17 +175,21 @@ class GradientCall {
     return PyTuple_GET_ITEM(result, 0);
   }
 
-  /// `every`: constants among the outputs are named too.
+  /// `every`: constants among the outputs are named too, since each has a cotangent of the caller's.
   void read_outputs(PyObject* result, const Tape& tape, bool every) {
     const auto read = [&](PyObject* leaf) {
       if (!is_tensor(leaf)) return require_result(leaf, g_->name);
       if (const Slot slot = slot_of(leaf, &tape); slot || every) recording_.output(slot, value_of(leaf));
     };
-    if (is_tensor(result)) {
-      read(result);
-    } else {
-      tree_visit(result, read);
-    }
+    if (is_tensor(result)) return read(result);
+    tree_visit(result, read);
+    if (!every && !g_->has_aux && recording_.outputs() > 1) warn_of_sum(recording_.outputs());
+  }
+
+  void warn_of_sum(size_t outputs) const {
+    PyObject* warn = python_function("adcore._advice", "warn_of_sum");
+    const Owned done(checked(
+        calling_python([&] { return PyObject_CallFunction(warn, "sn", g_->name, static_cast<Py_ssize_t>(outputs)); })));
   }
 
   /// Seeds every output with its part of what the caller gave.

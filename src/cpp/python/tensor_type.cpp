@@ -6,6 +6,7 @@
 
 #include "core/box.h"
 #include "ops/table.h"
+#include "python/arguments.h"
 #include "python/cells.h"
 #include "python/function.h"
 #include "python/object.h"
@@ -559,7 +560,10 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   PyObject *data = nullptr, *dtype = Py_None, *shape = nullptr, *init = Py_None, *const_arg = Py_None;
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOOOO:Tensor", const_cast<char**>(names), &data, &dtype, &shape,
                                    &init, &const_arg)) {
-    return nullptr;
+    return guarded([&]() -> PyObject* {
+      explain_keyword("Tensor", kwargs, names);
+      return nullptr;
+    });
   }
   return guarded([&]() -> PyObject* {
     Tensor value;
