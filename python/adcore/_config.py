@@ -152,6 +152,7 @@ OPTIONAL = {
     "checkpoint": ("safetensors",),
     "train": ("tqdm", "matplotlib", "tensorboardX"),
     "demo": ("scikit-learn",),
+    "mpi": ("mpi4py",),
 }
 
 
