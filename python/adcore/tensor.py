@@ -8,7 +8,7 @@ from adcore._core import Tensor
 _f = _core.functions
 
 
-def tensor(input_data=None, dtype=None, shape=None, init=None):
+def tensor(input_data=None, dtype=None, shape=None, init=None) -> Tensor:
     """Make a Tensor; the same as ``Tensor(...)``.
 
     Examples
@@ -132,6 +132,10 @@ def from_dlpack(array, *, copy=None):
         What has the methods of the DLPack protocol, on the CPU, or a capsule of that protocol.
     copy : bool, optional
         False: raise where the values would be copied.
+
+    Returns
+    -------
+    Tensor
 
     Raises
     ------
@@ -489,7 +493,7 @@ Tensor.init_data = _init_data
 Tensor.has_init = False
 Tensor.view = _f["reshape"]
 Tensor.expand = _f["broadcast_to"]
-Tensor.data = property(lambda self: self, doc="The Tensor itself.")
+Tensor.data = property(lambda self: self, doc="The Tensor itself.")  # type: ignore[assignment]
 for _name, _method in _DOCUMENTED.items():
     setattr(Tensor, _name, _method)
 
