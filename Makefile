@@ -6,7 +6,7 @@
 # make lint    formatters, linter, type checker: reports, changes nothing
 # make format  rewrites the sources as the formatters want them
 # make docs    the site, with the pages of reference, into build/docs
-# make stubs   rewrites python/adcore/_core.pyi from the compiled module
+# make stubs   rewrites the type stubs, python/adcore/**/*.pyi, from what is installed
 # make clean   removes what the above have made, .venv included
 #
 # Needs python3 (with venv), a C++20 compiler and make; pip puts all else into .venv. Every step leaves a stamp file, so
@@ -66,6 +66,7 @@ lint: $(STAMPS)/lint
 	$(BIN)/ruff format --check
 	$(BIN)/clang-format --dry-run -Werror $(CPP_FILES)
 	$(BIN)/mypy
+	$(BIN)/python tools/check_types.py
 
 format: $(STAMPS)/lint
 	$(BIN)/ruff check --fix
