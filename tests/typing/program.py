@@ -129,6 +129,5 @@ with no_grad(), tempfile.TemporaryDirectory() as folder:
     adcore.save_checkpoint(net, file)
     kept, unknown = adcore.load_param_into_net(net, adcore.load_checkpoint(str(file)))
     mean_error = error(Tensor(points), Tensor(values)) / (1 + np.abs(curvature).sum())
-print(
-    f"{sum(losses[:8]):.3f} {sum(losses[8:]):.3f} {mean_error:.3f} {energy.explain()[:6]!r} {count} {len(kept)} {names[0]}"
-)
+told = energy.explain()
+print(f"{sum(losses[:8]):.3f} {sum(losses[8:]):.3f} {mean_error:.3f} {told[:6]} {count} {len(kept)} {names[0]}")
