@@ -45,6 +45,8 @@ MODULES = [
 ]
 # Modules that adcore has, though they are not in its __all__.
 LAZY = ["amp", "dataset", "optim", "testing", "train"]
+# The words of which several mean the same to functions of adcore.ops.
+FAMILIES = "axis dim dims keepdims keep_dims keepdim logits input label target labels".split()
 # What else stubs name.
 IMPORTS = {
     "collections.abc": "Callable Iterable Iterator Mapping Sequence",
@@ -180,7 +182,8 @@ def returns_in(function):
             return {"..."}
         if not isinstance(node, (ast.FunctionDef, ast.Lambda, ast.ClassDef)):
             nodes += ast.iter_child_nodes(node)
-    refuses = isinstance(tree, ast.FunctionDef) and isinstance(tree.body[-1], ast.Raise)
+    refuses = isinstance(tree, ast.FunctionDef) and isinstance(tree.body[-1], (ast.Raise, ast.Expr))
+    refuses = refuses and (isinstance(tree.body[-1], ast.Raise) or len(tree.body) == 1)  # but for a docstring
     return found or ({"..."} if refuses else {"None"})
 
 
@@ -200,10 +203,28 @@ def result(name, value, classes, known=RESULTS):
 
 def one_kind(told):
     """A result that is a Tensor or a tuple by what a call asks for is Any: neither would do for the other."""
-    return "Any" if told and " | " in told and re.search(r"\b(tuple|list)\[", told) else told
+    return "Any" if told and " | " in told and re.search(r"\b(tuple|list|Sequence|Mapping)\[", told) else told
 
 
-def parameters(signature, classes, words=None):
+def family_of(word):
+    """The other words by which a function of adcore.ops takes a keyword, as axis for dim."""
+    return [other for other in FAMILIES if other != word and _core.are_synonyms(word, other)]
+
+
+def spelled(inside):
+    """A list of parameters, and what it is where a keyword that must be given has another word of its family."""
+    found = [inside]
+    words = dict.fromkeys(re.findall(r"(?:^|, )(\w+): [^=]+?(?=, \w+(?::|$)|, [*/]|$)", inside))
+    is_loss = {"label", "labels", "target"} & {*words}
+    for word in words:
+        if word in FAMILIES and (is_loss or word not in ("input", "logits")):
+            found += [
+                re.sub(rf"\b{word}: ", f"{other}: ", text, count=1) for text in found for other in family_of(word)
+            ]
+    return found
+
+
+def parameters(signature, classes, words=None, synonyms=False):
     """Those of a text signature such as `($self, x: Tensor, /, axis: dims = None)`, without the receiver.
 
     `words` are those of a docstring, by the parameter's name, for what has no annotation.
@@ -218,7 +239,9 @@ def parameters(signature, classes, words=None):
         if argument is None:
             continue
         default = defaults.get(argument)
-        if argument.annotation:  # a composite's is a string
+        if argument.arg == "output_size":  # of poolings; None keeps an axis as it is
+            kind = "int | Sequence[int | None] | None"
+        elif argument.annotation:  # a composite's is a string
             kind = annotation(ast.unparse(argument.annotation).strip("'"), classes)
         else:
             kind = annotation((words or {}).get(argument.arg, ""), classes, taken=True)
@@ -231,6 +254,11 @@ def parameters(signature, classes, words=None):
     plain = (ast.Constant, ast.Tuple, ast.UnaryOp)
     for values in (arguments.defaults, arguments.kw_defaults):
         values[:] = [v if v is None or isinstance(v, plain) else ast.Constant(...) for v in values]
+    for argument in [*positional, *arguments.kwonlyargs] if synonyms else ():
+        if defaults.get(argument) is not None:
+            for word in family_of(argument.arg):
+                arguments.kwonlyargs.append(ast.arg(word, argument.annotation))
+                arguments.kw_defaults.append(ast.Constant(...))
     return re.sub(r"(: [^=,]+(?:\[[^=]*\][^=,]*)?)=", r"\1 = ", ast.unparse(arguments))
 
 
@@ -248,9 +276,16 @@ def function(name, value, classes, receiver="", words=None, known=RESULTS):
     if receiver and text and not text.startswith("($"):  # the first operand of a function of the table, or self
         text = re.sub(r"^\(\w+(: [^,)]+)?(, /)?(, )?", "(", text)
     words = {**described(value.__doc__, "Parameters"), **(words or {})}
-    inside = parameters(text, classes, words) if text else "*args: Any, **kwargs: Any"
-    inside = ", ".join(filter(None, [receiver, inside]))
-    return [f"def {name}({inside}) -> {result(name, value, classes, known)}: ..."]
+    op = isinstance(value, _core.Function) or hasattr(value, "_samples")
+    inside = parameters(text, classes, words, op) if text else "*args: Any, **kwargs: Any"
+    forms = spelled(inside) if op else [inside]
+    lines = []
+    for form in forms:
+        form = ", ".join(filter(None, [receiver, form]))
+        lines += ["@overload"] * (len(forms) > 1) + [
+            f"def {name}({form}) -> {result(name, value, classes, known)}: ..."
+        ]
+    return lines
 
 
 def member(name, value, cls, classes):
@@ -321,6 +356,13 @@ def assigned(cls):
     return {name: names for name, names in found.items() if not name.startswith("_")}
 
 
+def attribute(words, classes):
+    """The type of an attribute; of one that may be None, or of several types, the user knows more than the words say."""
+    kinds = annotation(words, classes).split(" | ")
+    known = [kind for kind in kinds if kind != "None"]
+    return "Any" if len(known) > 1 else known[0] + " | Any" * (len(kinds) > 1)
+
+
 def python_class(name, cls, homes, classes):
     """The lines of a class of Python. What it has from private bases is its own."""
     bases = [b for b in cls.__mro__[1:] if b in homes or b.__module__ == "builtins" and b is not object]
@@ -340,7 +382,7 @@ def python_class(name, cls, homes, classes):
     told = {n: w for k in reversed(cls.__mro__) for n, w in described(k.__doc__, "Attributes").items()}
     noted = {n: a for k in reversed(own) for n, a in vars(k).get("__annotations__", {}).items()}
     attributes = {n: given.get(n, "Any") if n in names else "Any" for k in own for n, names in assigned(k).items()}
-    attributes |= {n: annotation(w, classes) for n, w in told.items()}
+    attributes |= {n: attribute(w, classes) for n, w in told.items()}
     attributes |= {n: annotation(a, classes) for n, a in noted.items()}
     for n, kind in sorted(attributes.items()):
         if not n.startswith("_") and n not in members:

@@ -107,7 +107,7 @@ def _one(word, classes, taken):
     if container is None:
         bare = re.fullmatch(r"(\w+)s", word)
         return _one(bare[1], classes, taken) if bare else _generic(word, classes)
-    of = _one(container[2], classes, taken)
+    of = _one(container[2].replace("Tensors", "Tensor"), classes, taken)
     if of is None:
         return None
     return {

@@ -24,7 +24,7 @@ class ASGD(Optimizer):
     ax: ParameterTuple
     global_step: Parameter
     lambd: float
-    learning_rate: Parameter | ParameterTuple | LearningRateSchedule | CellList
+    learning_rate: Any
     parameters: ParameterTuple
     t0: float
     def construct(self, gradients: Any) -> Any: ...
@@ -41,7 +41,7 @@ class AdaFactor(Optimizer):
     exp_avg_sq_col: Any
     exp_avg_sq_row: Any
     global_step: Parameter
-    learning_rate: Parameter | ParameterTuple | LearningRateSchedule | CellList
+    learning_rate: Any
     parameters: ParameterTuple
     relative_step: bool
     scale_parameter: bool
@@ -55,7 +55,7 @@ class AdaMax(Optimizer):
     beta2: float
     eps: float
     global_step: Parameter
-    learning_rate: Parameter | ParameterTuple | LearningRateSchedule | CellList
+    learning_rate: Any
     moment1: Any
     moment2: Any
     parameters: ParameterTuple
@@ -68,7 +68,7 @@ class Adadelta(Optimizer):
     accum_update: Any
     epsilon: float
     global_step: Parameter
-    learning_rate: Parameter | ParameterTuple | LearningRateSchedule | CellList
+    learning_rate: Any
     parameters: ParameterTuple
     rho: float
     def construct(self, gradients: Any) -> Any: ...
@@ -77,7 +77,7 @@ class Adagrad(Optimizer):
     def __init__(self, params: Any, accum: float = 0.1, learning_rate: float | int | Tensor | Iterable[float] | LearningRateSchedule = 0.001, update_slots: bool = True, loss_scale: float = 1.0, weight_decay: float | int | Cell = 0.0) -> None: ...
     accum: float
     global_step: Parameter
-    learning_rate: Parameter | ParameterTuple | LearningRateSchedule | CellList
+    learning_rate: Any
     parameters: ParameterTuple
     update_slots: bool
     def construct(self, gradients: Any) -> Any: ...
@@ -90,7 +90,7 @@ class Adam(Optimizer):
     beta2_power: Parameter
     eps: float
     global_step: Parameter
-    learning_rate: Parameter | ParameterTuple | LearningRateSchedule | CellList
+    learning_rate: Any
     moment1: Any
     moment2: Any
     parameters: ParameterTuple
@@ -108,7 +108,7 @@ class AdamW(Optimizer):
     beta2: float
     eps: float
     global_step: Parameter
-    learning_rate: Parameter | ParameterTuple | LearningRateSchedule | CellList
+    learning_rate: Any
     moment1: Any
     moment2: Any
     parameters: ParameterTuple
@@ -121,7 +121,7 @@ class AdamWeightDecay(Optimizer):
     beta2: float
     eps: float
     global_step: Parameter
-    learning_rate: Parameter | ParameterTuple | LearningRateSchedule | CellList
+    learning_rate: Any
     moments1: Any
     moments2: Any
     parameters: ParameterTuple
@@ -130,38 +130,38 @@ class AdamWeightDecay(Optimizer):
 Adamax = AdaMax
 
 class AdaptiveAvgPool1d(Cell):
-    def __init__(self, output_size: int | None) -> None: ...
+    def __init__(self, output_size: int | Sequence[int | None] | None) -> None: ...
     output_size: Any
     def construct(self, x: Any) -> Any: ...
     def extend_repr(self) -> str: ...
 
 class AdaptiveAvgPool2d(Cell):
-    def __init__(self, output_size: Any) -> None: ...
+    def __init__(self, output_size: int | Sequence[int | None] | None) -> None: ...
     output_size: Any
     def construct(self, x: Any) -> Any: ...
     def extend_repr(self) -> str: ...
 
 class AdaptiveAvgPool3d(Cell):
-    def __init__(self, output_size: Any) -> None: ...
+    def __init__(self, output_size: int | Sequence[int | None] | None) -> None: ...
     output_size: Any
     def construct(self, x: Any) -> Any: ...
     def extend_repr(self) -> str: ...
 
 class AdaptiveMaxPool1d(Cell):
-    def __init__(self, output_size: int | None) -> None: ...
+    def __init__(self, output_size: int | Sequence[int | None] | None) -> None: ...
     output_size: Any
     def construct(self, x: Any) -> Any: ...
     def extend_repr(self) -> str: ...
 
 class AdaptiveMaxPool2d(Cell):
-    def __init__(self, output_size: Any, return_indices: bool = False) -> None: ...
+    def __init__(self, output_size: int | Sequence[int | None] | None, return_indices: bool = False) -> None: ...
     output_size: Any
     return_indices: bool
     def construct(self, x: Any) -> Any: ...
     def extend_repr(self) -> str: ...
 
 class AdaptiveMaxPool3d(Cell):
-    def __init__(self, output_size: Any, return_indices: bool = False) -> None: ...
+    def __init__(self, output_size: int | Sequence[int | None] | None, return_indices: bool = False) -> None: ...
     output_size: Any
     return_indices: bool
     def construct(self, x: Any) -> Any: ...
@@ -252,7 +252,7 @@ class BatchNorm3d(Cell):
 
 class BiDense(Cell):
     def __init__(self, in1_channels: int, in2_channels: int, out_channels: int, weight_init: Tensor | str | Initializer | float | None = None, bias_init: Tensor | str | Initializer | float | None = None, has_bias: bool = True, dtype: dtype = ...) -> None: ...
-    bias: Parameter | None
+    bias: Parameter | Any
     has_bias: bool
     in1_channels: int
     in2_channels: int
@@ -377,7 +377,7 @@ class ConstantPad3d(Cell):
 
 class Conv1d(Cell):
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, pad_mode: str = 'same', padding: int = 0, dilation: int = 1, group: int = 1, has_bias: bool = False, weight_init: Tensor | str | Initializer | float | None = None, bias_init: Tensor | str | Initializer | float | None = None, dtype: dtype = ...) -> None: ...
-    bias: Parameter | None
+    bias: Parameter | Any
     dilation: int
     group: int
     has_bias: bool
@@ -410,7 +410,7 @@ class Conv1dTranspose(Cell):
 
 class Conv2d(Cell):
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int | tuple[int, int], stride: int | tuple[int, int] = 1, pad_mode: str = 'same', padding: Any = 0, dilation: int | tuple[int, int] = 1, group: int = 1, has_bias: bool = False, weight_init: Tensor | str | Initializer | float | None = None, bias_init: Tensor | str | Initializer | float | None = None, data_format: str = 'NCHW', dtype: dtype = ...) -> None: ...
-    bias: Parameter | None
+    bias: Parameter | Any
     dilation: Any
     group: int
     has_bias: bool
@@ -426,7 +426,7 @@ class Conv2d(Cell):
 
 class Conv2dTranspose(Cell):
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int | tuple[int, int], stride: int | tuple[int, int] = 1, pad_mode: str = 'same', padding: Any = 0, output_padding: int | tuple[int, int] = 0, dilation: int | tuple[int, int] = 1, group: int = 1, has_bias: bool = False, weight_init: Tensor | str | Initializer | float | None = None, bias_init: Tensor | str | Initializer | float | None = None, dtype: dtype = ...) -> None: ...
-    bias: Parameter | None
+    bias: Parameter | Any
     dilation: Any
     group: int
     has_bias: bool
@@ -501,7 +501,7 @@ class CrossEntropyLoss(LossBase):
 class Dense(Cell):
     def __init__(self, in_channels: int, out_channels: int, weight_init: Tensor | str | Initializer | float | None = None, bias_init: Tensor | str | Initializer | float | None = None, has_bias: bool = True, activation: str | Cell | Callable[..., Any] | None = None, dtype: dtype = ...) -> None: ...
     activation: Any
-    bias: Parameter | None
+    bias: Parameter | Any
     has_bias: bool
     in_channels: int
     out_channels: int
@@ -597,7 +597,7 @@ class FTRL(Optimizer):
     global_step: Parameter
     l1: float
     l2: float
-    learning_rate: Parameter | ParameterTuple | LearningRateSchedule | CellList
+    learning_rate: Any
     linear: Any
     lr_power: float
     moments: Any
@@ -627,7 +627,7 @@ class FocalLoss(LossBase):
     def construct(self, logits: Any, labels: Any) -> Tensor: ...
 
 class Fold(Cell):
-    def __init__(self, output_size: int | tuple[int, int], kernel_size: int | tuple[int, int], dilation: int | tuple[int, int] = 1, padding: int | tuple[int, int] = 0, stride: int | tuple[int, int] = 1) -> None: ...
+    def __init__(self, output_size: int | Sequence[int | None] | None, kernel_size: int | tuple[int, int], dilation: int | tuple[int, int] = 1, padding: int | tuple[int, int] = 0, stride: int | tuple[int, int] = 1) -> None: ...
     dilation: Any
     kernel_size: Any
     output_size: Any
@@ -667,8 +667,8 @@ class GRU(Cell):
 
 class GRUCell(Cell):
     def __init__(self, input_size: int, hidden_size: int, has_bias: bool = True, dtype: dtype = ...) -> None: ...
-    bias_hh: Parameter | None
-    bias_ih: Parameter | None
+    bias_hh: Parameter | Any
+    bias_ih: Parameter | Any
     has_bias: bool
     hidden_size: int
     input_size: int
@@ -803,7 +803,7 @@ class LBFGS(Optimizer):
     def __init__(self, params: Any, learning_rate: float | int | Tensor | Iterable[float] | LearningRateSchedule = 1.0, max_iter: int = 20, max_eval: int | None = None, tolerance_grad: float = 1e-07, tolerance_change: float = 1e-09, history_size: int = 10, line_search_fn: str | None = None) -> None: ...
     global_step: Parameter
     history_size: int
-    learning_rate: Parameter | ParameterTuple | LearningRateSchedule | CellList
+    learning_rate: Any
     line_search_fn: Any
     max_eval: Any
     max_iter: int
@@ -845,8 +845,8 @@ class LSTM(Cell):
 
 class LSTMCell(Cell):
     def __init__(self, input_size: int, hidden_size: int, has_bias: bool = True, dtype: dtype = ...) -> None: ...
-    bias_hh: Parameter | None
-    bias_ih: Parameter | None
+    bias_hh: Parameter | Any
+    bias_ih: Parameter | Any
     has_bias: bool
     hidden_size: int
     input_size: int
@@ -861,7 +861,7 @@ class Lamb(Optimizer):
     beta2: float
     eps: float
     global_step: Parameter
-    learning_rate: Parameter | ParameterTuple | LearningRateSchedule | CellList
+    learning_rate: Any
     moments1: Any
     moments2: Any
     parameters: ParameterTuple
@@ -889,7 +889,7 @@ class Lion(Optimizer):
     beta2: float
     eps: Any
     global_step: Parameter
-    learning_rate: Parameter | ParameterTuple | LearningRateSchedule | CellList
+    learning_rate: Any
     moments: Any
     parameters: ParameterTuple
     def construct(self, gradients: Any) -> Any: ...
@@ -973,7 +973,7 @@ class MaxUnpool1d(Cell):
     kernel_size: Any
     padding: Any
     stride: Any
-    def construct(self, x: Any, indices: Any, output_size: Any = None) -> Tensor: ...
+    def construct(self, x: Any, indices: Any, output_size: int | Sequence[int | None] | None = None) -> Tensor: ...
     def extend_repr(self) -> str: ...
 
 class MaxUnpool2d(Cell):
@@ -981,7 +981,7 @@ class MaxUnpool2d(Cell):
     kernel_size: Any
     padding: Any
     stride: Any
-    def construct(self, x: Any, indices: Any, output_size: Any = None) -> Tensor: ...
+    def construct(self, x: Any, indices: Any, output_size: int | Sequence[int | None] | None = None) -> Tensor: ...
     def extend_repr(self) -> str: ...
 
 class MaxUnpool3d(Cell):
@@ -989,7 +989,7 @@ class MaxUnpool3d(Cell):
     kernel_size: Any
     padding: Any
     stride: Any
-    def construct(self, x: Any, indices: Any, output_size: Any = None) -> Tensor: ...
+    def construct(self, x: Any, indices: Any, output_size: int | Sequence[int | None] | None = None) -> Tensor: ...
     def extend_repr(self) -> str: ...
 
 class Mish(Cell):
@@ -1002,7 +1002,7 @@ ModuleList = CellList
 class Momentum(Optimizer):
     def __init__(self, params: Any, learning_rate: float | int | Tensor | Iterable[float] | LearningRateSchedule, momentum: float, weight_decay: float | int | Cell = 0.0, loss_scale: float = 1.0, use_nesterov: bool = False) -> None: ...
     global_step: Parameter
-    learning_rate: Parameter | ParameterTuple | LearningRateSchedule | CellList
+    learning_rate: Any
     moments: Any
     momentum: float
     parameters: ParameterTuple
@@ -1041,13 +1041,13 @@ class MultiheadAttention(Cell):
     def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0, has_bias: bool = True, add_bias_kv: bool = False, add_zero_attn: bool = False, kdim: int | None = None, vdim: int | None = None, batch_first: bool = False, dtype: dtype = ...) -> None: ...
     add_zero_attn: bool
     batch_first: bool
-    bias_k: Parameter | None
-    bias_v: Parameter | None
+    bias_k: Parameter | Any
+    bias_v: Parameter | Any
     dropout: float
     embed_dim: int
     head_dim: Any
-    in_proj_bias: Parameter | None
-    in_proj_weight: Parameter | None
+    in_proj_bias: Parameter | Any
+    in_proj_weight: Parameter | Any
     k_proj_weight: Any
     kdim: Any
     num_heads: int
@@ -1067,7 +1067,7 @@ class NAdam(Optimizer):
     beta2: float
     eps: float
     global_step: Parameter
-    learning_rate: Parameter | ParameterTuple | LearningRateSchedule | CellList
+    learning_rate: Any
     moment1: Any
     moment2: Any
     momentum_decay: float
@@ -1120,7 +1120,7 @@ class Optimizer(Cell):
     grad_centralization_flags: Any
     is_group: Any
     is_group_lr: Any
-    learning_rate: Parameter | ParameterTuple | LearningRateSchedule | CellList
+    learning_rate: Any
     loss_scale: float
     parameters: ParameterTuple
     weight_decay: Any
@@ -1182,7 +1182,7 @@ class RAdam(Optimizer):
     beta2: float
     eps: float
     global_step: Parameter
-    learning_rate: Parameter | ParameterTuple | LearningRateSchedule | CellList
+    learning_rate: Any
     moment1: Any
     moment2: Any
     parameters: ParameterTuple
@@ -1196,7 +1196,7 @@ class RMSNorm(Cell):
     def __init__(self, normalized_shape: int | Sequence[int], eps: float | None = None, elementwise_affine: bool = True, dtype: dtype = ...) -> None: ...
     eps: Any
     normalized_shape: Any
-    weight: Parameter | None
+    weight: Parameter | Any
     def construct(self, x: Any) -> Tensor: ...
     def extend_repr(self) -> str: ...
 
@@ -1206,7 +1206,7 @@ class RMSProp(Optimizer):
     decay: float
     epsilon: float
     global_step: Parameter
-    learning_rate: Parameter | ParameterTuple | LearningRateSchedule | CellList
+    learning_rate: Any
     mg: Any
     moment: Any
     momentum: float
@@ -1234,8 +1234,8 @@ class RNN(Cell):
 
 class RNNCell(Cell):
     def __init__(self, input_size: int, hidden_size: int, has_bias: bool = True, nonlinearity: str = 'tanh', dtype: dtype = ...) -> None: ...
-    bias_hh: Parameter | None
-    bias_ih: Parameter | None
+    bias_hh: Parameter | Any
+    bias_ih: Parameter | Any
     has_bias: bool
     hidden_size: int
     input_size: int
@@ -1314,7 +1314,7 @@ class Rprop(Optimizer):
     def __init__(self, params: Any, learning_rate: float | int | Tensor | Iterable[float] | LearningRateSchedule = 0.1, etas: Any = (0.5, 1.2), step_sizes: Any = (1e-06, 50.0), weight_decay: float | int | Cell = 0.0) -> None: ...
     etas: Any
     global_step: Parameter
-    learning_rate: Parameter | ParameterTuple | LearningRateSchedule | CellList
+    learning_rate: Any
     parameters: ParameterTuple
     prev: Any
     step_size: Any
@@ -1328,7 +1328,7 @@ class SGD(Optimizer):
     accum: Any
     dampening: float
     global_step: Parameter
-    learning_rate: Parameter | ParameterTuple | LearningRateSchedule | CellList
+    learning_rate: Any
     momentum: float
     nesterov: bool
     parameters: ParameterTuple
