@@ -102,6 +102,10 @@ t = Tensor([0.25, 0.5], adcore.float32)
 gradient = adcore.grad(potential)(t)
 value, slope = adcore.value_and_grad(energy)(t)
 both = adcore.grad(lambda a, b: (a * b).sum(), (0, 1))(t, t + 1)
+params = {"w": t}
+per_point = adcore.vmap(adcore.grad(lambda p, x: (p["w"] * x).sum()), in_axes=(None, 0))(params, Tensor(points))["w"]
+step = adcore.jit(adcore.value_and_grad(lambda p, x: (p["w"] * x).sum()))
+(total, slopes), kept_programs = step(params, t), step.explain()
 at_params = adcore.grad(lambda p: (p["w"] * t).sum())({"w": t})["w"].sum()
 sums = [adcore.vmap(energy)(Tensor(points)).sum(), adcore.vmap(potential, in_axes=0)(Tensor(points)).max()]
 per_row: Tensor = adcore.vmap(adcore.grad(potential))(Tensor(points))

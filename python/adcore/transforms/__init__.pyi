@@ -32,7 +32,7 @@ class _Function(Protocol[_P, _R_co]):
 
     def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R_co: ...
 
-class _Derivative(Protocol[_P]):
+class _Derivative(Generic[_P]):
     """A function of the first argument, which is differentiated, and of others, `_P`."""
 
     @overload
@@ -42,7 +42,7 @@ class _Derivative(Protocol[_P]):
     @overload
     def __call__(self, **kwargs: Any) -> Any: ...
 
-class _ValueAndDerivative(Protocol[_P, _R_co]):
+class _ValueAndDerivative(Generic[_P, _R_co]):
     @overload
     def __call__(self, first: _Value, /, *args: _P.args, **kwargs: _P.kwargs) -> tuple[_R_co, Tensor]: ...
     @overload
@@ -220,6 +220,23 @@ def hessian(
 
 # ---- programs, batches, blocks -------------------------------------------------------------------------------------
 
+@overload
+def vmap(  # type: ignore[overload-overlap]
+    fn: _Derivative[_P],
+    in_axes: _Axes = 0,
+    out_axes: _Axes = 0,
+    *,
+    randomness: Literal["error", "different", "same"] = "error",
+) -> _Derivative[_P]: ...
+@overload
+def vmap(  # type: ignore[overload-overlap]
+    fn: _ValueAndDerivative[_P, _R],
+    in_axes: _Axes = 0,
+    out_axes: _Axes = 0,
+    *,
+    randomness: Literal["error", "different", "same"] = "error",
+) -> _ValueAndDerivative[_P, _R]: ...
+@overload
 def vmap(
     fn: Callable[_P, _R],
     in_axes: _Axes = 0,
@@ -228,20 +245,43 @@ def vmap(
     randomness: Literal["error", "different", "same"] = "error",
 ) -> _Function[_P, _R]: ...
 
-class _Jitted(Protocol[_P, _R_co]):
+class _Compiled:
+    """What every function of jit has."""
+
+    def clear_cache(self) -> None: ...
+    def explain(self) -> str: ...
+    def profile(self, *args: Any, repeat: int = 20, **kwargs: Any) -> Any: ...
+    def trace(self, *args: Any, **kwargs: Any) -> Program: ...
+
+class _JittedDerivative(_Derivative[_P], _Compiled): ...
+class _JittedValueAndDerivative(_ValueAndDerivative[_P, _R_co], _Compiled): ...
+
+class _Jitted(_Compiled, Generic[_P, _R_co]):
     def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R_co: ...
     @overload
     def __get__(self, instance: None, owner: Any = None) -> Self: ...
     @overload
     def __get__(self: _Jitted[Concatenate[Any, _P2], _T], instance: Any, owner: Any = None) -> _Jitted[_P2, _T]: ...
-    def clear_cache(self) -> None: ...
-    def explain(self) -> str: ...
-    def profile(self, *args: Any, repeat: int = 20, **kwargs: Any) -> Any: ...
-    def trace(self, *args: _P.args, **kwargs: _P.kwargs) -> Program: ...
 
 class _Jit(Protocol):
     def __call__(self, fn: Callable[_P, _R], /) -> _Jitted[_P, _R]: ...
 
+@overload
+def jit(  # type: ignore[overload-overlap]
+    fn: _Derivative[_P],
+    *,
+    static_argnums: int | tuple[int, ...] | list[int] = (),
+    static_argnames: str | tuple[str, ...] | list[str] = (),
+    donate: int | tuple[int, ...] | list[int] = (),
+) -> _JittedDerivative[_P]: ...
+@overload
+def jit(  # type: ignore[overload-overlap]
+    fn: _ValueAndDerivative[_P, _R],
+    *,
+    static_argnums: int | tuple[int, ...] | list[int] = (),
+    static_argnames: str | tuple[str, ...] | list[str] = (),
+    donate: int | tuple[int, ...] | list[int] = (),
+) -> _JittedValueAndDerivative[_P, _R]: ...
 @overload
 def jit(
     fn: Callable[_P, _R],
