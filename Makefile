@@ -6,7 +6,7 @@
 # make lint    formatters, linter, type checker: reports, changes nothing
 # make format  rewrites the sources as the formatters want them
 # make docs    the site, with the pages of reference, into build/docs
-# make stubs   rewrites python/adcore/_core.pyi from the compiled module
+# make stubs   rewrites the type stubs, python/adcore/**/*.pyi, from what is installed
 # make wheels  the wheel of this machine, tried in an environment of its own, into build/wheelhouse
 # make clean   removes what the above have made, .venv included
 #
@@ -67,6 +67,7 @@ lint: $(STAMPS)/lint
 	$(BIN)/ruff format --check
 	$(BIN)/clang-format --dry-run -Werror $(CPP_FILES)
 	$(BIN)/mypy
+	$(BIN)/python tools/check_types.py
 
 format: $(STAMPS)/lint
 	$(BIN)/ruff check --fix

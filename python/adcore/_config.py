@@ -39,7 +39,7 @@ def set_seed(seed):
     seedings += 1
 
 
-def get_seed():
+def get_seed() -> int:
     """Return the seed of the random numbers.
 
     Examples
@@ -79,7 +79,7 @@ def set_num_threads(n):
     _core.set_num_threads(max(min(n, 2**31 - 1), -(2**31)))
 
 
-def get_num_threads():
+def get_num_threads() -> int:
     """Return how many threads an operation may use; at first the CPUs that the process may run on.
 
     Examples
@@ -113,7 +113,7 @@ def empty_cache():
     _core.empty_cache()
 
 
-def memory_stats():
+def memory_stats() -> dict[str, int]:
     """Return what the tensors' memory amounts to.
 
     Returns

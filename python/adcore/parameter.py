@@ -38,7 +38,7 @@ class ParameterTuple(tuple):
                 raise ValueError(f"ParameterTuple: two Parameters are called {item.name!r}; give each its own name.")
         return super().__new__(cls, items)
 
-    def clone(self, prefix, init="same"):
+    def clone(self, prefix, init="same") -> "ParameterTuple":
         """Return copies named ``prefix + "." + name``.
 
         Parameters

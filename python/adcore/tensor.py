@@ -10,7 +10,7 @@ _f = _core.functions
 
 
 @known_words
-def tensor(input_data=None, dtype=None, shape=None, init=None):
+def tensor(input_data=None, dtype=None, shape=None, init=None) -> Tensor:
     """Make a Tensor; the same as ``Tensor(...)``.
 
     Examples
@@ -134,6 +134,10 @@ def from_dlpack(array, *, copy=None):
         What has the methods of the DLPack protocol, on the CPU, or a capsule of that protocol.
     copy : bool, optional
         False: raise where the values would be copied.
+
+    Returns
+    -------
+    Tensor
 
     Raises
     ------
@@ -491,7 +495,7 @@ Tensor.init_data = _init_data
 Tensor.has_init = False
 Tensor.view = _f["reshape"]
 Tensor.expand = _f["broadcast_to"]
-Tensor.data = property(lambda self: self, doc="The Tensor itself.")
+Tensor.data = property(lambda self: self, doc="The Tensor itself.")  # type: ignore[assignment]
 for _name, _method in _DOCUMENTED.items():
     setattr(Tensor, _name, _method)
 advise(Tensor, TENSOR, SettableAdvice)

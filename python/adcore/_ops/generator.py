@@ -7,7 +7,7 @@ element depends on the seed and on its number in the sequence, at any number of 
 import secrets
 
 from adcore import _core
-from adcore._core import uint64
+from adcore._core import Tensor, uint64
 from adcore._ops.declare import require_tensor
 
 
@@ -37,17 +37,17 @@ class Generator:
         self._cell.assign_value(_core.generator_state(_checked_seed("manual_seed", seed)))
         return self
 
-    def seed(self):
+    def seed(self) -> int:
         """Start the sequence of a seed that nobody foresees, and return it."""
         seed = secrets.randbits(63)
         self.manual_seed(seed)
         return seed
 
-    def initial_seed(self):
+    def initial_seed(self) -> int:
         """Return the seed of the sequence."""
         return self._cell.tolist()[0]
 
-    def get_state(self):
+    def get_state(self) -> Tensor:
         """Return the state, a uint64 Tensor of a seed and of how many numbers were drawn."""
         return self._cell.copy()
 
@@ -66,7 +66,7 @@ class Generator:
 default_generator = Generator(_cell=_core._generator)
 
 
-def manual_seed(seed):
+def manual_seed(seed) -> Generator:
     """Start the process's sequence of a seed anew, as :func:`adcore.set_seed`; returns its generator.
 
     Examples
@@ -78,7 +78,7 @@ def manual_seed(seed):
     return default_generator.manual_seed(seed)
 
 
-def seed():
+def seed() -> int:
     """Start the process's sequence of a seed that nobody foresees, and return it.
 
     Examples
@@ -90,7 +90,7 @@ def seed():
     return default_generator.seed()
 
 
-def initial_seed():
+def initial_seed() -> int:
     """Return the seed of the process's sequence.
 
     Examples
@@ -103,7 +103,7 @@ def initial_seed():
     return default_generator.initial_seed()
 
 
-def get_rng_state():
+def get_rng_state() -> Tensor:
     """Return the state of the process's generator, see :meth:`adcore.Generator.get_state`.
 
     Examples

@@ -1,10 +1,11 @@
 """Layers without Parameters that fit between others: Flatten, Unflatten, Dropout, Identity, OneHot, MatMul."""
 
 import math
+from collections.abc import Callable
 
 from .. import ops
 from .._advice import warn
-from .._core import float32
+from .._core import Tensor, float32
 from .arguments import flag, fraction, integer, number, positive, real
 from .cell import Cell
 from .op_cell import OpCell
@@ -35,7 +36,7 @@ class Flatten(Cell):
         self.start_dim = integer("Flatten", "start_dim", start_dim)
         self.end_dim = integer("Flatten", "end_dim", end_dim)
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Flatten `x`."""
         shape = x.shape
         rank = len(shape) or 1
@@ -114,7 +115,7 @@ class Dropout(Cell):
         self.p = p
         self._rate = 1 - keep_prob if p is None else p
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Drop elements of `x` in training mode."""
         return ops.dropout(x, self._rate, True) if self.training and self._rate else x
 
@@ -124,13 +125,13 @@ class Dropout(Cell):
 
 
 class _DropoutChannels(Cell):
-    _drop: object  # the op, a static method
+    _drop: Callable  # the op, a static method
 
     def __init__(self, p=0.5):
         super().__init__()
         self.p = fraction(self.cls_name, "p", p)
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Drop channels of `x` in training mode."""
         return self._drop(x, self.p) if self.training and self.p else x
 
@@ -236,7 +237,7 @@ class Identity(Cell):
     def __init__(self, *args, **kwargs):
         super().__init__()
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Return `x`."""
         return x
 
@@ -275,7 +276,7 @@ class Unflatten(Cell):
             )
         self.unflattened_size = tuple(unflattened_size)
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Split the axis of `x`."""
         return ops.unflatten(x, self.axis, self.unflattened_size)
 
@@ -315,7 +316,7 @@ class OneHot(Cell):
         self.off_value = number("OneHot", "off_value", off_value)
         self.dtype = dtype
 
-    def construct(self, indices):
+    def construct(self, indices) -> Tensor:
         """Return a Tensor with one axis more than `indices`."""
         return ops.one_hot(indices, self.depth, self.on_value, self.off_value, self.axis).astype(self.dtype)
 
@@ -347,7 +348,7 @@ class MatMul(Cell):
         self.transpose_x1 = flag("MatMul", "transpose_x1", transpose_x1)
         self.transpose_x2 = flag("MatMul", "transpose_x2", transpose_x2)
 
-    def construct(self, x1, x2):
+    def construct(self, x1, x2) -> Tensor:
         """Return the product."""
         x1 = x1.mT if self.transpose_x1 and x1.ndim > 1 else x1
         return ops.matmul(x1, x2.mT if self.transpose_x2 and x2.ndim > 1 else x2)

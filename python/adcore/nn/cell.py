@@ -18,6 +18,7 @@ Start reading at ``Cell.__setattr__``.
 import functools
 import warnings
 from collections import namedtuple
+from collections.abc import Iterator
 
 from .._advice import CELL, advise, parameters_of, unknown_keyword
 from .._core import CellBase, Parameter, Tensor, bfloat16, float16, float32, has_default_name
@@ -101,6 +102,11 @@ class Cell(_Made):
     """
 
     _keep_dtype: tuple[str, ...] = ()  # attributes that `to_float` leaves as they are
+    _params: dict
+    _cells: dict
+    _buffers: dict
+    training: bool
+    requires_grad: bool
 
     def __init__(self, auto_prefix=True, flags=None):
         if flags is not None and not isinstance(flags, dict):
@@ -374,7 +380,7 @@ class Cell(_Made):
             children = [(start + name, child) for name, child in cell._cells.items() if child is not None]
             stack.extend(reversed(children))
 
-    def parameters_and_names(self, name_prefix="", expand=True):
+    def parameters_and_names(self, name_prefix="", expand=True) -> Iterator[tuple[str, Parameter]]:
         """Iterate over ``(path, Parameter)`` of this cell and, if `expand`, of all cells below; each Parameter once.
 
         Yields
@@ -393,12 +399,12 @@ class Cell(_Made):
                     seen.add(id(param))
                     yield start + name, param
 
-    def get_parameters(self, expand=True):
+    def get_parameters(self, expand=True) -> Iterator[Parameter]:
         """Iterate over the Parameters of this cell and, if `expand`, of all cells below."""
         for _, param in self.parameters_and_names(expand=expand):
             yield param
 
-    def named_buffers(self, prefix="", recurse=True):
+    def named_buffers(self, prefix="", recurse=True) -> Iterator[tuple[str, Tensor]]:
         """Iterate over ``(path, Tensor)`` of the buffers of this cell and, if `recurse`, of all cells below; each once.
 
         Examples
@@ -416,12 +422,12 @@ class Cell(_Made):
                     seen.add(id(value))
                     yield (f"{path}.{name}" if path else name), value
 
-    def buffers(self, recurse=True):
+    def buffers(self, recurse=True) -> Iterator[Tensor]:
         """Iterate over the buffers of this cell and, if `recurse`, of all cells below."""
         for _, value in self.named_buffers(recurse=recurse):
             yield value
 
-    def trainable_params(self, recurse=True):
+    def trainable_params(self, recurse=True) -> list[Parameter]:
         """List the Parameters whose ``requires_grad`` is True.
 
         Examples
@@ -434,11 +440,11 @@ class Cell(_Made):
         """
         return [param for param in self.get_parameters(recurse) if param.requires_grad]
 
-    def untrainable_params(self, recurse=True):
+    def untrainable_params(self, recurse=True) -> list[Parameter]:
         """List the Parameters whose ``requires_grad`` is False."""
         return [param for param in self.get_parameters(recurse) if not param.requires_grad]
 
-    def parameters_dict(self, recurse=True):
+    def parameters_dict(self, recurse=True) -> dict[str, Parameter]:
         """Return the Parameters by their names.
 
         Raises
