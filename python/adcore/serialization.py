@@ -125,12 +125,19 @@ def _write(function, path, tensors, metadata):
             raise OSError(f"{function}: {path} could not be written, and is as it was: {error}.") from error
 
 
+class _NoFile(FileNotFoundError, ValueError):
+    """A file that is not there: of the kind that Python has for it, and of MindSpore's, for programs that catch it."""
+
+
 def _read(function, path):
     """Tensors by name, and the metadata."""
     library = _library()
     path = os.fspath(path)
-    with open(path, "rb"):  # the library's own errors do not say why a file cannot be opened
-        pass
+    try:
+        with open(path, "rb"):  # the library's own errors do not say why a file cannot be opened
+            pass
+    except FileNotFoundError as error:
+        raise _NoFile(*error.args, path) from None
     try:
         arrays, metadata = _arrays(library, path)
     except (library.SafetensorError, OSError, OverflowError, ValueError) as error:

@@ -20,13 +20,13 @@ _PRIMITIVE = (".operators", ".graph")
 
 # Module of MindSpore -> where its names come from; the first that has a name gives it. "." starts this package.
 TREE = {
-    "": (".context", ".dtypes", ".graph", ".exported", "adcore", "adcore.train"),
+    "": (".seeds", ".context", ".dtypes", ".graph", ".exported", ".conversion", "adcore", "adcore.train"),
     "_c_expression": (".private",),
     "_checkparam": (".checkparam",),
     "_extends": (".private",),
     "_extends.parse": (".private",),
     "amp": ("adcore.amp", "adcore.train.precision", "adcore.train.build", "adcore.train.loss_scale"),
-    "common": (".dtypes", ".graph", "adcore", "adcore.common"),
+    "common": (".seeds", ".dtypes", ".graph", "adcore", "adcore.common"),
     "common.api": (".graph", ".private", "adcore"),
     "common.dtype": (".dtypes",),
     "common.generator": ("adcore",),
@@ -35,7 +35,7 @@ TREE = {
     "common.lazy_inline": (".graph",),
     "common.mutable": (".graph",),
     "common.parameter": ("adcore", ".private"),
-    "common.seed": ("adcore",),
+    "common.seed": (".seeds", "adcore"),
     "common.tensor": ("adcore",),
     "communication": (".devices",),
     "communication.management": (".devices",),
@@ -171,13 +171,13 @@ TREE = {
     "runtime": (".devices",),
     "scipy": (".scipy",),
     "scipy.linalg": (".scipy_linalg",),
-    "train": ("adcore.train", "adcore.serialization"),
+    "train": ("adcore.train", "adcore.serialization", ".conversion"),
     "train.amp": ("adcore.train.precision", "adcore.train.build"),
     "train.callback": ("adcore.train",),
     "train.loss_scale_manager": ("adcore.train",),
     "train.metrics": ("adcore.train.metrics",),
     "train.model": ("adcore.train",),
-    "train.serialization": ("adcore.serialization", ".exported"),
+    "train.serialization": ("adcore.serialization", ".exported", ".conversion"),
 }
 
 

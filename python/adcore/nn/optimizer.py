@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from .. import ops
 from .._core import Parameter, Tensor, float32, float64, int32, optimizer_step
 from ..parameter import ParameterTuple
+from ..transforms.maps import HyperMap, Map
 from .cell import Cell
 from .container import CellList
 from .learning_rate_schedule import LearningRateSchedule, _Formula
@@ -27,7 +28,8 @@ class Optimizer(Cell):
     """Base class: keeps the Parameters, their groups, the rates and the step.
 
     An own optimizer calls ``super().__init__(learning_rate, parameters)`` and defines ``construct(self, gradients)``,
-    where ``self.parameters``, ``self.get_lr()``, ``self.decay_weight(gradients)`` and ``self.global_step`` are at hand.
+    where ``self.parameters``, ``self.get_lr()``, ``self.decay_weight(gradients)`` and ``self.global_step`` are at hand,
+    and ``self.map_(rule, self.parameters, gradients)`` calls a rule for each, `map_reverse` from the last to the first.
 
     Parameters
     ----------
@@ -76,6 +78,8 @@ class Optimizer(Cell):
     >>> w.asnumpy().tolist()
     [0.5, 1.5]
     """
+
+    map_, map_reverse, hyper_map = Map(), Map(None, True), HyperMap()
 
     def __init__(self, learning_rate, parameters, weight_decay=0.0, loss_scale=1.0):
         super().__init__(auto_prefix=False)
