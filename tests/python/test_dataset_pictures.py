@@ -42,7 +42,7 @@ def test_a_folder_of_folders(folder):
     rows = list(images.create_tuple_iterator(output_numpy=True))
     assert [int(label) for _, label in rows] == [0, 0, 1, 1, 1, 2]
     assert {image.ndim for image, _ in rows} == {1} and rows[0][1].dtype == np.int32
-    assert images.get_class_indexing() == {"a": 0, "b": 1, "c": 2}
+    assert images.get_class_indexing() == images.batch(2).repeat(2).get_class_indexing() == {"a": 0, "b": 1, "c": 2}
     decoded = images.map(vision.Decode(), "image").create_tuple_iterator(output_numpy=True)
     for (image, _), i in zip(decoded, (0, 1, 0, 1, 2, 0)):
         np.testing.assert_array_equal(image, PICTURE + i)

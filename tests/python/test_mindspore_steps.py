@@ -7,6 +7,7 @@ import adcore
 from adcore import Parameter, Tensor, load_checkpoint, nn, ops, save_checkpoint
 from adcore.mindspore import composite, conversion
 from helpers import array_of
+from test_as_mindspore import run, script  # noqa: F401
 
 
 class Quotient(nn.Cell):
@@ -130,3 +131,37 @@ def test_a_checkpoint_that_is_not_there(tmp_path, kind):
     """Programs of MindSpore begin anew where load_checkpoint raises ValueError."""
     with pytest.raises(kind, match="net.ckpt"):
         load_checkpoint(tmp_path / "net.ckpt")
+
+
+NAMES = """
+import numpy as np
+import mindspore
+from mindspore import context, nn
+from mindspore._checkparam import Rel, Validator
+from mindspore.common import set_seed
+from mindspore.dataset.vision.c_transforms import Decode, RandomHorizontalFlip
+from mindspore.dataset.vision.utils import Inter
+from mindspore.nn.wrap.grad_reducer import DistributedGradReducer
+from mindspore.parallel._auto_parallel_context import auto_parallel_context
+from mindspore.parallel._utils import _get_device_num, _get_gradients_mean, _get_parallel_mode
+from mindspore.train.callback._callback import Callback
+
+mindspore.run_check()
+assert not auto_parallel_context().get_device_num_is_set()
+assert (_get_device_num(), _get_gradients_mean()) == (1, False)
+assert _get_parallel_mode() == context.ParallelMode.STAND_ALONE
+Validator.check_int(2, 1, Rel.GE)
+assert mindspore.train.Callback is Callback and mindspore.dataset.vision.Inter is Inter
+first = []
+for seed in (5, 5, 6):
+    set_seed(seed)
+    mindspore_draw = float(mindspore.ops.rand(1))
+    first.append((np.random.random(), mindspore_draw))
+print(first[0] == first[1], first[1][0] == first[2][0])
+"""
+
+
+def test_names_that_older_programs_import(script, tmp_path):  # noqa: F811
+    printed = run("-m", "adcore", script(NAMES), cwd=tmp_path).splitlines()
+    assert printed[-1] == "True False"
+    assert "multiplication calculation is correct" in printed[1]

@@ -6,11 +6,13 @@ function of a program's own would; `map` seeds it in each of its processes.
 """
 
 import enum
+import io
 import math
 
 import numpy as np
 
 from . import checks
+from .sources import numpy_dtype
 
 
 class Inter(enum.IntEnum):
@@ -142,8 +144,6 @@ class Decode:
         self._to_pil = checks.boolean("Decode", "to_pil", to_pil)
 
     def __call__(self, image):
-        import io
-
         data = np.asarray(image)
         if data.ndim != 1 or data.dtype != np.uint8:
             raise ValueError(f"Decode: needs the bytes of a file, got {data.dtype} of the shape {data.shape}.")
@@ -191,8 +191,6 @@ class ToTensor:
     """
 
     def __init__(self, output_type=np.float32):
-        from .sources import numpy_dtype
-
         self._type = numpy_dtype("ToTensor", output_type)
 
     def __call__(self, image):
