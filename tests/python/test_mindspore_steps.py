@@ -165,3 +165,23 @@ def test_names_that_older_programs_import(script, tmp_path):  # noqa: F811
     printed = run("-m", "adcore", script(NAMES), cwd=tmp_path).splitlines()
     assert printed[-1] == "True False"
     assert "multiplication calculation is correct" in printed[1]
+
+
+def test_a_summary_collector_is_asked_at_each_step(tmp_path):
+    pytest.importorskip("tensorboardX")
+    from adcore.mindspore.summary import SummaryCollector
+
+    net = nn.Dense(2, 1)
+    model = adcore.train.Model(net, nn.MSELoss(), nn.SGD(net.trainable_params(), 0.1))
+    data = [(np.ones((4, 2), np.float32), np.zeros((4, 1), np.float32))] * 6
+    collector = SummaryCollector(tmp_path / "run", collect_freq=2, collect_specified_data={"collect_metric": True})
+    written = []
+    begin = collector._begin
+
+    def watched(params):
+        begin(params)
+        collector._writer.add_scalar = lambda name, value, step: written.append((name, step))
+
+    collector._begin = watched
+    model.train(1, adcore.dataset.GeneratorDataset(data, ["x", "y"], shuffle=False), callbacks=[collector])
+    assert [step for name, step in written if name == "step/loss"] == [2, 4, 6]

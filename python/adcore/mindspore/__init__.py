@@ -20,7 +20,7 @@ _PRIMITIVE = (".operators", ".graph")
 
 # Module of MindSpore -> where its names come from; the first that has a name gives it. "." starts this package.
 TREE = {
-    "": (".start", ".context", ".dtypes", ".graph", ".exported", ".conversion", "adcore", "adcore.train"),
+    "": (".start", ".context", ".dtypes", ".graph", ".exported", ".conversion", "adcore", "adcore.train", ".summary"),
     "_c_expression": (".private",),
     "_checkparam": (".checkparam",),
     "_extends": (".private",),
@@ -174,9 +174,9 @@ TREE = {
     "runtime": (".devices",),
     "scipy": (".scipy",),
     "scipy.linalg": (".scipy_linalg",),
-    "train": ("adcore.train", "adcore.serialization", ".conversion"),
+    "train": ("adcore.train", "adcore.serialization", ".conversion", ".summary"),
     "train.amp": ("adcore.train.precision", "adcore.train.build"),
-    "train.callback": ("adcore.train",),
+    "train.callback": ("adcore.train", ".summary"),
     "train.callback._callback": ("adcore.train",),
     "train.loss_scale_manager": ("adcore.train",),
     "train.metrics": ("adcore.train.metrics",),
