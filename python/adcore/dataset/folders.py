@@ -45,7 +45,7 @@ class Cifar10Dataset(_Columns):
     """
 
     _files = {"train": "data_batch_*.bin", "test": "test_batch.bin"}
-    _labels = ("label",)
+    _labels: tuple[str, ...] = ("label",)
 
     def __init__(
         self,
