@@ -48,6 +48,12 @@ def test_a_folder_of_folders(folder):
         np.testing.assert_array_equal(image, PICTURE + i)
 
 
+def test_a_source_is_what_it_was_made_of():
+    """Programs of MindSpore read it, to have all rows at once."""
+    rows = [(1, 2), (3, 4)]
+    assert dataset.GeneratorDataset(rows, ["a", "b"]).source is rows
+
+
 def test_folders_by_name_and_in_shards(folder):
     options = {"class_indexing": {"c": 7, "b": 4}, "decode": True, "shuffle": False, "num_parallel_workers": 2}
     images = dataset.ImageFolderDataset(folder, **options)

@@ -677,6 +677,11 @@ class GeneratorDataset(_Indexed):
         self._limit = checks.optional_integer(op, "num_samples", num_samples, 1)
 
     @property
+    def source(self):
+        """The object that gives the rows."""
+        return self._source
+
+    @property
     def _addressable(self):
         return self._sampler is not None
 
