@@ -762,7 +762,9 @@ def test_the_configuration_has_the_optional_parts(capsys):
     from adcore import _config
 
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    users = {extra: {re.split(r"[<>=\[;]", p)[0] for p in extras[extra]} for extra in ("checkpoint", "train", "demo", "mpi")}
+    users = {
+        extra: {re.split(r"[<>=\[;]", p)[0] for p in extras[extra]} for extra in ("checkpoint", "train", "demo", "mpi")
+    }
     listed = {extra: set(packages) for extra, packages in _config.OPTIONAL.items()}
     # mpich is programs, not a package that is imported.
     assert set().union(*listed.values()) == set().union(*users.values()) - {"mpich"}

@@ -46,7 +46,7 @@ PYTHON_LAYERS += [
 
 # What a function may import when it runs, because few programs need it and it is slow to load.
 SLOW_TO_LOAD = set(
-    "mpi4py fcntl safetensors zlib copy difflib dis importlib inspect json logging numpy platform weakref".split()
+    "PIL mpi4py fcntl safetensors zlib copy difflib dis importlib inspect json logging numpy platform weakref".split()
 )
 
 # Where C++ calls up, by name, when the program is running: what is easier said in Python.

@@ -867,6 +867,7 @@ space_to_batch_nd(x(1, 1, 2, 2), [2, 2], [[0, 0], [0, 0]]) | a.reshape(4, 1, 1, 
 strided_slice(x(5, 6), (1, 5), (4, 0), (2, -2), begin_mask=1) | a[:4:2, 5:0:-2]
 subtract(x(3), x(3), alpha=2) | a - 2 * b
 swapdims(x(2, 3, 4), 0, 2) | a.swapaxes(0, 2)
+identity(x(2, 3)) | a
 swiglu(x(3, 4)) | a[:, :2] * s(a[:, :2]) * a[:, 2:]
 tensor_add(x(3), x(3)) | a + b
 tensor_div(x(3), x(3)) | a / b

@@ -721,7 +721,7 @@ def printed(values):
 def asserted(condition, values):
     """Raise a RuntimeError with values where a condition does not hold."""
     if not bool(ops.all(condition) if isinstance(condition, Tensor) else condition):
-        raise RuntimeError(f"Assert: the condition is false; {', '.join(map(str, values))}")
+        raise RuntimeError(f"Assert: assert failed, the condition is false; {', '.join(map(str, values))}")
 
 
 def called(function, tensors, dtypes):

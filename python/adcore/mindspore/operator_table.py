@@ -778,6 +778,7 @@ inplace_add(x, v, indices) = InplaceAdd(indices)(x, v)
 inplace_index_add(var, indices, updates, axis) = InplaceIndexAdd(axis)(var, indices, updates)
 inplace_sub(x, v, indices) = InplaceSub(indices)(x, v)
 inplace_update(x, v, indices) = InplaceUpdate(indices)(x, v)
+identity(x) = x
 intopk(x1, x2, k) = in_top(x1, x2, k)
 inv(x) = reciprocal(x)
 invert(x) = bitwise_not(x)

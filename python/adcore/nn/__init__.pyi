@@ -8,6 +8,7 @@ from adcore._core import Parameter
 from adcore._core import Tensor
 from adcore._core import dtype
 from adcore.common.initializer import Initializer
+from adcore.transforms import GradOperation
 from adcore.transforms import RemovableHandle
 
 
@@ -1170,8 +1171,11 @@ class Optimizer(Cell):
     def get_lr_parameter(self, param: Any) -> Any: ...
     def get_weight_decay(self) -> Any: ...
     def gradients_centralization(self, gradients: Any) -> Any: ...
+    hyper_map: Any
     def init(self, *args: Any, **kwargs: Any) -> Any: ...
     def lr(self, *args: Any, **kwargs: Any) -> Any: ...
+    map_: Any
+    map_reverse: Any
     def minimize(self, *args: Any, **kwargs: Any) -> Any: ...
     def param_groups(self, *args: Any, **kwargs: Any) -> Any: ...
     parameters: tuple[Any, ...]
@@ -1468,24 +1472,30 @@ class Threshold(Cell):
 
 class TrainOneStepCell(Cell):
     def __init__(self, network: Cell, optimizer: Cell, sens: float = 1.0, return_grad: bool = False) -> None: ...
+    degree: Any
+    grad: GradOperation
+    grad_no_sens: GradOperation
     grad_reducer: Any
     network: Any
     optimizer: Any
+    reducer_flag: Any
     return_grad: bool
     sens: float
     weights: Any
     def construct(self, *inputs: Any) -> Any: ...
 
-class TrainOneStepWithLossScaleCell(Cell):
+class TrainOneStepWithLossScaleCell(TrainOneStepCell):
     def __init__(self, network: Cell, optimizer: Cell, scale_sense: Cell | Tensor) -> None: ...
-    grad_reducer: Any
+    grad: GradOperation
+    grad_no_sens: GradOperation
     loss_scaling_manager: Any
-    network: Any
-    optimizer: Any
     scale_sense: Parameter
-    weights: Any
     def construct(self, *inputs: Any) -> Any: ...
+    def get_overflow_status(self, status: Any, compute_output: Any) -> Any: ...
+    hyper_map: Any
+    def process_loss_scale(self, overflow: Any) -> Any: ...
     def set_sense_scale(self, sens: Any) -> None: ...
+    def start_overflow_check(self, pre_cond: Any, compute_input: Any) -> Any: ...
 
 class Transformer(Cell):
     def __init__(self, d_model: int = 512, nhead: int = 8, num_encoder_layers: int = 6, num_decoder_layers: int = 6, dim_feedforward: int = 2048, dropout: float = 0.1, activation: str | Cell | Callable[..., Any] = 'relu', custom_encoder: Cell | None = None, custom_decoder: Cell | None = None, layer_norm_eps: float = 1e-05, batch_first: bool = False, norm_first: bool = False, dtype: dtype = ...) -> None: ...

@@ -17,6 +17,7 @@ from .. import ops
 from .._advice import OPTIMIZER, advise, known_words, parameters_of
 from .._core import Parameter, Tensor, float32, float64, int32, optimizer_step
 from ..parameter import ParameterTuple
+from ..transforms.maps import HyperMap, Map
 from .cell import Cell
 from .container import CellList
 from .learning_rate_schedule import LearningRateSchedule, _Formula
@@ -28,7 +29,8 @@ class Optimizer(Cell):
     """Base class: keeps the Parameters, their groups, the rates and the step.
 
     An own optimizer calls ``super().__init__(learning_rate, parameters)`` and defines ``construct(self, gradients)``,
-    where ``self.parameters``, ``self.get_lr()``, ``self.decay_weight(gradients)`` and ``self.global_step`` are at hand.
+    where ``self.parameters``, ``self.get_lr()``, ``self.decay_weight(gradients)`` and ``self.global_step`` are at hand,
+    and ``self.map_(rule, self.parameters, gradients)`` calls a rule for each, `map_reverse` from the last to the first.
 
     Parameters
     ----------
@@ -78,6 +80,7 @@ class Optimizer(Cell):
     [0.5, 1.5]
     """
 
+    map_, map_reverse, hyper_map = Map(), Map(None, True), HyperMap()
     # Every step reads it: an attribute of the class hides the advice that Cell has, which would make that slower.
     parameters: tuple[Parameter, ...] = ()
 
