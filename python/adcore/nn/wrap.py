@@ -535,7 +535,7 @@ def _itself(gradients):
 
 
 def _reducer(network, weights):
-    """Return what brings the gradients of several processes together; where this one is alone, they are that already."""
+    """Return what brings the gradients of several processes together; alone they are that already."""
     if get_auto_parallel_context("parallel_mode") != ParallelMode.DATA_PARALLEL or get_group_size() == 1:
         return _itself
     if get_auto_parallel_context("parameter_broadcast"):
