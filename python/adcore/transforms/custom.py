@@ -16,7 +16,7 @@ from adcore.transforms.options import check_callable, check_flag, computed
 from adcore.transforms.products import transposed
 from adcore.transforms.rule import attach, constants, filled, may_differentiate, seen
 from adcore.transforms.saved import packed, unpacked
-from adcore.transforms.trees import describe, match, same_structure, tensors_of, with_tensors
+from adcore.transforms.trees import describe, leaves_as_in, match, same_structure, tensors_of, with_tensors
 
 __all__ = ["Function", "custom_jvp", "custom_vjp"]
 
@@ -105,7 +105,7 @@ def _of_container(name, what, argument, gradient):
     if not same_structure(argument, gradient):
         raise ValueError(f"{name}: {what} must look like it, {describe(argument)}, got {describe(gradient)}.")
     flat = []
-    for own, given in zip(tree_leaves(argument), tree_leaves(gradient)):
+    for own, given in zip(tree_leaves(argument), leaves_as_in(argument, gradient)):
         if isinstance(own, Tensor):
             flat.append(None if given is None else _checked(name, what, own, given))
     return flat
