@@ -7,7 +7,7 @@ element depends on the seed and on its number in the sequence, at any number of 
 import secrets
 
 from adcore import _core
-from adcore._core import uint64
+from adcore._core import Tensor, uint64
 from adcore._ops.declare import require_tensor
 
 
@@ -61,6 +61,15 @@ class Generator:
             )
         self._cell.assign_value(state)
         return self
+
+    def _step(self, step):
+        """Return the seed and how many numbers were drawn before, and count `step` more as drawn.
+
+        MindSpore's programs hand these to its random operators.
+        """
+        seed, drawn = self._cell.tolist()
+        self._cell.assign_value(Tensor([seed, drawn + int(step)], uint64))
+        return Tensor(seed, uint64), Tensor(drawn, uint64)
 
 
 default_generator = Generator(_cell=_core._generator)

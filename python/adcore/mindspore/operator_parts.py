@@ -8,6 +8,9 @@ from adcore import Tensor, jvp, ops, vjp
 from adcore._context import without_meaning
 from adcore._ops.declare import require_tensor
 
+from . import dtypes
+from .composite import _kind
+
 
 def given(operator, value):
     """Return a Tensor; anything else is a TypeError."""
@@ -737,7 +740,9 @@ def unwritten(operator):
 
 
 def is_a(value, kind):
-    """Return whether a value is of a Python type, or a Tensor or number of a dtype."""
+    """Return whether a value is of a Python type, of a kind that `dtypes` names, or a Tensor or number of a dtype."""
+    if isinstance(kind, dtypes.Kind):
+        kind = _kind(kind)
     if isinstance(kind, adcore.dtype):
         found = getattr(value, "dtype", None)
         plain = {bool: adcore.bool_, int: adcore.int64, float: adcore.float32}

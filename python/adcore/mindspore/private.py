@@ -3,12 +3,20 @@
 import enum
 import types
 
+import adcore
+from adcore.nn import Buffer
+
 
 class _CellGraphExecutor:
     """What compiles a Cell for its inputs: here a function runs, and nothing is compiled."""
 
     def compile(self, obj, *args, phase="predict", **options):
-        """Call the Cell or function, so that what cannot run raises here, and say that it has been compiled."""
+        """Call the Cell or function, so that what cannot run raises here, and say that it has been compiled.
+
+        The Parameters of a Cell must have different names, by which a graph knows them.
+        """
+        if isinstance(obj, adcore.nn.Cell):
+            obj.parameters_dict()
         obj(*args)
         return phase, True
 
@@ -26,7 +34,25 @@ def cell_attr_register(fn=None, attrs=None):
     return (lambda function: function) if fn is None else fn
 
 
-compile_config = types.SimpleNamespace()  # options of MindSpore's compiler, which programs set
+def get_code_extra(function):
+    """Return None: nothing is known of a function's compiled bytecode, which there is not."""
+
+
+class _CompileConfig(types.SimpleNamespace):
+    """Options of MindSpore's compiler, which programs set; one of them means something here."""
+
+    @property
+    def CHECK_BPROP(self):
+        """The setting `check_bprop` of `adcore.set_context`; 1 and '' stand for True and False."""
+        return adcore.get_context("check_bprop")
+
+    @CHECK_BPROP.setter
+    def CHECK_BPROP(self, value):
+        adcore.set_context(check_bprop=bool(value))
+
+
+compile_config = _CompileConfig()
+_Buffer = Buffer
 CreationType = enum.Enum("CreationType", ["DEFAULT", "NO_GRAD_MODE", "MULTI_OUTPUT", "CUSTOM_BPROP"])
 
 __all__ = ["CreationType", "cell_attr_register", "compile_config"]

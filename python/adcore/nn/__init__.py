@@ -25,6 +25,7 @@ from . import (
     plateau,
     pooling,
     recurrent,
+    state,
     transformer,
     wrap,
 )
@@ -54,6 +55,7 @@ _MODULES = (
     plateau,
     pooling,
     recurrent,
+    state,
     transformer,
     wrap,
 )

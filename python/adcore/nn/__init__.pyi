@@ -27,6 +27,7 @@ from adcore.nn.normalization import BatchNorm2d as BatchNorm2d
 from adcore.nn.normalization import BatchNorm3d as BatchNorm3d
 from adcore.nn.dense import BiDense as BiDense
 from adcore.nn.dense import BiDense as Bilinear
+from adcore.nn.state import Buffer as Buffer
 from adcore.nn.cell import Cell as Cell
 from adcore.nn.container import CellDict as CellDict
 from adcore.nn.container import CellList as CellList

@@ -125,12 +125,12 @@ def _register_hook(self, hook):
     hooks = _core.hooks_of(self)
     if hooks is None or hooks.ref != _core.tape_ref(self):
         hooks = _Hooks(_core.tape_ref(self))
-        inside = may_differentiate([self])
-        if not inside and isinstance(self, Parameter) and not self.requires_grad:
+        if isinstance(self, Parameter) and not self.requires_grad:
             raise RuntimeError(
                 f"register_hook: the Parameter {self.name!r} has requires_grad=False: no derivative would reach the "
                 "hook. Set requires_grad to True first."
             )
+        inside = may_differentiate([self])
         if inside and _core.holds_alone(self):
             hook_value(self, lambda cotangent: hooked(hooks, cotangent))
         elif inside and not isinstance(self, Parameter):
