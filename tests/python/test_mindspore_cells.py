@@ -364,3 +364,77 @@ def test_kinds_of_python_values():
     kinds = {dtypes.list_: [1], dtypes.tuple_: (1,), dtypes.int_: 1, dtypes.float_: 1.0, dtypes.string: "a"}
     for kind in kinds:
         assert [IsInstance()(value, kind) for value in kinds.values()] == [own is kind for own in kinds]
+
+
+# ---- fractional pooling --------------------------------------------------------------------------------------------
+
+
+def windows_by_loops(x, kernel, output, samples):
+    """The maxima and their places in the flattened space of each plane, window by window."""
+    axes = len(kernel)
+    values, places = np.empty((*x.shape[:2], *output), x.dtype), np.empty((*x.shape[:2], *output), np.int64)
+    numbers = np.arange(np.prod(x.shape[2:])).reshape(x.shape[2:])
+    for plane in np.ndindex(*x.shape[:2]):
+        draws = samples[plane if len(samples) > 1 else (0, plane[1])]
+        draws = draws if axes == 3 else draws[::-1]  # two dimensions: the last axis has the first draw
+        starts = []
+        for size, k, out, u in zip(x.shape[2:], kernel, output, draws):
+            step = (size - k) / max(out - 1, 1)
+            starts.append([int((i + u) * step) - int(u * step) for i in range(out - 1)] + [size - k])
+        for window in np.ndindex(*output):
+            part = tuple(slice(s[i], s[i] + k) for s, i, k in zip(starts, window, kernel))
+            best = np.argmax(x[plane][part])
+            values[(*plane, *window)] = x[plane][part].ravel()[best]
+            places[(*plane, *window)] = numbers[part].ravel()[best]
+    return values, places
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("shape, kernel, output", [((9, 8), (3, 2), (4, 3)), ((5, 7, 8), (2, 3, 2), (4, 1, 5))])
+def test_fractional_pooling(shape, kernel, output, shared):
+    from adcore.mindspore import layers, operators
+
+    axes, rng = len(shape), np.random.default_rng(2)
+    x = rng.normal(size=(2, 3, *shape)).astype(np.float32)
+    samples = rng.random((1 if shared else 2, 3, axes)).astype(np.float32)
+    make = getattr(layers, f"FractionalMaxPool{axes}d")
+    values, places = windows_by_loops(x, kernel, output, samples)
+    layer = make(kernel, output, return_indices=True, _random_samples=Tensor(samples))
+    np.testing.assert_array_equal(layer(Tensor(x))[0].asnumpy(), values)
+    np.testing.assert_array_equal(layer(Tensor(x))[1].asnumpy(), places)
+    one = make(kernel, output, _random_samples=Tensor(samples[:1]))(Tensor(x[0]))
+    np.testing.assert_array_equal(one.asnumpy(), windows_by_loops(x[:1], kernel, output, samples[:1])[0][0])
+    # each maximum sends its cotangent to where it stands
+    cotangent = rng.normal(size=values.shape).astype(np.float32)
+    pulled = adcore.vjp(make(kernel, output, _random_samples=Tensor(samples)), Tensor(x))[1](Tensor(cotangent))[0]
+    wanted = np.zeros((6, np.prod(shape)))
+    for plane in range(6):
+        np.add.at(wanted[plane], places.reshape(6, -1)[plane], cotangent.reshape(6, -1)[plane])
+    np.testing.assert_allclose(pulled.asnumpy(), wanted.reshape(x.shape), rtol=1e-6, atol=1e-6)
+    function = getattr(operators, f"fractional_max_pool{axes}d")
+    drawn = function(Tensor(x), kernel, output_ratio=0.5, return_indices=True)
+    assert drawn[0].shape == drawn[1].shape == (2, 3, *(n // 2 for n in shape))
+    flat = np.take_along_axis(x.reshape(2, 3, -1), drawn[1].asnumpy().reshape(2, 3, -1), 2)
+    np.testing.assert_array_equal(flat.ravel(), drawn[0].asnumpy().ravel())
+
+
+@pytest.mark.parametrize(
+    "options, error, fault",
+    [
+        ({}, ValueError, "output_size or output_ratio must be given"),
+        ({"output_size": 6, "kernel_size": 5}, ValueError, "at most its size; the input has .9, 8."),
+        ({"output_size": (1, 2, 3)}, TypeError, "output_size must be an int or a tuple of 2"),
+        ({"output_ratio": 1.5}, ValueError, "output_ratio must be in .0, 1., got 1.5"),
+        (
+            {"output_size": 2, "_random_samples": Tensor(np.zeros((2, 3, 3)))},
+            ValueError,
+            "must have the shape .2, 3, 2.",
+        ),
+    ],
+)
+def test_fractional_pooling_that_cannot_be(options, error, fault):
+    from adcore.mindspore import layers
+
+    layer = layers.FractionalMaxPool2d(**{"kernel_size": 2, **options})
+    with pytest.raises(error, match=f"FractionalMaxPool2d: .*{fault}"):
+        layer(adcore.ops.zeros((2, 3, 9, 8)))
