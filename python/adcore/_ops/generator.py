@@ -62,6 +62,15 @@ class Generator:
         self._cell.assign_value(state)
         return self
 
+    def _step(self, step):
+        """Return the seed and how many numbers were drawn before, and count `step` more as drawn.
+
+        MindSpore's programs hand these to its random operators.
+        """
+        seed, drawn = self._cell.tolist()
+        self._cell.assign_value(Tensor([seed, drawn + int(step)], uint64))
+        return Tensor(seed, uint64), Tensor(drawn, uint64)
+
 
 default_generator = Generator(_cell=_core._generator)
 

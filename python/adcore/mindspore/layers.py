@@ -6,6 +6,10 @@ from . import operators
 
 LAYERS = r"""
 DiGamma()(x) = digamma(x)
+FractionalMaxPool2d(kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None)(x) = \
+    fractional_max("FractionalMaxPool2d", x, 2, kernel_size, output_size, output_ratio, _random_samples, return_indices)
+FractionalMaxPool3d(kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None)(x) = \
+    fractional_max("FractionalMaxPool3d", x, 3, kernel_size, output_size, output_ratio, _random_samples, return_indices)
 LBeta()(x, y) = lgamma(x) + lgamma(y) - lgamma(x + y)
 LGamma()(x) = lgamma(x)
 LRN(depth_radius=5, bias=1.0, alpha=1.0, beta=0.5, norm_region="ACROSS_CHANNELS")(input_x) = \

@@ -729,6 +729,14 @@ accumulate_n(x) = total(x)
 addcdiv(input, tensor1, tensor2, value=1) = Addcdiv()(input, tensor1, tensor2, value)
 addcmul(input, tensor1, tensor2, value=1) = Addcmul()(input, tensor1, tensor2, value)
 baddbmm(input, batch1, batch2, beta=1, alpha=1) = beta * input + alpha * bmm(batch1, batch2)
+fractional_max_pool2d(input, kernel_size, output_size=None, output_ratio=None, return_indices=False, \
+_random_samples=None) = \
+    fractional_max("fractional_max_pool2d", input, 2, kernel_size, output_size, output_ratio, _random_samples, \
+    return_indices)
+fractional_max_pool3d(input, kernel_size, output_size=None, output_ratio=None, return_indices=False, \
+_random_samples=None) = \
+    fractional_max("fractional_max_pool3d", input, 3, kernel_size, output_size, output_ratio, _random_samples, \
+    return_indices)
 gather(input_params, input_indices, axis, batch_dims=0) = gathered(input_params, input_indices, axis, batch_dims)
 index_add(x, indices, y, axis, use_lock=True, check_index_bound=True) = IndexAdd(axis)(x, indices, y)
 max_pool3d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False) = \

@@ -27,6 +27,7 @@ from . import (
     plateau,
     pooling,
     recurrent,
+    state,
     transformer,
     wrap,
 )
@@ -56,6 +57,7 @@ _MODULES = (
     plateau,
     pooling,
     recurrent,
+    state,
     transformer,
     distributed,
     wrap,

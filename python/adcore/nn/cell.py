@@ -7,17 +7,19 @@ registries, kept in step by ``__setattr__`` and ``__delattr__``:
 
 * ``_params``: name -> Parameter or None, what is trained, listed and saved, in the order of registration;
 * ``_cells``: name -> Cell or None, the children;
-* ``_buffers``: name -> Tensor or None, what is saved and not trained, where ``register_buffer`` was called.
+* ``_buffers``: name -> Tensor or None, what is saved and not trained, where ``register_buffer`` was called or a Buffer
+  assigned.
 
-A ParameterTuple held by an attribute registers its Parameters under their own names. Lists, tuples and dicts register
+A ParameterTuple held by an attribute registers its Parameters under their own names; one without a name is called
+``Parameter$1``, ``Parameter$2`` and so on, by its place in the cell. Lists, tuples and dicts register
 nothing; if they hold cells, a warning says so. ``_prefix`` is what the names of a cell's own Parameters start with;
 ``update_parameters_name`` sets it for a whole tree. A call of a cell is native (``CellBase``) and calls ``construct``.
 Start reading at ``Cell.__setattr__``.
 """
 
 import functools
+import itertools
 import warnings
-from collections import namedtuple
 from collections.abc import Iterator
 
 from .._advice import CELL, advise, parameters_of, unknown_keyword
@@ -28,8 +30,7 @@ from ..transforms import recompute
 from ..transforms.custom import bprop_call
 from ..transforms.hooks import CellHooks, RemovableHandle
 from ..transforms.options import check_flag
-
-_Keys = namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])
+from .state import Buffer, _CellState
 
 
 class _Made(CellBase):
@@ -60,7 +61,7 @@ class _Made(CellBase):
                 raise TypeError(unknown_keyword(cls.__name__, keyword, names[1:]))
 
 
-class Cell(_Made):
+class Cell(_CellState, _Made):
     """A node of a network: Parameters, child cells, and ``construct``, which computes.
 
     Assigning a Parameter, a ParameterTuple or a Cell to an attribute registers it. A Parameter made without a name
@@ -150,6 +151,10 @@ class Cell(_Made):
             self._cells[name] = self.__dict__[name] = value
         elif isinstance(value, ParameterTuple):
             self._set_tuple(name, value)
+        elif isinstance(value, Buffer):
+            if name not in self._registry("_buffers", name) and name not in self._params and name not in self._cells:
+                self.__dict__.pop(name, None)
+            self.register_buffer(name, stop_gradient(value), value.persistent)
         else:
             self._set_plain(name, value)
 
@@ -237,7 +242,12 @@ class Cell(_Made):
         self._check_name("ParameterTuple", name, (), self._cells)
         self._check_name("ParameterTuple", name, (), registry)
         old = self.__dict__.get(name)
+        # Not after how many Parameters the process has made, as by itself: another process finds these names again.
+        taken = {*registry, *(param.name for param in params)}
+        fresh = (name for name in map("Parameter${}".format, itertools.count(1)) if name not in taken)
         for param in params:
+            if has_default_name(param):
+                param.name = next(fresh)
             found = registry.get(param.name)
             if found is not None and found is not param and not _holds(old, found):
                 raise ValueError(
@@ -427,6 +437,54 @@ class Cell(_Made):
         for _, value in self.named_buffers(recurse=recurse):
             yield value
 
+    def get_sub_cell(self, target):
+        """Return the cell at a path of attribute names, this cell for "".
+
+        Raises
+        ------
+        AttributeError
+            If an attribute of the path is missing or no Cell.
+
+        Examples
+        --------
+        >>> from adcore import nn
+        >>> net = nn.SequentialCell(nn.Dense(2, 1), nn.SequentialCell(nn.ReLU()))
+        >>> net.get_sub_cell("1.0")
+        ReLU()
+        """
+        cell = self
+        for name in target.split(".") if target else ():
+            child = cell._cells.get(name)
+            if child is None:
+                child = getattr(cell, name, None)
+            if not isinstance(child, Cell):
+                what = f"is a {type(child).__name__}, no Cell" if hasattr(cell, name) else "does not exist"
+                raise AttributeError(f"get_sub_cell: {name!r} of {target!r} {what} in {cell.cls_name}.")
+            cell = child
+        return cell
+
+    def get_buffer(self, target):
+        """Return the buffer at a path of attribute names.
+
+        Raises
+        ------
+        AttributeError
+            If an attribute of the path is missing, or the last one no buffer.
+
+        Examples
+        --------
+        >>> from adcore import Tensor, nn
+        >>> net = nn.SequentialCell(nn.Dense(2, 1))
+        >>> net[0].register_buffer("scale", Tensor([2.0]))
+        >>> print(net.get_buffer("0.scale"))
+        [2.]
+        """
+        path, _, name = target.rpartition(".")
+        cell = self.get_sub_cell(path)
+        if name not in cell._buffers:
+            raise AttributeError(f"get_buffer: {cell.cls_name} has no buffer {name!r}.")
+        return cell._buffers[name]
+
     def trainable_params(self, recurse=True) -> list[Parameter]:
         """List the Parameters whose ``requires_grad`` is True.
 
@@ -489,8 +547,14 @@ class Cell(_Made):
 
     @property
     def phase(self):
-        """'train' in training mode, else 'predict'."""
-        return "train" if self.training else "predict"
+        """'train' in training mode, else 'predict'; or what it was set to since `set_train`, any str."""
+        return self.__dict__.get("_phase", "train" if self.training else "predict")
+
+    @phase.setter
+    def phase(self, value):
+        if not isinstance(value, str):
+            raise TypeError(f"{self.cls_name}: phase must be a str, but got {type(value).__name__}.")
+        self.__dict__["_phase"] = value
 
     def update_parameters_name(self, prefix="", recurse=True):
         """Rename every Parameter to `prefix` followed by its path in this cell.
@@ -516,6 +580,7 @@ class Cell(_Made):
         """Set training mode in this cell and all cells below (see Dropout); return this cell."""
         for _, cell in self.cells_and_names():
             cell.__dict__["training"] = bool(mode)
+            cell.__dict__.pop("_phase", None)
         return self
 
     def set_grad(self, requires_grad=True):
@@ -773,79 +838,7 @@ class Cell(_Made):
         self.__dict__["_recomputes"] = True
         self._construct_specially()
 
-    # ---- state ---------------------------------------------------------------------------------------------------
-
-    def state_dict(self, destination=None, prefix="", keep_vars=False):
-        """Return Parameters and buffers by path (attribute names, see `parameters_and_names`), by reference.
-
-        Parameters
-        ----------
-        destination : dict, optional
-            The dict to fill.
-        prefix : str
-            What every key starts with.
-        keep_vars : bool
-            Accepted for compatibility; the Parameters themselves are returned in either case.
-        """
-        destination = {} if destination is None else destination
-        destination.update((prefix + path, value) for path, (value, _, _) in self._saved().items())
-        return destination
-
-    def _saved(self):
-        """Return what is saved, by path: the value, the cell and the name of its attribute there."""
-        found = {path: (param, None, None) for path, param in self.parameters_and_names()}
-        for path, cell in self.cells_and_names():
-            for name, value in cell._buffers.items():
-                if value is not None and name not in cell.__dict__.get("_transient", ()):
-                    found[f"{path}.{name}" if path else name] = (value, cell, name)
-        return found
-
-    def load_state_dict(self, state_dict, strict=True):
-        """Set Parameters and buffers from a dict made by `state_dict`. On error nothing is changed.
-
-        Parameters
-        ----------
-        state_dict : dict of str to Tensor
-        strict : bool
-            Whether the keys must match exactly.
-
-        Returns
-        -------
-        tuple
-            ``(missing_keys, unexpected_keys)``, two lists.
-
-        Raises
-        ------
-        RuntimeError
-            If a shape differs, or with `strict` if a key is missing or unknown.
-        """
-        own = self._saved()
-        keys = _Keys([k for k in own if k not in state_dict], [k for k in state_dict if k not in own])
-        faults = []
-        if strict and keys.missing_keys:
-            faults.append(f"missing: {', '.join(keys.missing_keys)}")
-        if strict and keys.unexpected_keys:
-            faults.append(f"unexpected: {', '.join(keys.unexpected_keys)}")
-        shared = [(k, own[k], value) for k, value in state_dict.items() if k in own]
-        for key, (held, _, _), value in shared:
-            if not isinstance(value, Tensor):
-                faults.append(f"{key} must be a Tensor, got {type(value).__name__}")
-            elif tuple(value.shape) != tuple(held.shape):
-                faults.append(f"shape of {key} is {tuple(value.shape)}, expected {tuple(held.shape)}")
-        if faults:
-            raise RuntimeError(f"load_state_dict: the state does not fit {self.cls_name}; {'; '.join(faults)}.")
-        for _, place, value in shared:
-            self._put(place, value)
-        return keys
-
-    @staticmethod
-    def _put(place, value):
-        """Set a Parameter or buffer, as `_saved` tells of it, to a Tensor of its shape."""
-        held, cell, name = place
-        if cell is None:
-            held.set_data(value)
-        else:
-            setattr(cell, name, value.astype(held.dtype).copy())
+    # ---- copies and text ---------------------------------------------------------------------------------------------
 
     def __copy__(self):
         twin = object.__new__(type(self))
@@ -854,8 +847,6 @@ class Cell(_Made):
         if "_float_type" in self.__dict__ or "_hooks" in self.__dict__ or "_recomputes" in self.__dict__:
             twin._construct_specially()
         return twin
-
-    # ---- text ----------------------------------------------------------------------------------------------------
 
     def extend_repr(self):
         """Return what ``repr`` shows of the cell itself; override to add to it."""

@@ -337,7 +337,7 @@ class Optimizer(Cell):
             )
         return gradients
 
-    def construct(self, gradients):
+    def construct(self, *hyper_params):
         """Do one step. Every optimizer overrides this."""
         raise NotImplementedError(f"{self.cls_name}: construct(self, gradients) is not defined.")
 

@@ -64,6 +64,8 @@ def grad(fn, grad_position=0, weights=None, has_aux=False, return_ids=False, sen
     TypeError, ValueError, RuntimeError
         For arguments that name nothing to differentiate, and a cotangent that does not look like the output. The
         exceptions of `fn` pass through.
+    IndexError
+        Where the call has no argument at a position; it is a RuntimeError, too.
 
     Warns
     -----

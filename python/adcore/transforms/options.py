@@ -59,7 +59,11 @@ def checked_weights(name, weights):
     return tuple(weights), False
 
 
-def no_such_position(fn, position, args, names, name="grad", error=RuntimeError):
+class NoSuchPosition(IndexError, RuntimeError):
+    """A call that has no argument at a position: MindSpore raises the one in graph mode and the other in PyNative."""
+
+
+def no_such_position(fn, position, args, names, name="grad", error=NoSuchPosition):
     """Raise the error of a call that has no argument at `position`: in the function's own words where it needs more."""
     import inspect  # not at the top: it takes longer to load than adcore
 

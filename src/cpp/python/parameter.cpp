@@ -82,6 +82,8 @@ PyObject* parameter_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
     check_name(name);
     if (!PyBool_Check(requires_grad))
       fail(ErrorKind::Type, "Parameter: requires_grad must be a bool, got ", Py_TYPE(requires_grad)->tp_name, ".");
+    if (!PyBool_Check(layerwise))
+      fail(ErrorKind::Type, "Parameter: layerwise_parallel must be a bool, got ", Py_TYPE(layerwise)->tp_name, ".");
     Owned self(checked(type->tp_alloc(type, 0)));
     auto* p = as_parameter(self.get());
     new (&p->base.value) Tensor(std::move(value));
