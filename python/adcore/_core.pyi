@@ -110,7 +110,9 @@ class Function:
 
 class Gradient:
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+    def __deepcopy__(self, memo: Any, /) -> Gradient: ...
     def __repr__(self) -> str: ...
+    _options: Any
     def seeded(self, sens: object, args: tuple, kwargs: dict, /) -> object: ...
 
 class Jitted:
@@ -680,6 +682,7 @@ class Program:
     _arena_bytes: Any
     _argument_count: Any
     _argument_names: Any
+    def _bytes(self: Program, arg0: Sequence[str], arg1: str) -> bytes: ...
     _callbacks: Any
     _cell_names: Any
     _cells: Any
