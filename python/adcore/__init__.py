@@ -74,8 +74,8 @@ _Function, _no_grad = Function, no_grad  # their names in MindSpore
 
 
 def __getattr__(name):
-    # These need NumPy or SciPy, which importing the package does not load.
-    if name in ("dataset", "scipy", "testing", "train"):
+    # These need NumPy, SciPy or scikit-learn, which importing the package does not load.
+    if name in ("dataset", "scipy", "sklearn", "testing", "train"):
         import importlib
 
         return importlib.import_module(f"adcore.{name}")

@@ -26,6 +26,7 @@ PYTHON_LAYERS += [
     "serialization",
     "testing",
     "scipy",
+    "sklearn",
     "train",
     "mindspore",
     "as_mindspore",
