@@ -5,12 +5,14 @@ recorded. What scikit-learn asks of an estimator holds: parameters are set by na
 learned ends in an underscore; the same `random_state` gives the same numbers. Start reading at `_Net._train`.
 """
 
+import contextlib
 import os
 import threading
 
 import numpy as np
 
 from adcore import nn, ops
+from adcore._config import register_threadpoolctl
 from adcore._core import Tensor, float32, float64
 from adcore._ops.generator import get_rng_state, manual_seed, set_rng_state
 from adcore.transforms.compiled import jit_or_run
@@ -28,6 +30,9 @@ except ImportError as error:
     ) from error
 
 __all__ = ["Classifier", "Regressor"]
+
+with contextlib.suppress(ImportError):  # of an old threadpoolctl
+    register_threadpoolctl()
 
 _ROWS = 4096  # how many are predicted at once
 
