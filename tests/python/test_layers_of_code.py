@@ -34,7 +34,7 @@ PYTHON_LAYERS += [
 ]
 
 # What a function may import when it runs, because few programs need it and it is slow to load.
-SLOW_TO_LOAD = set("fcntl safetensors zlib copy dis importlib inspect json logging numpy weakref".split())
+SLOW_TO_LOAD = set("fcntl safetensors zlib copy dis html importlib inspect json logging numpy weakref".split())
 SLOW_TO_LOAD |= {"scipy", "threadpoolctl"}
 
 # Where C++ calls up, by name, when the program is running: what is easier said in Python.
