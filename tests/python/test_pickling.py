@@ -210,6 +210,50 @@ def test_a_rule_goes_along():
     assert float(grad(WAYS["pickle"](made))(3.0)) == 27
 
 
+PROGRAM = """
+import pickle, sys
+import adcore, cloudpickle
+from adcore import Tensor, nn, ops
+
+net = nn.Dense(2, 1)
+
+def forward(x):
+    return net(x).sum()
+
+gradient = adcore.value_and_grad(forward, None, net.trainable_params())
+
+@adcore.jit
+def step(x):
+    return gradient(x)
+
+@adcore.vmap
+def members(x):
+    return x * x
+
+@adcore.custom_vjp
+def with_rule(x):
+    return x * x
+
+with_rule.defvjp(lambda x: (x * x, x), lambda x, g: (g * 100,))
+
+x = ops.ones((3, 2))
+assert all(pickle.loads(pickle.dumps(f)) is f for f in (step, members, with_rule))
+content = [gradient, step, members, with_rule, x, gradient(x)]
+sys.stdout.buffer.write(cloudpickle.dumps(content))
+"""
+
+
+def test_functions_of_a_program_go_to_another_process():
+    """cloudpickle takes them along, with the networks that they read; plain pickle finds them by their names."""
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+    gradient, step, members, with_rule, x, wanted = pickle.loads(done.stdout)
+    same(gradient(x), wanted)
+    same(step(x), wanted)
+    same(members(x), x * x)
+    assert float(grad(with_rule)(3.0)) == 100
+
+
 def test_methods_are_bound():
     class Model:
         factor = 2.0

@@ -65,9 +65,23 @@ def reduced(made, recipe, weights=None):
     """
     fn = innermost(made)
     module, name = getattr(fn, "__module__", None), getattr(fn, "__qualname__", None)
-    if isinstance(module, str) and isinstance(name, str) and _found(module, name) is made:
+    by_name = isinstance(module, str) and isinstance(name, str) and _found(module, name) is made
+    if by_name and not (module == "__main__" and _is_taken_along()):
         return named, (module, name)
     return (_with_weights, (made.__wrapped__, *recipe)) if read_by(fn, weights) else recipe
+
+
+def _is_taken_along():
+    """Tell whether cloudpickle is at work, which takes the functions of a program along: other processes lack them.
+
+    It asks an object for no more than pickle does.
+    """
+    frame = sys._getframe()
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").rpartition(".")[2].startswith("cloudpickle"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _with_weights(fn, make, options):
