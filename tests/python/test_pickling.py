@@ -23,7 +23,13 @@ WAYS = {
     "deepcopy": copy.deepcopy,
     "copy": copy.copy,
 }
-way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+
+
+def ways(*names):
+    return pytest.mark.parametrize("way", [WAYS[name] for name in names], ids=names)
+
+
+way = ways(*WAYS)
 
 
 def cube(x, y=None):
@@ -283,7 +289,7 @@ def test_what_cannot_be_found_by_name_is_an_error_of_pickle():
 # ---- weights -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("way", [WAYS[name] for name in ("pickle", "cloudpickle", "deepcopy")])
+@ways("pickle", "cloudpickle", "deepcopy")
 @pytest.mark.parametrize("make", [grad, value_and_grad, lambda *a: adcore.GradOperation(get_by_list=True)(a[0], a[2])])
 def test_the_weights_of_a_cell_stay_those_of_the_cell(make, way):
     net = Scaled()
@@ -320,7 +326,7 @@ def of_given(net, x):
     return net(x).sum()
 
 
-@pytest.mark.parametrize("way", [WAYS[name] for name in ("pickle", "cloudpickle", "deepcopy")])
+@ways("pickle", "cloudpickle", "deepcopy")
 def test_weights_of_a_cell_that_is_an_argument_stay_those_of_the_cell(way):
     for make in (grad, value_and_grad, lambda *a: adcore.GradOperation(get_by_list=True)(a[0], a[2])):
         net = Scaled()
@@ -338,7 +344,7 @@ def test_weights_of_a_closure_stay_those_that_it_reads():
 # ---- Cells ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("way", [WAYS[name] for name in ("pickle", "oldest protocol", "cloudpickle", "deepcopy")])
+@ways("pickle", "oldest protocol", "cloudpickle", "deepcopy")
 def test_cells_with_hooks(way):
     net = Scaled()
     handles = [
@@ -376,7 +382,7 @@ def test_hooks_of_another_process_are_not_overwritten():
     same(net(X), -before)
 
 
-@pytest.mark.parametrize("way", [WAYS[name] for name in ("pickle", "cloudpickle", "deepcopy")])
+@ways("pickle", "cloudpickle", "deepcopy")
 def test_training_goes_on_from_a_pickle(way):
     """Net, optimizer with its schedule, and the random numbers, in one pickle."""
     adcore.set_seed(1)
@@ -396,7 +402,7 @@ def test_training_goes_on_from_a_pickle(way):
     same([p.value() for p in twin_net.get_parameters()], [p.value() for p in net.get_parameters()])
 
 
-@pytest.mark.parametrize("way", [WAYS[name] for name in ("pickle", "oldest protocol", "cloudpickle", "deepcopy")])
+@ways("pickle", "oldest protocol", "cloudpickle", "deepcopy")
 def test_random_generators(way):
     generator = Generator().manual_seed(7)
     ops.randn(3, generator=generator)
@@ -406,7 +412,7 @@ def test_random_generators(way):
     assert way(adcore.default_generator) is adcore.default_generator
 
 
-@pytest.mark.parametrize("way", [WAYS[name] for name in ("pickle", "cloudpickle", "deepcopy")])
+@ways("pickle", "cloudpickle", "deepcopy")
 def test_pure_optimizers_and_schedules(way):
     optimizer = adcore.optim.adam(0.1, beta1=0.8)
     params, gradients = {"w": t32(1.0, 2.0)}, {"w": t32(0.5, -0.5)}
