@@ -7,6 +7,7 @@ from adcore._config import (
     get_num_threads,
     get_seed,
     memory_stats,
+    register_threadpoolctl,
     set_num_threads,
     set_seed,
     show_config,
@@ -80,8 +81,8 @@ _Function, _no_grad = Function, no_grad  # their names in MindSpore
 
 
 def __getattr__(name):
-    # These need NumPy, which importing the package does not load.
-    if name in ("dataset", "testing", "train"):
+    # These need NumPy, SciPy or scikit-learn, which importing the package does not load.
+    if name in ("dataset", "scipy", "sklearn", "testing", "train"):
         import importlib
 
         return importlib.import_module(f"adcore.{name}")
@@ -154,6 +155,7 @@ __all__ = [
     "save_checkpoint",
     "save_state",
     "memory_stats",
+    "register_threadpoolctl",
     "nn",
     "ops",
     "set_context",

@@ -55,6 +55,9 @@ def get_seed() -> int:
 def set_num_threads(n):
     """Set how many threads an operation may use; 1 keeps all work on the calling thread.
 
+    At first it is what the environment says: ``ADCORE_NUM_THREADS``, else ``OMP_NUM_THREADS``, which joblib and others
+    set in their workers, else the CPUs that the process may run on, by its affinity and the quota of its control group.
+
     Parameters
     ----------
     n : int
@@ -80,7 +83,7 @@ def set_num_threads(n):
 
 
 def get_num_threads() -> int:
-    """Return how many threads an operation may use; at first the CPUs that the process may run on.
+    """Return how many threads an operation may use; `set_num_threads` tells how many it is at first.
 
     Examples
     --------
@@ -89,6 +92,60 @@ def get_num_threads() -> int:
     True
     """
     return _core.get_num_threads()
+
+
+_controllers = []  # what is registered
+
+
+def register_threadpoolctl():
+    """Let ``threadpoolctl`` know of adcore's threads, so that ``threadpool_limits`` limits them.
+
+    It is registered by itself where threadpoolctl was imported before adcore, as scikit-learn does, and by
+    ``adcore.sklearn``. To call this again changes nothing.
+
+    Raises
+    ------
+    ImportError
+        Without threadpoolctl 3.2 or later.
+
+    Examples
+    --------
+    >>> import adcore
+    >>> from threadpoolctl import threadpool_limits
+    >>> adcore.register_threadpoolctl()
+    >>> with threadpool_limits(1):
+    ...     adcore.get_num_threads()
+    1
+    """
+    if _controllers:
+        return
+    import threadpoolctl
+
+    if not hasattr(threadpoolctl, "register"):
+        raise ImportError("register_threadpoolctl: it needs threadpoolctl 3.2 or later.", name="threadpoolctl")
+
+    class AdcoreController(threadpoolctl.LibController):
+        """adcore as threadpoolctl sees it."""
+
+        user_api = internal_api = "adcore"
+        filename_prefixes = ("_core.",)
+        check_symbols = ("adcore_get_num_threads",)
+
+        def get_num_threads(self):
+            return _core.get_num_threads()
+
+        def set_num_threads(self, num_threads):
+            self.dynlib.adcore_set_num_threads(num_threads)
+
+        def get_version(self):
+            return _core.__version__
+
+    threadpoolctl.register(AdcoreController)
+    _controllers.append(AdcoreController)
+
+
+if hasattr(sys.modules.get("threadpoolctl"), "register"):
+    register_threadpoolctl()
 
 
 def empty_cache():
@@ -152,7 +209,9 @@ OPTIONAL = {
     "checkpoint": ("safetensors",),
     "train": ("tqdm", "matplotlib", "tensorboardX"),
     "demo": ("scikit-learn",),
+    "image": ("pillow",),
     "mpi": ("mpi4py",),
+    "scipy": ("scipy",),
 }
 
 

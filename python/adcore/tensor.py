@@ -208,6 +208,42 @@ def _str(self):
     return str(_asnumpy(self))
 
 
+def _repr_html(self):
+    """Return what a notebook shows: shape and dtype, what the numbers amount to, and the numbers."""
+    import html
+
+    head = f"<b>{html.escape(type(self).__name__)}</b> {self.dtype} {self.shape}"
+    if isinstance(self, _core.Parameter):
+        head += f" {html.escape(repr(self.name))}{'' if self.requires_grad else ', not trained'}"
+    if _core.is_batch(self) or _core.is_traced(self):
+        return f"<div>{head}<br>its numbers are not known here</div>"
+    values = _asnumpy(self)
+    return f"<div>{head}<br>{_amounts(values)}<pre>{html.escape(str(values))}</pre></div>"
+
+
+def _amounts(values):
+    """Return what numbers amount to: their range, mean and deviation, and how many are not finite."""
+    import numpy as np
+
+    if not values.size:
+        return "no elements"
+    if values.dtype.kind == "b":
+        return f"{np.count_nonzero(values):,} of {values.size:,} true"
+    told, finite = [], values
+    if values.dtype.kind == "f":
+        for count, name in ((np.isnan(values).sum(), "NaN"), (np.isinf(values).sum(), "infinite")):
+            if count:
+                told.append(f"{count:,} of {values.size:,} {name}")
+        finite = values[np.isfinite(values)]
+    if finite.size:
+        low, high = finite.min().item(), finite.max().item()
+        of_all = finite.astype(np.float64)
+        with np.errstate(over="ignore"):  # of a float64 near its limits
+            mean, deviation = of_all.mean(), of_all.std()
+        told.insert(0, f"min {low:.6g}, max {high:.6g}, mean {mean:.6g}, standard deviation {deviation:.6g}")
+    return "; ".join(told)
+
+
 def _format(self, spec):
     is_number = spec and self.size == 1 and not _core.is_batch(self)
     return format(self.item(), spec) if is_number else format(str(self), spec)
@@ -476,6 +512,7 @@ Tensor.__dlpack__ = _dlpack
 Tensor.__dlpack_device__ = _dlpack_device
 Tensor.tolist = _tolist
 Tensor.__repr__ = _repr
+Tensor._repr_html_ = _repr_html
 Tensor.__str__ = _str
 Tensor.__format__ = _format
 Tensor.__reduce__ = _reduce

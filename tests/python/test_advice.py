@@ -763,7 +763,8 @@ def test_the_configuration_has_the_optional_parts(capsys):
 
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     users = {
-        extra: {re.split(r"[<>=\[;]", p)[0] for p in extras[extra]} for extra in ("checkpoint", "train", "demo", "mpi")
+        extra: {re.split(r"[<>=\[;]", p)[0] for p in extras[extra]}
+        for extra in ("checkpoint", "train", "demo", "mpi", "image", "scipy")
     }
     listed = {extra: set(packages) for extra, packages in _config.OPTIONAL.items()}
     # mpich is programs, not a package that is imported.

@@ -1,6 +1,7 @@
 """What the documentation shows, runs; what is public, is documented with an example."""
 
 import doctest
+import importlib.util
 import inspect
 import re
 from pathlib import Path
@@ -22,6 +23,10 @@ MODULES = {
     "adcore.dataset.vision": dataset.vision,
     "adcore.train": train,
 }
+# What is for libraries that may be missing.
+for name, library in (("adcore.scipy", "scipy"), ("adcore.sklearn", "sklearn")):
+    if importlib.util.find_spec(library):
+        MODULES[name] = importlib.import_module(name)
 # What an example may use without importing it.
 NAMES = {"adcore": adcore, "np": np, "nn": nn, "ops": ops, "Parameter": Parameter, "Tensor": Tensor}
 

@@ -38,6 +38,8 @@ PYTHON_LAYERS += [
     "dataset",
     "serialization",
     "testing",
+    "scipy",
+    "sklearn",
     "train",
     "mindspore",
     "as_mindspore",
@@ -45,8 +47,9 @@ PYTHON_LAYERS += [
 ]
 
 # What a function may import when it runs, because few programs need it and it is slow to load.
-SLOW_TO_LOAD = set(
-    "PIL mpi4py fcntl safetensors zlib copy difflib dis importlib inspect json logging numpy platform weakref".split()
+SLOW_TO_LOAD = set("PIL mpi4py scipy threadpoolctl numpy".split())
+SLOW_TO_LOAD |= set(
+    "fcntl safetensors zlib copy difflib dis html importlib inspect json logging platform weakref".split()
 )
 
 # Where C++ calls up, by name, when the program is running: what is easier said in Python.

@@ -32,6 +32,10 @@ class Generator:
     def __init__(self, *, _cell=None):
         self._cell = _core.generator_state(0) if _cell is None else _cell
 
+    def __reduce_ex__(self, protocol):
+        """Copy and pickle the generator with its state; the process's generator is that of whichever process."""
+        return "default_generator" if self is default_generator else super().__reduce_ex__(protocol)
+
     def manual_seed(self, seed):
         """Start the sequence of a seed in [-2**63, 2**64) anew, and return the generator."""
         self._cell.assign_value(_core.generator_state(_checked_seed("manual_seed", seed)))

@@ -27,7 +27,7 @@ _cell_graph_executor = _CellGraphExecutor()
 
 def _is_parameter_generated(param_name):
     """Return whether a Parameter has the name of one that was made without a name."""
-    return isinstance(param_name, str) and param_name.startswith("Parameter#")
+    return isinstance(param_name, str) and param_name.startswith(("Parameter#", "Parameter$"))
 
 
 def cell_attr_register(fn=None, attrs=None):

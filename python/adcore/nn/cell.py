@@ -860,10 +860,36 @@ class Cell(_CellState, _Made):
         children = [f"({name}): {cell!r}".replace("\n", "\n  ") for name, cell in self._cells.items()]
         return f"{self.cls_name}(\n  " + "\n  ".join(own + children) + "\n)"
 
+    def _repr_html_(self):
+        """Return what a notebook shows: the tree of cells, with the Parameters of each."""
+        return f"<div>{_html_of(self, '')}</div>"
+
 
 advise(Cell, CELL)
 
 _PLAIN = {list, tuple, dict}  # what holds cells without registering them
+
+
+def _html_of(cell, name):
+    """Return a cell as an item that can be opened, with the cells below it."""
+    import html
+
+    def text(o):
+        return html.escape(str(o))
+
+    own = [param for param in cell._params.values() if param is not None]
+    count = sum(param.size for param in {id(p): p for p in cell.get_parameters()}.values())
+    head = f"{text(name)}<b>{text(cell.cls_name)}</b>({text(' '.join(cell.extend_repr().split()))})"
+    head += f" {count:,} parameters" if count else ""
+    lines = []
+    for param in own:
+        trained = "" if param.requires_grad else ", not trained"
+        lines.append(f"<li>{text(param.name)}: {param.dtype} {param.shape}{trained}</li>")
+    lines += [f"<li>{_html_of(child, f'{key}: ')}</li>" for key, child in cell._cells.items() if child is not None]
+    if not lines:
+        return head
+    opened = " open" if cell._cells else ""
+    return f"<details{opened}><summary>{head}</summary><ul>{''.join(lines)}</ul></details>"
 
 
 def _holds(params, param):

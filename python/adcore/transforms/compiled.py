@@ -1,15 +1,15 @@
 """jit: a function is recorded once as a program, which later calls replay natively."""
 
 import functools
-import sys
 import warnings
 
 from adcore import _core
 from adcore._advice import known_words
 from adcore._core import Jitted, Parameter, Tensor, tree_leaves
 from adcore.transforms.guards import Places, changes
+from adcore.transforms.made import add_methods, reduced
 from adcore.transforms.options import check_callable, short_text
-from adcore.transforms.programs import add_methods, named_inputs
+from adcore.transforms.programs import named_inputs
 from adcore.transforms.stored import describe
 
 __all__ = ["jit"]
@@ -300,12 +300,7 @@ def _again(fn, numbers, names, donated, falls_back):
 
 def _reduce(self):
     """Copy and pickle the function, without its programs; what its module has by its name, by the name."""
-    found = sys.modules.get(getattr(self, "__module__", None))
-    for part in getattr(self, "__qualname__", "").split("."):
-        found = getattr(found, part, None)
-    if found is self:
-        return self.__qualname__
-    return _again, (self.__wrapped__, *self._statics, self._donated, self._falls_back)
+    return reduced(self, (_again, (self.__wrapped__, *self._statics, self._donated, self._falls_back)))
 
 
 add_methods(Jitted, trace=_trace, explain=_explain, profile=_profile, __reduce__=_reduce)

@@ -13,6 +13,7 @@ from adcore import _core
 from adcore._context import get_context
 from adcore._core import Parameter, Tensor, derivative_dtype, tree_leaves
 from adcore._ops.methods import summed_to
+from adcore.transforms.made import reduced
 from adcore.transforms.options import check_callable, check_flag, computed
 from adcore.transforms.products import transposed
 from adcore.transforms.rule import attach, constants, filled, may_differentiate, seen
@@ -396,6 +397,9 @@ class _Custom:
 
     def __get__(self, instance, owner=None):
         return self if instance is None else functools.partial(self, instance)
+
+    def __reduce_ex__(self, protocol):
+        return reduced(self, super().__reduce_ex__(protocol))
 
     def _bound(self, args, kwargs):
         """Return all arguments by position, and those that are differentiated."""

@@ -32,7 +32,8 @@ class RemovableHandle:
 
     def __init__(self, hooks, hook, first=False):
         self._hooks = hooks
-        self._key = next(_numbers)
+        # Hooks that came out of a pickle have numbers of another process.
+        self._key = next(number for number in _numbers if number not in hooks)
         others = list(hooks.items()) if first else ()
         if first:
             hooks.clear()

@@ -360,6 +360,13 @@ void grad_dealloc(PyObject* self) {
 }
 PyObject* get_wrapped(PyObject* self, void*) { return Py_NewRef(as_grad(self)->fn); }
 PyObject* get_name(PyObject*, void*) { return PyUnicode_FromString("after_grad"); }
+/// What it was made with, but for the function.
+PyObject* get_options(PyObject* self, void*) {
+  const GradObject* g = as_grad(self);
+  return Py_BuildValue("(OOOOOO)", g->positions, g->weights, g->single_weight ? Py_True : Py_False,
+                       g->has_aux ? Py_True : Py_False, g->return_ids ? Py_True : Py_False,
+                       g->with_value ? Py_True : Py_False);
+}
 PyObject* grad_repr(PyObject* self) {
   return PyUnicode_FromFormat("<adcore.%s of %R>", as_grad(self)->name, as_grad(self)->fn);
 }
@@ -369,6 +376,7 @@ PyObject* bind_method(PyObject* self, PyObject* instance, PyObject*) {
 
 PyGetSetDef kGetSet[] = {{"__wrapped__", get_wrapped, nullptr, "The differentiated function.", nullptr},
                          {"__name__", get_name, nullptr, nullptr, nullptr},
+                         {"_options", get_options, nullptr, "What it was made with, but for the function.", nullptr},
                          {nullptr, nullptr, nullptr, nullptr, nullptr}};
 PyMethodDef kMethods[] = {
     {"seeded", seeded, METH_VARARGS,
