@@ -370,7 +370,7 @@ def python_class(name, cls, homes, classes):
     known = {k for b in bases for k in b.__mro__}
     bases = [b for b in bases if not any(b in other.__mro__[1:] for other in bases)]
     own = [k for k in cls.__mro__ if k not in known and k is not object]
-    members = {n: v for k in reversed(own) for n, v in vars(k).items()}
+    members = {n: v for k in reversed(own) for n, v in vars(k).items() if not isinstance(v, Advice)}
     if isinstance(members.get("_op"), staticmethod):
         members["construct"].__annotations__["return"] = "Tensor"
     words = {n: w for k in reversed(cls.__mro__) for n, w in described(k.__doc__, "Parameters").items()}
