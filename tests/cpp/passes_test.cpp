@@ -4,6 +4,7 @@
 #include "jit/loop.h"
 #include "jit/optimize.h"
 #include "jit/passes/fold.h"
+#include "jit/passes/hoist.h"
 #include "jit/passes/keep.h"
 #include "jit/passes/prune.h"
 #include "jit/passes/share.h"
@@ -191,6 +192,59 @@ TEST_CASE("keep: what a loop inside of a step computes is not kept") {
   CHECK(count(*bodies(after)[1], "scan") == 1);
   CHECK(bodies(after)[0]->outputs().size() == 2);
   statements_after(keep, f, weights());
+}
+
+/// A loop over matrices of one row: a carry that goes through w, one that sums the gradient of w, one that sums
+/// products of a slice with a slice.
+std::vector<Tensor> summed(const Tensor& w, bool read_sum) {
+  const Tensor h = full({1, 3}, 0.5, DType::Float32),
+               xs = from_values({4, 1, 3}, {1, 2, 3, 0.25, -1, 0, 1, 0.5, 1, 3, 2, 1}) + sum(w);
+  const Tensor step = body(
+      [&](const auto& v) {
+        const Tensor& x = v[3];
+        const Tensor next = map("tanh", matmul(v[0], v[4]) + matmul(x, v[4]));
+        const Tensor first = v[1] + matmul(permute(x, Dims{1, 0}), next);
+        return std::vector{read_sum ? next * sum(v[1]) : next, first, v[2] + matmul(permute(x, Dims{1, 0}), x)};
+      },
+      {h, w, w, h, w});
+  return scan(step, {4, 3, 1, 1}, {h, w, w, xs, w});
+}
+
+TEST_CASE("hoist: a product of slices is made before the loop, sums of products after it") {
+  const F f = [](const Tensor& w) { return summed(w, false); };
+  const Program before = traced(f, weights()), after = hoist(before);
+  CHECK(count(*bodies(before)[0], "matmul") == 4);
+  CHECK(count(*bodies(after)[0], "matmul") == 1);
+  CHECK(count(after, "matmul") == 1);
+  CHECK(count(after, "matmul_sum") == 2);
+  CHECK(bodies(after)[0]->outputs().size() == 3);
+  statements_after(hoist, f, weights());
+}
+
+TEST_CASE("hoist: a sum that a step reads stays in the loop") {
+  const F f = [](const Tensor& w) { return summed(w, true); };
+  const Program after = hoist(traced(f, weights()));
+  CHECK(count(*bodies(after)[0], "matmul") == 2);
+  CHECK(count(after, "matmul_sum") == 1);
+  statements_after(hoist, f, weights());
+}
+
+TEST_CASE("hoist: a sum over rows that are there is a loop of its own") {
+  const F f = [](const Tensor& w) {
+    const Tensor xs = full({4, 2, 3}, 0.75, DType::Float32) + sum(w);
+    const Tensor step = body(
+        [](const auto& v) {
+          const Tensor y = map("tanh", v[0] + matmul(v[2], v[3]));
+          return std::vector{y, v[1] + sum(y, Dims{0}), y};
+        },
+        {full({2, 3}, 0.5, DType::Float32), full({3}, 0.0, DType::Float32), full({2, 3}, 0.5, DType::Float32), w});
+    return scan(step, {4, 2, 1, 0}, {full({2, 3}, 0.5, DType::Float32), full({3}, 0.0, DType::Float32), xs, w});
+  };
+  const Program after = hoist(traced(f, weights()));
+  REQUIRE(bodies(after).size() == 2);
+  CHECK(count(*bodies(after)[0], "sum") == 0);
+  CHECK(count(*bodies(after)[1], "sum") == 1);
+  statements_after(hoist, f, weights());
 }
 
 TEST_CASE("prune drops what of a loop nobody reads, and what that alone was for") {

@@ -37,6 +37,19 @@ def gated(h, xs):
     return last["h"].sum() + ops.sin(rows).sum() + counts.astype(h.dtype).mean()
 
 
+def dense(h, xs):
+    """Products of a slice alone, and weights that every step adds a product to."""
+    weight = ops.sin(ops.outer(h, h))
+
+    def step(h, x):
+        h = ops.tanh(x @ weight + h @ W)
+        return h, x * h
+
+    data = xs.reshape(-1, 1, 3) * Tensor([[[1.0], [-0.5]]], xs.dtype)
+    last, rows = ops.scan(step, data[0], data)
+    return last.sum() + (rows * rows).sum()
+
+
 def shifted(h, xs):
     """Carries that depend on the inputs only after some steps."""
 
@@ -92,6 +105,7 @@ PROGRAMS = {
     "reverse": lambda h, xs: rnn(h, xs, reverse=True),
     "unroll": lambda h, xs: rnn(h, xs, unroll=True),
     "gated": gated,
+    "dense": dense,
     "shifted": shifted,
     "nested": nested,
     "counted": counted,
