@@ -247,6 +247,51 @@ TEST_CASE("hoist: a sum over rows that are there is a loop of its own") {
   statements_after(hoist, f, weights());
 }
 
+/// What the body of half of the rows gives for each half is what the whole gives.
+void check_halves(const Step& step, const std::vector<Tensor>& inputs, size_t fixed) {
+  const Tensor held = body(step, inputs);
+  const Body* const half = body_in(held).half(fixed);
+  REQUIRE(half);
+  const std::vector<Tensor> whole = body_in(held).program().run(inputs);
+  const int64_t rows = inputs[0].shape()[0];
+  const auto part = [&](const Tensor& t, int64_t first) {
+    Dims shape = t.shape();
+    shape[0] = rows / 2;
+    return Tensor(t.buffer(), t.offset() + first * t.strides()[0], shape, t.strides(), t.dtype());
+  };
+  for (const int64_t first : {int64_t{0}, rows / 2}) {
+    std::vector<Tensor> some = inputs;
+    for (size_t k = 0; k < fixed; ++k) some[k] = part(some[k], first);
+    const std::vector<Tensor> given = half->program().run(some);
+    for (size_t j = 0; j < whole.size(); ++j) CHECK(to_vector(given[j]) == to_vector(part(whole[j], first)));
+  }
+}
+
+TEST_CASE("the body of half of the rows gives half of the rows") {
+  Tensor h(Dims{16, 3}, DType::Float32);
+  for (int i = 0; i < 48; ++i)
+    static_cast<float*>(h.mutable_data())[i] = 0.125F * static_cast<float>(i % 7) - 0.25F * static_cast<float>(i % 5);
+  const Step step = [](const std::vector<Tensor>& v) {
+    const Tensor z = matmul(v[0], v[2]) * v[3] + map("tanh", v[1]);
+    const Dims zero(2, 0), one(2, 1);
+    const int64_t columns[] = {16, 2};
+    const Region left{0, 2, columns, along_axes(zero.data(), one.data()), {}};
+    return std::vector{z, add_to_region(full({16, 3}, 1.5, DType::Float32), view_of_region(z, left) * 2.0,
+                                        Region{0, 2, columns, {}, along_axes(zero.data(), one.data())})};
+  };
+  check_halves(step, {h, h + 1.0, weights(), from_values({3}, {1, -2, 0.5})}, 2);
+}
+
+TEST_CASE("rows that meet have no half") {
+  const Tensor h = full({16, 16}, 0.5, DType::Float32);
+  const auto has_half = [&](const Step& step) { return body_in(body(step, {h, h})).half(1) != nullptr; };
+  CHECK(has_half([](const auto& v) { return std::vector{matmul(v[0], v[1])}; }));
+  CHECK(!has_half([](const auto& v) { return std::vector{matmul(v[1], v[0])}; }));
+  CHECK(!has_half([](const auto& v) { return std::vector{v[0] + v[1]}; }));
+  CHECK(!has_half([](const auto& v) { return std::vector{v[0] * sum(v[0], Dims{0})}; }));
+  CHECK(!has_half([](const auto& v) { return std::vector{matmul(permute(v[0], Dims{1, 0}), v[1])}; }));
+}
+
 TEST_CASE("prune drops what of a loop nobody reads, and what that alone was for") {
   const F f = [](const Tensor& w) {
     const Tensor unused = map("exp", w);
