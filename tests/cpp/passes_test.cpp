@@ -282,6 +282,28 @@ TEST_CASE("the body of half of the rows gives half of the rows") {
   check_halves(step, {h, h + 1.0, weights(), from_values({3}, {1, -2, 0.5})}, 2);
 }
 
+TEST_CASE("a loop whose rows are computed side by side gives the bits that it has on one thread") {
+  const Step step = [](const std::vector<Tensor>& v) {
+    const Tensor y = map("tanh", matmul(v[0], v[2]) + v[1]);
+    return std::vector{y, y * v[1]};
+  };
+  const Tensor h = full({32, 64}, 0.25, DType::Float32), w = full({64, 64}, 0.01, DType::Float32);
+  Tensor xs(Dims{256, 32, 64}, DType::Float32);
+  for (int64_t i = 0; i < xs.size(); ++i)
+    static_cast<float*>(xs.mutable_data())[i] = 0.01F * static_cast<float>(i % 193) - 0.5F;
+  const Tensor held = body(step, {h, h, w});
+  REQUIRE(body_in(held).half(2));
+  const auto run = [&](int threads) {
+    const Threads scope(threads);
+    return scan(held, {256, 1, 1, 0}, {h, xs, w});
+  };
+  const std::vector<Tensor> expected = run(1);
+  for (int round = 0; round < 3; ++round) {
+    const std::vector<Tensor> given = run(2);
+    for (size_t j = 0; j < expected.size(); ++j) CHECK(to_vector(given[j]) == to_vector(expected[j]));
+  }
+}
+
 TEST_CASE("rows that meet have no half") {
   const Tensor h = full({16, 16}, 0.5, DType::Float32);
   const auto has_half = [&](const Step& step) { return body_in(body(step, {h, h})).half(1) != nullptr; };
