@@ -325,7 +325,6 @@ void add_product(Product<T> x) {
 /// C += product(0), += product(1), ..., which are of one layout. A part of C gets all of them while it is near.
 template <class T, class F>
 void run_sum(int64_t count, const F& product) {
-  constexpr int64_t kParts = 4, kPart = 64;
   Product<T> x = product(0);
   const bool deep = is_deep(x);
   const Path path = choose(x).path;
@@ -333,10 +332,12 @@ void run_sum(int64_t count, const F& product) {
     for (int64_t s = 0; s < count; ++s) add_product(product(s));
     return;
   }
-  const bool by_rows = x.m > x.n;
+  // By rows B is read whole, in the order of memory: it is often far away.
+  const bool by_rows = x.m > x.n || (x.b_col == 1 && x.m >= 2 * Tile<T>::kRows);
   const int64_t length = by_rows ? x.m : x.n;
   // An inner product that is a part of its own would be summed as one that is alone.
-  const int64_t strip = path == Path::kDot ? length : round_up(ceil_div(length, kParts), kPart);
+  const int64_t strip =
+      path == Path::kDot ? length : round_up(ceil_div(length, length < 512 ? 2 : 8), by_rows ? Tile<T>::kRowStep : 64);
   const int64_t chunks = ceil_div(length, strip);
   const auto part_of = [&](int64_t s, int64_t chunk) {
     Product<T> part = product(s);
