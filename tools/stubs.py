@@ -63,6 +63,7 @@ RESULTS = {
     "construct": "Tensor",
     "T": "Tensor",
     "mT": "Tensor",
+    "device": "str",
     "item": "int | float | bool",
     "is_contiguous": "bool",
     "contiguous": "Tensor",
@@ -92,6 +93,7 @@ OPERATORS = {
     "(self) -> {cls}": ["__neg__", "__pos__", "__abs__", "__invert__", "__copy__"],
     "(self) -> int": ["__len__", "__int__", "__index__", "__hash__"],
     "(self) -> float": ["__float__"],
+    "(self) -> complex": ["__complex__"],
     "(self) -> bool": ["__bool__"],
     "(self) -> str": ["__repr__", "__str__"],
     "(self) -> Iterator[{cls}]": ["__iter__"],
@@ -105,6 +107,7 @@ OPERATORS = {
         "__dlpack__"
     ],
     "(self) -> tuple[_int, _int]": ["__dlpack_device__"],
+    "(self, *, api_version: Any = None) -> Any": ["__array_namespace__"],
 }
 SYNTAX = {name: signature for signature, names in OPERATORS.items() for name in names}
 

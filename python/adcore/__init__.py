@@ -74,8 +74,8 @@ _Function, _no_grad = Function, no_grad  # their names in MindSpore
 
 
 def __getattr__(name):
-    # These need NumPy, which importing the package does not load.
-    if name in ("dataset", "testing", "train"):
+    # These need NumPy, which importing the package does not load, or are not what most programs ask for.
+    if name in ("array_api", "dataset", "testing", "train"):
         import importlib
 
         return importlib.import_module(f"adcore.{name}")

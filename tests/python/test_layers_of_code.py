@@ -25,6 +25,7 @@ PYTHON_LAYERS += [
     "dataset",
     "serialization",
     "testing",
+    "array_api",
     "train",
     "mindspore",
     "as_mindspore",
