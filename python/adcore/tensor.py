@@ -528,6 +528,7 @@ def _whole(function):
 
 
 _DOCUMENTED = {
+    "device": property(lambda self: "cpu", doc='Where the values are: "cpu".'),
     "value": _value,
     "assign_value": _assign_value,
     "dim": _dim,
@@ -555,7 +556,6 @@ Tensor.__dlpack__ = _dlpack
 Tensor.__dlpack_device__ = _dlpack_device
 Tensor.__array_namespace__ = _array_namespace
 Tensor.__complex__ = _complex
-Tensor.device = property(lambda self: "cpu", doc='Where the values are: "cpu".')
 Tensor.tolist = _tolist
 Tensor.__repr__ = _repr
 Tensor.__str__ = _str
