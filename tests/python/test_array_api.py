@@ -448,6 +448,8 @@ def test_what_the_standard_forbids():
             lambda: array_api.take(x, array_api.asarray([0])),
             lambda: array_api.nonzero(array_api.asarray(1.0)),
             lambda: array_api.cumulative_sum(x),
+            lambda: array_api.vecdot(x, array_api.ones(1)),
+            lambda: array_api.tensordot(x, array_api.ones(1), axes=1),
         ],
         IndexError: [lambda: array_api.expand_dims(x, axis=4), lambda: array_api.expand_dims(x, axis=-5)],
         TypeError: [lambda: array_api.exp(1.0), lambda: array_api.sum([1.0])],

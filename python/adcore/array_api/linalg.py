@@ -78,6 +78,9 @@ def tensordot(x1, x2, /, *, axes=2):
 def vecdot(x1, x2, /, *, axis=-1):
     """Sum the products along one axis of both."""
     x1, x2 = _promoted("vecdot", x1, x2)
+    sizes = x1.shape[axis], x2.shape[axis]
+    if sizes[0] != sizes[1]:  # nothing is repeated along the axis of the sum
+        raise ValueError(f"vecdot: along axis {axis} both must be of one size, got {sizes[0]} and {sizes[1]}.")
     return summed(x1 * x2, axis=axis, dtype=x1.dtype)
 
 
