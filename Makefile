@@ -3,6 +3,7 @@
 # make bench   measures beside PyTorch, JAX and CasADi, which it installs into an environment of their own (.venv-bench)
 # make opinfo  walks the samples of PyTorch's op table through our functions of the same names, in .venv-bench
 # make mindspore-tests MINDSPORE_TESTS=checkout    runs MindSpore's own tests, of a checkout that you have, on adcore
+# make array-api-tests ARRAY_API_TESTS=checkout    runs the array API standard's official tests, of a checkout that you have
 # make lint    formatters, linter, type checker: reports, changes nothing
 # make format  rewrites the sources as the formatters want them
 # make docs    the site, with the pages of reference, into build/docs
@@ -33,7 +34,7 @@ CPP_TESTS := $(filter tests/cpp/% examples/cpp/%,$(CPP_FILES)) tests/cpp/CMakeLi
 PACKAGE := $(shell find python/adcore -name '*.py' -o -name '*.pyi' -o -name py.typed) $(filter src/cpp/%,$(CPP_FILES)) \
   CMakeLists.txt $(wildcard cmake/*) README.md
 
-.PHONY: demo test test-cpp test-python bench bench-instructions opinfo mindspore-tests lint format docs stubs wheels clean
+.PHONY: demo test test-cpp test-python bench bench-instructions opinfo mindspore-tests array-api-tests lint format docs stubs wheels clean
 .DELETE_ON_ERROR:
 
 demo: $(STAMPS)/demo
@@ -57,6 +58,10 @@ opinfo: $(BENCH_VENV)/installed
 # Skipped without a checkout, which is not part of this one.
 mindspore-tests: $(STAMPS)/test
 	$(BIN)/python tests/mindspore/run.py $(MINDSPORE_TESTS) --json build/mindspore-tests.json
+
+# Skipped without a checkout, which is not part of this one.
+array-api-tests: $(STAMPS)/test $(if $(ARRAY_API_TESTS),$(STAMPS)/array-api)
+	$(BIN)/python tests/array_api/run.py $(ARRAY_API_TESTS)
 
 # Counts instructions, reads no clock. Needs valgrind.
 bench-instructions: $(STAMPS)/demo
@@ -103,7 +108,7 @@ $(STAMPS)/venv:
 	mkdir -p $(STAMPS) && touch $@
 
 # The requirements of an extra alone: the package is not built for them.
-$(STAMPS)/build $(STAMPS)/lint: $(STAMPS)/%: pyproject.toml tools/requirements.py | $(STAMPS)/venv
+$(STAMPS)/build $(STAMPS)/lint $(STAMPS)/array-api: $(STAMPS)/%: pyproject.toml tools/requirements.py | $(STAMPS)/venv
 	$(BIN)/python tools/requirements.py $* | xargs $(PIP) install -q
 	touch $@
 

@@ -71,6 +71,7 @@ RESULTS = {
     "__init__": "None",
     "T": "Tensor",
     "mT": "Tensor",
+    "device": "str",
     "data": "Tensor",
     "item": "Any",  # a number, of which kind the dtype says
     "asnumpy": "ndarray[Any, Any]",
@@ -124,6 +125,7 @@ OPERATORS = {
     "(self) -> {cls}": ["__neg__", "__pos__", "__abs__", "__invert__", "__copy__"],
     "(self) -> int": ["__len__", "__int__", "__index__", "__hash__"],
     "(self) -> float": ["__float__"],
+    "(self) -> complex": ["__complex__"],
     "(self) -> bool": ["__bool__"],
     "(self) -> str": ["__repr__", "__str__"],
     "(self) -> Iterator[{cls}]": ["__iter__"],
@@ -137,6 +139,7 @@ OPERATORS = {
         "__dlpack__"
     ],
     "(self) -> tuple[_int, _int]": ["__dlpack_device__"],
+    "(self, *, api_version: Any = None) -> Any": ["__array_namespace__"],
 }
 SYNTAX = {name: signature for signature, names in OPERATORS.items() for name in names}
 # The methods behind syntax that a class of Python tells of as of others, and what they return if nothing tells more.

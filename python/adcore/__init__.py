@@ -81,8 +81,8 @@ _Function, _no_grad = Function, no_grad  # their names in MindSpore
 
 
 def __getattr__(name):
-    # These need NumPy, SciPy or scikit-learn, which importing the package does not load.
-    if name in ("dataset", "scipy", "sklearn", "testing", "train"):
+    # These need NumPy, SciPy or scikit-learn, which importing the package does not load, or are asked for by few programs.
+    if name in ("array_api", "dataset", "scipy", "sklearn", "testing", "train"):
         import importlib
 
         return importlib.import_module(f"adcore.{name}")

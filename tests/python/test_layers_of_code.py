@@ -40,6 +40,7 @@ PYTHON_LAYERS += [
     "testing",
     "scipy",
     "sklearn",
+    "array_api",
     "train",
     "mindspore",
     "as_mindspore",

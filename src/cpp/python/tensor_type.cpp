@@ -448,7 +448,8 @@ PyObject* contiguous(PyObject* self, PyObject*) {
   });
 }
 PyObject* tensor_copy(PyObject* self, PyObject*) {
-  return guarded([&] { return wrap(tracked_value(self)); });  // values are immutable: a cell of its own is a copy
+  // Values are immutable, so a cell of its own is a copy; but for memory that somebody else may write to.
+  return guarded([&] { return wrap(tensor_from(self, nullptr)); });
 }
 PyObject* tensor_assign(PyObject* self, PyObject* value) {
   return guarded([&]() -> PyObject* {
@@ -707,6 +708,8 @@ PyType_Slot kSlots[] = {
     {Py_nb_and, pointer(binary<row("bitwise_and")>)},
     {Py_nb_or, pointer(binary<row("bitwise_or")>)},
     {Py_nb_xor, pointer(binary<row("bitwise_xor")>)},
+    {Py_nb_lshift, pointer(binary<row("bitwise_left_shift")>)},
+    {Py_nb_rshift, pointer(binary<row("bitwise_right_shift")>)},
     {Py_nb_negative, pointer(unary<row("neg")>)},
     {Py_nb_positive, pointer(positive)},
     {Py_nb_absolute, pointer(absolute)},
@@ -721,6 +724,8 @@ PyType_Slot kSlots[] = {
     {Py_nb_inplace_and, pointer(in_place<row("bitwise_and")>)},
     {Py_nb_inplace_or, pointer(in_place<row("bitwise_or")>)},
     {Py_nb_inplace_xor, pointer(in_place<row("bitwise_xor")>)},
+    {Py_nb_inplace_lshift, pointer(in_place<row("bitwise_left_shift")>)},
+    {Py_nb_inplace_rshift, pointer(in_place<row("bitwise_right_shift")>)},
     {Py_nb_bool, pointer(as_bool)},
     {Py_nb_float, pointer(as_float)},
     {Py_nb_int, pointer(as_int)},
