@@ -81,7 +81,7 @@ _Function, _no_grad = Function, no_grad  # their names in MindSpore
 
 
 def __getattr__(name):
-    # These need NumPy, SciPy or scikit-learn, which importing the package does not load, or are asked for by few programs.
+    # These need NumPy, SciPy or scikit-learn, which importing the package does not load, or few programs ask for them.
     if name in ("array_api", "dataset", "scipy", "sklearn", "testing", "train"):
         import importlib
 
