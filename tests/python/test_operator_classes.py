@@ -1043,8 +1043,11 @@ def test_value_of_a_layer(case):
     check_value(case, layers)
 
 
+FRACTIONAL = {"FractionalMaxPool2d", "FractionalMaxPool3d"}  # compared with loops, in test_mindspore_cells
+
+
 def test_every_layer_has_a_case_and_is_a_cell():
-    assert {re.match(r"\w+", case[0])[0] for case in parsed(LAYERS)} == {*layers.__all__}
+    assert {re.match(r"\w+", case[0])[0] for case in parsed(LAYERS)} | FRACTIONAL == {*layers.__all__}
     net = nn.SequentialCell(nn.Dense(3, 3), layers.ReduceLogSumExp(axis=1))
     assert net(Tensor(np.ones((2, 3), np.float32))).shape == (2,)
     with pytest.raises(TypeError, match="ReduceLogSumExp: keep_dims must be a bool"):
@@ -1095,7 +1098,10 @@ def test_value_of_a_function(call, value):
 
 def test_every_function_has_a_case():
     listed = {name for name, _ in operators.rows(operator_table.FUNCTIONS)}
-    assert {re.match(r"\w+", call)[0] for call, _ in parsed(FUNCTIONS)} == listed
+    assert {re.match(r"\w+", call)[0] for call, _ in parsed(FUNCTIONS)} | {
+        "fractional_max_pool2d",
+        "fractional_max_pool3d",
+    } == listed  # these two are compared with windows that loops find, in test_mindspore_cells
 
 
 def test_every_class_has_a_case():

@@ -125,7 +125,7 @@ TREE = {
     "nn.optim.sgd": ("adcore.nn",),
     "nn.wrap": ("adcore.nn", "adcore.train"),
     "nn.wrap.cell_wrapper": ("adcore.nn",),
-    "nn.wrap.grad_reducer": (".layers",),
+    "nn.wrap.grad_reducer": ("adcore.nn",),
     "nn.wrap.loss_scale": ("adcore.nn", "adcore.train"),
     "numpy": (".mnp",),
     "ops": _OPS,
