@@ -1,12 +1,14 @@
 # make demo    train on real data: the first thing to run
 # make test    the C++ and the Python tests
-# make bench   measures beside PyTorch and JAX, which it installs into an environment of their own (.venv-bench)
+# make bench   measures beside PyTorch, JAX and CasADi, which it installs into an environment of their own (.venv-bench)
 # make opinfo  walks the samples of PyTorch's op table through our functions of the same names, in .venv-bench
 # make mindspore-tests MINDSPORE_TESTS=checkout    runs MindSpore's own tests, of a checkout that you have, on adcore
+# make array-api-tests ARRAY_API_TESTS=checkout    runs the array API standard's official tests, of a checkout that you have
 # make lint    formatters, linter, type checker: reports, changes nothing
 # make format  rewrites the sources as the formatters want them
 # make docs    the site, with the pages of reference, into build/docs
-# make stubs   rewrites python/adcore/_core.pyi from the compiled module
+# make stubs   rewrites the type stubs, python/adcore/**/*.pyi, from what is installed
+# make wheels  the wheel of this machine, tried in an environment of its own, into build/wheelhouse
 # make clean   removes what the above have made, .venv included
 #
 # Needs python3 (with venv), a C++20 compiler and make; pip puts all else into .venv. Every step leaves a stamp file, so
@@ -32,7 +34,7 @@ CPP_TESTS := $(filter tests/cpp/% examples/cpp/%,$(CPP_FILES)) tests/cpp/CMakeLi
 PACKAGE := $(shell find python/adcore -name '*.py' -o -name '*.pyi' -o -name py.typed) $(filter src/cpp/%,$(CPP_FILES)) \
   CMakeLists.txt $(wildcard cmake/*) README.md
 
-.PHONY: demo test test-cpp test-python bench bench-instructions opinfo mindspore-tests lint format docs stubs clean
+.PHONY: demo test test-cpp test-python bench bench-instructions opinfo mindspore-tests array-api-tests lint format docs stubs wheels clean
 .DELETE_ON_ERROR:
 
 demo: $(STAMPS)/demo
@@ -57,6 +59,10 @@ opinfo: $(BENCH_VENV)/installed
 mindspore-tests: $(STAMPS)/test
 	$(BIN)/python tests/mindspore/run.py $(MINDSPORE_TESTS) --json build/mindspore-tests.json
 
+# Skipped without a checkout, which is not part of this one.
+array-api-tests: $(STAMPS)/test $(if $(ARRAY_API_TESTS),$(STAMPS)/array-api)
+	$(BIN)/python tests/array_api/run.py $(ARRAY_API_TESTS)
+
 # Counts instructions, reads no clock. Needs valgrind.
 bench-instructions: $(STAMPS)/demo
 	$(BIN)/python benchmarks/instructions.py --check
@@ -66,6 +72,7 @@ lint: $(STAMPS)/lint
 	$(BIN)/ruff format --check
 	$(BIN)/clang-format --dry-run -Werror $(CPP_FILES)
 	$(BIN)/mypy
+	$(BIN)/python tools/check_types.py
 
 format: $(STAMPS)/lint
 	$(BIN)/ruff check --fix
@@ -76,6 +83,16 @@ docs: $(STAMPS)/docs
 	$(BIN)/python tools/drawings.py
 	$(BIN)/python tools/reference.py docs/reference
 	$(BIN)/python -m sphinx -q -W --keep-going -d build/docs.cache -b html docs build/docs
+
+# The wheel of this machine's Python, with the tag of the oldest C library that it runs on, tried in an environment of its own.
+wheels: $(STAMPS)/build
+	$(BIN)/python tools/requirements.py wheels | xargs $(PIP) install -q
+	rm -rf build/wheelhouse build/wheel.venv
+	$(PIP) wheel -q --no-deps --no-build-isolation -w build/wheelhouse/plain --config-settings build-dir=$(BUILD) .
+	$(BIN)/auditwheel repair -w build/wheelhouse build/wheelhouse/plain/adcore-*.whl
+	$(PYTHON) -m venv build/wheel.venv
+	build/wheel.venv/bin/python -m pip --disable-pip-version-check install -q build/wheelhouse/adcore-*.whl
+	build/wheel.venv/bin/python tools/wheel_check.py
 
 stubs: $(STAMPS)/demo
 	$(BIN)/python tools/stubs.py
@@ -91,7 +108,7 @@ $(STAMPS)/venv:
 	mkdir -p $(STAMPS) && touch $@
 
 # The requirements of an extra alone: the package is not built for them.
-$(STAMPS)/build $(STAMPS)/lint: $(STAMPS)/%: pyproject.toml tools/requirements.py | $(STAMPS)/venv
+$(STAMPS)/build $(STAMPS)/lint $(STAMPS)/array-api: $(STAMPS)/%: pyproject.toml tools/requirements.py | $(STAMPS)/venv
 	$(BIN)/python tools/requirements.py $* | xargs $(PIP) install -q
 	touch $@
 

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from workloads import FIRST_CALL, JITTED, PEAK_MEMORY, WIDTHS, WORKLOADS
 
-FRAMEWORKS = ("numpy", "torch", "jax")  # besides adcore; each in its file
+FRAMEWORKS = ("numpy", "torch", "jax", "casadi")  # besides adcore; each in its file
 BATCH = 0.01  # seconds
 PAUSE = 0.005  # seconds before a batch: threads of the one before have gone to sleep
 TOLERANCE = 2e-5  # of the largest element: float32 sums of a thousand terms differ by so much

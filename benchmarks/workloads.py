@@ -43,7 +43,7 @@ class Pullback(Workload):
 
 
 def op(name, text, limit, expression, **inputs):
-    return Pullback(name, text, {"torch": limit}, expression, inputs)
+    return Pullback(name, text, {"torch": limit}, expression=expression, inputs=inputs)
 
 
 def indices(n, *shape):

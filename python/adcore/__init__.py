@@ -1,11 +1,13 @@
 """adcore: automatic differentiation of numeric Python programs on the CPU, with MindSpore's names."""
 
-from adcore import amp, common, nn, ops, optim  # noqa: F401  import * leaves out amp and optim: short words
+from adcore import amp, common, communication, nn, ops, optim  # noqa: F401  import * leaves out short words
+from adcore._advice import AmbiguityWarning, no_attribute
 from adcore._config import (
     empty_cache,
     get_num_threads,
     get_seed,
     memory_stats,
+    register_threadpoolctl,
     set_num_threads,
     set_seed,
     show_config,
@@ -41,6 +43,11 @@ from adcore._ops.generator import (
     seed,
     set_rng_state,
 )
+from adcore.communication import (
+    get_auto_parallel_context,
+    reset_auto_parallel_context,
+    set_auto_parallel_context,
+)
 from adcore.parameter import ParameterTuple
 from adcore.serialization import load_checkpoint, load_param_into_net, load_state, save_checkpoint, save_state
 from adcore.tensor import from_dlpack, from_numpy, tensor
@@ -74,15 +81,16 @@ _Function, _no_grad = Function, no_grad  # their names in MindSpore
 
 
 def __getattr__(name):
-    # These need NumPy, which importing the package does not load.
-    if name in ("dataset", "testing", "train"):
+    # These need NumPy, SciPy or scikit-learn, which importing the package does not load, or few programs ask for them.
+    if name in ("array_api", "dataset", "scipy", "sklearn", "testing", "train"):
         import importlib
 
         return importlib.import_module(f"adcore.{name}")
-    raise AttributeError(f"module 'adcore' has no attribute {name!r}")
+    raise no_attribute("adcore", name)
 
 
 __all__ = [
+    "AmbiguityWarning",
     "GRAPH_MODE",
     "PYNATIVE_MODE",
     "get_context",
@@ -115,6 +123,10 @@ __all__ = [
     "bfloat16",
     "bool_",
     "common",
+    "communication",
+    "get_auto_parallel_context",
+    "reset_auto_parallel_context",
+    "set_auto_parallel_context",
     "dtype",
     "empty_cache",
     "float16",
@@ -143,6 +155,7 @@ __all__ = [
     "save_checkpoint",
     "save_state",
     "memory_stats",
+    "register_threadpoolctl",
     "nn",
     "ops",
     "set_context",

@@ -54,7 +54,7 @@ _settings = {
     "disable_format_transform": False,
     "support_binary": False,
 }
-_MEANT = {"mode", "device_target", "runtime_num_threads"}
+_MEANT = {"mode", "device_target", "runtime_num_threads", "check_bprop"}
 _said = set()
 
 
@@ -79,14 +79,18 @@ def set_context(mode=None, device_target="CPU", **settings):
     device_target : str, optional
         "CPU".
     **settings
-        The other keywords of MindSpore. ``runtime_num_threads`` is `set_num_threads`; the rest is kept for
-        `get_context`, and the logger ``adcore.context`` says once, at debug level, that it has no effect.
+        The other keywords of MindSpore. ``runtime_num_threads`` is `set_num_threads`. With ``check_bprop=True`` what
+        the `bprop` of a Cell returns must have the shapes and dtypes of its arguments, instead of being summed to them
+        and converted. The rest is kept for `get_context`, and the logger ``adcore.context`` says once, at debug level,
+        that it has no effect.
 
     Raises
     ------
     ValueError
         For a device other than "CPU", a mode other than the two, and a keyword that MindSpore does not have. Nothing is
         set then.
+    TypeError
+        For a `check_bprop` that is no bool. Nothing is set then.
 
     Examples
     --------
@@ -100,6 +104,8 @@ def set_context(mode=None, device_target="CPU", **settings):
     if mode is not None and (isinstance(mode, bool) or mode not in (GRAPH_MODE, PYNATIVE_MODE)):
         raise ValueError(f"set_context: mode must be GRAPH_MODE (0) or PYNATIVE_MODE (1), got {mode!r}.")
     _check_known("set_context", *settings)
+    if not isinstance(settings.get("check_bprop", False), bool):
+        raise TypeError(f"set_context: check_bprop must be a bool, got {settings['check_bprop']!r}.")
     threads = settings.pop("runtime_num_threads", None)
     if threads is not None:
         if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:

@@ -9,6 +9,7 @@ at `PureOptimizer.update`.
 from collections.abc import Iterator
 
 from . import nn, ops
+from ._advice import PURE_OPTIMIZER, advise, known_words, no_attribute
 from ._core import Parameter, Tensor, float32, float64, int32, optimizer_values
 from .transforms.trees import match, tensors_of, with_tensors
 
@@ -131,6 +132,14 @@ class PureOptimizer:
         return with_tensors(params, moved), following
 
 
+advise(PureOptimizer, PURE_OPTIMIZER)
+
+
+def _optimizer(function):
+    return known_words(function, aliases={"lr": "learning_rate"})
+
+
+@_optimizer
 def sgd(learning_rate=0.1, **options):
     """Return `adcore.nn.SGD` without state of its own.
 
@@ -162,6 +171,7 @@ def sgd(learning_rate=0.1, **options):
     return PureOptimizer(nn.SGD, learning_rate, options)
 
 
+@_optimizer
 def momentum(learning_rate, **options):
     """Return `adcore.nn.Momentum` without state of its own.
 
@@ -193,6 +203,7 @@ def momentum(learning_rate, **options):
     return PureOptimizer(nn.Momentum, learning_rate, options)
 
 
+@_optimizer
 def adam(learning_rate=1e-3, **options):
     """Return `adcore.nn.Adam` without state of its own.
 
@@ -224,6 +235,7 @@ def adam(learning_rate=1e-3, **options):
     return PureOptimizer(nn.Adam, learning_rate, options)
 
 
+@_optimizer
 def adam_weight_decay(learning_rate=1e-3, **options):
     """Return `adcore.nn.AdamWeightDecay` without state of its own.
 
@@ -255,6 +267,7 @@ def adam_weight_decay(learning_rate=1e-3, **options):
     return PureOptimizer(nn.AdamWeightDecay, learning_rate, options)
 
 
+@_optimizer
 def adamw(learning_rate=1e-3, **options):
     """Return `adcore.nn.AdamW` without state of its own.
 
@@ -286,6 +299,7 @@ def adamw(learning_rate=1e-3, **options):
     return PureOptimizer(nn.AdamW, learning_rate, options)
 
 
+@_optimizer
 def adamax(learning_rate=1e-3, **options):
     """Return `adcore.nn.AdaMax` without state of its own.
 
@@ -317,6 +331,7 @@ def adamax(learning_rate=1e-3, **options):
     return PureOptimizer(nn.AdaMax, learning_rate, options)
 
 
+@_optimizer
 def nadam(learning_rate=2e-3, **options):
     """Return `adcore.nn.NAdam` without state of its own.
 
@@ -348,6 +363,7 @@ def nadam(learning_rate=2e-3, **options):
     return PureOptimizer(nn.NAdam, learning_rate, options)
 
 
+@_optimizer
 def radam(learning_rate=1e-3, **options):
     """Return `adcore.nn.RAdam` without state of its own.
 
@@ -379,6 +395,7 @@ def radam(learning_rate=1e-3, **options):
     return PureOptimizer(nn.RAdam, learning_rate, options)
 
 
+@_optimizer
 def lamb(learning_rate, **options):
     """Return `adcore.nn.Lamb` without state of its own.
 
@@ -410,6 +427,7 @@ def lamb(learning_rate, **options):
     return PureOptimizer(nn.Lamb, learning_rate, options)
 
 
+@_optimizer
 def lion(learning_rate=1e-4, **options):
     """Return `adcore.nn.Lion` without state of its own.
 
@@ -441,6 +459,7 @@ def lion(learning_rate=1e-4, **options):
     return PureOptimizer(nn.Lion, learning_rate, options)
 
 
+@_optimizer
 def rmsprop(learning_rate=0.1, **options):
     """Return `adcore.nn.RMSProp` without state of its own.
 
@@ -472,6 +491,7 @@ def rmsprop(learning_rate=0.1, **options):
     return PureOptimizer(nn.RMSProp, learning_rate, options)
 
 
+@_optimizer
 def adagrad(learning_rate=1e-3, **options):
     """Return `adcore.nn.Adagrad` without state of its own.
 
@@ -503,6 +523,7 @@ def adagrad(learning_rate=1e-3, **options):
     return PureOptimizer(nn.Adagrad, learning_rate, options)
 
 
+@_optimizer
 def adadelta(learning_rate=1.0, **options):
     """Return `adcore.nn.Adadelta` without state of its own.
 
@@ -534,6 +555,7 @@ def adadelta(learning_rate=1.0, **options):
     return PureOptimizer(nn.Adadelta, learning_rate, options)
 
 
+@_optimizer
 def rprop(learning_rate=0.1, **options):
     """Return `adcore.nn.Rprop` without state of its own.
 
@@ -565,6 +587,7 @@ def rprop(learning_rate=0.1, **options):
     return PureOptimizer(nn.Rprop, learning_rate, options)
 
 
+@_optimizer
 def asgd(learning_rate=0.1, **options):
     """Return `adcore.nn.ASGD` without state of its own.
 
@@ -596,6 +619,7 @@ def asgd(learning_rate=0.1, **options):
     return PureOptimizer(nn.ASGD, learning_rate, options)
 
 
+@_optimizer
 def ftrl(learning_rate=1e-3, **options):
     """Return `adcore.nn.FTRL` without state of its own.
 
@@ -646,3 +670,7 @@ __all__ = [
     "rprop",
     "sgd",
 ]
+
+
+def __getattr__(name):
+    raise no_attribute(__name__, name)

@@ -38,7 +38,7 @@ class ParameterTuple(tuple):
                 raise ValueError(f"ParameterTuple: two Parameters are called {item.name!r}; give each its own name.")
         return super().__new__(cls, items)
 
-    def clone(self, prefix, init="same"):
+    def clone(self, prefix, init="same") -> "ParameterTuple":
         """Return copies named ``prefix + "." + name``.
 
         Parameters
@@ -72,6 +72,19 @@ def _clone(self, init="same"):
     return copy
 
 
+def _set_requires_grad(self, requires_grad=True):
+    """Set ``requires_grad``, and return the Parameter.
+
+    Examples
+    --------
+    >>> from adcore import Parameter, Tensor
+    >>> Parameter(Tensor([1.0]), name="w").requires_grad_(False).requires_grad
+    False
+    """
+    self.requires_grad = requires_grad
+    return self
+
+
 def _repr(self):
     return f"Parameter (name={self.name}, shape={self.shape}, dtype={self.dtype}, requires_grad={self.requires_grad})"
 
@@ -100,6 +113,7 @@ def _deepcopy(self, memo):
 
 
 Parameter.clone = _clone
+Parameter.requires_grad_ = _set_requires_grad
 Parameter.__repr__ = _repr
 Parameter.__str__ = _repr
 Parameter.__reduce__ = _reduce

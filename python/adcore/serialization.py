@@ -326,6 +326,10 @@ def _number(value):
     return Tensor(np.asarray(value))  # a float as float64, in full
 
 
+class _NoCheckpoint(FileNotFoundError, ValueError):
+    """A file that is not there: of the kind that Python has for it, and of MindSpore's, for programs that catch it."""
+
+
 def load_checkpoint(
     ckpt_file_name,
     net=None,
@@ -370,7 +374,7 @@ def load_checkpoint(
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If there is no such file; it is a ValueError, too, which programs of MindSpore expect.
     ValueError
         If it is damaged, is no checkpoint, holds a dtype that adcore lacks, or nothing in it is wanted.
     ImportError
@@ -396,7 +400,10 @@ def load_checkpoint(
     """
     if dec_key is not None:
         raise NotImplementedError("load_checkpoint: encryption is not available.")
-    tensors, metadata = _read("load_checkpoint", ckpt_file_name)
+    try:
+        tensors, metadata = _read("load_checkpoint", ckpt_file_name)
+    except FileNotFoundError as error:
+        raise _NoCheckpoint(*error.args, error.filename) from None
     strings = _json(ckpt_file_name, metadata, _STRINGS, {})
     without, only = _prefixes("filter_prefix", filter_prefix), _prefixes("specify_prefix", specify_prefix)
     values = {**tensors, **strings}

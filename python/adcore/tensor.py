@@ -3,12 +3,14 @@
 import math
 
 from adcore import _core
+from adcore._advice import TENSOR, SettableAdvice, advise, known_words
 from adcore._core import Tensor
 
 _f = _core.functions
 
 
-def tensor(input_data=None, dtype=None, shape=None, init=None):
+@known_words
+def tensor(input_data=None, dtype=None, shape=None, init=None) -> Tensor:
     """Make a Tensor; the same as ``Tensor(...)``.
 
     Examples
@@ -86,6 +88,8 @@ def _dlpack_device(self):
 def _dlpack(self, *, stream=None, max_version=None, dl_device=None, copy=None):
     """Return a DLPack capsule of the values, for ``from_dlpack`` of another library.
 
+    As with ``np.asarray``, the numbers of a value that is being differentiated leave with a DetachedWarning.
+
     Parameters
     ----------
     stream : None
@@ -101,10 +105,9 @@ def _dlpack(self, *, stream=None, max_version=None, dl_device=None, copy=None):
     Raises
     ------
     BufferError
-        For another device, where a copy would be needed but is forbidden, and for a Tensor that is being
-        differentiated: another library would lose its derivative.
+        For another device, and where a copy would be needed but is forbidden.
     ValueError
-        For a stream.
+        For a stream, and for what differs between the members of a vmap.
 
     Examples
     --------
@@ -117,28 +120,54 @@ def _dlpack(self, *, stream=None, max_version=None, dl_device=None, copy=None):
         raise ValueError(f"__dlpack__: the CPU has no streams, got stream {stream!r}.")
     if dl_device is not None and tuple(dl_device) != _CPU:
         raise BufferError(f"__dlpack__: a Tensor is on the CPU, {_CPU}, not on device {dl_device!r}.")
+    _require_flag("__dlpack__", copy)
     return _core.to_dlpack(self, max_version is not None and max_version[0] >= 1, copy)
 
 
-def from_dlpack(array, *, copy=None):
-    """Return a Tensor with the values of another library's array.
+def _require_flag(op, copy):
+    if copy is not None and copy is not True and copy is not False:
+        raise TypeError(f"{op}: copy must be True, False or None, got {copy!r}.")
 
-    They are copied, since the other library may write to its memory; another Tensor's are shared. `from_numpy` shares
-    the memory of a NumPy array.
+
+def require_cpu(op, device):
+    """Raise a ValueError where a device is neither None nor the CPU.
+
+    Examples
+    --------
+    >>> from adcore.tensor import require_cpu
+    >>> require_cpu("zeros", "cpu")
+    """
+    if device is not None and device != "cpu":
+        raise ValueError(f"{op}: there is no device but 'cpu', got {device!r}.")
+
+
+def from_dlpack(x, *, device=None, copy=None):
+    """Return a Tensor on the memory of another library's array.
+
+    Later changes of the array show in the Tensor, as they do with `from_numpy`; a Tensor never writes to the memory.
+    Another Tensor gives one with the same value, through which derivatives pass.
 
     Parameters
     ----------
-    array : object
-        What has the methods of the DLPack protocol, on the CPU, or a capsule of that protocol.
+    x : object
+        What has the methods of the DLPack protocol, or a capsule of that protocol.
+    device : str, optional
+        Where the Tensor is to be: "cpu".
     copy : bool, optional
-        False: raise where the values would be copied.
+        True: the Tensor has memory of its own. None: only where the elements cannot be used where they are. False:
+        raise there.
+
+    Returns
+    -------
+    Tensor
 
     Raises
     ------
     TypeError, ValueError
-        For another object, or a capsule that was used already.
+        For another object, a capsule that was used already, another device.
     BufferError
-        For dtypes that adcore does not have, other devices, and with ``copy=False``.
+        For dtypes that adcore does not have, for arrays on other devices that do not come to the CPU, for sizes and
+        strides that no array can have, and where ``copy=False`` forbids a copy.
 
     Examples
     --------
@@ -147,24 +176,85 @@ def from_dlpack(array, *, copy=None):
     >>> adcore.from_dlpack(np.arange(3.0))
     Tensor(shape=[3], dtype=Float64, value= [ 0.00000000e+00,  1.00000000e+00,  2.00000000e+00])
     """
-    if isinstance(array, Tensor):
-        return array.copy() if copy else Tensor(array)
-    if copy is False:
-        raise BufferError(
-            "from_dlpack: another library may write to its memory, so the values must be copied; leave copy out, or "
-            "use from_numpy."
-        )
-    export = getattr(array, "__dlpack__", None)
-    if export is None:
-        return _core.from_dlpack_capsule(array)
-    device = array.__dlpack_device__()
+    require_cpu("from_dlpack", device)
+    _require_flag("from_dlpack", copy)
+    if isinstance(x, Tensor):
+        return Tensor(x) if copy else +x
+    export = getattr(x, "__dlpack__", None)
+    return _core.from_dlpack_capsule(x if export is None else _capsule_of(x, export, copy), copy)
+
+
+def _capsule_of(x, export, copy):
+    device = tuple(map(int, x.__dlpack_device__()))
+    options = {"max_version": (1, 0)}
     if device[0] != _CPU[0]:
-        raise BufferError(f"from_dlpack: the array is on device {tuple(map(int, device))}; copy it to the CPU first.")
+        options["dl_device"] = _CPU
+    if copy is False:
+        options["copy"] = False
     try:
-        capsule = export(max_version=(1, 0))
+        return export(**options)
     except TypeError:  # the protocol before version 1.0
-        capsule = export()
-    return _core.from_dlpack_capsule(capsule)
+        if "dl_device" in options:
+            raise BufferError(f"from_dlpack: the array is on device {device}; copy it to the CPU first.") from None
+        return export()
+
+
+# ---- the array API standard ------------------------------------------------------------------------------------------
+
+_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
+
+
+def _array_namespace(self, *, api_version=None):
+    """Return `adcore.array_api`, the functions of Tensors under the names of the Python array API standard.
+
+    Parameters
+    ----------
+    api_version : str, optional
+        A year and month of the standard, up to "2024.12".
+
+    Raises
+    ------
+    ValueError
+        For another version.
+
+    Examples
+    --------
+    >>> from adcore import Tensor
+    >>> xp = Tensor([1.0]).__array_namespace__()
+    >>> print(xp.permute_dims(xp.ones((2, 3)), (1, 0)).shape)
+    (3, 2)
+    """
+    if api_version is not None and api_version not in _VERSIONS:
+        known = ", ".join(_VERSIONS)
+        raise ValueError(f"__array_namespace__: the versions are {known}, got {api_version!r}.")
+    import importlib
+
+    return importlib.import_module("adcore.array_api")  # it stands above, and is loaded when it is asked for
+
+
+def _to_device(self, device, /, *, stream=None):
+    """Return the Tensor itself: there is no device but the CPU.
+
+    Parameters
+    ----------
+    device : str
+        "cpu".
+    stream : None
+
+    Raises
+    ------
+    ValueError
+        For another device, and for a stream.
+    """
+    require_cpu("to_device", device)
+    if stream is not None:
+        raise ValueError(f"to_device: the CPU has no streams, got stream {stream!r}.")
+    return self
+
+
+def _complex(self):
+    _core.warn_detached(self, "complex(x)", 2)
+    return complex(self.item())
 
 
 def _tolist(self):
@@ -200,6 +290,42 @@ def _str(self):
     if _core.is_batch(self):
         return _of_batch(self)
     return str(_asnumpy(self))
+
+
+def _repr_html(self):
+    """Return what a notebook shows: shape and dtype, what the numbers amount to, and the numbers."""
+    import html
+
+    head = f"<b>{html.escape(type(self).__name__)}</b> {self.dtype} {self.shape}"
+    if isinstance(self, _core.Parameter):
+        head += f" {html.escape(repr(self.name))}{'' if self.requires_grad else ', not trained'}"
+    if _core.is_batch(self) or _core.is_traced(self):
+        return f"<div>{head}<br>its numbers are not known here</div>"
+    values = _asnumpy(self)
+    return f"<div>{head}<br>{_amounts(values)}<pre>{html.escape(str(values))}</pre></div>"
+
+
+def _amounts(values):
+    """Return what numbers amount to: their range, mean and deviation, and how many are not finite."""
+    import numpy as np
+
+    if not values.size:
+        return "no elements"
+    if values.dtype.kind == "b":
+        return f"{np.count_nonzero(values):,} of {values.size:,} true"
+    told, finite = [], values
+    if values.dtype.kind == "f":
+        for count, name in ((np.isnan(values).sum(), "NaN"), (np.isinf(values).sum(), "infinite")):
+            if count:
+                told.append(f"{count:,} of {values.size:,} {name}")
+        finite = values[np.isfinite(values)]
+    if finite.size:
+        low, high = finite.min().item(), finite.max().item()
+        of_all = finite.astype(np.float64)
+        with np.errstate(over="ignore"):  # of a float64 near its limits
+            mean, deviation = of_all.mean(), of_all.std()
+        told.insert(0, f"min {low:.6g}, max {high:.6g}, mean {mean:.6g}, standard deviation {deviation:.6g}")
+    return "; ".join(told)
 
 
 def _format(self, spec):
@@ -444,6 +570,7 @@ def _whole(function):
 
 
 _DOCUMENTED = {
+    "device": property(lambda self: "cpu", doc='Where the values are: "cpu".'),
     "value": _value,
     "assign_value": _assign_value,
     "dim": _dim,
@@ -457,6 +584,7 @@ _DOCUMENTED = {
     "new_empty": _new("zeros"),
     "new_ones": _new("ones"),
     "new_full": _new_full,
+    "to_device": _to_device,
     "__round__": _round,
     "__floor__": _whole(math.floor),
     "__ceil__": _whole(math.ceil),
@@ -468,15 +596,18 @@ Tensor.numpy = _asnumpy
 Tensor.__array__ = _array
 Tensor.__dlpack__ = _dlpack
 Tensor.__dlpack_device__ = _dlpack_device
+Tensor.__array_namespace__ = _array_namespace
+Tensor.__complex__ = _complex
 Tensor.tolist = _tolist
 Tensor.__repr__ = _repr
+Tensor._repr_html_ = _repr_html
 Tensor.__str__ = _str
 Tensor.__format__ = _format
 Tensor.__reduce__ = _reduce
 Tensor.__copy__ = _copy
 Tensor.__deepcopy__ = _deepcopy
 Tensor.astype = _astype
-Tensor.to = _astype
+Tensor.to = known_words(_astype, "to")
 Tensor.float = _renamed("cast", _core.float32)
 Tensor.half = _renamed("cast", _core.float16)
 Tensor.int = _renamed("cast", _core.int32)
@@ -489,8 +620,9 @@ Tensor.init_data = _init_data
 Tensor.has_init = False
 Tensor.view = _f["reshape"]
 Tensor.expand = _f["broadcast_to"]
-Tensor.data = property(lambda self: self, doc="The Tensor itself.")
+Tensor.data = property(lambda self: self, doc="The Tensor itself.")  # type: ignore[assignment]
 for _name, _method in _DOCUMENTED.items():
     setattr(Tensor, _name, _method)
+advise(Tensor, TENSOR, SettableAdvice)
 
 __all__ = ["Tensor", "from_dlpack", "from_numpy", "tensor"]

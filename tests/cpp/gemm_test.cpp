@@ -98,8 +98,7 @@ struct Problem {
     return in_product < shape.m * c_row && in_product % c_row < shape.n;
   }
 
-  std::vector<T> compute(const Kernels& table) const {
-    std::vector<T> c = before;
+  GemmArgs<T> arguments(T* c) const {
     GemmArgs<T> args{};
     args.m = shape.m;
     args.n = shape.n;
@@ -110,14 +109,19 @@ struct Problem {
     args.b = b.data();
     args.b_row = sb.row;
     args.b_col = sb.col;
-    args.c = c.data();
+    args.c = c;
     args.c_row = c_row;
     args.accumulate = shape.accumulate;
     args.batch = shape.batch;
     args.a_offset = shape.batch == 1 ? nullptr : a_offset.data();
     args.b_offset = shape.batch == 1 ? nullptr : b_offset.data();
     args.c_step = c_step;
-    gemm_of<T>(table)(args);
+    return args;
+  }
+
+  std::vector<T> compute(const Kernels& table) const {
+    std::vector<T> c = before;
+    gemm_of<T>(table)(arguments(c.data()));
     return c;
   }
 
@@ -273,6 +277,46 @@ TEST_CASE_TEMPLATE("gemm: batches", T, float, double) {
       check<T>({9, 11, 13, lay, lay, true, 2, 5, shared_b});
       check<T>({40, 41, 43, lay, lay, false, 1, 70, shared_b});
       check<T>({130, 131, 132, lay, lay, true, 0, 2, shared_b});
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("gemm: a sum of products is what adding one after the other gives, bit for bit", T, float, double) {
+  const std::vector<Case> cases = {
+      {3, 5, 4},
+      {64, 512, 32, Lay::Column},
+      {130, 70, 32, Lay::Column, Lay::Column},
+      {1, 1, 300},
+      {65, 1, 40},
+      {5, 600, 200},
+      {2, 33, 5},
+      {40, 9, 300, Lay::Row, Lay::Column},
+      {100, 90, 700},
+      {200, 3, 20, Lay::Column},
+      {1, 700, 400, Lay::Row, Lay::Column},
+      {4, 4, 5000},
+  };
+  for (const Kernels* const* table = all_kernels(); *table; ++table) {
+    for (Case c : cases) {
+      c.batch = 3;
+      INFO((*table)->isa, " ", describe(c));
+      const Problem<T> p(c);
+      GemmArgs<T> args = p.arguments(nullptr);
+      std::vector<T> sum(p.before.begin(), p.before.begin() + p.c_step), expected = sum, made(sum.size());
+      args.c = sum.data();
+      args.accumulate = true;
+      args.c_step = 0;
+      gemm_of<T> (**table)(args);
+      for (size_t s = 0; s < 3; ++s) {
+        GemmArgs<T> one = p.arguments(made.data());
+        one.a += p.a_offset[s];
+        one.b += p.b_offset[s];
+        one.batch = 1;
+        gemm_of<T> (**table)(one);
+        for (size_t i = 0; i < made.size(); ++i)
+          if (p.inside(static_cast<int64_t>(i))) expected[i] += made[i];
+      }
+      CHECK(std::memcmp(sum.data(), expected.data(), sum.size() * sizeof(T)) == 0);
     }
   }
 }

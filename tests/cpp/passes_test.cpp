@@ -4,6 +4,7 @@
 #include "jit/loop.h"
 #include "jit/optimize.h"
 #include "jit/passes/fold.h"
+#include "jit/passes/hoist.h"
 #include "jit/passes/keep.h"
 #include "jit/passes/prune.h"
 #include "jit/passes/share.h"
@@ -191,6 +192,126 @@ TEST_CASE("keep: what a loop inside of a step computes is not kept") {
   CHECK(count(*bodies(after)[1], "scan") == 1);
   CHECK(bodies(after)[0]->outputs().size() == 2);
   statements_after(keep, f, weights());
+}
+
+/// A loop over matrices of one row: a carry that goes through w, one that sums the gradient of w, one that sums
+/// products of a slice with a slice.
+std::vector<Tensor> summed(const Tensor& w, bool read_sum) {
+  const Tensor h = full({1, 3}, 0.5, DType::Float32),
+               xs = from_values({4, 1, 3}, {1, 2, 3, 0.25, -1, 0, 1, 0.5, 1, 3, 2, 1}) + sum(w);
+  const Tensor step = body(
+      [&](const auto& v) {
+        const Tensor& x = v[3];
+        const Tensor next = map("tanh", matmul(v[0], v[4]) + matmul(x, v[4]));
+        const Tensor first = v[1] + matmul(permute(x, Dims{1, 0}), next);
+        return std::vector{read_sum ? next * sum(v[1]) : next, first, v[2] + matmul(permute(x, Dims{1, 0}), x)};
+      },
+      {h, w, w, h, w});
+  return scan(step, {4, 3, 1, 1}, {h, w, w, xs, w});
+}
+
+TEST_CASE("hoist: a product of slices is made before the loop, sums of products after it") {
+  const F f = [](const Tensor& w) { return summed(w, false); };
+  const Program before = traced(f, weights()), after = hoist(before);
+  CHECK(count(*bodies(before)[0], "matmul") == 4);
+  CHECK(count(*bodies(after)[0], "matmul") == 1);
+  CHECK(count(after, "matmul") == 1);
+  CHECK(count(after, "matmul_sum") == 2);
+  CHECK(bodies(after)[0]->outputs().size() == 3);
+  statements_after(hoist, f, weights());
+}
+
+TEST_CASE("hoist: a sum that a step reads stays in the loop") {
+  const F f = [](const Tensor& w) { return summed(w, true); };
+  const Program after = hoist(traced(f, weights()));
+  CHECK(count(*bodies(after)[0], "matmul") == 2);
+  CHECK(count(after, "matmul_sum") == 1);
+  statements_after(hoist, f, weights());
+}
+
+TEST_CASE("hoist: a sum over rows that are there is a loop of its own") {
+  const F f = [](const Tensor& w) {
+    const Tensor xs = full({4, 2, 3}, 0.75, DType::Float32) + sum(w);
+    const Tensor step = body(
+        [](const auto& v) {
+          const Tensor y = map("tanh", v[0] + matmul(v[2], v[3]));
+          return std::vector{y, v[1] + sum(y, Dims{0}), y};
+        },
+        {full({2, 3}, 0.5, DType::Float32), full({3}, 0.0, DType::Float32), full({2, 3}, 0.5, DType::Float32), w});
+    return scan(step, {4, 2, 1, 0}, {full({2, 3}, 0.5, DType::Float32), full({3}, 0.0, DType::Float32), xs, w});
+  };
+  const Program after = hoist(traced(f, weights()));
+  REQUIRE(bodies(after).size() == 2);
+  CHECK(count(*bodies(after)[0], "sum") == 0);
+  CHECK(count(*bodies(after)[1], "sum") == 1);
+  statements_after(hoist, f, weights());
+}
+
+/// What the body of half of the rows gives for each half is what the whole gives.
+void check_halves(const Step& step, const std::vector<Tensor>& inputs, size_t fixed) {
+  const Tensor held = body(step, inputs);
+  const Body* const half = body_in(held).half(fixed);
+  REQUIRE(half);
+  const std::vector<Tensor> whole = body_in(held).program().run(inputs);
+  const int64_t rows = inputs[0].shape()[0];
+  const auto part = [&](const Tensor& t, int64_t first) {
+    Dims shape = t.shape();
+    shape[0] = rows / 2;
+    return Tensor(t.buffer(), t.offset() + first * t.strides()[0], shape, t.strides(), t.dtype());
+  };
+  for (const int64_t first : {int64_t{0}, rows / 2}) {
+    std::vector<Tensor> some = inputs;
+    for (size_t k = 0; k < fixed; ++k) some[k] = part(some[k], first);
+    const std::vector<Tensor> given = half->program().run(some);
+    for (size_t j = 0; j < whole.size(); ++j) CHECK(to_vector(given[j]) == to_vector(part(whole[j], first)));
+  }
+}
+
+TEST_CASE("the body of half of the rows gives half of the rows") {
+  Tensor h(Dims{16, 3}, DType::Float32);
+  for (int i = 0; i < 48; ++i)
+    static_cast<float*>(h.mutable_data())[i] = 0.125F * static_cast<float>(i % 7) - 0.25F * static_cast<float>(i % 5);
+  const Step step = [](const std::vector<Tensor>& v) {
+    const Tensor z = matmul(v[0], v[2]) * v[3] + map("tanh", v[1]);
+    const Dims zero(2, 0), one(2, 1);
+    const int64_t columns[] = {16, 2};
+    const Region left{0, 2, columns, along_axes(zero.data(), one.data()), {}};
+    return std::vector{z, add_to_region(full({16, 3}, 1.5, DType::Float32), view_of_region(z, left) * 2.0,
+                                        Region{0, 2, columns, {}, along_axes(zero.data(), one.data())})};
+  };
+  check_halves(step, {h, h + 1.0, weights(), from_values({3}, {1, -2, 0.5})}, 2);
+}
+
+TEST_CASE("a loop whose rows are computed side by side gives the bits that it has on one thread") {
+  const Step step = [](const std::vector<Tensor>& v) {
+    const Tensor y = map("tanh", matmul(v[0], v[2]) + v[1]);
+    return std::vector{y, y * v[1]};
+  };
+  const Tensor h = full({32, 64}, 0.25, DType::Float32), w = full({64, 64}, 0.01, DType::Float32);
+  Tensor xs(Dims{256, 32, 64}, DType::Float32);
+  for (int64_t i = 0; i < xs.size(); ++i)
+    static_cast<float*>(xs.mutable_data())[i] = 0.01F * static_cast<float>(i % 193) - 0.5F;
+  const Tensor held = body(step, {h, h, w});
+  REQUIRE(body_in(held).half(2));
+  const auto run = [&](int threads) {
+    const Threads scope(threads);
+    return scan(held, {256, 1, 1, 0}, {h, xs, w});
+  };
+  const std::vector<Tensor> expected = run(1);
+  for (int round = 0; round < 3; ++round) {
+    const std::vector<Tensor> given = run(2);
+    for (size_t j = 0; j < expected.size(); ++j) CHECK(to_vector(given[j]) == to_vector(expected[j]));
+  }
+}
+
+TEST_CASE("rows that meet have no half") {
+  const Tensor h = full({16, 16}, 0.5, DType::Float32);
+  const auto has_half = [&](const Step& step) { return body_in(body(step, {h, h})).half(1) != nullptr; };
+  CHECK(has_half([](const auto& v) { return std::vector{matmul(v[0], v[1])}; }));
+  CHECK(!has_half([](const auto& v) { return std::vector{matmul(v[1], v[0])}; }));
+  CHECK(!has_half([](const auto& v) { return std::vector{v[0] + v[1]}; }));
+  CHECK(!has_half([](const auto& v) { return std::vector{v[0] * sum(v[0], Dims{0})}; }));
+  CHECK(!has_half([](const auto& v) { return std::vector{matmul(permute(v[0], Dims{1, 0}), v[1])}; }));
 }
 
 TEST_CASE("prune drops what of a loop nobody reads, and what that alone was for") {

@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <atomic>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "base/error.h"
+#include "base/thread_environment.h"
 #include "kernel_cases.h"
 
 namespace adcore {
@@ -89,6 +91,39 @@ TEST_CASE("the number of threads is checked and kept") {
   CHECK(num_threads() == 2);
   set_num_threads(kMaxThreads);
   CHECK(num_threads() == kMaxThreads);
+}
+
+TEST_CASE("the quota of a control group, of either version, and those of the groups around it") {
+  namespace fs = std::filesystem;
+  const fs::path root = fs::temp_directory_path() / ("adcore_groups_" + std::to_string(getpid()));
+  const auto write = [&](const char* name, const char* text) {
+    fs::create_directories((root / name).parent_path());
+    std::ofstream(root / name) << text;
+  };
+  const auto cpus = [&](const char* membership) {
+    write("membership", membership);
+    return quota_cpus((root / "membership").c_str(), root.c_str());
+  };
+  CHECK(cpus("0::/a/b\n") == 0);
+  write("a/b/cpu.max", "max 100000\n");
+  CHECK(cpus("0::/a/b\n") == 0);
+  write("a/cpu.max", "350000 100000\n");
+  CHECK(cpus("0::/a/b\n") == 3);
+  CHECK(cpus("0::/\n") == 0);
+  write("cpu.max", "200000 100000\n");
+  CHECK(cpus("0::/a/b\n") == 2);
+  CHECK(cpus("0::/elsewhere\n") == 2);  // as a container sees it that keeps the name of the machine's group
+  write("a/b/cpu.max", "50000 100000\n");
+  CHECK(cpus("0::/a/b\n") == 1);
+  write("cpu/c/cpu.cfs_quota_us", "-1\n");
+  write("cpu/c/cpu.cfs_period_us", "100000\n");
+  CHECK(cpus("7:memory:/a\n4:cpu,cpuacct:/c\n") == 0);
+  write("cpu/c/cpu.cfs_quota_us", "400000\n");
+  CHECK(cpus("7:memory:/a\n4:cpuacct,cpu:/c\n") == 4);
+  CHECK(cpus("2:cpuacct:/c\n3:cpuset:/c\nname=systemd\n") == 0);
+  CHECK(cpus("") == 0);
+  CHECK(quota_cpus((root / "none").c_str(), root.c_str()) == 0);
+  fs::remove_all(root);
 }
 
 #if defined(__linux__) && !defined(__SANITIZE_THREAD__)  // TSan does not follow threads started after a fork

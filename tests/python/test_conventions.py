@@ -55,10 +55,11 @@ def test_inputs_that_are_no_tensors_give_an_empty_derivative():
 def test_a_function_that_needs_inputs_says_so_itself():
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'x'"):
         grad(lambda x: x)()
-    with pytest.raises(RuntimeError, match="no argument at position 1, the call has 0"):
-        grad(lambda: t32(1.0), 1)()
-    with pytest.raises(RuntimeError, match="no argument at position 0, the call has 0"):
-        grad(lambda: t32(1.0), (0, 1))()
+    for error in (RuntimeError, IndexError):  # of MindSpore's two modes
+        with pytest.raises(error, match="no argument at position 1, the call has 0"):
+            grad(lambda: t32(1.0), 1)()
+        with pytest.raises(error, match="no argument at position 0, the call has 0"):
+            grad(lambda: t32(1.0), (0, 1))()
 
 
 def test_get_all_differentiates_tensors_among_the_keywords():
@@ -576,7 +577,7 @@ def test_a_hook_with_keyword_inputs_that_changes_nothing_or_returns_another_kind
     cell.register_forward_pre_hook(lambda cell, inputs, kwargs: (t32(5.0), kwargs), with_kwargs=True)
     check(cell(t32(2.0), factor=3.0), f32(15.0))
     cell.register_forward_pre_hook(lambda cell, inputs, kwargs: inputs, with_kwargs=True)
-    with pytest.raises(TypeError, match="Scaled: a forward pre-hook with_kwargs must return None or the pair"):
+    with pytest.raises(RuntimeError, match="Scaled: a forward pre-hook with_kwargs must return None or the pair"):
         cell(t32(2.0))
 
 

@@ -1,6 +1,7 @@
 """What the documentation shows, runs; what is public, is documented with an example."""
 
 import doctest
+import importlib.util
 import inspect
 import re
 from pathlib import Path
@@ -22,6 +23,10 @@ MODULES = {
     "adcore.dataset.vision": dataset.vision,
     "adcore.train": train,
 }
+# What is for libraries that may be missing.
+for name, library in (("adcore.scipy", "scipy"), ("adcore.sklearn", "sklearn")):
+    if importlib.util.find_spec(library):
+        MODULES[name] = importlib.import_module(name)
 # What an example may use without importing it.
 NAMES = {"adcore": adcore, "np": np, "nn": nn, "ops": ops, "Parameter": Parameter, "Tensor": Tensor}
 
@@ -101,6 +106,36 @@ def test_the_examples_of_a_page_give_what_they_show(page):
     assert not failed, "".join(report)
 
 
+# What the guides for newcomers call things, and what has their attributes.
+NAMED = {"x": Tensor, "net": nn.Cell, "opt": nn.Optimizer, "p": Parameter, "Tensor": Tensor} | {
+    name.removeprefix("adcore."): module for name, module in MODULES.items()
+}
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("from_*.md")), ids=lambda p: f"{p.parent.name}-{p.stem}")
+def test_tables_for_newcomers_name_what_there_is(page):
+    rows = re.findall(r"^\|.*\|.*\|$", page.read_text(), re.MULTILINE)
+    names = {
+        found
+        for row in rows
+        for code in re.findall(r"`([^`]+)`", row.split(" | ")[-1])
+        for found in re.findall(r"(?<![\w.'\"])[A-Za-z]\w*(?:\.[A-Za-z_]\w*)+", code)
+        if not found.startswith("torch.")
+    }
+    assert names
+
+    def leads_somewhere(name):
+        root, *parts = name.split(".")
+        value = NAMED[root]
+        for part in parts:
+            if not hasattr(value, part):
+                return False
+            value = getattr(value, part)
+        return True
+
+    assert [name for name in sorted(names) if not leads_somewhere(name)] == []
+
+
 def test_every_transform_has_a_page_with_examples():
     pages = list((ROOT / "docs" / "transforms").glob("*.md"))
     assert all(">>>" in p.read_text() for p in pages if p.name != "README.md")
@@ -108,12 +143,16 @@ def test_every_transform_has_a_page_with_examples():
     assert all(f"]({p.name})" in index for p in pages if p.name != "README.md")
 
 
-def test_both_languages_show_the_same_code():
-    english, chinese = (
-        re.findall(r"^```.*?^```", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
-        for page in ("README.md", "README.zh-CN.md")
+@pytest.mark.parametrize(
+    "english, chinese",
+    [("README.md", "README.zh-CN.md")]
+    + [(f"docs/guides/{page.name}", f"docs/zh/{page.name}") for page in sorted((ROOT / "docs" / "zh").glob("*.md"))],
+)
+def test_both_languages_show_the_same_code(english, chinese):
+    one, other = (
+        re.findall(r"^```.*?^```", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL) for page in (english, chinese)
     )
-    assert english == chinese
+    assert one == other
 
 
 def pages():

@@ -1,8 +1,15 @@
 """Tensors that leave and arrive: DLPack, arrays of NumPy, copies and pickles. The oracle is NumPy."""
 
+import contextlib
 import copy
+import ctypes
 import gc
+import os
 import pickle
+import subprocess
+import sys
+import textwrap
+import threading
 import weakref
 
 import numpy as np
@@ -10,6 +17,7 @@ import pytest
 
 import adcore
 from adcore import Parameter, Tensor, grad, jvp, ops, vmap
+from capsules import HandMade, Unversioned, Versioned, name_of, pointer, rename
 from helpers import array_of, check, f32, t32
 
 DTYPES = ["bool_", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64"]
@@ -101,21 +109,20 @@ def test_exported_memory_lives_as_long_as_its_consumer():
     assert adcore.memory_stats()["bytes_reserved"] <= before + (1 << 21)
 
 
-def test_a_tensor_that_is_being_differentiated_or_mapped_is_not_exported():
-    x = t32(1.0, 2.0)
-    for run in (
-        lambda f: grad(f)(x),
-        lambda f: jvp(f, x, x),
-        lambda f: vmap(f)(x),
-    ):
-        with pytest.raises(BufferError, match="being differentiated or mapped over"):
-            run(lambda x: Tensor(np.from_dlpack(x * 2)))
-
+def test_numbers_of_a_derivative_leave_with_a_warning_and_those_of_a_batch_not_at_all():
     def f(x):
-        np.testing.assert_array_equal(np.from_dlpack(ops.stop_gradient(x)), [1.0, 2.0])
-        return x * x
+        with pytest.warns(adcore.DetachedWarning, match="__dlpack__"):
+            constant = Tensor(np.from_dlpack(x * 2))
+        np.testing.assert_array_equal(np.from_dlpack(ops.stop_gradient(x)), array_of(ops.stop_gradient(x)))
+        return x * constant
 
-    check(grad(f)(x), f32([2.0, 4.0]))
+    x = t32(1.0, 3.0)
+    check(grad(f)(x), f32([2.0, 6.0]))
+    check(jvp(f, x, t32(1.0, 1.0))[1], f32([2.0, 6.0]))
+    with pytest.raises(ValueError, match="differs between the members"):
+        vmap(lambda x: Tensor(np.from_dlpack(x)))(x)
+    with pytest.raises(adcore.RecordingError, match="not known while a function is recorded"):
+        adcore.jit(lambda x: Tensor(np.from_dlpack(x)))(x)
 
 
 def test_requests_that_the_cpu_cannot_meet():
@@ -124,55 +131,91 @@ def test_requests_that_the_cpu_cannot_meet():
         t.__dlpack__(stream=1)
     with pytest.raises(BufferError, match="not on device"):
         t.__dlpack__(dl_device=(2, 0))
+    with pytest.raises(TypeError, match="copy must be True, False or None"):
+        t.__dlpack__(copy="no")
     t.__dlpack__(dl_device=(1, 0))
 
 
 # ---- in ------------------------------------------------------------------------------------------------------------
 
 
+VIEWS = {
+    "whole": lambda a: a,
+    "backward": lambda a: a[:, ::-1],
+    "transposed": lambda a: a.T,
+    "one element": lambda a: a[1, 2, 3:4].reshape(()),
+    "nothing": lambda a: a[:, :0],
+    "steps": lambda a: a[::-1, 1::2, ::3],
+    "repeated": lambda a: np.broadcast_to(a[0], (2, 3, 4)),
+}
+
+
 @pytest.mark.parametrize("wrap", [lambda a: a, Versionless, lambda a: a.__dlpack__()], ids=["now", "before", "capsule"])
 @pytest.mark.parametrize("name", DTYPES)
-def test_arrays_of_numpy_arrive_as_copies(name, wrap):
+def test_arrays_of_numpy_share_their_memory(name, wrap):
     array = (np.arange(24) % 3).astype(name.rstrip("_")).reshape(2, 3, 4)
-    for view in (
-        array,
-        array[:, ::-1],
-        array.T,
-        array[1, 2, 3:4].reshape(()),
-        array[:, :0],
-        np.broadcast_to(array[0], (2, 3, 4)).copy(),
-    ):
+    for view in (of(array) for of in VIEWS.values()):
+        if not view.flags.writeable and wrap is not VIEWS["whole"] and not hasattr(wrap, "owner"):
+            view = view.copy()  # NumPy tells no old consumer of memory that is read-only
         t = adcore.from_dlpack(wrap(view))
         assert t.dtype is getattr(adcore, name) and tuple(t.shape) == view.shape
         np.testing.assert_array_equal(array_of(t), view)
+        if view.size:
+            assert np.shares_memory(array_of(t), view)
+        own = adcore.from_dlpack(view, copy=True)
+        np.testing.assert_array_equal(array_of(own), view)
+        assert not np.shares_memory(array_of(own), view)
 
 
-def test_what_is_imported_does_not_change_under_a_derivative():
+@pytest.mark.parametrize("make", [adcore.from_dlpack, adcore.from_numpy])
+def test_changes_of_an_array_show_and_nothing_here_changes_it(make):
     array = np.array([1.0, 2.0], np.float32)
-    t = adcore.from_dlpack(array)
+    t = make(array)
+    parameter = Parameter(t, name="p")
+    copies = [Tensor(t), t.copy(), copy.copy(t), copy.deepcopy(t), t.clone(), parameter]
+    array[0] = 5.0
+    check(t, f32([5.0, 2.0]))
+    for own in copies:
+        check(own.value() if own is parameter else own, f32([1.0, 2.0]))
+    before = array.copy()
+    t[0] = 7.0
+    t.add_(1.0)
+    t += 1
+    check(t, f32([9.0, 4.0]))
+    np.testing.assert_array_equal(array, before)
+    shared = make(array)
+    read = adcore.jit(lambda: shared * 1)
+    check(read(), f32([5.0, 2.0]))
+    array[0] = 6.0
+    check(read(), f32([6.0, 2.0]))
+    np.testing.assert_array_equal(np.from_dlpack(shared), array)
+    assert not np.from_dlpack(shared).flags.writeable
 
-    def f(x):
-        y = x * t
-        array[:] = 100.0
-        return y * t
 
-    check(grad(f)(t32(1.0, 1.0)), f32([1.0, 4.0]))
-    check(t, f32([1.0, 2.0]))
-    with pytest.raises(BufferError, match="the values must be copied"):
-        adcore.from_dlpack(array, copy=False)
+def test_memory_that_is_read_only_is_shared_too():
+    array = np.arange(3.0)
+    array.flags.writeable = False
+    assert np.shares_memory(array_of(adcore.from_dlpack(array, copy=False)), array)
 
 
-def test_an_imported_array_is_let_go_of_at_once():
+def test_an_array_lives_as_long_as_its_tensors():
     class Array(np.ndarray):
         pass
 
     array = np.arange(3.0).view(Array)
     gone = weakref.ref(array)
-    t = adcore.from_dlpack(array)
+    t = adcore.from_dlpack(array)[1:]
     del array
     gc.collect()
+    assert gone() is not None
+    np.testing.assert_array_equal(array_of(t), [1.0, 2.0])
+    del t
     assert gone() is None
-    np.testing.assert_array_equal(array_of(t), [0.0, 1.0, 2.0])
+    array = np.arange(3.0).view(Array)
+    gone = weakref.ref(array)
+    own = adcore.from_dlpack(array, copy=True)
+    del array
+    assert gone() is None and own.tolist() == [0.0, 1.0, 2.0]
 
 
 def test_tensors_are_exchanged_among_themselves():
@@ -201,6 +244,239 @@ def test_what_cannot_be_imported():
 
     with pytest.raises(BufferError, match=r"on device \(2, 1\)"):
         adcore.from_dlpack(Elsewhere(t32(1.0)))
+    for device in ("cuda", 0, object()):
+        with pytest.raises(ValueError, match="no device but 'cpu'"):
+            adcore.from_dlpack(np.arange(3.0), device=device)
+    with pytest.raises(TypeError, match="copy must be True, False or None"):
+        adcore.from_dlpack(np.arange(3.0), copy=1)
+    adcore.from_dlpack(np.arange(3.0), device="cpu")
+
+
+def test_what_is_on_another_device_may_come_to_the_cpu():
+    class Accelerator:
+        asked = []
+
+        def __dlpack_device__(self):
+            return (2, 1)
+
+        def __dlpack__(self, **asked):
+            self.asked.append(asked)
+            if asked.get("copy") is False:
+                raise BufferError("this needs a copy")
+            return np.arange(3.0).__dlpack__(max_version=asked["max_version"])
+
+    np.testing.assert_array_equal(array_of(adcore.from_dlpack(Accelerator())), [0.0, 1.0, 2.0])
+    assert Accelerator.asked == [{"max_version": (1, 0), "dl_device": (1, 0)}]
+    with pytest.raises(BufferError, match="this needs a copy"):
+        adcore.from_dlpack(Accelerator(), copy=False)
+
+
+# ---- capsules made by hand -------------------------------------------------------------------------------------------
+
+BOTH = pytest.mark.parametrize("form", [Versioned, Unversioned], ids=lambda form: form.name.decode())
+
+
+@BOTH
+def test_a_capsule_is_consumed_once_and_ended_once(form):
+    array = np.arange(6.0).reshape(2, 3)
+    made = HandMade(array, form)
+    t = adcore.from_dlpack(made)
+    assert name_of(made.capsule) == b"used_" + form.name
+    with pytest.raises(ValueError, match="that nobody consumed"):
+        adcore.from_dlpack(made)
+    view = t.T[1:]
+    del t
+    gc.collect()
+    assert made.deleted == 0
+    np.testing.assert_array_equal(array_of(view), array.T[1:])
+    del view
+    assert made.deleted == 1
+    copied = HandMade(array, form)
+    t = adcore.from_dlpack(copied, copy=True)
+    assert copied.deleted == 1 and not np.shares_memory(array_of(t), array)
+    without_strides = HandMade(array, form, strides=None)
+    np.testing.assert_array_equal(array_of(adcore.from_dlpack(without_strides)), array)
+    later = HandMade(array, form, byte_offset=24, shape=(3,), rank=1, strides=(1,))
+    np.testing.assert_array_equal(array_of(adcore.from_dlpack(later)), array[1])
+    assert without_strides.deleted == later.deleted == 1
+
+
+BIG = 2**62
+HOSTILE = {
+    "strides that lead out of memory": {"strides": (BIG, 1)},
+    "strides whose product wraps to a small one": {"strides": (2**61, 1), "shape": (9, 3)},
+    "strides to below the first address": {"strides": (-BIG // 8, 1)},
+    "strides that cancel": {"strides": (2**60 - 1, -(2**60)), "shape": (2, 2)},
+    "many elements": {"shape": (BIG, BIG)},
+    "many elements in one place": {"shape": (BIG, BIG), "strides": (0, 0)},
+    "a negative size": {"shape": (2, -3)},
+    "no sizes": {"shape": None},
+    "a negative rank": {"rank": -1},
+    "too many axes": {"rank": 13, "shape": (1,) * 13, "strides": (1,) * 13},
+    "an endless offset": {"byte_offset": 2**64 - 8},
+    "no address": {"data": None},
+    "complex numbers": {"code": 5, "bits": 128},
+    "vectors": {"lanes": 4},
+    "no lanes": {"lanes": 0},
+    "half a byte": {"code": 1, "bits": 4},
+    "floats of 8 bits": {"code": 10, "bits": 8},
+    "wide floats": {"bits": 128},
+    "a handle": {"code": 3},
+    "another device": {"device_type": 2},
+    "memory of another device": {"device_type": 3},
+}
+
+
+@BOTH
+@pytest.mark.parametrize("copied", [None, True, False])
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_struct_that_cannot_be_true_is_refused_and_ended(what, copied, form):
+    made = HandMade(np.arange(6.0).reshape(2, 3), form, **HOSTILE[what])
+    with pytest.raises(BufferError, match="from_dlpack: "):
+        adcore.from_dlpack(made, copy=copied)
+    assert made.deleted == 1
+    assert name_of(made.capsule) == b"used_" + form.name
+
+
+def test_sizes_around_nothing_are_not_read():
+    for shape, strides in (((0, BIG, BIG), (1, BIG, BIG)), ((BIG, 0), None), ((0,), (-BIG,))):
+        made = HandMade(np.arange(6.0), shape=shape, strides=strides, rank=len(shape), data=None)
+        assert adcore.from_dlpack(made).shape == shape
+        assert made.deleted == 1
+
+
+def test_elements_that_are_not_aligned_are_copied():
+    array = np.arange(6.0).reshape(2, 3)
+    raw = np.concatenate([np.zeros(3, np.uint8), np.frombuffer(array.tobytes(), np.uint8)])
+    for copied in (None, True, False):
+        made = HandMade(array, data=raw.ctypes.data + 3)
+        if copied is False:
+            with pytest.raises(BufferError, match="not aligned, so they must be copied"):
+                adcore.from_dlpack(made, copy=copied)
+        else:
+            np.testing.assert_array_equal(array_of(adcore.from_dlpack(made, copy=copied)), array)
+        assert made.deleted == 1
+    made = HandMade(array, byte_offset=1, shape=(2,), strides=(-1,), rank=1, data=raw.ctypes.data + 18)
+    np.testing.assert_array_equal(array_of(adcore.from_dlpack(made)), [2.0, 1.0])
+
+
+def test_flags_and_versions():
+    array = np.arange(3.0)
+    read_only, copied = 1, 2
+    t = adcore.from_dlpack(HandMade(array, flags=read_only))
+    assert np.shares_memory(array_of(t), array) and not np.from_dlpack(t).flags.writeable
+    given = HandMade(array, flags=copied)  # what the exporter copied for us is copied no second time
+    assert np.shares_memory(array_of(adcore.from_dlpack(given, copy=True)), array)
+    for major in (0, 2):
+        made = HandMade(array, major=major)
+        with pytest.raises(BufferError, match=f"DLPack version {major} is not known"):
+            adcore.from_dlpack(made)
+        assert made.deleted == 1
+
+
+def test_a_deleter_may_run_python_and_raise_while_an_error_is_on_its_way():
+    def raises():
+        raise KeyError("in the deleter")
+
+    made = HandMade(np.arange(3.0), lanes=4, on_delete=raises)
+    with pytest.raises(BufferError, match="4 lanes"), ignored_errors():
+        adcore.from_dlpack(made)
+    made = HandMade(np.arange(3.0), on_delete=raises)
+    t = adcore.from_dlpack(made)
+    with ignored_errors():
+        del t
+    assert made.deleted == 1
+
+
+@contextlib.contextmanager
+def ignored_errors():
+    """What a callback of ctypes raises is told to `sys.unraisablehook`."""
+    before, sys.unraisablehook = sys.unraisablehook, lambda args: None
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+
+
+def test_a_capsule_is_ended_in_any_thread():
+    array = np.arange(3.0)
+    made = HandMade(array)
+    held = [adcore.from_dlpack(made)]
+    thread = threading.Thread(target=held.clear)
+    thread.start()
+    thread.join()
+    assert made.deleted == 1
+
+    # ctypes lets go of the interpreter's lock, and so calls what ends the memory of another library's array.
+    made = HandMade(array)
+    t = adcore.from_dlpack(made)
+    capsule = t.__dlpack__(max_version=(1, 0))
+    struct = Versioned.from_address(pointer(capsule, Versioned.name))
+    rename(capsule, b"used_" + Versioned.name)
+    del t
+    assert made.deleted == 0 and struct.flags == 1
+    struct.deleter(ctypes.addressof(struct))
+    assert made.deleted == 1
+
+
+@pytest.mark.parametrize("threads", [0, 1])
+def test_the_end_of_the_interpreter_with_foreign_memory(threads):
+    """Globals and a capsule that nobody consumed hold arrays; a daemon thread keeps the globals."""
+    code = """
+        import os, threading
+        import numpy as np
+        import adcore
+        from capsules import HandMade
+
+        t = adcore.from_dlpack(np.arange(3.0))
+        made = HandMade(np.arange(3.0), on_delete=lambda write=os.write: write(1, b"ended"))
+        u = adcore.from_dlpack(made)
+        capsule = adcore.from_dlpack(np.arange(4.0)).__dlpack__(max_version=(1, 0))
+        ready = threading.Event()
+
+        def work():
+            held = adcore.from_dlpack(np.arange(5.0))
+            while True:
+                held = adcore.from_dlpack(np.arange(5.0)) * 1
+                ready.set()
+
+        for _ in range(THREADS):
+            threading.Thread(target=work, daemon=True).start()
+            ready.wait()
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code).replace("THREADS", str(threads))],
+        capture_output=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stdout == (b"" if threads else b"ended")
+
+
+# ---- PyTorch ---------------------------------------------------------------------------------------------------------
+
+
+def test_pytorch_and_back():
+    torch = pytest.importorskip("torch")
+    for dtype in ("float32", "float64", "float16", "bfloat16", "int8", "int64", "uint8", "bool"):
+        theirs = (torch.arange(24) % 3).reshape(2, 3, 4).to(getattr(torch, dtype))
+        for of in (lambda t: t, lambda t: t[:, ::2], lambda t: t.permute(2, 0, 1), lambda t: t[1, 2, 3]):
+            ours = adcore.from_dlpack(of(theirs))
+            assert ours.dtype is getattr(adcore, dtype if dtype != "bool" else "bool_")
+            assert ours.tolist() == of(theirs).tolist()
+            back = torch.from_dlpack(ours)
+            assert back.dtype is theirs.dtype and back.tolist() == of(theirs).tolist()
+    ours = t32(1.0, 2.0)
+    assert torch.as_tensor(ours).tolist() == torch.tensor(ours).tolist() == [1.0, 2.0]
+    torch.from_dlpack(ours, copy=True).add_(1)
+    check(ours, f32([1.0, 2.0]))
+    theirs = torch.zeros(3)
+    ours = adcore.from_dlpack(theirs)
+    theirs[0] = 5.0
+    check(ours, f32([5.0, 0.0, 0.0]))
+    with pytest.raises((BufferError, RuntimeError), match="require grad"):
+        adcore.from_dlpack(torch.zeros(3, requires_grad=True))
 
 
 # ---- arrays --------------------------------------------------------------------------------------------------------

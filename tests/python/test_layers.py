@@ -16,8 +16,8 @@ POINTS = np.array([-8.0, -4.0, -2.5, -1.0, -0.3, 0.4, 1.2, 2.0, 4.5, 7.0, 9.0])
 
 
 # Every Cell but those that hold other cells or are no layers.
-NO_LAYERS = {"averaging", "cell", "container", "learning_rate_schedule", "loss", "optimizer", "plateau", "wrap"}
-NO_LAYERS |= {"optim", "optim_adaptive", "optim_factored", "optim_whole"}
+NO_LAYERS = {"averaging", "cell", "container", "distributed", "learning_rate_schedule", "loss", "plateau", "wrap"}
+NO_LAYERS |= {"optimizer", "optim", "optim_adaptive", "optim_factored", "optim_whole"}
 LAYERS = [
     cls
     for cls in {getattr(nn, name): None for name in nn.__all__}

@@ -18,13 +18,29 @@ PACKAGE = ROOT / "python" / "adcore"
 
 # Lowest first. What is in a layer may point to its own layer and to those before it.
 LAYERS = ["base", "kernels", "core", "ops", "sweeps", "jit", "python"]
-PYTHON_LAYERS = ["_core", "_config", "_context", "tensor", "_ops", "transforms", "ops", "common", "parameter", "nn"]
+PYTHON_LAYERS = [
+    "_advice",
+    "_core",
+    "_config",
+    "_context",
+    "tensor",
+    "_ops",
+    "transforms",
+    "ops",
+    "common",
+    "parameter",
+]
 PYTHON_LAYERS += [
+    "communication",
+    "nn",
     "amp",
     "optim",
     "dataset",
     "serialization",
     "testing",
+    "scipy",
+    "sklearn",
+    "array_api",
     "train",
     "mindspore",
     "as_mindspore",
@@ -32,10 +48,16 @@ PYTHON_LAYERS += [
 ]
 
 # What a function may import when it runs, because few programs need it and it is slow to load.
-SLOW_TO_LOAD = set("fcntl safetensors zlib copy dis importlib inspect json logging numpy weakref".split())
+SLOW_TO_LOAD = set("PIL mpi4py scipy threadpoolctl numpy".split())
+SLOW_TO_LOAD |= set(
+    "fcntl safetensors zlib copy difflib dis html importlib inspect json logging platform weakref".split()
+)
 
 # Where C++ calls up, by name, when the program is running: what is easier said in Python.
 CALLED_BY_NAME = {
+    ("adcore._advice", "keyword_hint"),  # an error of a call
+    ("adcore._advice", "warn_of_sum"),  # a function with several outputs, differentiated
+    ("adcore.nn.failures", "note"),  # an error that leaves a Cell
     ("adcore._ops", "zeros"),  # Tensor(shape=...)
     ("adcore.transforms.bodies", "call_statement"),  # a loop of a program, differentiated or mapped
     ("adcore._core", "dtype_named"),  # how a dtype is pickled

@@ -37,6 +37,19 @@ def gated(h, xs):
     return last["h"].sum() + ops.sin(rows).sum() + counts.astype(h.dtype).mean()
 
 
+def dense(h, xs):
+    """Products of a slice alone, and weights that every step adds a product to."""
+    weight = ops.sin(ops.outer(h, h))
+
+    def step(h, x):
+        h = ops.tanh(x @ weight + h @ W)
+        return h, x * h
+
+    data = xs.reshape(-1, 1, 3) * Tensor([[[1.0], [-0.5]]], xs.dtype)
+    last, rows = ops.scan(step, data[0], data)
+    return last.sum() + (rows * rows).sum()
+
+
 def shifted(h, xs):
     """Carries that depend on the inputs only after some steps."""
 
@@ -92,6 +105,7 @@ PROGRAMS = {
     "reverse": lambda h, xs: rnn(h, xs, reverse=True),
     "unroll": lambda h, xs: rnn(h, xs, unroll=True),
     "gated": gated,
+    "dense": dense,
     "shifted": shifted,
     "nested": nested,
     "counted": counted,
@@ -175,6 +189,48 @@ def test_transforms_from_outside_see_the_loop(name, mode):
     f = PROGRAMS[name]
     h, xs = inputs()
     for a, b in zip(leaves(MODES[mode](jit(f), h, xs)), leaves(MODES[mode](f, h, xs))):
+        assert a.tobytes() == b.tobytes()
+
+
+@pytest.mark.parametrize("rows", [32, 33, 8])
+def test_rows_of_a_batch_have_the_same_bits_at_any_number_of_threads(rows):
+    length, n, m = 60, 24, 40
+    rng = np.random.default_rng(rows)
+    shapes = {"wx": (n, 4 * m), "wh": (m, 4 * m), "b": (4 * m,)}
+    wx, wh, b = weights = [Parameter(t32(rng.normal(size=s) * 0.2), name=name) for name, s in shapes.items()]
+    start = ops.zeros((rows, m))
+
+    def one(carry, x):
+        h, c = carry
+        i, f, g, o = ops.split(x @ wx + h @ wh + b, m, -1)
+        c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
+        h = ops.sigmoid(o) * ops.tanh(c)
+        return (h, c), h
+
+    def loss(xs):
+        return ops.square(ops.scan(one, (start, start), xs)[1]).sum()
+
+    gradients = value_and_grad(loss, 0, weights)
+    xs = t32(rng.normal(size=(length, rows, n)))
+    before = adcore.get_num_threads()
+    try:
+        adcore.set_num_threads(1)
+        expected = leaves(gradients(xs))
+        for threads in (1, 2, 3):
+            adcore.set_num_threads(threads)
+            recorded = jit(gradients)
+            for got in (leaves(recorded(xs)), leaves(recorded(xs))):
+                assert [a.tobytes() for a in got] == [a.tobytes() for a in expected]
+    finally:
+        adcore.set_num_threads(before)
+
+
+def test_rows_that_meet_are_not_parted():
+    def one(h, x):
+        return ops.tanh(h + x) - h.mean(0), ops.softmax(h * x, 0) + x[0]
+
+    h, xs = t32(RNG.normal(size=(64, 64))), t32(RNG.normal(size=(80, 64, 64)))
+    for a, b in zip(leaves(jit(lambda h, xs: ops.scan(one, h, xs))(h, xs)), leaves(ops.scan(one, h, xs))):
         assert a.tobytes() == b.tobytes()
 
 

@@ -319,6 +319,7 @@ def test_a_container_of_constants_and_what_can_be_called_pass():
         assert float(gradient) == 6.0
 
 
+@pytest.mark.filterwarnings("ignore::adcore.AmbiguityWarning")
 def test_fields_that_change_while_a_dataclass_is_read():
     @dataclasses.dataclass
     class Changing:

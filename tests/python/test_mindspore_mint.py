@@ -586,7 +586,7 @@ def test_a_layer_of_its_own_is_one_of_a_model():
         (lambda: mint.polar(TENSORS["A"], TENSORS["A"]), NotImplementedError, "mint.polar: adcore has no complex"),
         (lambda: mint.add(TENSORS["I"], TENSORS["J"], alpha=0.5), TypeError, "add: alpha must be an int"),
         (lambda: mint.normal(), TypeError, "normal: size must be given"),
-        (lambda: mint.distributed.all_reduce(TENSORS["A"]), NotImplementedError, "all_reduce: adcore computes in one"),
+        (lambda: mint.distributed.gather(TENSORS["A"]), NotImplementedError, "distributed.gather is not there"),
         (lambda: mint_nn.SyncBatchNorm(3), NotImplementedError, "one process"),
         (lambda: mint_nn.Conv2d(1, 1, 3, padding_mode="reflect"), NotImplementedError, "must be 'zeros'"),
         (lambda: mint_nn.Embedding(2, 2, max_norm=1.0), NotImplementedError, "max_norm"),
@@ -603,4 +603,11 @@ def test_what_does_not_fit_is_told(call, error, text):
 
 def test_one_process():
     assert (distributed.get_rank(), distributed.get_world_size()) == (0, 1)
-    assert not distributed.is_available() and not distributed.is_initialized()
+    distributed.init_process_group()
+    assert distributed.is_available() and distributed.is_initialized()
+    x = Tensor([1.0, 2.0])
+    assert distributed.all_reduce(x) is None and distributed.broadcast(x, 0) is None and x.tolist() == [1.0, 2.0]
+    with pytest.raises(NotImplementedError, match="async_op"):
+        distributed.all_reduce(x, async_op=True)
+    distributed.destroy_process_group()
+    assert not distributed.is_initialized()

@@ -27,8 +27,9 @@ def test_options_of_the_compiler_are_accepted():
         def again(self):
             return self.ready
 
-    compile_config.CHECK_BPROP = 1
-    assert Net().again() and compile_config.CHECK_BPROP == 1 and CreationType.DEFAULT is not CreationType.MULTI_OUTPUT
+    compile_config.GRAD_FOR_SCALAR = 1
+    assert Net().again() and compile_config.GRAD_FOR_SCALAR == 1
+    assert CreationType.DEFAULT is not CreationType.MULTI_OUTPUT
 
 
 def test_names_that_were_given_and_not():

@@ -44,7 +44,7 @@ def test_a_cell_has_the_options_of_its_op(cls):
     assert constructor == options_of(cls)
     assert {name: getattr(cls(), name) for name in constructor} == constructor
     assert list(inspect.signature(cls.construct).parameters) == ["self", *cls._inputs]
-    with pytest.raises(TypeError, match=rf"{cls.__name__}.__init__\(\) got an unexpected keyword argument 'other'"):
+    with pytest.raises(TypeError, match=rf"{cls.__name__}: got an unexpected keyword argument 'other'"):
         cls(other=1)
 
 

@@ -139,6 +139,7 @@ def float_samples():
     yield from ((name, f, arrays) for name, (f, arrays) in SAMPLES.items() if "float64" not in name)
 
 
+@pytest.mark.filterwarnings("ignore::adcore.AmbiguityWarning")
 @pytest.mark.parametrize(("name", "f", "arrays"), list(float_samples()), ids=lambda v: v if isinstance(v, str) else "")
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
 def test_a_gradient_has_dtype_and_shape_of_its_input(name, f, arrays, dtype):
@@ -161,6 +162,7 @@ def test_a_gradient_has_dtype_and_shape_of_its_input(name, f, arrays, dtype):
         )
 
 
+@pytest.mark.filterwarnings("ignore::adcore.AmbiguityWarning")
 @pytest.mark.parametrize(("name", "f", "arrays"), list(float_samples()), ids=lambda v: v if isinstance(v, str) else "")
 def test_recording_changes_no_value(name, f, arrays):
     args = [Tensor(a.astype(np.float32)) for a in arrays]
@@ -171,6 +173,7 @@ def test_recording_changes_no_value(name, f, arrays):
         assert array_of(one).tobytes() == array_of(other).tobytes()
 
 
+@pytest.mark.filterwarnings("ignore::adcore.AmbiguityWarning")
 @pytest.mark.parametrize(("name", "f", "arrays"), list(float_samples()), ids=lambda v: v if isinstance(v, str) else "")
 def test_one_position_alone_has_the_same_gradient(name, f, arrays):
     args = [Tensor(a) for a in arrays]
@@ -265,6 +268,7 @@ def test_casts_pass_the_gradient_through():
     check(grad(lambda x: (x.astype(adcore.float64) ** 2).astype(adcore.float32))(t32(1.0, 3.0)), f32([2.0, 6.0]))
 
 
+@pytest.mark.filterwarnings("ignore::adcore.AmbiguityWarning")
 def test_linearity_in_the_output():
     """The gradient of a f + b g is a grad f + b grad g."""
     x = Tensor(X)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import adcore
-from adcore import Parameter, Tensor, custom_jvp, custom_vjp, grad, jvp, nn, ops, value_and_grad, vjp, vmap
+from adcore import Function, Parameter, Tensor, custom_jvp, custom_vjp, grad, jvp, nn, ops, value_and_grad, vjp, vmap
 from helpers import array_of, check, f32, t32
 
 
@@ -389,6 +389,22 @@ def test_a_wrong_rule_for_parameters(of_params, fault):
     net = Weighted(of_params)
     with pytest.raises(ValueError, match=f"Weighted.bprop: .*{fault}"):
         grad(net)(t32(3.0))
+
+
+def test_a_function_has_no_cotangent_for_what_is_no_tensor():
+    class Wrong(Function):
+        @staticmethod
+        def forward(ctx, n, x):
+            return x * n
+
+        @staticmethod
+        def backward(ctx, g):
+            return g, g  # the first should be None
+
+    with pytest.raises(
+        RuntimeError, match=r"Wrong.backward: argument 0 \(n\) is no tensor.* None for it, got a Tensor"
+    ):
+        grad(lambda x: Wrong.apply(3, x))(2.0)
 
 
 def test_nones_after_the_cotangents_are_dropped():

@@ -432,6 +432,7 @@ USES_OF_WHAT_LEFT = {
 }
 
 
+@pytest.mark.filterwarnings("ignore::adcore.AmbiguityWarning")
 @pytest.mark.parametrize("use", USES_OF_WHAT_LEFT.values(), ids=USES_OF_WHAT_LEFT)
 @pytest.mark.parametrize("how", ["grad", "vjp", "jacrev", "of a jvp"])
 def test_a_tensor_that_leaves_a_block_otherwise_is_an_error(use, how):

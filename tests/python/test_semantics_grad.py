@@ -110,6 +110,7 @@ def test_g14_a_tensor_output_counts_as_its_sum():
     check(grad(lambda x: ops.concat((x, 3 * x)))(t32(1.0, 2.0)), f32([4.0, 4.0]))
 
 
+@pytest.mark.filterwarnings("ignore::adcore.AmbiguityWarning")
 def test_g15_several_outputs_count_as_their_sum():
     def f(x):
         return x**2, 10 * x, ops.ones(4) * x.sum()
@@ -119,6 +120,7 @@ def test_g15_several_outputs_count_as_their_sum():
     check(value_and_grad(f)(t32(1.0, 3.0)), expected)
 
 
+@pytest.mark.filterwarnings("ignore::adcore.AmbiguityWarning")
 def test_g16_outputs_keep_their_structure():
     x = t32(3.0)
     check(value_and_grad(lambda x: [x**2, x * 4])(x), ([f32(9.0), f32(12.0)], f32(10.0)))
@@ -134,6 +136,7 @@ def test_g17_outputs_that_do_not_depend_on_the_input():
     check(value_and_grad(lambda x: t32(7.0))(x), (f32(7.0), f32(0.0)))
 
 
+@pytest.mark.filterwarnings("ignore::adcore.AmbiguityWarning")
 def test_g18_the_output_is_the_input():
     check(value_and_grad(lambda x: x)(t32(2.0, 3.0)), (f32([2.0, 3.0]), f32([1.0, 1.0])))
     result = value_and_grad(lambda x, y: (x, y), (0, 1))(t32(2.0, 3.0), t32(1.0))
@@ -515,6 +518,7 @@ def test_g53_nested_gradients_of_tensors_sum_twice():
     check(grad(grad(lambda x: x**3))(t32(1.0, 2.0, -3.0)), f32([6.0, 12.0, -18.0]))
 
 
+@pytest.mark.filterwarnings("ignore::adcore.AmbiguityWarning")
 def test_g54_nested_gradients_at_different_positions():
     f = lambda x, y: x**2 * y**3
     x, y = t32(2.0), t32(3.0)

@@ -16,8 +16,9 @@ import adcore
 from adcore import Parameter, Tensor, grad, nn, ops
 
 
-def run(program):
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=600)
+def run(program, env=None):
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, env=env)
     assert done.returncode == 0, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout.strip()
 
@@ -99,6 +100,75 @@ def test_a_process_that_may_run_on_one_core_uses_one_thread():
         print(adcore.get_num_threads())
     """
     assert run(program) == "1"
+
+
+@pytest.mark.parametrize(
+    "variables, threads",
+    [
+        ({"ADCORE_NUM_THREADS": "3"}, 3),
+        ({"OMP_NUM_THREADS": "5"}, 5),
+        ({"OMP_NUM_THREADS": "6,2"}, 6),  # of nested levels of OpenMP, the outermost first
+        ({"OMP_NUM_THREADS": "100000"}, 256),
+        ({"OMP_NUM_THREADS": "5", "ADCORE_NUM_THREADS": "7"}, 7),
+        ({"OMP_NUM_THREADS": "5", "ADCORE_NUM_THREADS": ""}, 5),
+        ({"OMP_NUM_THREADS": "few"}, None),
+        ({"OMP_NUM_THREADS": "0"}, None),
+        ({}, None),
+    ],
+)
+def test_the_environment_says_how_many_threads_there_are(variables, threads):
+    free = {k: v for k, v in os.environ.items() if k not in ("OMP_NUM_THREADS", "ADCORE_NUM_THREADS")}
+    program = "import adcore; print(adcore.get_num_threads())"
+    found = int(run(program, env={**free, **variables}))
+    assert found == threads if threads else 1 <= found <= os.cpu_count()
+
+
+@pytest.mark.parametrize("wrong", ["0", "-2", "many", "2 3", "257", "1.5"])
+def test_a_number_of_threads_in_the_environment_that_is_none(wrong):
+    program = """
+        try:
+            import adcore
+        except ImportError as error:
+            print(error)
+    """
+    text = run(program, env={**os.environ, "ADCORE_NUM_THREADS": wrong})
+    assert text == "ADCORE_NUM_THREADS must be a number of threads in [1, 256]; correct it, or unset it."
+
+
+def test_processes_of_joblib_share_the_cpus():
+    joblib = pytest.importorskip("joblib")
+    program = """
+        import adcore, joblib
+        def threads():
+            return adcore.get_num_threads()
+        for inner in (None, 3):
+            with joblib.parallel_config(backend="loky", inner_max_num_threads=inner):
+                print(*joblib.Parallel(n_jobs=2)(joblib.delayed(threads)() for _ in range(4)))
+    """
+    shared, told = run(program).splitlines()
+    assert shared.split() == [str(max(joblib.cpu_count() // 2, 1))] * 4
+    assert told.split() == ["3"] * 4
+
+
+@pytest.mark.parametrize("order", ["import threadpoolctl, adcore", "import adcore; adcore.register_threadpoolctl()"])
+def test_threadpoolctl_limits_the_threads(order):
+    pytest.importorskip("threadpoolctl")
+    program = f"""
+        {order}
+        from threadpoolctl import threadpool_info, threadpool_limits
+        adcore.register_threadpoolctl()
+        adcore.set_num_threads(4)
+        with threadpool_limits(1):
+            print(adcore.get_num_threads())
+        print(adcore.get_num_threads())
+        with threadpool_limits(1, user_api="blas"):
+            print(adcore.get_num_threads())
+        with threadpool_limits({{"adcore": 1000}}):
+            print(adcore.get_num_threads())
+        (own,) = [entry for entry in threadpool_info() if entry["internal_api"] == "adcore"]
+        print(own["num_threads"], own["version"] == adcore.__version__)
+    """
+    assert run(program).split() == ["1", "4", "4", "256", "4", "True"]
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity here")

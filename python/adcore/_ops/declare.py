@@ -16,6 +16,7 @@ what a type checker lets pass and what a cell checks when it is made; the compos
 from collections.abc import Sequence
 from functools import wraps
 
+from adcore._advice import parameters_of, unknown_keyword
 from adcore._core import Tensor, are_synonyms, dtype, require_writable, value_for_cell
 
 Number = Tensor | float
@@ -58,10 +59,14 @@ def op(*, samples, aliases=(), method=False, cell=None):
 
 
 def _with_synonyms(function):
-    """Take a keyword by any word of its parameter's family, as functions of the core do: axis, dim, keepdims, ..."""
-    code = function.__code__
-    parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    if not any(are_synonyms(p, word) for p in parameters for word in ("axis", "keepdims", "label")):
+    """Take a keyword by any word of its parameter's family, as functions of the core do: axis, dim, keepdims, ...
+
+    A function that has none of these words, nor a dtype, is called often: it stays as it is.
+    """
+    parameters = parameters_of(function)
+    if parameters is None or not any(
+        p == "dtype" or are_synonyms(p, word) for p in parameters for word in ("axis", "keepdims", "label")
+    ):
         return function
 
     @wraps(function)
@@ -76,8 +81,10 @@ def _with_synonyms(function):
 def _parameter(function, parameters, name, options):
     if name in parameters:
         return name
-    meant = next((p for p in parameters if are_synonyms(p, name)), name)
-    if meant != name and meant in options:
+    meant = next((p for p in parameters if are_synonyms(p, name)), None)
+    if meant is None:
+        raise TypeError(unknown_keyword(function.__name__, name, parameters))
+    if meant in options:
         raise TypeError(f"{function.__name__}: the arguments {meant} and {name} are the same.")
     return meant
 

@@ -7,7 +7,7 @@ element depends on the seed and on its number in the sequence, at any number of 
 import secrets
 
 from adcore import _core
-from adcore._core import uint64
+from adcore._core import Tensor, uint64
 from adcore._ops.declare import require_tensor
 
 
@@ -32,22 +32,26 @@ class Generator:
     def __init__(self, *, _cell=None):
         self._cell = _core.generator_state(0) if _cell is None else _cell
 
+    def __reduce_ex__(self, protocol):
+        """Copy and pickle the generator with its state; the process's generator is that of whichever process."""
+        return "default_generator" if self is default_generator else super().__reduce_ex__(protocol)
+
     def manual_seed(self, seed):
         """Start the sequence of a seed in [-2**63, 2**64) anew, and return the generator."""
         self._cell.assign_value(_core.generator_state(_checked_seed("manual_seed", seed)))
         return self
 
-    def seed(self):
+    def seed(self) -> int:
         """Start the sequence of a seed that nobody foresees, and return it."""
         seed = secrets.randbits(63)
         self.manual_seed(seed)
         return seed
 
-    def initial_seed(self):
+    def initial_seed(self) -> int:
         """Return the seed of the sequence."""
         return self._cell.tolist()[0]
 
-    def get_state(self):
+    def get_state(self) -> Tensor:
         """Return the state, a uint64 Tensor of a seed and of how many numbers were drawn."""
         return self._cell.copy()
 
@@ -62,11 +66,20 @@ class Generator:
         self._cell.assign_value(state)
         return self
 
+    def _step(self, step):
+        """Return the seed and how many numbers were drawn before, and count `step` more as drawn.
+
+        MindSpore's programs hand these to its random operators.
+        """
+        seed, drawn = self._cell.tolist()
+        self._cell.assign_value(Tensor([seed, drawn + int(step)], uint64))
+        return Tensor(seed, uint64), Tensor(drawn, uint64)
+
 
 default_generator = Generator(_cell=_core._generator)
 
 
-def manual_seed(seed):
+def manual_seed(seed) -> Generator:
     """Start the process's sequence of a seed anew, as :func:`adcore.set_seed`; returns its generator.
 
     Examples
@@ -78,7 +91,7 @@ def manual_seed(seed):
     return default_generator.manual_seed(seed)
 
 
-def seed():
+def seed() -> int:
     """Start the process's sequence of a seed that nobody foresees, and return it.
 
     Examples
@@ -90,7 +103,7 @@ def seed():
     return default_generator.seed()
 
 
-def initial_seed():
+def initial_seed() -> int:
     """Return the seed of the process's sequence.
 
     Examples
@@ -103,7 +116,7 @@ def initial_seed():
     return default_generator.initial_seed()
 
 
-def get_rng_state():
+def get_rng_state() -> Tensor:
     """Return the state of the process's generator, see :meth:`adcore.Generator.get_state`.
 
     Examples

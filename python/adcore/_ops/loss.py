@@ -34,7 +34,7 @@ def mse_loss(input: Tensor, target: Tensor, reduction: Reduction = "mean") -> Te
 
     Warns
     -----
-    UserWarning
+    AmbiguityWarning
         If the loss has more elements than either of them, as (n, 1) beside (n,) gives: each sample would be compared
         with all others.
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import warnings
 
+from adcore._advice import warn
 from adcore._core import int64
 from adcore._ops import native
 from adcore._ops.declare import require_tensor
@@ -23,11 +23,9 @@ def reduced(op, loss, reduction, *operands):
     check_reduction(op, reduction)
     if operands and loss.size != operands[0].size and loss.size > max(operand.size for operand in operands):
         shapes = ", ".join(str(operand.shape) for operand in operands)
-        warnings.warn(
+        warn(
             f"{op}: operands of the shapes {shapes} broadcast to {loss.shape}, which pairs elements of different "
-            "samples; reshape one to the shape of the other.",
-            UserWarning,
-            stacklevel=3,
+            "samples; reshape one to the shape of the other."
         )
     if reduction == "none":
         return loss

@@ -62,7 +62,7 @@ def clamp(input: Tensor, min: Number | None = None, max: Number | None = None) -
     [0.  0.5 1. ]
     """
     if min is None and max is None:
-        raise ValueError("clamp: min and max are both None.")
+        raise ValueError("clamp: at least one of 'min' or 'max' must not be None.")
     if min is not None and max is not None:
         return native._clamp(input, min, max)
     require_tensor("clamp", "input", input)

@@ -114,6 +114,18 @@ def stride(self, dim=None):
     return steps if dim is None else steps[dim]
 
 
+def storage_offset(self):
+    """Return how many elements lie before the first one in the memory: 0, for each Tensor has memory of its own.
+
+    Examples
+    --------
+    >>> from adcore import Tensor
+    >>> Tensor([1.0, 2.0]).storage_offset()
+    0
+    """
+    return 0
+
+
 def index(self, indices):
     """Return ``self[indices]``, of a tuple or list of Tensors, one for each of the first axes.
 
@@ -424,6 +436,7 @@ METHODS = {
     "sgn": native.sign,
     "short": _as(int16),
     "soft_shrink": native.softshrink,
+    "storage_offset": storage_offset,
     "stride": stride,
     "sum_to_size": sum_to_size,
     "top_k": native.topk,

@@ -6,6 +6,7 @@ runs.py); workers.py works ahead of the consumer, who holds an iterator (iterato
 
 from . import config, orders, transforms, vision  # noqa: F401
 from .batches import BatchInfo
+from .folders import Cifar10Dataset, Cifar100Dataset, ImageFolderDataset
 from .iterators import DictIterator, TupleIterator
 from .nodes import Dataset
 from .parts import zip_datasets as zip
@@ -19,15 +20,26 @@ from .samplers import (
     SubsetSampler,
     WeightedRandomSampler,
 )
-from .sources import CSVDataset, GeneratorDataset, MnistDataset, NumpyFileDataset, NumpySlicesDataset
+from .sources import (
+    CSVDataset,
+    FashionMnistDataset,
+    GeneratorDataset,
+    MnistDataset,
+    NumpyFileDataset,
+    NumpySlicesDataset,
+)
 
 __all__ = [
     "BatchInfo",
     "CSVDataset",
+    "Cifar10Dataset",
+    "Cifar100Dataset",
     "Dataset",
     "DictIterator",
     "DistributedSampler",
+    "FashionMnistDataset",
     "GeneratorDataset",
+    "ImageFolderDataset",
     "MindDataset",
     "MnistDataset",
     "NumpyFileDataset",

@@ -348,6 +348,10 @@ class Dataset:
         """Return the names of the columns."""
         return list(self._names)
 
+    def get_class_indexing(self):
+        """Return the number of each class by its name, of a source that names them; else no classes."""
+        return self._children[0].get_class_indexing() if self._children else {}
+
     def get_dataset_size(self):
         """Return the number of rows, or of batches, of an epoch, which may go through an epoch to count."""
         size = self._size()

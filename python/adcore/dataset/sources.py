@@ -450,7 +450,7 @@ class MnistDataset(_Columns):
         num_shards=None,
         shard_id=None,
     ):
-        op = "MnistDataset"
+        op = type(self).__name__
         checks.optional_integer(op, "num_parallel_workers", num_parallel_workers, 1)
         if usage not in (None, "train", "test", "all"):
             raise ValueError(f"{op}: usage must be 'train', 'test' or 'all', got {usage!r}.")
@@ -464,6 +464,17 @@ class MnistDataset(_Columns):
             raise ValueError(f"{op}: the images have different sizes, {[part.shape[1:] for part in images]}.")
         columns = [np.concatenate(images)[..., None], np.concatenate(labels).astype(np.uint32)]
         super().__init__(op, columns, ["image", "label"], sampler, shuffle, num_samples, num_shards, shard_id)
+
+
+class FashionMnistDataset(MnistDataset):
+    """The images of clothes of Fashion-MNIST, whose files are those of MNIST; see `MnistDataset`.
+
+    Examples
+    --------
+    >>> from adcore import dataset
+    >>> issubclass(dataset.FashionMnistDataset, dataset.MnistDataset)
+    True
+    """
 
 
 def _idx(op, folder, name, rank):
@@ -664,6 +675,11 @@ class GeneratorDataset(_Indexed):
         # An iterator, unlike an object that makes one, can be gone through once.
         self._source = _Kept(source) if isinstance(source, _ITERATORS) else source
         self._limit = checks.optional_integer(op, "num_samples", num_samples, 1)
+
+    @property
+    def source(self):
+        """The object that gives the rows."""
+        return self._source
 
     @property
     def _addressable(self):

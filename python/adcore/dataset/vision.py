@@ -2,6 +2,26 @@
 
 import numpy as np
 
+from .pictures import (
+    Border,
+    CenterCrop,
+    Crop,
+    Decode,
+    HorizontalFlip,
+    Inter,
+    Invert,
+    Pad,
+    RandomCrop,
+    RandomCropDecodeResize,
+    RandomHorizontalFlip,
+    RandomResizedCrop,
+    RandomVerticalFlip,
+    Resize,
+    ToPIL,
+    ToTensor,
+    VerticalFlip,
+)
+
 
 def _number(op, name, value):
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -108,4 +128,25 @@ class HWC2CHW:
         return rows if rows.ndim == 3 else np.ascontiguousarray(rows.transpose(0, 3, 1, 2))
 
 
-__all__ = ["HWC2CHW", "Normalize", "Rescale"]
+__all__ = [
+    "Border",
+    "CenterCrop",
+    "Crop",
+    "Decode",
+    "HWC2CHW",
+    "HorizontalFlip",
+    "Inter",
+    "Invert",
+    "Normalize",
+    "Pad",
+    "RandomCrop",
+    "RandomCropDecodeResize",
+    "RandomHorizontalFlip",
+    "RandomResizedCrop",
+    "RandomVerticalFlip",
+    "Rescale",
+    "Resize",
+    "ToPIL",
+    "ToTensor",
+    "VerticalFlip",
+]

@@ -14,19 +14,19 @@ import types
 import warnings
 from pathlib import Path
 
-_OPS = (".operators", "adcore.ops", ".composite", ".graph", ".devices", "adcore")
-_CLASSES = (".operators", "adcore.ops", ".devices")
+_OPS = (".operators", "adcore.ops", ".composite", ".graph", ".devices", "adcore.communication", "adcore")
+_CLASSES = (".operators", "adcore.ops", ".devices", "adcore.communication")
 _PRIMITIVE = (".operators", ".graph")
 
 # Module of MindSpore -> where its names come from; the first that has a name gives it. "." starts this package.
 TREE = {
-    "": (".context", ".dtypes", ".graph", ".exported", "adcore", "adcore.train"),
+    "": (".start", ".context", ".dtypes", ".graph", ".exported", ".conversion", "adcore", "adcore.train", ".summary"),
     "_c_expression": (".private",),
     "_checkparam": (".checkparam",),
     "_extends": (".private",),
     "_extends.parse": (".private",),
     "amp": ("adcore.amp", "adcore.train.precision", "adcore.train.build", "adcore.train.loss_scale"),
-    "common": (".dtypes", ".graph", "adcore", "adcore.common"),
+    "common": (".start", ".dtypes", ".graph", "adcore", "adcore.common"),
     "common.api": (".graph", ".private", "adcore"),
     "common.dtype": (".dtypes",),
     "common.generator": ("adcore",),
@@ -35,10 +35,11 @@ TREE = {
     "common.lazy_inline": (".graph",),
     "common.mutable": (".graph",),
     "common.parameter": ("adcore", ".private"),
-    "common.seed": ("adcore",),
+    "common.seed": (".start", "adcore"),
     "common.tensor": ("adcore",),
-    "communication": (".devices",),
-    "communication.management": (".devices",),
+    "communication": ("adcore.communication",),
+    "communication.comm_func": ("adcore.communication",),
+    "communication.management": ("adcore.communication",),
     "context": (".context", "adcore"),
     "dataset": ("adcore.dataset",),
     "dataset.config": ("adcore.dataset.config",),
@@ -83,7 +84,7 @@ TREE = {
     "mint.optim": (".mint_optim",),
     "mint.special": (".mint_special",),
     "multiprocessing": ("multiprocessing",),
-    "nn": ("adcore.nn", "adcore.train.metrics", ".layers", ".graph_cell"),
+    "nn": ("adcore.nn", "adcore.train.metrics", ".layers", ".graph_cell", ".optimizers"),
     "nn.cell": ("adcore.nn",),
     "nn.dynamic_lr": ("adcore.nn",),
     "nn.grad": ("adcore.nn",),
@@ -106,11 +107,11 @@ TREE = {
     "nn.loss": ("adcore.nn",),
     "nn.loss.loss": ("adcore.nn",),
     "nn.metrics": ("adcore.train.metrics",),
-    "nn.optim": ("adcore.nn",),
+    "nn.optim": ("adcore.nn", ".optimizers"),
     "nn.optim.ada_grad": ("adcore.nn",),
     "nn.optim.adadelta": ("adcore.nn",),
     "nn.optim.adafactor": ("adcore.nn",),
-    "nn.optim.adam": ("adcore.nn",),
+    "nn.optim.adam": ("adcore.nn", ".optimizers"),
     "nn.optim.adamax": ("adcore.nn",),
     "nn.optim.asgd": ("adcore.nn",),
     "nn.optim.ftrl": ("adcore.nn",),
@@ -118,11 +119,13 @@ TREE = {
     "nn.optim.lars": ("adcore.nn",),
     "nn.optim.momentum": ("adcore.nn",),
     "nn.optim.optimizer": ("adcore.nn",),
+    "nn.optim.proximal_ada_grad": (".optimizers",),
     "nn.optim.rmsprop": ("adcore.nn",),
     "nn.optim.rprop": ("adcore.nn",),
     "nn.optim.sgd": ("adcore.nn",),
     "nn.wrap": ("adcore.nn", "adcore.train"),
     "nn.wrap.cell_wrapper": ("adcore.nn",),
+    "nn.wrap.grad_reducer": ("adcore.nn",),
     "nn.wrap.loss_scale": ("adcore.nn", "adcore.train"),
     "numpy": (".mnp",),
     "ops": _OPS,
@@ -167,17 +170,20 @@ TREE = {
     "ops.operations.random_ops": _CLASSES,
     "ops.operations.sparse_ops": _CLASSES,
     "ops.primitive": _PRIMITIVE,
-    "parallel": (".devices", ".context"),
+    "parallel": (".devices", ".context", "adcore.communication"),
+    "parallel._auto_parallel_context": (".private",),
+    "parallel._utils": (".private",),
     "runtime": (".devices",),
     "scipy": (".scipy",),
     "scipy.linalg": (".scipy_linalg",),
-    "train": ("adcore.train", "adcore.serialization"),
+    "train": ("adcore.train", "adcore.serialization", ".conversion", ".summary"),
     "train.amp": ("adcore.train.precision", "adcore.train.build"),
-    "train.callback": ("adcore.train",),
+    "train.callback": ("adcore.train", ".summary"),
+    "train.callback._callback": ("adcore.train",),
     "train.loss_scale_manager": ("adcore.train",),
     "train.metrics": ("adcore.train.metrics",),
     "train.model": ("adcore.train",),
-    "train.serialization": ("adcore.serialization", ".exported"),
+    "train.serialization": ("adcore.serialization", ".exported", ".conversion"),
 }
 
 

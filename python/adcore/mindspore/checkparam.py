@@ -221,4 +221,8 @@ def args_type_check(*type_args, **type_kwargs):
     return type_check
 
 
-__all__ = sorted(name for name in dir() if name.startswith("check") or name in ("args_type_check", "triple", "twice"))
+__all__ = sorted(
+    name
+    for name in dir()
+    if name.startswith("check") or name in ("Rel", "Validator", "args_type_check", "triple", "twice")
+)

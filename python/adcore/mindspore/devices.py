@@ -1,4 +1,4 @@
-"""What MindSpore says of devices, streams and processes: here there is one CPU and one process, and nothing is late."""
+"""What MindSpore says of devices, streams and processes: here there is one CPU, and nothing is late."""
 
 import adcore
 from adcore._context import without_meaning
@@ -28,8 +28,6 @@ set_cpu_affinity = _accepted("set_cpu_affinity", "Accept the choice of cores for
 set_kernel_launch_group = _accepted("set_kernel_launch_group", "Accept how many threads call kernels.")
 set_algo_parameters = _accepted("set_algo_parameters", "Accept settings of the search for a parallel strategy.")
 reset_algo_parameters = _accepted("reset_algo_parameters", "Accept that settings of the search be reset.")
-init = _accepted("init", "Accept the start of communication between processes: there is one.")
-release = _accepted("release", "Accept the end of communication between processes.")
 
 
 def threads_num(num):
@@ -82,78 +80,13 @@ def is_available(device_target):
 is_initialized = is_available
 
 
-def get_rank(group=None):
-    """Return the number of this process among those that train together: 0.
-
-    Examples
-    --------
-    >>> from adcore.mindspore import devices
-    >>> devices.get_rank()
-    0
-    """
-    return 0
-
-
-get_local_rank = get_rank
-
-
-def get_group_size(group=None):
-    """Return how many processes train together: 1.
-
-    Examples
-    --------
-    >>> from adcore.mindspore import devices
-    >>> devices.get_group_size()
-    1
-    """
-    return 1
-
-
-get_local_rank_size = get_group_size
-
-
-class GlobalComm:
-    """The name of the group of all processes, of which there is one.
-
-    Examples
-    --------
-    >>> from adcore.mindspore import devices
-    >>> devices.GlobalComm.WORLD_COMM_GROUP
-    'hccl_world_group'
-    """
-
-    BACKEND = "undefined"
-    WORLD_COMM_GROUP = "hccl_world_group"
-
-
-class ReduceOp:
-    """How values of several processes are combined.
-
-    Examples
-    --------
-    >>> from adcore.mindspore import devices
-    >>> devices.ReduceOp.SUM
-    'sum'
-    """
-
-    SUM, MAX, MIN, PROD = "sum", "max", "min", "prod"
-
-
 __all__ = [
-    "GlobalComm",
-    "ReduceOp",
     "device_count",
     "dispatch_threads_num",
     "empty_cache",
-    "get_group_size",
-    "get_local_rank",
-    "get_local_rank_size",
-    "get_rank",
-    "init",
     "is_available",
     "is_initialized",
     "launch_blocking",
-    "release",
     "reset_algo_parameters",
     "set_algo_parameters",
     "set_cpu_affinity",

@@ -60,8 +60,8 @@ class Kind:
         return self.word
 
 
-number, tensor_type, string, list_, tuple_, type_none = map(
-    Kind, ("Number", "Tensor", "String", "List", "Tuple", "NoneType")
+number, int_, float_, tensor_type, string, list_, tuple_, type_none = map(
+    Kind, ("Number", "Int", "Float", "Tensor", "String", "List", "Tuple", "NoneType")
 )
 complex64, complex128 = map(_Absent, ("complex64", "complex128"))
 cfloat, cdouble = complex64, complex128

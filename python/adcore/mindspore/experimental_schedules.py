@@ -334,7 +334,7 @@ class SequentialLR:
 class ReduceLROnPlateau:
     """Multiply by `factor` where a metric has not become better for more than `patience` epochs."""
 
-    _is_better = nn.ReduceLROnPlateau._is_better  # by mode, threshold and threshold_mode, which both have
+    _is_better = nn.ReduceLROnPlateau._is_better  # type: ignore[attr-defined]  # by mode, threshold and threshold_mode, which both have
 
     def __init__(
         self,

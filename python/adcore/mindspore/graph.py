@@ -1,8 +1,10 @@
 """What MindSpore compiles graphs with: `jit` records; the others give back what they were given."""
 
-from adcore import Tensor
+import adcore
+from adcore import Tensor, ops
 from adcore.nn import Cell
 from adcore.transforms.compiled import jit_or_run
+from adcore.transforms.trees import map_tensors
 
 
 class JitConfig:
@@ -193,10 +195,23 @@ def is_tensor(obj):
 
 
 class _Executor:
-    """What MindSpore runs functions with; nothing here runs late, so there is nothing to wait for."""
+    """What MindSpore runs functions with. Nothing here runs late or has to be told that it will be differentiated."""
 
     def sync(self):
         """Return; what was called has been computed."""
+
+    def set_grad_flag(self, flag):
+        """Return: whatever runs can be differentiated."""
+
+    def new_graph(self, obj, *args, **kwargs):
+        """Return: `grad` runs what it differentiates."""
+
+    end_graph = check_run = new_graph
+
+    def grad(self, obj, grad, weights, grad_position, *args, **kwargs):
+        """Return the derivatives of `obj` that a GradOperation or positions ask for, as constants."""
+        derivative = grad(obj, weights) if grad_position is None else adcore.grad(obj, grad_position, weights)
+        return map_tensors(ops.stop_gradient, derivative(*args, **kwargs))
 
 
 _pynative_executor = _Executor()

@@ -1,12 +1,15 @@
 """Small layers of MindSpore's that adcore.nn has not: cells without Parameters, made of rows as `operators` are."""
 
-from adcore._context import without_meaning
 from adcore.nn import Cell
 
 from . import operators
 
 LAYERS = r"""
 DiGamma()(x) = digamma(x)
+FractionalMaxPool2d(kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None)(x) = \
+    fractional_max("FractionalMaxPool2d", x, 2, kernel_size, output_size, output_ratio, _random_samples, return_indices)
+FractionalMaxPool3d(kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None)(x) = \
+    fractional_max("FractionalMaxPool3d", x, 3, kernel_size, output_size, output_ratio, _random_samples, return_indices)
 LBeta()(x, y) = lgamma(x) + lgamma(y) - lgamma(x + y)
 LGamma()(x) = lgamma(x)
 LRN(depth_radius=5, bias=1.0, alpha=1.0, beta=0.5, norm_region="ACROSS_CHANNELS")(input_x) = \
@@ -40,30 +43,6 @@ class _Layer(Cell):
             setattr(self, name, value)
 
 
-class DistributedGradReducer(Cell):
-    """What averages gradients over the processes that train together, of which there is one: it returns them.
-
-    Parameters
-    ----------
-    parameters, mean, degree, fusion_type, group
-        As in MindSpore; they have no effect.
-
-    Examples
-    --------
-    >>> from adcore.mindspore import layers
-    >>> layers.DistributedGradReducer(())((1.0, 2.0))
-    (1.0, 2.0)
-    """
-
-    def __init__(self, parameters, mean=None, degree=None, fusion_type=1, group="hccl_world_group"):
-        super().__init__()
-        without_meaning("DistributedGradReducer")
-
-    def construct(self, grads):
-        """Return the gradients."""
-        return grads
-
-
 def __getattr__(name):
     if name not in _ROWS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -71,4 +50,4 @@ def __getattr__(name):
     return made
 
 
-__all__ = sorted({"DistributedGradReducer", *_ROWS})
+__all__ = sorted(_ROWS)

@@ -1,11 +1,16 @@
-"""``mindspore.mint.distributed``: there is one process, so what would reach another raises NotImplementedError."""
+"""``mindspore.mint.distributed``: functions of `adcore.communication` that write to the Tensor that they are given.
+
+Those that work on lists, on objects or in the background raise NotImplementedError.
+"""
+
+from adcore import communication
 
 from .named import named
 
 _OF_SEVERAL = """
-    all_gather all_gather_into_tensor all_gather_into_tensor_uneven all_gather_object all_reduce all_to_all
-    all_to_all_single barrier batch_isend_irecv broadcast broadcast_object_list destroy_process_group gather
-    gather_object get_backend get_global_rank get_group_rank get_process_group_ranks init_process_group irecv isend
+    all_gather all_gather_into_tensor all_gather_into_tensor_uneven all_gather_object all_to_all
+    all_to_all_single batch_isend_irecv broadcast_object_list gather
+    gather_object get_backend get_global_rank get_group_rank get_process_group_ranks irecv isend
     new_group P2POp recv recv_object_list reduce reduce_scatter reduce_scatter_tensor reduce_scatter_tensor_uneven
     scatter scatter_object_list send send_object_list
 """.split()  # fmt: skip
@@ -13,19 +18,51 @@ _OF_SEVERAL = """
 
 def _refused(name):
     def body(*args, **kwargs):
-        raise NotImplementedError(f"mint.distributed.{name}: adcore computes in one process.")
+        raise NotImplementedError(
+            f"mint.distributed.{name} is not there; adcore.communication has all_gather, reduce_scatter, send "
+            "and recv, whose results are returned."
+        )
 
     return body
+
+
+def _check_waits(name, async_op):
+    if async_op:
+        raise NotImplementedError(f"mint.distributed.{name}: async_op=True; a call returns when its result is there.")
+
+
+def _all_reduce(tensor, op="sum", group=None, async_op=False):
+    _check_waits("all_reduce", async_op)
+    tensor.copy_(communication.all_reduce(tensor, op, group))
+
+
+def _broadcast(tensor, src, group=None, async_op=False):
+    _check_waits("broadcast", async_op)
+    tensor.copy_(communication.broadcast(tensor, src, group))
+
+
+def _barrier(group=None, async_op=False, device_ids=None):
+    _check_waits("barrier", async_op)
+    communication.barrier(group)
+
+
+def _init(backend=None, init_method=None, timeout=None, world_size=-1, rank=-1, **options):
+    communication.init(backend)
 
 
 _ROWS = named(
     "mindspore.mint.distributed",
     {
         **{name: _refused(name) for name in _OF_SEVERAL},
-        "get_rank": lambda group=None: 0,
-        "get_world_size": lambda group=None: 1,
-        "is_available": lambda: False,
-        "is_initialized": lambda: False,
+        "all_reduce": _all_reduce,
+        "barrier": _barrier,
+        "broadcast": _broadcast,
+        "destroy_process_group": lambda group=None: communication.release(),
+        "get_rank": lambda group=None: communication.get_rank(group),
+        "get_world_size": lambda group=None: communication.get_group_size(group),
+        "init_process_group": _init,
+        "is_available": lambda: True,
+        "is_initialized": lambda: communication.GlobalComm.INITED,
     },
 )
 globals().update(_ROWS)

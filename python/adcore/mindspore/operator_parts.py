@@ -4,9 +4,12 @@ import functools
 import math
 
 import adcore
-from adcore import Tensor, jvp, ops, vjp
+from adcore import Tensor, communication, jvp, ops, vjp
 from adcore._context import without_meaning
 from adcore._ops.declare import require_tensor
+
+from . import dtypes
+from .composite import _kind
 
 
 def given(operator, value):
@@ -721,7 +724,7 @@ def printed(values):
 def asserted(condition, values):
     """Raise a RuntimeError with values where a condition does not hold."""
     if not bool(ops.all(condition) if isinstance(condition, Tensor) else condition):
-        raise RuntimeError(f"Assert: the condition is false; {', '.join(map(str, values))}")
+        raise RuntimeError(f"Assert: assert failed, the condition is false; {', '.join(map(str, values))}")
 
 
 def called(function, tensors, dtypes):
@@ -736,8 +739,82 @@ def unwritten(operator):
     without_meaning(operator.name)
 
 
+def fractional_max(operator, x, axes, kernel_size, output_size, output_ratio, samples, return_indices):
+    """Return the maxima of windows whose places along the last `axes` axes are drawn, and where they stand.
+
+    Window i of an axis starts at floor((i + u) a) - floor(u a) with a = (size - kernel) / (windows - 1), the last at
+    size - kernel. The draws u in [0, 1) are `samples`, of shape (N or 1, C, axes): as in MindSpore, the first is for
+    the first of three axes, and for the last of two (Graham 2014, arXiv:1412.6071).
+    """
+    space = x.shape[-axes:]
+    if x.ndim not in (axes + 1, axes + 2):
+        raise ValueError(f"{operator}: the input must have {axes + 1} or {axes + 2} axes, got the shape {x.shape}.")
+    if output_size is None and output_ratio is None:
+        raise ValueError(f"{operator}: output_size or output_ratio must be given.")
+    kernel = _per_axis(operator, "kernel_size", kernel_size, axes, int)
+    if output_size is None:
+        ratio = _per_axis(operator, "output_ratio", output_ratio, axes, float)
+        if not all(0 < r < 1 for r in ratio):
+            raise ValueError(f"{operator}: output_ratio must be in (0, 1), got {output_ratio!r}.")
+        output_size = tuple(int(n * r) for n, r in zip(space, ratio))
+    output = _per_axis(operator, "output_size", output_size, axes, int)
+    for size, k, out in zip(space, kernel, output):
+        if k < 1 or out < 1 or k + out - 1 > size:
+            raise ValueError(
+                f"{operator}: kernel_size {kernel} and output_size {output} must be positive, and for each axis "
+                f"kernel_size + output_size - 1 at most its size; the input has {space}."
+            )
+    batch = x.reshape((-1, *x.shape[-axes - 1 :]))
+    count, channels = batch.shape[:2]
+    if samples is None:
+        samples = ops.rand(count, channels, axes)
+    if samples.shape not in ((count, channels, axes), (1, channels, axes)):
+        raise ValueError(
+            f"{operator}: _random_samples must have the shape {(count, channels, axes)}, got {samples.shape}."
+        )
+    place = ops.zeros((samples.shape[0], channels) + (1,) * (2 * axes), dtype=adcore.int64)
+    for axis, (size, k, out) in enumerate(zip(space, kernel, output)):
+        draw = samples[..., axis if axes == 3 else axes - 1 - axis]
+        starts = _window_starts(draw.astype(adcore.float32), size, k, out)
+        along = starts.reshape(*starts.shape[:2], out, 1) + ops.arange(k)
+        shape = [1] * (2 * axes)
+        shape[axis], shape[axes + axis] = out, k
+        place = place * size + along.reshape(*starts.shape[:2], *shape)
+    place = ops.broadcast_to(place, (count, channels, *output, *kernel)).reshape(count, channels, -1)
+    windows = ops.gather_elements(batch.reshape(count, channels, -1), 2, place)
+    windows, place = (t.reshape(count, channels, *output, math.prod(kernel)) for t in (windows, place))
+    best = ops.expand_dims(ops.argmax(windows, -1), -1)
+    shape = (*x.shape[: x.ndim - axes], *output)
+    values, places = (ops.gather_elements(t, -1, best).reshape(shape) for t in (windows, place))
+    return (values, places) if return_indices else values
+
+
+def _per_axis(operator, name, value, axes, kind):
+    """Return one number for each axis."""
+    values = (value,) * axes if isinstance(value, kind) else value
+    fits = isinstance(values, (tuple, list)) and len(values) == axes
+    if not fits or not all(isinstance(v, kind) and not isinstance(v, bool) for v in values):
+        raise TypeError(
+            f"{operator}: {name} must be {'an int' if kind is int else 'a float'} or a tuple of {axes}, got {value!r}."
+        )
+    return tuple(values)
+
+
+def _window_starts(samples, size, kernel, count):
+    """Return where the windows of an axis start, a row for each sample."""
+    last = ops.full((*samples.shape, 1), size - kernel, dtype=adcore.int64)
+    if count == 1:
+        return last
+    step = (size - kernel) / (count - 1)
+    draws = ops.expand_dims(samples, -1)
+    starts = ops.floor((draws + ops.arange(count - 1)) * step) - ops.floor(draws * step)
+    return ops.concat((starts.astype(adcore.int64), last), -1)
+
+
 def is_a(value, kind):
-    """Return whether a value is of a Python type, or a Tensor or number of a dtype."""
+    """Return whether a value is of a Python type, of a kind that `dtypes` names, or a Tensor or number of a dtype."""
+    if isinstance(kind, dtypes.Kind):
+        kind = _kind(kind)
     if isinstance(kind, adcore.dtype):
         found = getattr(value, "dtype", None)
         plain = {bool: adcore.bool_, int: adcore.int64, float: adcore.float32}
@@ -808,6 +885,26 @@ def number_of(value, dtype):
     """Return a number as Python's number of the kind of a dtype."""
     kind = bool if dtype == adcore.bool_ else int if "Int" in str(dtype) else float
     return kind(number(value))
+
+
+# ---- communication -------------------------------------------------------------------------------------------------
+
+
+def exchanged(x, count, split_dim, concat_dim, group):
+    """Return what comes from all processes, behind one another along an axis, of shares cut along another one."""
+    size = communication.get_group_size(group)
+    if count != size:
+        raise ValueError(f"AlltoAll: split_count must be the number of processes, {size}, got {count}.")
+    if x.shape[split_dim] % size:
+        raise ValueError(f"AlltoAll: axis {split_dim} of size {x.shape[split_dim]} is not a multiple of {size}.")
+    shares = ops.stack(ops.split(x, x.shape[split_dim] // size, split_dim))
+    return ops.concat(ops.unbind(communication.all_to_all(shares, group)), concat_dim)
+
+
+def sent(x, rank, group, tag):
+    """Send a Tensor, and return it."""
+    communication.send(x, rank, group, tag)
+    return x
 
 
 __all__ = [

@@ -583,12 +583,20 @@ UniformInt(seed=0, seed2=0)(shape, minval, maxval) = \
     cast(randint(ints(minval), ints(maxval), ints(shape), generator=source(self, seed, seed2)), int32)
 UniformReal(seed=0, seed2=0)(shape) = uniform(ints(shape), generator=source(self, seed, seed2))
 
-# ---- communication among the processes that train together, of which there is one
-AllGather(group="hccl_world_group")(input_x) = input_x.copy()
-AllReduce(op="sum", group="hccl_world_group")(input_x) = input_x.copy()
-Barrier(group="hccl_world_group")() = None
-Broadcast(root_rank, group="hccl_world_group")(input_x) = tuple(map(Tensor.copy, input_x))
-ReduceScatter(op="sum", group="hccl_world_group")(input_x) = input_x.copy()
+# ---- communication among the processes that train together
+AllGather(group="hccl_world_group")(input_x) = communication.all_gather(input_x, group)
+AllReduce(op="sum", group="hccl_world_group")(input_x) = communication.all_reduce(input_x, op, group)
+AlltoAll(split_count, split_dim, concat_dim, group="hccl_world_group")(input_x) = \
+    exchanged(input_x, split_count, split_dim, concat_dim, group)
+Barrier(group="hccl_world_group")() = communication.barrier(group)
+Broadcast(root_rank, group="hccl_world_group")(input_x) = \
+    tuple(communication.broadcast(each, root_rank, group) for each in input_x)
+Receive(sr_tag, src_rank, shape, dtype, group="hccl_world_group")() = \
+    communication.recv(zeros(ints(shape), dtype), src_rank, group, sr_tag)
+Reduce(dest_rank, op="sum", group="hccl_world_group")(input_x) = \
+    communication.reduce(input_x, dest_rank, op, group)
+ReduceScatter(op="sum", group="hccl_world_group")(input_x) = communication.reduce_scatter(input_x, op, group)
+Send(sr_tag, dest_rank, group="hccl_world_group")(input_x) = sent(input_x, dest_rank, group, sr_tag)
 
 # ---- what is no computation
 Assert(summarize=3)(condition, input_data) = asserted(condition, input_data[:summarize])
@@ -721,6 +729,14 @@ accumulate_n(x) = total(x)
 addcdiv(input, tensor1, tensor2, value=1) = Addcdiv()(input, tensor1, tensor2, value)
 addcmul(input, tensor1, tensor2, value=1) = Addcmul()(input, tensor1, tensor2, value)
 baddbmm(input, batch1, batch2, beta=1, alpha=1) = beta * input + alpha * bmm(batch1, batch2)
+fractional_max_pool2d(input, kernel_size, output_size=None, output_ratio=None, return_indices=False, \
+_random_samples=None) = \
+    fractional_max("fractional_max_pool2d", input, 2, kernel_size, output_size, output_ratio, _random_samples, \
+    return_indices)
+fractional_max_pool3d(input, kernel_size, output_size=None, output_ratio=None, return_indices=False, \
+_random_samples=None) = \
+    fractional_max("fractional_max_pool3d", input, 3, kernel_size, output_size, output_ratio, _random_samples, \
+    return_indices)
 gather(input_params, input_indices, axis, batch_dims=0) = gathered(input_params, input_indices, axis, batch_dims)
 index_add(x, indices, y, axis, use_lock=True, check_index_bound=True) = IndexAdd(axis)(x, indices, y)
 max_pool3d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False) = \
@@ -770,6 +786,7 @@ inplace_add(x, v, indices) = InplaceAdd(indices)(x, v)
 inplace_index_add(var, indices, updates, axis) = InplaceIndexAdd(axis)(var, indices, updates)
 inplace_sub(x, v, indices) = InplaceSub(indices)(x, v)
 inplace_update(x, v, indices) = InplaceUpdate(indices)(x, v)
+identity(x) = x
 intopk(x1, x2, k) = in_top(x1, x2, k)
 inv(x) = reciprocal(x)
 invert(x) = bitwise_not(x)
@@ -896,6 +913,6 @@ ABSENT = {
         MoeFinalizeRouting NPUAllocFloatStatus NPUClearFloatStatus NPUGetFloatStatus PagedAttention PromptFlashAttention
         QuantBatchMatmul ReshapeAndCache""",
     "it runs in one process": """
-        AllGatherV AlltoAll AlltoAllV BatchISendIRecv CollectiveGather CollectiveScatter NeighborExchange
-        NeighborExchangeV2 Receive Reduce ReduceScatterV Send""",
+        AllGatherV AlltoAllV BatchISendIRecv CollectiveGather CollectiveScatter NeighborExchange NeighborExchangeV2
+        ReduceScatterV""",
 }

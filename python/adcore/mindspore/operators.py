@@ -196,6 +196,7 @@ for _parts in (operator_parts, operator_steps, operator_boxes):
 _scope.update(
     Tensor=adcore.Tensor,
     adcore=adcore,
+    communication=adcore.communication,
     nn=adcore.nn,
     builtins=builtins,
     functools=functools,

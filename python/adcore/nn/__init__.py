@@ -1,5 +1,6 @@
 """Networks: cells, containers, layers, losses, optimizers and learning-rate schedules."""
 
+from .._advice import no_attribute
 from . import (
     activation,
     averaging,
@@ -8,6 +9,7 @@ from . import (
     container,
     convolution,
     dense,
+    distributed,
     embedding,
     image,
     image_quality,
@@ -25,6 +27,7 @@ from . import (
     plateau,
     pooling,
     recurrent,
+    state,
     transformer,
     wrap,
 )
@@ -54,7 +57,9 @@ _MODULES = (
     plateau,
     pooling,
     recurrent,
+    state,
     transformer,
+    distributed,
     wrap,
 )
 
@@ -68,3 +73,7 @@ _public = {
 globals().update(_public)
 
 __all__ = list(_public)
+
+
+def __getattr__(name):
+    raise no_attribute(__name__, name)

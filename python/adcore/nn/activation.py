@@ -100,7 +100,7 @@ class GELU(_Activation):
         self.approximate = approximate
         self._form = "tanh" if approximate else "none"
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Compute it elementwise."""
         return ops.gelu(x, self._form)
 
@@ -123,7 +123,7 @@ class Softmax(_Activation):
         self.axis = axis
         self._axis = _one_axis("Softmax", axis)
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Normalise `x` along the axis."""
         return ops.softmax(x, self._axis)
 
@@ -144,7 +144,7 @@ class LogSoftmax(_Activation):
         super().__init__()
         self.axis = _one_axis("LogSoftmax", axis)
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Normalise `x` along the axis."""
         return ops.log_softmax(x, self.axis)
 
@@ -173,7 +173,7 @@ class Softmin(_Activation):
         super().__init__()
         self.axis = _one_axis("Softmin", axis)
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Normalise `x` along the axis."""
         return ops.softmax(-x, self.axis)
 
@@ -192,7 +192,7 @@ class Softmax2d(_Activation):
 
     _samples = ("Softmax2d()(x(1, 3, 2, 2))",)
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Normalise `x` over the channels."""
         require_axes("Softmax2d", x, (4, 3), "(batch, channels, height, width) or without the batch")
         return ops.softmax(x, -3)
@@ -210,7 +210,7 @@ class FastGelu(_Activation):
 
     _samples = ("FastGelu()(x(3, 4))",)
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Compute it elementwise."""
         return x * ops.sigmoid(1.702 * x)
 
@@ -245,7 +245,7 @@ class RReLU(_Activation):
         if lower > upper:
             raise ValueError(f"RReLU: lower must not be greater than upper, but got {lower} and {upper}.")
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Compute it elementwise."""
         return ops.rrelu(x, self.lower, self.upper, self.training)
 
@@ -289,7 +289,7 @@ class PReLU(_Activation):
             raise ValueError(f"PReLU: w must have the shape {(channel,)}, but got {w.shape}.")
         self.w = parameter("PReLU", "a", w, (channel,), float32)
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Compute it elementwise."""
         return ops.prelu(x, self.w)
 
@@ -323,7 +323,7 @@ class Threshold(Cell):
         self.threshold = number("Threshold", "threshold", threshold)
         self.value = number("Threshold", "value", value)
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Compute it elementwise."""
         return ops.threshold(x, self.threshold, self.value)
 

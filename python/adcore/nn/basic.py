@@ -1,9 +1,11 @@
 """Layers without Parameters that fit between others: Flatten, Unflatten, Dropout, Identity, OneHot, MatMul."""
 
 import math
+from collections.abc import Callable
 
 from .. import ops
-from .._core import float32
+from .._advice import warn
+from .._core import Tensor, float32
 from .arguments import flag, fraction, integer, number, positive, real
 from .cell import Cell
 from .op_cell import OpCell
@@ -34,7 +36,7 @@ class Flatten(Cell):
         self.start_dim = integer("Flatten", "start_dim", start_dim)
         self.end_dim = integer("Flatten", "end_dim", end_dim)
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Flatten `x`."""
         shape = x.shape
         rank = len(shape) or 1
@@ -70,6 +72,11 @@ class Dropout(Cell):
     ValueError
         If it is out of range.
 
+    Warns
+    -----
+    AmbiguityWarning
+        If a number below 0.5 is given without its name: in PyTorch it would be `p`.
+
     Examples
     --------
     >>> import adcore as ac
@@ -84,19 +91,31 @@ class Dropout(Cell):
 
     _samples = ("Dropout(p=0.5)(x(3, 4)) ** 2",)  # not in training: a second call would draw other numbers
 
+    @classmethod
+    def _look_at(cls, *args, **kwargs):
+        """Warn where a small number without a name is more likely what is to be dropped than what is to be kept."""
+        number = args[0] if len(args) == 1 and isinstance(args[0], float) else 1.0
+        if number < 0.5 and kwargs.get("p") is None and cls.__init__ is Dropout.__init__:
+            warn(
+                f"Dropout({number}) keeps an element with probability {number}: the first argument is keep_prob. Write "
+                f"Dropout(p={number}) to drop it with that probability, or Dropout(keep_prob={number})."
+            )
+
     def __init__(self, keep_prob=0.5, p=None, dtype=float32):
         super().__init__()
         name, value = ("keep_prob", keep_prob) if p is None else ("p", p)
         real("Dropout", name, value)
         if p is None and not 0 < keep_prob <= 1:
-            raise ValueError(f"Dropout: keep_prob must be in (0, 1], but got {keep_prob}.")
+            raise ValueError(
+                f"Dropout: keep_prob must be in (0, 1], but got {keep_prob}. What is dropped is p: Dropout(p=0.1)."
+            )
         if p is not None and not 0 <= p < 1:
             raise ValueError(f"Dropout: p must be in [0, 1), but got {p}.")
         self.keep_prob = keep_prob
         self.p = p
         self._rate = 1 - keep_prob if p is None else p
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Drop elements of `x` in training mode."""
         return ops.dropout(x, self._rate, True) if self.training and self._rate else x
 
@@ -106,13 +125,13 @@ class Dropout(Cell):
 
 
 class _DropoutChannels(Cell):
-    _drop: object  # the op, a static method
+    _drop: Callable  # the op, a static method
 
     def __init__(self, p=0.5):
         super().__init__()
         self.p = fraction(self.cls_name, "p", p)
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Drop channels of `x` in training mode."""
         return self._drop(x, self.p) if self.training and self.p else x
 
@@ -218,7 +237,7 @@ class Identity(Cell):
     def __init__(self, *args, **kwargs):
         super().__init__()
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Return `x`."""
         return x
 
@@ -257,7 +276,7 @@ class Unflatten(Cell):
             )
         self.unflattened_size = tuple(unflattened_size)
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Split the axis of `x`."""
         return ops.unflatten(x, self.axis, self.unflattened_size)
 
@@ -297,7 +316,7 @@ class OneHot(Cell):
         self.off_value = number("OneHot", "off_value", off_value)
         self.dtype = dtype
 
-    def construct(self, indices):
+    def construct(self, indices) -> Tensor:
         """Return a Tensor with one axis more than `indices`."""
         return ops.one_hot(indices, self.depth, self.on_value, self.off_value, self.axis).astype(self.dtype)
 
@@ -329,7 +348,7 @@ class MatMul(Cell):
         self.transpose_x1 = flag("MatMul", "transpose_x1", transpose_x1)
         self.transpose_x2 = flag("MatMul", "transpose_x2", transpose_x2)
 
-    def construct(self, x1, x2):
+    def construct(self, x1, x2) -> Tensor:
         """Return the product."""
         x1 = x1.mT if self.transpose_x1 and x1.ndim > 1 else x1
         return ops.matmul(x1, x2.mT if self.transpose_x2 and x2.ndim > 1 else x2)

@@ -2,22 +2,27 @@
 
 Data. Everything that is read stands in the instance's ``__dict__``, so ``self.w`` in ``construct`` costs what a plain
 attribute costs (which is also why there is no ``__getattr__``: its mere presence makes every read slower on Python
-3.11). Beside it stand three registries, kept in step by ``__setattr__`` and ``__delattr__``:
+3.11; what other libraries have and a Cell has not stands in the class, see `adcore._advice`). Beside it stand three
+registries, kept in step by ``__setattr__`` and ``__delattr__``:
 
 * ``_params``: name -> Parameter or None, what is trained, listed and saved, in the order of registration;
 * ``_cells``: name -> Cell or None, the children;
-* ``_buffers``: name -> Tensor or None, what is saved and not trained, where ``register_buffer`` was called.
+* ``_buffers``: name -> Tensor or None, what is saved and not trained, where ``register_buffer`` was called or a Buffer
+  assigned.
 
-A ParameterTuple held by an attribute registers its Parameters under their own names. Lists, tuples and dicts register
+A ParameterTuple held by an attribute registers its Parameters under their own names; one without a name is called
+``Parameter$1``, ``Parameter$2`` and so on, by its place in the cell. Lists, tuples and dicts register
 nothing; if they hold cells, a warning says so. ``_prefix`` is what the names of a cell's own Parameters start with;
 ``update_parameters_name`` sets it for a whole tree. A call of a cell is native (``CellBase``) and calls ``construct``.
 Start reading at ``Cell.__setattr__``.
 """
 
 import functools
+import itertools
 import warnings
-from collections import namedtuple
+from collections.abc import Iterator
 
+from .._advice import CELL, advise, parameters_of, unknown_keyword
 from .._core import CellBase, Parameter, Tensor, bfloat16, float16, float32, has_default_name
 from .._ops.native import stop_gradient
 from ..parameter import ParameterTuple
@@ -25,11 +30,38 @@ from ..transforms import recompute
 from ..transforms.custom import bprop_call
 from ..transforms.hooks import CellHooks, RemovableHandle
 from ..transforms.options import check_flag
+from .state import Buffer, _CellState
 
-_Keys = namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])
+
+class _Made(CellBase):
+    """What looks at the arguments that a Cell is made with.
+
+    It stands below Cell, whose `__init__` is what tells the signature of a class without one.
+    """
+
+    _look_at = None  # a classmethod of what the arguments may be mistaken for
+
+    def __new__(cls, *args, **kwargs):
+        if kwargs:
+            cls._check_words(kwargs)
+        if cls._look_at is not None:
+            cls._look_at(*args, **kwargs)
+        make = super().__new__
+        return make(cls) if make is object.__new__ else make(cls, *args, **kwargs)
+
+    @classmethod
+    def _check_words(cls, keywords):
+        """Raise for a keyword that one of adcore's own constructors does not have."""
+        init = cls.__init__
+        if hasattr(init, "__wrapped__") or not getattr(init, "__module__", "").startswith("adcore"):
+            return  # one that is wrapped looks itself
+        names = parameters_of(init)
+        for keyword in keywords:
+            if names is not None and keyword not in names:
+                raise TypeError(unknown_keyword(cls.__name__, keyword, names[1:]))
 
 
-class Cell(CellBase):
+class Cell(_CellState, _Made):
     """A node of a network: Parameters, child cells, and ``construct``, which computes.
 
     Assigning a Parameter, a ParameterTuple or a Cell to an attribute registers it. A Parameter made without a name
@@ -71,6 +103,11 @@ class Cell(CellBase):
     """
 
     _keep_dtype: tuple[str, ...] = ()  # attributes that `to_float` leaves as they are
+    _params: dict
+    _cells: dict
+    _buffers: dict
+    training: bool
+    requires_grad: bool
 
     def __init__(self, auto_prefix=True, flags=None):
         if flags is not None and not isinstance(flags, dict):
@@ -94,7 +131,10 @@ class Cell(CellBase):
         AttributeError
             If the class does not define it.
         """
-        raise AttributeError(f"{self.cls_name}: construct is not defined. Define construct(self, ...) in the class.")
+        hint = "Define construct(self, ...) in the class."
+        if hasattr(self, "forward"):
+            hint = "The class defines forward; call it construct."
+        raise AttributeError(f"{self.cls_name}: construct is not defined. {hint}")
 
     # ---- registration --------------------------------------------------------------------------------------------
 
@@ -111,6 +151,10 @@ class Cell(CellBase):
             self._cells[name] = self.__dict__[name] = value
         elif isinstance(value, ParameterTuple):
             self._set_tuple(name, value)
+        elif isinstance(value, Buffer):
+            if name not in self._registry("_buffers", name) and name not in self._params and name not in self._cells:
+                self.__dict__.pop(name, None)
+            self.register_buffer(name, stop_gradient(value), value.persistent)
         else:
             self._set_plain(name, value)
 
@@ -198,7 +242,12 @@ class Cell(CellBase):
         self._check_name("ParameterTuple", name, (), self._cells)
         self._check_name("ParameterTuple", name, (), registry)
         old = self.__dict__.get(name)
+        # Not after how many Parameters the process has made, as by itself: another process finds these names again.
+        taken = {*registry, *(param.name for param in params)}
+        fresh = (name for name in map("Parameter${}".format, itertools.count(1)) if name not in taken)
         for param in params:
+            if has_default_name(param):
+                param.name = next(fresh)
             found = registry.get(param.name)
             if found is not None and found is not param and not _holds(old, found):
                 raise ValueError(
@@ -341,7 +390,7 @@ class Cell(CellBase):
             children = [(start + name, child) for name, child in cell._cells.items() if child is not None]
             stack.extend(reversed(children))
 
-    def parameters_and_names(self, name_prefix="", expand=True):
+    def parameters_and_names(self, name_prefix="", expand=True) -> Iterator[tuple[str, Parameter]]:
         """Iterate over ``(path, Parameter)`` of this cell and, if `expand`, of all cells below; each Parameter once.
 
         Yields
@@ -360,12 +409,12 @@ class Cell(CellBase):
                     seen.add(id(param))
                     yield start + name, param
 
-    def get_parameters(self, expand=True):
+    def get_parameters(self, expand=True) -> Iterator[Parameter]:
         """Iterate over the Parameters of this cell and, if `expand`, of all cells below."""
         for _, param in self.parameters_and_names(expand=expand):
             yield param
 
-    def named_buffers(self, prefix="", recurse=True):
+    def named_buffers(self, prefix="", recurse=True) -> Iterator[tuple[str, Tensor]]:
         """Iterate over ``(path, Tensor)`` of the buffers of this cell and, if `recurse`, of all cells below; each once.
 
         Examples
@@ -383,12 +432,60 @@ class Cell(CellBase):
                     seen.add(id(value))
                     yield (f"{path}.{name}" if path else name), value
 
-    def buffers(self, recurse=True):
+    def buffers(self, recurse=True) -> Iterator[Tensor]:
         """Iterate over the buffers of this cell and, if `recurse`, of all cells below."""
         for _, value in self.named_buffers(recurse=recurse):
             yield value
 
-    def trainable_params(self, recurse=True):
+    def get_sub_cell(self, target):
+        """Return the cell at a path of attribute names, this cell for "".
+
+        Raises
+        ------
+        AttributeError
+            If an attribute of the path is missing or no Cell.
+
+        Examples
+        --------
+        >>> from adcore import nn
+        >>> net = nn.SequentialCell(nn.Dense(2, 1), nn.SequentialCell(nn.ReLU()))
+        >>> net.get_sub_cell("1.0")
+        ReLU()
+        """
+        cell = self
+        for name in target.split(".") if target else ():
+            child = cell._cells.get(name)
+            if child is None:
+                child = getattr(cell, name, None)
+            if not isinstance(child, Cell):
+                what = f"is a {type(child).__name__}, no Cell" if hasattr(cell, name) else "does not exist"
+                raise AttributeError(f"get_sub_cell: {name!r} of {target!r} {what} in {cell.cls_name}.")
+            cell = child
+        return cell
+
+    def get_buffer(self, target):
+        """Return the buffer at a path of attribute names.
+
+        Raises
+        ------
+        AttributeError
+            If an attribute of the path is missing, or the last one no buffer.
+
+        Examples
+        --------
+        >>> from adcore import Tensor, nn
+        >>> net = nn.SequentialCell(nn.Dense(2, 1))
+        >>> net[0].register_buffer("scale", Tensor([2.0]))
+        >>> print(net.get_buffer("0.scale"))
+        [2.]
+        """
+        path, _, name = target.rpartition(".")
+        cell = self.get_sub_cell(path)
+        if name not in cell._buffers:
+            raise AttributeError(f"get_buffer: {cell.cls_name} has no buffer {name!r}.")
+        return cell._buffers[name]
+
+    def trainable_params(self, recurse=True) -> list[Parameter]:
         """List the Parameters whose ``requires_grad`` is True.
 
         Examples
@@ -401,11 +498,11 @@ class Cell(CellBase):
         """
         return [param for param in self.get_parameters(recurse) if param.requires_grad]
 
-    def untrainable_params(self, recurse=True):
+    def untrainable_params(self, recurse=True) -> list[Parameter]:
         """List the Parameters whose ``requires_grad`` is False."""
         return [param for param in self.get_parameters(recurse) if not param.requires_grad]
 
-    def parameters_dict(self, recurse=True):
+    def parameters_dict(self, recurse=True) -> dict[str, Parameter]:
         """Return the Parameters by their names.
 
         Raises
@@ -450,8 +547,14 @@ class Cell(CellBase):
 
     @property
     def phase(self):
-        """'train' in training mode, else 'predict'."""
-        return "train" if self.training else "predict"
+        """'train' in training mode, else 'predict'; or what it was set to since `set_train`, any str."""
+        return self.__dict__.get("_phase", "train" if self.training else "predict")
+
+    @phase.setter
+    def phase(self, value):
+        if not isinstance(value, str):
+            raise TypeError(f"{self.cls_name}: phase must be a str, but got {type(value).__name__}.")
+        self.__dict__["_phase"] = value
 
     def update_parameters_name(self, prefix="", recurse=True):
         """Rename every Parameter to `prefix` followed by its path in this cell.
@@ -477,6 +580,7 @@ class Cell(CellBase):
         """Set training mode in this cell and all cells below (see Dropout); return this cell."""
         for _, cell in self.cells_and_names():
             cell.__dict__["training"] = bool(mode)
+            cell.__dict__.pop("_phase", None)
         return self
 
     def set_grad(self, requires_grad=True):
@@ -734,79 +838,7 @@ class Cell(CellBase):
         self.__dict__["_recomputes"] = True
         self._construct_specially()
 
-    # ---- state ---------------------------------------------------------------------------------------------------
-
-    def state_dict(self, destination=None, prefix="", keep_vars=False):
-        """Return Parameters and buffers by path (attribute names, see `parameters_and_names`), by reference.
-
-        Parameters
-        ----------
-        destination : dict, optional
-            The dict to fill.
-        prefix : str
-            What every key starts with.
-        keep_vars : bool
-            Accepted for compatibility; the Parameters themselves are returned in either case.
-        """
-        destination = {} if destination is None else destination
-        destination.update((prefix + path, value) for path, (value, _, _) in self._saved().items())
-        return destination
-
-    def _saved(self):
-        """Return what is saved, by path: the value, the cell and the name of its attribute there."""
-        found = {path: (param, None, None) for path, param in self.parameters_and_names()}
-        for path, cell in self.cells_and_names():
-            for name, value in cell._buffers.items():
-                if value is not None and name not in cell.__dict__.get("_transient", ()):
-                    found[f"{path}.{name}" if path else name] = (value, cell, name)
-        return found
-
-    def load_state_dict(self, state_dict, strict=True):
-        """Set Parameters and buffers from a dict made by `state_dict`. On error nothing is changed.
-
-        Parameters
-        ----------
-        state_dict : dict of str to Tensor
-        strict : bool
-            Whether the keys must match exactly.
-
-        Returns
-        -------
-        tuple
-            ``(missing_keys, unexpected_keys)``, two lists.
-
-        Raises
-        ------
-        RuntimeError
-            If a shape differs, or with `strict` if a key is missing or unknown.
-        """
-        own = self._saved()
-        keys = _Keys([k for k in own if k not in state_dict], [k for k in state_dict if k not in own])
-        faults = []
-        if strict and keys.missing_keys:
-            faults.append(f"missing: {', '.join(keys.missing_keys)}")
-        if strict and keys.unexpected_keys:
-            faults.append(f"unexpected: {', '.join(keys.unexpected_keys)}")
-        shared = [(k, own[k], value) for k, value in state_dict.items() if k in own]
-        for key, (held, _, _), value in shared:
-            if not isinstance(value, Tensor):
-                faults.append(f"{key} must be a Tensor, got {type(value).__name__}")
-            elif tuple(value.shape) != tuple(held.shape):
-                faults.append(f"shape of {key} is {tuple(value.shape)}, expected {tuple(held.shape)}")
-        if faults:
-            raise RuntimeError(f"load_state_dict: the state does not fit {self.cls_name}; {'; '.join(faults)}.")
-        for _, place, value in shared:
-            self._put(place, value)
-        return keys
-
-    @staticmethod
-    def _put(place, value):
-        """Set a Parameter or buffer, as `_saved` tells of it, to a Tensor of its shape."""
-        held, cell, name = place
-        if cell is None:
-            held.set_data(value)
-        else:
-            setattr(cell, name, value.astype(held.dtype).copy())
+    # ---- copies and text ---------------------------------------------------------------------------------------------
 
     def __copy__(self):
         twin = object.__new__(type(self))
@@ -815,8 +847,6 @@ class Cell(CellBase):
         if "_float_type" in self.__dict__ or "_hooks" in self.__dict__ or "_recomputes" in self.__dict__:
             twin._construct_specially()
         return twin
-
-    # ---- text ----------------------------------------------------------------------------------------------------
 
     def extend_repr(self):
         """Return what ``repr`` shows of the cell itself; override to add to it."""
@@ -830,8 +860,36 @@ class Cell(CellBase):
         children = [f"({name}): {cell!r}".replace("\n", "\n  ") for name, cell in self._cells.items()]
         return f"{self.cls_name}(\n  " + "\n  ".join(own + children) + "\n)"
 
+    def _repr_html_(self):
+        """Return what a notebook shows: the tree of cells, with the Parameters of each."""
+        return f"<div>{_html_of(self, '')}</div>"
+
+
+advise(Cell, CELL)
 
 _PLAIN = {list, tuple, dict}  # what holds cells without registering them
+
+
+def _html_of(cell, name):
+    """Return a cell as an item that can be opened, with the cells below it."""
+    import html
+
+    def text(o):
+        return html.escape(str(o))
+
+    own = [param for param in cell._params.values() if param is not None]
+    count = sum(param.size for param in {id(p): p for p in cell.get_parameters()}.values())
+    head = f"{text(name)}<b>{text(cell.cls_name)}</b>({text(' '.join(cell.extend_repr().split()))})"
+    head += f" {count:,} parameters" if count else ""
+    lines = []
+    for param in own:
+        trained = "" if param.requires_grad else ", not trained"
+        lines.append(f"<li>{text(param.name)}: {param.dtype} {param.shape}{trained}</li>")
+    lines += [f"<li>{_html_of(child, f'{key}: ')}</li>" for key, child in cell._cells.items() if child is not None]
+    if not lines:
+        return head
+    opened = " open" if cell._cells else ""
+    return f"<details{opened}><summary>{head}</summary><ul>{''.join(lines)}</ul></details>"
 
 
 def _holds(params, param):

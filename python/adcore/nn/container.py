@@ -5,6 +5,8 @@ to SequentialCell had. Whatever changes a position renames the Parameters below 
 nothing. SequentialCell and CellList are `_Row`; they differ in how they are made and called.
 """
 
+from collections.abc import Iterator
+
 from .cell import Cell
 
 
@@ -14,7 +16,7 @@ class _Row(Cell):
     def __len__(self):
         return len(self._cells)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Cell]:
         return iter(list(self._cells.values()))
 
     def __getitem__(self, index):
@@ -241,7 +243,7 @@ class CellDict(Cell):
     def __len__(self):
         return len(self._cells)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return iter(list(self._cells))
 
     def __contains__(self, key):

@@ -7,7 +7,7 @@ which names its constructor has. The numbers are those of `adcore.ops.conv2d` an
 import math
 
 from .. import ops
-from .._core import float32
+from .._core import Tensor, float32
 from ..common.initializer import HeUniform, Uniform
 from .arguments import flag, one_of, parameter, positive, require_axes, sizes
 from .cell import Cell
@@ -69,7 +69,7 @@ class _Convolution(Cell):
     def _channels_of_weight(self):
         return self.out_channels, self.in_channels // self.group
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Apply the layer to a Tensor of shape (batch, in_channels, *space), or without the batch axis."""
         padding = self.padding if self.pad_mode == "pad" else 0
         return _OPS[self._n](x, self.weight, self.bias, self.stride, self.pad_mode, padding, self.dilation, self.group)
@@ -99,7 +99,7 @@ class _Transposed(_Convolution):
         if any(self._longer) and self.pad_mode != "pad":
             raise ValueError(f"{name}: output_padding needs pad_mode='pad', but pad_mode is {self.pad_mode!r}.")
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Apply the layer to a Tensor of shape (batch, in_channels, *space), or without the batch axis."""
         n = self._n
         require_axes(self.cls_name, x, (n + 2, n + 1), "(batch, channels, *space)")

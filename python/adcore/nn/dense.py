@@ -70,7 +70,7 @@ class Dense(Cell):
             raise TypeError(f"Dense: activation must be a name or a Cell, but got {type(activation).__name__}.")
         self.activation = get_activation(activation) if isinstance(activation, str) else activation
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Apply the layer to a Tensor of shape (..., in_channels)."""
         y = ops.dense(x, self.weight, self.bias)
         return y if self.activation is None else self.activation(y)
@@ -140,7 +140,7 @@ class BiDense(Cell):
             init = uniform if bias_init is None else bias_init
             self.bias = parameter("BiDense", "bias", init, (out_channels,), dtype)
 
-    def construct(self, input1, input2):
+    def construct(self, input1, input2) -> Tensor:
         """Apply the layer to Tensors of shapes (..., in1_channels) and (..., in2_channels)."""
         for name, x, size in (("input1", input1, self.in1_channels), ("input2", input2, self.in2_channels)):
             if not isinstance(x, Tensor):

@@ -73,7 +73,7 @@ class Embedding(Cell):
             is_padding = ops.arange(self.vocab_size).reshape(-1, 1) == padding_idx
             self.embedding_table.set_data(ops.where(is_padding, 0.0, self.embedding_table.value()))
 
-    def construct(self, ids):
+    def construct(self, ids) -> Tensor:
         """Return the rows that a Tensor of int names: its shape and one axis of `embedding_size` more."""
         return ops.embedding(ids, self.embedding_table, self.padding_idx)
 
@@ -160,7 +160,7 @@ class EmbeddingLookup(Cell):
         self.embedding_table = parameter(cell, "embedding_table", param_init, shape, dtype)
         self.clip = ClipByNorm(-1)
 
-    def construct(self, indices):
+    def construct(self, indices) -> Tensor:
         """Return the rows that a Tensor of int names."""
         rows = ops.embedding(indices, self.embedding_table)
         if self.max_norm is None:
@@ -222,7 +222,7 @@ class MultiFieldEmbeddingLookup(EmbeddingLookup):
         self.field_size = positive(self.cls_name, "field_size", field_size)
         self.operator = one_of("SUM", "MAX", "MEAN")(self.cls_name, "operator", operator)
 
-    def construct(self, input_indices, input_values, field_ids):
+    def construct(self, input_indices, input_values, field_ids) -> Tensor:  # type: ignore[override]
         """Return the merged rows."""
         given = {"input_indices": input_indices, "input_values": input_values, "field_ids": field_ids}
         for name, value in given.items():

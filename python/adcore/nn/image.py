@@ -1,6 +1,7 @@
 """Layers that rearrange images: other sizes, channels that become pixels, blocks as columns."""
 
 from .. import ops
+from .._core import Tensor
 from .arguments import flag, positive, sizes
 from .cell import Cell
 
@@ -45,7 +46,7 @@ class Upsample(Cell):
         self.size, self.scale_factor, self.mode = size, scale_factor, mode
         self.align_corners, self.recompute_scale_factor = align_corners, recompute_scale_factor
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Return `x` in the other size."""
         return ops.interpolate(
             x, self.size, self.scale_factor, self.mode, self.align_corners, self.recompute_scale_factor
@@ -82,7 +83,7 @@ class PixelShuffle(Cell):
         super().__init__()
         self.upscale_factor = positive("PixelShuffle", "upscale_factor", upscale_factor)
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Rearrange `x`."""
         return ops.pixel_shuffle(x, self.upscale_factor)
 
@@ -116,7 +117,7 @@ class PixelUnshuffle(Cell):
         super().__init__()
         self.downscale_factor = positive("PixelUnshuffle", "downscale_factor", downscale_factor)
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Rearrange `x`."""
         return ops.pixel_unshuffle(x, self.downscale_factor)
 
@@ -150,7 +151,7 @@ class ChannelShuffle(Cell):
         super().__init__()
         self.groups = positive("ChannelShuffle", "groups", groups)
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Rearrange `x`."""
         return ops.channel_shuffle(x, self.groups)
 
@@ -197,7 +198,7 @@ class Unfold(_Blocks):
     def __init__(self, kernel_size, dilation=1, padding=0, stride=1):
         super().__init__(kernel_size, dilation, padding, stride)
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Return the blocks of `x`."""
         return ops.unfold(x, self.kernel_size, self.dilation, self.padding, self.stride)
 
@@ -230,6 +231,6 @@ class Fold(_Blocks):
         super().__init__(kernel_size, dilation, padding, stride)
         self.output_size = sizes("Fold", "output_size", output_size, 2)
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Return the images that the blocks `x` make."""
         return ops.fold(x, self.output_size, self.kernel_size, self.dilation, self.padding, self.stride)

@@ -76,7 +76,7 @@ class PSNR(_Comparison):
     def __init__(self, max_val=1.0):
         super().__init__(max_val)
 
-    def construct(self, img1, img2):
+    def construct(self, img1, img2) -> Tensor:
         """Return the ratio of each pair of images."""
         img1, img2, max_val = self._scaled(img1, img2)
         mse = ops.mean(ops.square(img1 - img2), (1, 2, 3))
@@ -168,7 +168,7 @@ class SSIM(_Structure):
     def __init__(self, max_val=1.0, filter_size=11, filter_sigma=1.5, k1=0.01, k2=0.03):
         super().__init__(max_val, filter_size, filter_sigma, k1, k2)
 
-    def construct(self, img1, img2):
+    def construct(self, img1, img2) -> Tensor:
         """Return the similarity of each pair of images."""
         similarity, _ = self._similarities(*self._checked(img1, img2))
         return ops.mean(ops.reshape(similarity, img1.shape[:2]), 1)
@@ -222,7 +222,7 @@ class MSSSIM(_Structure):
             raise TypeError(f"MSSSIM: power_factors must be a tuple or list of floats, but got {power_factors!r}.")
         self.power_factors = tuple(number("MSSSIM", "power_factors", factor) for factor in power_factors)
 
-    def construct(self, img1, img2):
+    def construct(self, img1, img2) -> Tensor:
         """Return the similarity of each pair of images."""
         x, y, c1, c2 = self._checked(img1, img2)
         last = len(self.power_factors) - 1
@@ -237,7 +237,7 @@ class MSSSIM(_Structure):
             result = result * ops.relu(similarity if scale == last else contrast) ** factor
             if scale < last:
                 x, y = ops.avg_pool2d(x, 2, 2), ops.avg_pool2d(y, 2, 2)
-        return ops.mean(ops.reshape(result, img1.shape[:2]), 1)
+        return ops.mean(ops.reshape(result, img1.shape[:2]), 1)  # type: ignore[arg-type]
 
 
 class CentralCrop(Cell):
@@ -270,7 +270,7 @@ class CentralCrop(Cell):
             raise ValueError(f"CentralCrop: central_fraction must be in (0, 1], but got {central_fraction}.")
         self.central_fraction = central_fraction
 
-    def construct(self, image):
+    def construct(self, image) -> Tensor:
         """Return the middle of `image`."""
         if image.ndim not in (3, 4):
             raise ValueError(f"CentralCrop: the image must have the axes CHW or NCHW, but got the shape {image.shape}.")

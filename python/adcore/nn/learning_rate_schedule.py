@@ -60,7 +60,7 @@ class LearningRateSchedule(Cell):
     ...         return 0.5 ** global_step
     """
 
-    def construct(self, global_step):
+    def construct(self, global_step) -> Tensor:
         """Return the rate of a step. Every schedule overrides this."""
         raise NotImplementedError(f"{self.cls_name}: construct(self, global_step) is not defined.")
 
@@ -92,7 +92,7 @@ class ExponentialDecayLR(_Decay):
     0.2
     """
 
-    def construct(self, global_step):
+    def construct(self, global_step) -> Tensor:
         """Return the rate of a step."""
         return self.learning_rate * ops.exp(math.log(self.decay_rate) * self._periods(global_step))
 
@@ -107,7 +107,7 @@ class NaturalExpDecayLR(_Decay):
     0.3679
     """
 
-    def construct(self, global_step):
+    def construct(self, global_step) -> Tensor:
         """Return the rate of a step."""
         step = self._periods(global_step) * self.decay_steps if self.is_stair else _as_float(global_step)
         return self.learning_rate * ops.exp(-self.decay_rate * step)
@@ -123,7 +123,7 @@ class InverseDecayLR(_Decay):
     0.5
     """
 
-    def construct(self, global_step):
+    def construct(self, global_step) -> Tensor:
         """Return the rate of a step."""
         return self.learning_rate / (1 + self.decay_rate * self._periods(global_step))
 
@@ -146,7 +146,7 @@ class CosineDecayLR(_Formula):
         self.decay_steps = _count("CosineDecayLR", "decay_steps", decay_steps)
         _below("CosineDecayLR", min_lr, max_lr)
 
-    def construct(self, global_step):
+    def construct(self, global_step) -> Tensor:
         """Return the rate of a step."""
         part = ops.clamp(_as_float(global_step), max=self.decay_steps) / self.decay_steps
         return self.min_lr + 0.5 * (self.max_lr - self.min_lr) * (1.0 + ops.cos(math.pi * part))
@@ -172,7 +172,7 @@ class PolynomialDecayLR(_Formula):
         self.power = _rate("PolynomialDecayLR", "power", power)
         self.update_decay_steps = _flag("PolynomialDecayLR", "update_decay_steps", update_decay_steps)
 
-    def construct(self, global_step):
+    def construct(self, global_step) -> Tensor:
         """Return the rate of a step."""
         step = _as_float(global_step)
         if self.update_decay_steps:
@@ -197,7 +197,7 @@ class WarmUpLR(_Formula):
         self.learning_rate = _rate("WarmUpLR", "learning_rate", learning_rate, zero=True)
         self.warmup_steps = _count("WarmUpLR", "warmup_steps", warmup_steps)
 
-    def construct(self, global_step):
+    def construct(self, global_step) -> Tensor:
         """Return the rate of a step."""
         return self.learning_rate * ops.clamp(_as_float(global_step), max=self.warmup_steps) / self.warmup_steps
 
@@ -218,7 +218,7 @@ class StepLR(_Formula):
         self.step_size = _count("StepLR", "step_size", step_size)
         self.gamma = _rate("StepLR", "gamma", gamma)
 
-    def construct(self, global_step):
+    def construct(self, global_step) -> Tensor:
         """Return the rate of a step."""
         step = _as_float(global_step)
         return self.learning_rate * ops.full_like(step, self.gamma) ** ops.floor(step / self.step_size)
@@ -258,7 +258,7 @@ class MultiStepLR(_Formula):
         self.gamma = _rate("MultiStepLR", "gamma", gamma)
         self._passed = _Passed(self.milestones, (1.0,) * len(self.milestones))
 
-    def construct(self, global_step):
+    def construct(self, global_step) -> Tensor:
         """Return the rate of a step."""
         step = _as_float(global_step)
         return self.learning_rate * ops.full_like(step, self.gamma) ** self._passed(step)
@@ -294,7 +294,7 @@ class CosineAnnealingWarmRestarts(_Formula):
         self._start = _Passed(starts[1:], lengths[:-1]) if starts[1:] else None
         self._growth = _Passed(starts[1:], [b - a for a, b in zip(lengths, lengths[1:])])
 
-    def construct(self, global_step):
+    def construct(self, global_step) -> Tensor:
         """Return the rate of a step."""
         step = _as_float(global_step)
         if self._start is None:
@@ -333,7 +333,7 @@ class OneCycleLR(_Formula):
         self.div_factor = _rate("OneCycleLR", "div_factor", div_factor)
         self.final_div_factor = _rate("OneCycleLR", "final_div_factor", final_div_factor)
 
-    def construct(self, global_step):
+    def construct(self, global_step) -> Tensor:
         """Return the rate of a step."""
         first = self.max_lr / self.div_factor
         up = self.pct_start * self.total_steps - 1

@@ -140,7 +140,7 @@ class SoftmaxCrossEntropyWithLogits(LossBase):
         super().__init__(reduction)
         self.sparse = flag("SoftmaxCrossEntropyWithLogits", "sparse", sparse)
 
-    def construct(self, logits, labels):
+    def construct(self, logits, labels) -> Tensor:
         """Return the loss of logits and labels."""
         name = "SoftmaxCrossEntropyWithLogits"
         for role, value in (("logits", logits), ("labels", labels)):
@@ -174,7 +174,7 @@ class MAELoss(LossBase):
 
     _samples = ("MAELoss()(x(3, 4), x(3, 4))",)
 
-    def construct(self, logits, label):
+    def construct(self, logits, label) -> Tensor:
         """Return the loss of logits and labels."""
         return ops.l1_loss(logits, label, self.reduction)
 
@@ -194,6 +194,6 @@ class RMSELoss(LossBase):
     def __init__(self):
         super().__init__()
 
-    def construct(self, logits, label):
+    def construct(self, logits, label) -> Tensor:
         """Return the loss of logits and labels."""
         return ops.sqrt(ops.mse_loss(logits, label))

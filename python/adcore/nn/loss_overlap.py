@@ -51,7 +51,7 @@ class DiceLoss(LossBase):
             raise ValueError(f"DiceLoss: smooth must be positive, but got {smooth}.")
         self.smooth = smooth
 
-    def construct(self, logits, labels):
+    def construct(self, logits, labels) -> Tensor:
         """Return the loss, a Tensor without axes."""
         _checked_tensors("DiceLoss", logits, labels)
         if logits.shape != labels.shape:
@@ -110,7 +110,7 @@ class MultiClassDiceLoss(LossBase):
         self.weights, self.ignore_indiex = weights, ignore_indiex
         self.dice = DiceLoss()
 
-    def construct(self, logits, labels):
+    def construct(self, logits, labels) -> Tensor:
         """Return the loss."""
         _checked_tensors("MultiClassDiceLoss", logits, labels)
         if logits.shape != labels.shape or logits.ndim < 2:
@@ -173,7 +173,7 @@ class FocalLoss(LossBase):
             raise ValueError(f"FocalLoss: weight must have one axis, but got the shape {weight.shape}.")
         self.weight, self.gamma = weight, gamma
 
-    def construct(self, logits, labels):
+    def construct(self, logits, labels) -> Tensor:
         """Return the loss, reduced."""
         _checked_tensors("FocalLoss", logits, labels)
         if logits.ndim != labels.ndim or logits.ndim < 2:

@@ -68,7 +68,7 @@ class _BatchNorm(_Running):
         if data_format != "NCHW":
             raise ValueError(f"{self.cls_name}: data_format must be 'NCHW', but got {data_format!r}.")
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Normalize `x`; in training mode move the running statistics."""
         self._check(x)
         training = self.training if self.use_batch_statistics is None else self.use_batch_statistics
@@ -197,11 +197,11 @@ class _InstanceNorm(_Running):
     ):
         super().__init__(num_features, eps, momentum, affine, gamma_init, beta_init, "zeros", "ones", dtype)
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Normalize `x`; in training mode move the running statistics."""
         self._check(x)
         running = (self.moving_mean, self.moving_variance) if self.training else (None, None)
-        return ops.instance_norm(x, *running, self.gamma, self.beta, True, self.momentum, self.eps)
+        return ops.instance_norm(x, *running, self.gamma, self.beta, True, self.momentum, self.eps)  # type: ignore[call-arg]
 
 
 class InstanceNorm1d(_InstanceNorm):
@@ -338,7 +338,7 @@ class LayerNorm(Cell):
         self.gamma = parameter("LayerNorm", "gamma", gamma_init, self.normalized_shape, dtype)
         self.beta = parameter("LayerNorm", "beta", beta_init, self.normalized_shape, dtype)
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Normalize `x`."""
         if self.begin_norm_axis == self.begin_params_axis == -1:
             return ops.layer_norm(x, self.normalized_shape, self.gamma, self.beta, self.epsilon)
@@ -404,7 +404,7 @@ class RMSNorm(Cell):
         if flag("RMSNorm", "elementwise_affine", elementwise_affine):
             self.weight = parameter("RMSNorm", "weight", "ones", self.normalized_shape, dtype)
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Normalize `x`."""
         return ops.rms_norm(x, self.normalized_shape, self.weight, self.eps)
 
@@ -461,7 +461,7 @@ class GroupNorm(Cell):
         self.gamma = parameter("GroupNorm", "gamma", gamma_init, (num_channels,), dtype, affine)
         self.beta = parameter("GroupNorm", "beta", beta_init, (num_channels,), dtype, affine)
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Normalize `x`, (batch, num_channels, ...)."""
         return ops.group_norm(x, self.num_groups, self.gamma, self.beta, self.eps)
 

@@ -36,7 +36,7 @@ class L1Regularizer(Cell):
             raise ValueError(f"L1Regularizer: scale must be positive and finite, but got {scale}.")
         self.scale = scale
 
-    def construct(self, weights):
+    def construct(self, weights) -> Tensor:
         """Return the penalty of `weights`."""
         if not isinstance(weights, Tensor):
             raise TypeError(f"L1Regularizer: the input must be a Tensor, but got {type(weights).__name__}.")
@@ -70,7 +70,7 @@ class Norm(Cell):
         super().__init__()
         self.axis, self.keep_dims = _axes("Norm", axis), flag("Norm", "keep_dims", keep_dims)
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Return the norm of `x`."""
         axis = self.axis if self.axis != () else None
         return ops.sqrt(ops.sum(ops.square(x), axis, self.keep_dims))
@@ -105,7 +105,7 @@ class ClipByNorm(Cell):
         super().__init__()
         self.axis = axis if axis is None else _axes("ClipByNorm", axis)
 
-    def construct(self, x, clip_norm):
+    def construct(self, x, clip_norm) -> Tensor:
         """Return `x`, with a norm of `clip_norm` at most."""
         if not isinstance(x, Tensor) or not x.dtype.is_floating_point:
             got = x.dtype if isinstance(x, Tensor) else type(x).__name__

@@ -44,7 +44,7 @@ class OpCell(Cell):
             for option, value in zip(own, values):
                 setattr(cell, option.name, _KINDS[option.kind].check(cell.cls_name, option.name, value))
 
-        made = {"keep": keep, "op": op}
+        made = {"keep": keep, "op": op, "__name__": __name__}
         exec(_source(cls._inputs, own, found), made)
         for name in ("__init__", "construct"):
             made[name].__qualname__, made[name].__module__ = f"{cls.__qualname__}.{name}", cls.__module__

@@ -14,8 +14,10 @@ import math
 from collections.abc import Iterable
 
 from .. import ops
+from .._advice import OPTIMIZER, advise, known_words, parameters_of
 from .._core import Parameter, Tensor, float32, float64, int32, optimizer_step
 from ..parameter import ParameterTuple
+from ..transforms.maps import HyperMap, Map
 from .cell import Cell
 from .container import CellList
 from .learning_rate_schedule import LearningRateSchedule, _Formula
@@ -27,7 +29,8 @@ class Optimizer(Cell):
     """Base class: keeps the Parameters, their groups, the rates and the step.
 
     An own optimizer calls ``super().__init__(learning_rate, parameters)`` and defines ``construct(self, gradients)``,
-    where ``self.parameters``, ``self.get_lr()``, ``self.decay_weight(gradients)`` and ``self.global_step`` are at hand.
+    where ``self.parameters``, ``self.get_lr()``, ``self.decay_weight(gradients)`` and ``self.global_step`` are at hand,
+    and ``self.map_(rule, self.parameters, gradients)`` calls a rule for each, `map_reverse` from the last to the first.
 
     Parameters
     ----------
@@ -76,6 +79,17 @@ class Optimizer(Cell):
     >>> w.asnumpy().tolist()
     [0.5, 1.5]
     """
+
+    map_, map_reverse, hyper_map = Map(), Map(None, True), HyperMap()
+    # Every step reads it: an attribute of the class hides the advice that Cell has, which would make that slower.
+    parameters: tuple[Parameter, ...] = ()
+
+    def __init_subclass__(cls, **kwargs):
+        """Let the optimizers of adcore take ``lr`` for ``learning_rate``."""
+        super().__init_subclass__(**kwargs)
+        init = cls.__dict__.get("__init__")
+        if init is not None and cls.__module__.startswith("adcore.") and "learning_rate" in (parameters_of(init) or ()):
+            cls.__init__ = known_words(init, cls.__name__, {"lr": "learning_rate"})
 
     def __init__(self, learning_rate, parameters, weight_decay=0.0, loss_scale=1.0):
         super().__init__(auto_prefix=False)
@@ -323,9 +337,12 @@ class Optimizer(Cell):
             )
         return gradients
 
-    def construct(self, gradients):
+    def construct(self, *hyper_params):
         """Do one step. Every optimizer overrides this."""
         raise NotImplementedError(f"{self.cls_name}: construct(self, gradients) is not defined.")
+
+
+advise(Optimizer, OPTIMIZER)
 
 
 class _Ruled(Optimizer):

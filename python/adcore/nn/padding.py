@@ -25,7 +25,7 @@ class _Pad(Cell):
             raise ValueError(f"{name}: padding must be an int or up to {self._n} pairs, but got {padding!r}.")
         self.padding = tuple(given)
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Put elements around `x`."""
         if not isinstance(x, Tensor):
             raise TypeError(f"{self.cls_name}: the input must be a Tensor, but got {type(x).__name__}.")
@@ -341,7 +341,7 @@ class Pad(Cell):
                 raise ValueError(f"Pad: paddings must be pairs of ints, none of them negative, but got {paddings!r}.")
         self.paddings = tuple(map(tuple, paddings))
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Put elements around `x`."""
         if x.ndim != len(self.paddings):
             raise ValueError(f"Pad: {len(self.paddings)} pairs do not fit an input of shape {x.shape}.")

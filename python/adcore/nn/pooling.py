@@ -3,12 +3,15 @@
 `_Pool` checks what all have: the window, its steps and how the edges are treated.
 """
 
+from collections.abc import Callable
+
 from .. import ops
+from .._core import Tensor
 from .arguments import flag, number, one_of, positive, require_axes, sizes
 from .cell import Cell
 
 _MAX = {1: ops.max_pool1d, 2: ops.max_pool2d, 3: ops.max_pool3d}
-_AVERAGE = {1: ops.avg_pool1d, 2: ops.avg_pool2d, 3: ops.avg_pool3d}
+_AVERAGE: dict = {1: ops.avg_pool1d, 2: ops.avg_pool2d, 3: ops.avg_pool3d}
 
 
 class _Pool(Cell):
@@ -75,7 +78,7 @@ class _AveragePool(_Pool):
         self.count_include_pad = flag(self.cls_name, "count_include_pad", count_include_pad)
         self._divisor = () if divisor is None else (positive(self.cls_name, "divisor_override", divisor),)
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Return the average of each window."""
         self._check(x)
         average = _AVERAGE[self._n]
@@ -284,7 +287,7 @@ class AvgPool3d(_AveragePool):
 
 class _Adaptive(Cell):
     _n: int
-    _pool: object  # the op, a static method
+    _pool: Callable  # the op, a static method
 
     def __init__(self, output_size):
         super().__init__()
@@ -472,7 +475,7 @@ class AdaptiveAvgPool3d(_Adaptive):
 
 
 class _LPPool(Cell):
-    _pool: object  # the op, a static method
+    _pool: Callable  # the op, a static method
 
     def __init__(self, norm_type, kernel_size, stride=None, ceil_mode=False):
         super().__init__()
@@ -484,7 +487,7 @@ class _LPPool(Cell):
         self.stride = self.kernel_size if stride is None else sizes(name, "stride", stride, self._n)
         self.ceil_mode = flag(name, "ceil_mode", ceil_mode)
 
-    def construct(self, x):
+    def construct(self, x) -> Tensor:
         """Return the norm of each window."""
         return self._pool(x, self.norm_type, self.kernel_size, self.stride, self.ceil_mode)
 
@@ -539,7 +542,7 @@ class LPPool2d(_LPPool):
 
 
 class _Unpool(Cell):
-    _unpool: object  # the op, a static method
+    _unpool: Callable  # the op, a static method
 
     def __init__(self, kernel_size, stride=None, padding=0):
         super().__init__()
@@ -548,7 +551,7 @@ class _Unpool(Cell):
         self.stride = self.kernel_size if stride is None else sizes(name, "stride", stride, self._n)
         self.padding = sizes(name, "padding", padding, self._n, least=0)
 
-    def construct(self, x, indices, output_size=None):
+    def construct(self, x, indices, output_size=None) -> Tensor:
         """Return `x` at the places that the pooling gave beside it, and zeros elsewhere."""
         return self._unpool(x, indices, self.kernel_size, self.stride, self.padding, output_size)
 

@@ -330,7 +330,7 @@ class TransformerEncoderLayer(_Layer):
         "TransformerEncoderLayer(2, 2, 3, activation='gelu', norm_first=True, dtype=float64)(x(3, 2))",
     )
 
-    def construct(self, src, src_mask=None, src_key_padding_mask=None):
+    def construct(self, src, src_mask=None, src_key_padding_mask=None) -> Tensor:
         """Return the sequence behind both blocks."""
         x = self._around(src, 1, lambda x: self._attend_self(x, src_mask, src_key_padding_mask))
         return self._around(x, 2, self._feed_forward)
@@ -382,7 +382,7 @@ class TransformerDecoderLayer(_Layer):
         memory_mask=None,
         tgt_key_padding_mask=None,
         memory_key_padding_mask=None,
-    ):
+    ) -> Tensor:
         """Return the sequence behind the three blocks."""
 
         def attend_memory(x):
@@ -436,7 +436,7 @@ class TransformerEncoder(_Stack):
     def __init__(self, encoder_layer, num_layers, norm=None):
         super().__init__(encoder_layer, num_layers, norm)
 
-    def construct(self, src, src_mask=None, src_key_padding_mask=None):
+    def construct(self, src, src_mask=None, src_key_padding_mask=None) -> Tensor:
         """Return the sequence behind all layers."""
         for layer in self.layers:
             src = layer(src, src_mask=src_mask, src_key_padding_mask=src_key_padding_mask)
@@ -487,7 +487,7 @@ class TransformerDecoder(_Stack):
         memory_mask=None,
         tgt_key_padding_mask=None,
         memory_key_padding_mask=None,
-    ):
+    ) -> Tensor:
         """Return the sequence behind all layers."""
         for layer in self.layers:
             tgt = layer(
@@ -580,7 +580,7 @@ class Transformer(Cell):
         src_key_padding_mask=None,
         tgt_key_padding_mask=None,
         memory_key_padding_mask=None,
-    ):
+    ) -> Tensor:
         """Return what the decoder makes of `tgt`, which sees `src` through the encoder."""
         batch = 0 if self.batch_first else 1
         if src.ndim != tgt.ndim or (src.ndim == 3 and src.shape[batch] != tgt.shape[batch]):

@@ -4,12 +4,15 @@ import math
 
 from adcore import ops
 from adcore._core import Parameter, Tensor, bfloat16, float16, float32, int32
+from adcore.communication import ParallelMode, broadcast_parameters, get_auto_parallel_context, get_group_size
 from adcore.transforms import jvp, value_and_grad, vjp
-from adcore.transforms.grad_operation import gradients_of
+from adcore.transforms.grad_operation import GradOperation, gradients_of
+from adcore.transforms.maps import HyperMap
 from adcore.transforms.options import check_callable, check_flag, checked_weights, taken_sens
 from adcore.transforms.trees import map_tensors, tensors_of
 
 from .cell import Cell
+from .distributed import DistributedGradReducer
 
 
 def _check_cell(name, argument, value):
@@ -206,6 +209,14 @@ class TrainOneStepCell(Cell):
     return_grad : bool, default False
         A call also returns the dict of the derivatives by the Parameters' names, multiplied with `sens`.
 
+    Attributes
+    ----------
+    grad, grad_no_sens : GradOperation
+        For a subclass that has a ``construct`` of its own: ``self.grad(self.network, self.weights)(*inputs, sens)`` are
+        the derivatives by the Parameters.
+    grad_reducer, reducer_flag, degree
+        The identity, False and 1: there is one process.
+
     Raises
     ------
     TypeError
@@ -223,18 +234,23 @@ class TrainOneStepCell(Cell):
 
     def __init__(self, network, optimizer, sens=1.0, return_grad=False):
         super().__init__(auto_prefix=False)
-        _check_cell("TrainOneStepCell", "network", network)
-        _check_cell("TrainOneStepCell", "optimizer", optimizer)
+        _check_cell(self.cls_name, "network", network)
+        _check_cell(self.cls_name, "optimizer", optimizer)
         if isinstance(sens, bool) or not isinstance(sens, (int, float)):
-            raise TypeError(f"TrainOneStepCell: sens must be a number, got {type(sens).__name__}.")
-        check_flag("TrainOneStepCell", "return_grad", return_grad)
+            raise TypeError(f"{self.cls_name}: sens must be a number, got {type(sens).__name__}.")
+        check_flag(self.cls_name, "return_grad", return_grad)
         self.network = network
         self.optimizer = optimizer
         self.weights = optimizer.parameters
         self.sens = sens
         self.return_grad = return_grad
+        self.grad = GradOperation(get_by_list=True, sens_param=True)
+        self.grad_no_sens = GradOperation(get_by_list=True)
         self._run = value_and_grad(network, None, tuple(optimizer.parameters))
         self._run_scaled = value_and_grad(_scaled, None, tuple(optimizer.parameters), has_aux=True)
+        self.grad_reducer = _reducer(network, self.weights)
+        # Subclasses of programs ask these before they call the reducer themselves.
+        self.reducer_flag, self.degree = self.grad_reducer is not _itself, get_group_size()
 
     def construct(self, *inputs):
         """Take one step; return the loss before it."""
@@ -242,6 +258,7 @@ class TrainOneStepCell(Cell):
             loss, gradients = self._run(*inputs)
         else:
             loss, gradients = _without_scaled(self._run_scaled(self.network, self.sens, inputs))
+        gradients = self.grad_reducer(gradients)
         self.optimizer(gradients)
         if not self.return_grad:
             return loss
@@ -427,12 +444,13 @@ class DynamicLossScaleUpdateCell(Cell):
         return overflow
 
 
-class TrainOneStepWithLossScaleCell(Cell):
+class TrainOneStepWithLossScaleCell(TrainOneStepCell):
     """A training step whose loss is scaled before it is differentiated, so that small float16 derivatives are not 0.
 
     The derivatives are divided by the scale, in float32 at least. Where they are not all finite the step is left out:
     the Parameters and the optimizer stay as they are. A call returns the loss, whether it was left out, and the scale
-    that it used.
+    that it used. A subclass that has a ``construct`` of its own finds the parts of the step as methods, and `grad` of
+    `TrainOneStepCell`.
 
     Parameters
     ----------
@@ -447,6 +465,8 @@ class TrainOneStepWithLossScaleCell(Cell):
     ----------
     scale_sense : Parameter
         The scale.
+    hyper_map : HyperMap
+        Calls a function on corresponding derivatives of tuples of them.
 
     Raises
     ------
@@ -464,19 +484,15 @@ class TrainOneStepWithLossScaleCell(Cell):
     (9.0, False, 1024.0)
     """
 
+    hyper_map = HyperMap()
+
     def __init__(self, network, optimizer, scale_sense):
-        super().__init__(auto_prefix=False)
-        _check_cell("TrainOneStepWithLossScaleCell", "network", network)
-        _check_cell("TrainOneStepWithLossScaleCell", "optimizer", optimizer)
-        self.network = network
-        self.optimizer = optimizer
-        self.weights = optimizer.parameters
+        super().__init__(network, optimizer)
         self.loss_scaling_manager = None
         if isinstance(scale_sense, Cell):
             self.loss_scaling_manager = scale_sense
             scale_sense = Tensor(float(scale_sense.get_loss_scale()), float32)
         self.scale_sense = Parameter(self._checked(scale_sense), name="scale_sense", requires_grad=False)
-        self._run = value_and_grad(_scaled, None, tuple(optimizer.parameters), has_aux=True)
 
     def _checked(self, scale):
         if not isinstance(scale, Tensor) or scale.size != 1:
@@ -488,17 +504,43 @@ class TrainOneStepWithLossScaleCell(Cell):
         """Set the scale, a Tensor of one number."""
         self.scale_sense.set_data(self._checked(sens))
 
+    def start_overflow_check(self, pre_cond, compute_input):
+        """Return a status for `get_overflow_status`, and the second argument."""
+        return pre_cond, compute_input
+
+    def get_overflow_status(self, status, compute_output):
+        """Return whether not all elements are finite of a tree of Tensors, as a Tensor of one bool."""
+        return Tensor(not all(bool(ops.isfinite(t).all()) for t in tensors_of(compute_output)))
+
+    def process_loss_scale(self, overflow):
+        """Let the rule set the scale; return whether there was an overflow."""
+        if self.loss_scaling_manager is not None:
+            self.loss_scaling_manager(self.scale_sense, overflow)
+        return overflow
+
     def construct(self, *inputs):
         """Take one step; return the loss before it, whether the step was left out, and the scale."""
         scale = self.scale_sense.value()
-        loss, gradients = _without_scaled(self._run(self.network, scale, inputs))
+        loss, gradients = _without_scaled(self._run_scaled(self.network, scale, inputs))
         unscaled = tuple(_wide(gradient) / scale for gradient in gradients)
-        overflow = not all(bool(ops.isfinite(g).all()) for g in unscaled)
-        if self.loss_scaling_manager is not None:
-            self.loss_scaling_manager(self.scale_sense, overflow)
-        if not overflow:
+        unscaled = self.grad_reducer(unscaled)  # what is not finite in one process is so in all
+        overflow = self.get_overflow_status(None, unscaled)
+        if not self.process_loss_scale(overflow):
             self.optimizer(unscaled)
-        return loss, Tensor(overflow), scale
+        return loss, overflow, scale
+
+
+def _itself(gradients):
+    return gradients
+
+
+def _reducer(network, weights):
+    """Return what brings the gradients of several processes together; alone they are that already."""
+    if get_auto_parallel_context("parallel_mode") != ParallelMode.DATA_PARALLEL or get_group_size() == 1:
+        return _itself
+    if get_auto_parallel_context("parameter_broadcast"):
+        broadcast_parameters(network)
+    return DistributedGradReducer(weights)
 
 
 def _wide(tensor):

@@ -1,6 +1,7 @@
 """Functions of tensors, with MindSpore's names, and the transforms that MindSpore has among them."""
 
 from adcore import _ops, transforms
+from adcore._advice import no_attribute
 from adcore._ops import *  # noqa: F403
 
 _TRANSFORMS = [
@@ -28,3 +29,7 @@ _TRANSFORMS = [
 globals().update({name: getattr(transforms, name) for name in _TRANSFORMS})
 
 __all__ = sorted({*_ops.__all__, *_TRANSFORMS})
+
+
+def __getattr__(name):
+    raise no_attribute(__name__, name)

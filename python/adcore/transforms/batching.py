@@ -1,7 +1,9 @@
 """vmap: a function of one member becomes one of a batch, computed at once."""
 
+from adcore._advice import known_words
 from adcore._core import Batch, Tensor, is_array, seen, tree_fill, tree_leaves
 from adcore.transforms.ensemble import Ensemble
+from adcore.transforms.made import Made
 from adcore.transforms.options import check_callable, computed
 from adcore.transforms.trees import as_tensor, describe, same_structure
 
@@ -11,6 +13,7 @@ __all__ = ["vmap"]
 _DRAWS = ("same", "different", "error")  # their numbers are those of the core
 
 
+@known_words
 def vmap(fn, in_axes=0, out_axes=0, *, randomness="error"):
     """Return a function that maps `fn` over axes of its arguments, for all members at once.
 
@@ -114,9 +117,11 @@ def vmap(fn, in_axes=0, out_axes=0, *, randomness="error"):
         _spread("output", result, out_axes, out_leaves, places)
         return tree_fill(result, [_joined(batch, leaf, axis) for (leaf, _), axis in zip(out_leaves, places)])
 
-    mapped.__name__ = getattr(fn, "__name__", "vmap")
-    mapped.__wrapped__ = fn
-    return mapped
+    return Made(mapped, fn, getattr(fn, "__name__", "vmap"), (_again, (fn, in_axes, out_axes, randomness)))
+
+
+def _again(fn, in_axes, out_axes, randomness):
+    return vmap(fn, in_axes, out_axes, randomness=randomness)
 
 
 def _check_axes(option, axes):

@@ -1,14 +1,15 @@
 """jit: a function is recorded once as a program, which later calls replay natively."""
 
 import functools
-import sys
 import warnings
 
 from adcore import _core
+from adcore._advice import known_words
 from adcore._core import Jitted, Parameter, Tensor, tree_leaves
 from adcore.transforms.guards import Places, changes
-from adcore.transforms.options import check_callable
-from adcore.transforms.programs import add_methods, named_inputs
+from adcore.transforms.made import add_methods, reduced
+from adcore.transforms.options import check_callable, short_text
+from adcore.transforms.programs import named_inputs
 from adcore.transforms.stored import describe
 
 __all__ = ["jit"]
@@ -17,6 +18,7 @@ _MOST_REFUSALS = 4  # recordings that failed, after which a function that may ru
 _MANY = 8  # recordings of one function, after which a warning says why
 
 
+@known_words
 def jit(fn=None, *, static_argnums=(), static_argnames=(), donate=()):
     """Return a function that is recorded as a program when it is first called, and replayed by later calls.
 
@@ -298,12 +300,7 @@ def _again(fn, numbers, names, donated, falls_back):
 
 def _reduce(self):
     """Copy and pickle the function, without its programs; what its module has by its name, by the name."""
-    found = sys.modules.get(getattr(self, "__module__", None))
-    for part in getattr(self, "__qualname__", "").split("."):
-        found = getattr(found, part, None)
-    if found is self:
-        return self.__qualname__
-    return _again, (self.__wrapped__, *self._statics, self._donated, self._falls_back)
+    return reduced(self, (_again, (self.__wrapped__, *self._statics, self._donated, self._falls_back)))
 
 
 add_methods(Jitted, trace=_trace, explain=_explain, profile=_profile, __reduce__=_reduce)
@@ -326,28 +323,16 @@ def _check_left_over(fn, changed):
 
 def _fail_changed(fn, name, old, new):
     raise _core.RecordingError(
-        f"jit: {_name(fn)} changes {name} from {_text(old)} to {_text(new)}, which happens while it is recorded, but "
-        "not when it is replayed; keep a number that changes in a Tensor or Parameter, which is assigned to, return "
-        "what is collected, and call the function once without jit first where it fills a cache."
+        f"jit: {_name(fn)} changes {name} from {short_text(old)} to {short_text(new)}, which happens while it is "
+        "recorded, but not when it is replayed; keep a number that changes in a Tensor or Parameter, which is assigned "
+        "to, return what is collected, and call the function once without jit first where it fills a cache."
     )
 
 
 def _describe(args, kwargs):
     """Return the parts of a signature that a user can compare: name -> text."""
     parts = {f"argument {i}": a for i, a in enumerate(args)} | {f"argument {k}": a for k, a in (kwargs or {}).items()}
-    return {name: _text(o) for name, o in parts.items()}
-
-
-def _text(o):
-    if isinstance(o, Tensor) and not isinstance(o, Parameter):
-        return f"{o.dtype} {o.shape}"
-    if isinstance(o, (tuple, list)) and len(o) <= 16:
-        return f"{type(o).__name__} of {', '.join(map(_text, o))}"
-    if isinstance(o, dict) and len(o) <= 16:
-        return "dict of " + ", ".join(f"{k!r}: {_text(v)}" for k, v in o.items())
-    simple = isinstance(o, (bool, int, float, str, type(None))) or type(o).__name__ == "_Nothing"
-    text = repr(o) if simple else f"a {type(o).__name__}"
-    return text if len(text) < 60 else text[:57] + "..."
+    return {name: short_text(o) for name, o in parts.items()}
 
 
 def _log(jitted, parts):

@@ -10,13 +10,15 @@ import functools
 from _thread import get_ident
 
 from adcore import _core
+from adcore._context import get_context
 from adcore._core import Parameter, Tensor, derivative_dtype, tree_leaves
 from adcore._ops.methods import summed_to
+from adcore.transforms.made import reduced
 from adcore.transforms.options import check_callable, check_flag, computed
 from adcore.transforms.products import transposed
 from adcore.transforms.rule import attach, constants, filled, may_differentiate, seen
 from adcore.transforms.saved import packed, unpacked
-from adcore.transforms.trees import describe, match, same_structure, tensors_of, with_tensors
+from adcore.transforms.trees import describe, leaves_as_in, match, same_structure, tensors_of, with_tensors
 
 __all__ = ["Function", "custom_jvp", "custom_vjp"]
 
@@ -25,10 +27,11 @@ class _Leaves:
     """The tensors of a call's arguments as they are now, by the argument that each belongs to.
 
     `fn` is whose arguments they are: a function, of whose parameters `skipped` come before them or are not among them.
+    `exact`: a cotangent has the shape and dtype of its argument's derivative, or the rule is wrong.
     """
 
-    def __init__(self, args, fn, skipped=()):
-        self._fn, self._skipped = fn, skipped
+    def __init__(self, args, fn, skipped=(), exact=False):
+        self._fn, self._skipped, self.exact = fn, skipped, exact
         self._parameters = {i: a.name for i, a in enumerate(args) if isinstance(a, Parameter)}
         self.args = args = tuple(map(seen, args))
         self.tensors = []
@@ -38,8 +41,11 @@ class _Leaves:
                 self.tensors.append(leaf)
                 self.owners.append(i)
 
-    def by_argument(self, name, gradients):
-        """Return one cotangent per tensor, None for zero, from what a rule returned: one entry per argument."""
+    def by_argument(self, name, gradients, none_of_others=False):
+        """Return one cotangent per tensor, None for zero, from what a rule returned: one entry per argument.
+
+        `none_of_others`: that of an argument without a tensor is None, or the rule is wrong.
+        """
         computed(name, gradients)
         if not isinstance(gradients, (tuple, list)):
             gradients = (gradients,)
@@ -53,6 +59,11 @@ class _Leaves:
         flat = []
         for i, (argument, gradient) in enumerate(zip(self.args, gradients)):
             own = tensors_of(argument)
+            if none_of_others and gradient is not None and not own:
+                raise RuntimeError(
+                    f"{name}: {self.label(i)} is no tensor, so the rule must return None for it, got "
+                    f"{describe(gradient)}."
+                )
             if gradient is None or not own:
                 flat.extend([None] * len(own))
             elif isinstance(argument, Tensor):
@@ -90,6 +101,22 @@ class _Cotangent:
     def __str__(self):
         return f"the cotangent of {self._leaves.label(self._i)}"
 
+    def check(self, name, argument, gradient):
+        """Raise where a cotangent has to be as its argument's derivative, and is not."""
+        if not self._leaves.exact:
+            return
+        dtype = derivative_dtype(argument)
+        for what, own, given, error in (
+            ("shape", tuple(argument.shape), tuple(gradient.shape), ValueError),
+            ("dtype", dtype, gradient.dtype, TypeError),
+        ):
+            if own != given:
+                ordinal = f"{self._i}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(self._i, 'th') }"
+                raise error(
+                    f"{name}: with check_bprop, {self} should have the same {what} as the {ordinal} arg, {own}, got "
+                    f"{given}."
+                )
+
 
 def _checked(name, what, argument, gradient):
     if isinstance(gradient, (tuple, list)) and len(gradient) == 1:
@@ -97,6 +124,7 @@ def _checked(name, what, argument, gradient):
     if not isinstance(gradient, Tensor):
         gradient = Tensor(gradient, derivative_dtype(argument)) if isinstance(gradient, (int, float)) else gradient
     if isinstance(gradient, Tensor):
+        what.check(name, argument, gradient)
         gradient = summed_to(gradient, argument.shape).astype(derivative_dtype(argument))
     return match(name, what, argument, gradient)[0]
 
@@ -105,7 +133,7 @@ def _of_container(name, what, argument, gradient):
     if not same_structure(argument, gradient):
         raise ValueError(f"{name}: {what} must look like it, {describe(argument)}, got {describe(gradient)}.")
     flat = []
-    for own, given in zip(tree_leaves(argument), tree_leaves(gradient)):
+    for own, given in zip(tree_leaves(argument), leaves_as_in(argument, gradient)):
         if isinstance(own, Tensor):
             flat.append(None if given is None else _checked(name, what, own, given))
     return flat
@@ -230,6 +258,8 @@ class Function:
     ValueError, TypeError
         Where `backward` returns another number of cotangents, or one of a shape that its argument cannot be broadcast
         to; where `forward` marks what is not an output or argument.
+    RuntimeError
+        Where `backward` returns something for an argument without tensors.
 
     Notes
     -----
@@ -292,7 +322,8 @@ class Function:
             for i, cotangent in zip(differentiated, cotangents):
                 by_tensor[i] = cotangent
             given = iter(ctx.materialized(by_tensor, outputs))
-            return leaves.by_argument(name, cls.backward(ctx, *(next(given) if own else None for own in is_tensor)))
+            gradients = cls.backward(ctx, *(next(given) if own else None for own in is_tensor))
+            return leaves.by_argument(name, gradients, none_of_others=True)
 
         made = list(outputs)
         attached = attach(name, leaves.tensors, [outputs[i] for i in differentiated], pull)
@@ -316,10 +347,11 @@ def bprop_call(cell, construct, args):
     """Call a Cell whose reverse rule is its method bprop(*inputs, out, dout).
 
     Where the Cell has the attribute `internal_params`, a list of Parameters, these have cotangents, too: bprop returns
-    the pair of those of the inputs and a dict, tuple or list of those of the Parameters.
+    the pair of those of the inputs and a dict, tuple or list of those of the Parameters. With the setting `check_bprop`
+    a cotangent is neither summed to the shape of its argument nor converted: it must have its shape and dtype.
     """
     params = tuple(getattr(cell, "internal_params", ()))
-    leaves = _Leaves((*args, *params), type(cell).construct, skipped=(0,))
+    leaves = _Leaves((*args, *params), type(cell).construct, (0,), get_context("check_bprop"))
     if not may_differentiate(leaves.tensors):
         return seen(construct(*args))
     out = seen(_run_primal(lambda: construct(*args)))
@@ -365,6 +397,9 @@ class _Custom:
 
     def __get__(self, instance, owner=None):
         return self if instance is None else functools.partial(self, instance)
+
+    def __reduce_ex__(self, protocol):
+        return reduced(self, super().__reduce_ex__(protocol))
 
     def _bound(self, args, kwargs):
         """Return all arguments by position, and those that are differentiated."""

@@ -5,7 +5,8 @@ from collections import namedtuple
 
 from adcore._core import Jitted, Program
 from adcore.transforms.compiled import jit
-from adcore.transforms.programs import View, add_methods, short_place
+from adcore.transforms.made import add_methods
+from adcore.transforms.programs import View, short_place
 
 __all__ = ["draw"]
 

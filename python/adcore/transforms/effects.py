@@ -11,7 +11,7 @@ from adcore import _core
 from adcore._core import Tensor, dtype, is_array, tree_fill, tree_leaves
 from adcore.transforms.bodies import like
 from adcore.transforms.options import check_callable, check_flag, computed
-from adcore.transforms.trees import describe, same_structure
+from adcore.transforms.trees import describe, leaves_as_in, same_structure
 
 __all__ = ["host_callback", "print_"]
 
@@ -139,7 +139,7 @@ class _Callback:
         if not same_structure(self.result, result):
             self._fail(describe(self.result), describe(result))
         leaves = []
-        for own, leaf in zip(tree_leaves(self.result), tree_leaves(result)):
+        for own, leaf in zip(tree_leaves(self.result), leaves_as_in(self.result, result)):
             if own is None:
                 continue
             shape = (*members, *own.shape)

@@ -2,6 +2,7 @@
 
 from adcore import _ops
 from adcore._core import derivative_dtype, stands_for_tensor
+from adcore.transforms.made import Made
 from adcore.transforms.options import check_callable, check_flag, checked_weights, taken_sens
 from adcore.transforms.products import as_cotangents, vjp
 from adcore.transforms.trees import as_outputs, map_tensors, tensors_of
@@ -65,6 +66,7 @@ class GradOperation:
             For weights that are no Parameters, and a cotangent that does not look like the output.
         """
         check_callable("GradOperation", fn)
+        given = weights
         if self.get_by_list and weights is None:
             if not hasattr(fn, "trainable_params"):
                 raise ValueError("GradOperation: get_by_list needs weights, or a Cell that has Parameters.")
@@ -77,8 +79,11 @@ class GradOperation:
                 args, kwargs, sens = taken_sens("GradOperation", args, kwargs)
             return gradients_of(fn, args, kwargs, self.get_all, weights if checked is not None else None, sens)[1]
 
-        derivative.__wrapped__ = fn
-        return derivative
+        return Made(derivative, fn, "derivative", (_again, (self, fn, given)), given)
+
+
+def _again(operation, fn, weights):
+    return operation(fn, weights)
 
 
 def gradients_of(fn, args, kwargs, get_all, weights, sens):

@@ -1,7 +1,8 @@
 """grad, value_and_grad and what reads their results. A call of what they return is one native function."""
 
-from adcore import _core
-from adcore._core import Parameter
+from adcore._advice import known_words
+from adcore._core import Gradient, Parameter
+from adcore.transforms.made import Made, add_methods, deep_copied, reduced
 from adcore.transforms.options import check_callable, check_flag, checked_positions, checked_weights, taken_sens
 
 __all__ = ["get_grad", "grad", "value_and_grad"]
@@ -16,7 +17,7 @@ def _make(name, fn, grad_position, weights, has_aux, return_ids, sens_param, wit
     weights, single = checked_weights(name, weights)
     if positions is None and weights is None:
         raise ValueError(f"{name}: grad_position and weights are both None; name something to differentiate.")
-    native = _core.Gradient(fn, positions, weights, single, has_aux, return_ids, with_value)
+    native = Gradient(fn, positions, weights, single, has_aux, return_ids, with_value)
     if not sens_param:
         return native
 
@@ -24,10 +25,35 @@ def _make(name, fn, grad_position, weights, has_aux, return_ids, sens_param, wit
         args, kwargs, sens = taken_sens(name, args, kwargs)
         return native.seeded(sens, args, kwargs)
 
-    after_grad.__wrapped__ = fn
-    return after_grad
+    return Made(after_grad, fn, "after_grad", *_recipe(native, True))
 
 
+def _recipe(native, sens_param):
+    """Return what makes the like of a derivative, for pickle and copies, and its weights."""
+    positions, weights, single, has_aux, return_ids, with_value = native._options
+    weights = weights[0] if single else weights
+    name, fn = "value_and_grad" if with_value else "grad", native.__wrapped__
+    return (_again, (name, fn, positions, weights, has_aux, return_ids, sens_param)), weights
+
+
+def _again(name, fn, positions, weights, has_aux, return_ids, sens_param):
+    return _make(name, fn, positions, weights, has_aux, return_ids, sens_param, name == "value_and_grad")
+
+
+def _reduce(self):
+    """Copy and pickle the derivative."""
+    return reduced(self, *_recipe(self, False))
+
+
+def _deepcopy(self, memo):
+    """Copy the derivative and what its function holds."""
+    return deep_copied(self, *_recipe(self, False), memo)
+
+
+add_methods(Gradient, __reduce__=_reduce, __deepcopy__=_deepcopy)
+
+
+@known_words
 def grad(fn, grad_position=0, weights=None, has_aux=False, return_ids=False, sens_param=False):
     """Return a function that computes derivatives of `fn`.
 
@@ -62,6 +88,14 @@ def grad(fn, grad_position=0, weights=None, has_aux=False, return_ids=False, sen
     TypeError, ValueError, RuntimeError
         For arguments that name nothing to differentiate, and a cotangent that does not look like the output. The
         exceptions of `fn` pass through.
+    IndexError
+        Where the call has no argument at a position; it is a RuntimeError, too.
+
+    Warns
+    -----
+    AmbiguityWarning
+        If several outputs depend on what is differentiated, neither with `has_aux` nor with `sens_param`: the
+        derivative is that of their sum.
 
     Examples
     --------
@@ -76,6 +110,7 @@ def grad(fn, grad_position=0, weights=None, has_aux=False, return_ids=False, sen
     return _make("grad", fn, grad_position, weights, has_aux, return_ids, sens_param, False)
 
 
+@known_words
 def value_and_grad(fn, grad_position=0, weights=None, has_aux=False, return_ids=False, sens_param=False):
     """Return a function that computes `fn` and its derivatives.
 

@@ -14,10 +14,11 @@ import os
 import sys
 import types
 import weakref
-from opcode import EXTENDED_ARG, opmap
 
 from adcore import _core
 from adcore._core import Tensor
+from adcore.transforms.restoring import NOTHING, NUMBERS, PUT_BACK, flat, items_of, same
+from adcore.transforms.texts import BY_NAME, function_of, instructions_of, names_in, texts_in, uses_in
 
 _MOST = 100_000  # places
 _MOST_BYTES = 1 << 20  # of an array whose elements are compared
@@ -28,7 +29,6 @@ _VARIABLE, _ITEM, _ABSENT, _LIST, _DICT, _CLASS, _FUNCTION, _ATTRIBUTE, _COPY, _
 _PACKAGE = __file__.rpartition("transforms")[0]
 _LIBRARY = os.path.dirname(os.__file__)
 _HEAP_TYPE = 1 << 9  # of a class whose objects may get another one
-_NUMBERS = (bool, int, float, complex, str, bytes, type(None), type(Ellipsis), range, slice)
 _ACTS = ("print", "input", "open", "exec", "eval", "breakpoint", "globals", "locals", "vars", "delattr", "setattr")
 _PURE = (  # modules whose functions change nothing but what they are given
     "__future__ abc adcore builtins cmath collections contextlib copy dataclasses decimal enum fractions functools "
@@ -63,80 +63,12 @@ def _is_of_library(kind):
     return _is_ours(kind) or (_is_library(path) and name != "__main__")
 
 
-def _names_in(code, without=()):
-    """All names that a function's text reads, those of functions inside of it among them."""
-    names = list(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType) and constant not in without:
-            names += _names_in(constant, without)
-    return names
-
-
-_BY_NAME = {"getattr", "globals", "hasattr", "locals", "vars", "attrgetter"}  # what finds things by a str
-_LOAD_GLOBAL, _LOAD_CONST, _IS = (opmap[name] for name in ("LOAD_GLOBAL", "LOAD_CONST", "IS_OP"))
-
-
-@functools.lru_cache(maxsize=4096)
-def _instructions_of(code):
-    """Return what of a function's text its names do not tell: the globals that it reads, and whether it asks what is
-    the same object as another one, but None.
-    """
-    text, names, compares = code.co_code, set(), "id" in code.co_names
-    last, constant, high = None, 0, 0
-    for at in range(0, len(text), 2):
-        op, argument = text[at], text[at + 1] | high
-        high = argument << 8 if op == EXTENDED_ARG else 0
-        if op == _LOAD_GLOBAL:
-            names.add(code.co_names[argument >> 1])
-        elif op == _IS and not (last == _LOAD_CONST and code.co_consts[constant] is None):
-            compares = True
-        if op == _LOAD_CONST:
-            constant = argument
-        last = op
-    for inner in code.co_consts:
-        if isinstance(inner, types.CodeType):
-            more = _instructions_of(inner)
-            names, compares = names | more[0], compares or more[1]
-    return frozenset(names), compares
-
-
-def _texts_in(code):
-    """Yield what stands in a function's text as a str and could be a name."""
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from _texts_in(constant)
-        elif isinstance(constant, str) and constant.isidentifier():
-            yield constant
-
-
-def _uses_in(code, without):
-    """Yield each name that a function's text reads, with the attribute that it reads of it at once, or None."""
-    import dis  # not at the top: few functions call back
-
-    instructions = list(dis.get_instructions(code))
-    for i, instruction in enumerate(instructions):
-        if instruction.opname.startswith("LOAD_") and instruction.opname != "LOAD_CLOSURE":
-            after = instructions[i + 1] if i + 1 < len(instructions) else instruction
-            is_attribute = after.opname in ("LOAD_ATTR", "LOAD_METHOD")
-            yield instruction.argval, after.argval if is_attribute else None
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType) and constant not in without:
-            yield from _uses_in(constant, without)
-
-
 def _is_written(o):
     """Whether it is a file that something is written to."""
     try:
         return o.writable()
     except (AttributeError, ValueError):  # no file, or a closed one
         return False
-
-
-def _function_of(fn):
-    """Return the function that a callable leads to: of a method, and of one whose arguments are given."""
-    while isinstance(fn, (functools.partial, types.MethodType)):
-        fn = fn.func if isinstance(fn, functools.partial) else fn.__func__
-    return fn
 
 
 _RANDOM = (
@@ -161,19 +93,11 @@ _CLOCK = "a clock, which would be read once, when it is recorded; read it outsid
 
 def _value_of(variable):
     """Return what a ContextVar holds here, as a tuple."""
-    return (variable.get(_NOTHING),)
+    return (variable.get(NOTHING),)
 
 
 def _referent_of(reference):
     return (reference(),)
-
-
-def _items_of(mapping):
-    return _flat(mapping.items())
-
-
-def _flat(items):
-    return tuple(part for item in items for part in item)
 
 
 class Places:
@@ -202,7 +126,7 @@ class Places:
         self._word = None  # that leads to what is being visited
         # What functions that a program calls back read and change is theirs, where the text names it for them alone:
         # their code; and objects of which nothing but a method is read, which is called back.
-        self._called = {_function_of(fn).__code__ for fn in called if hasattr(_function_of(fn), "__code__")}
+        self._called = {function_of(fn).__code__ for fn in called if hasattr(function_of(fn), "__code__")}
         self._methods = {id(fn.__self__): fn.__name__ for fn in called if hasattr(fn, "__self__")}
         self._owners = {}  # the ids of these objects: what it was reached by
         self._uses = {}  # name: the attributes that are read of it at once, None among them
@@ -226,7 +150,7 @@ class Places:
             name, o, code_names, self._word = (self._queue or self._later).pop()
             if type(o) is Tensor:
                 self._tensors.append((self._word, o))
-            if type(o) is Tensor or isinstance(o, _NUMBERS) or id(o) in self._seen:
+            if type(o) is Tensor or isinstance(o, NUMBERS) or id(o) in self._seen:
                 continue
             self._seen.add(id(o))
             self._held.append(o)
@@ -256,7 +180,7 @@ class Places:
     def put_back(self):
         """Give all places what they held when they were walked."""
         for kind, holder, key, expected in self.guards:
-            _PUT_BACK[kind](holder, key, expected)
+            PUT_BACK[kind](holder, key, expected)
 
     def _mentioned(self):
         """Return the names in the texts that count."""
@@ -350,7 +274,7 @@ class Places:
         elif isinstance(o, bytearray):
             self._add(name, _COPY, o, bytes, bytes(o))
         elif isinstance(o, types.MappingProxyType):
-            self._add(name, _COPY, o, _items_of, _items_of(o))
+            self._add(name, _COPY, o, items_of, items_of(o))
             self._elements(name, o.values())
         elif isinstance(o, (type({}.values()), type({}.items()), type({}.keys()))):
             self._add(name, _COPY, o, tuple, tuple(o))
@@ -372,10 +296,10 @@ class Places:
         code = fn.__code__
         if code in self._called:
             return
-        names = () if _is_library(code.co_filename) else dict.fromkeys(_names_in(code, self._called))
-        if not _BY_NAME.isdisjoint(names):
-            names.update(dict.fromkeys(_texts_in(code)))
-        uses = list(_uses_in(code, self._called)) if self._called or self._methods else ()
+        names = () if _is_library(code.co_filename) else dict.fromkeys(names_in(code, self._called))
+        if not BY_NAME.isdisjoint(names):
+            names.update(dict.fromkeys(texts_in(code)))
+        uses = list(uses_in(code, self._called)) if self._called or self._methods else ()
         for used, attribute in uses:
             self._uses.setdefault(used, set()).add(attribute)
         read = {used for used, _ in uses} if self._called else code.co_freevars
@@ -396,7 +320,7 @@ class Places:
             self._check_pure(fn.__module__ or "builtins")
             return
         self._add(name, _FUNCTION, fn, None, (code, fn.__defaults__, fn.__kwdefaults__))
-        globals_read, compares = _instructions_of(code)
+        globals_read, compares = instructions_of(code)
         if compares:
             self._comparisons.append(self._word)
         self._texts.append((self._word, {*names, *code.co_freevars}))
@@ -419,7 +343,7 @@ class Places:
         """Compare the variables of the environment as os keeps them."""
         variables = getattr(os.environ, "_data", None)
         if type(variables) is dict:
-            self._add("os.environ", _DICT, variables, None, _items_of(variables))
+            self._add("os.environ", _DICT, variables, None, items_of(variables))
         else:
             self._refuse("os.environ", "which may change unseen; read it outside.")
 
@@ -451,7 +375,7 @@ class Places:
             self._push(f"{name}[{i}]", element)
 
     def _items(self, name, holder, name_of):
-        self._add(name, _DICT, holder, None, _flat(holder.items()))
+        self._add(name, _DICT, holder, None, flat(holder.items()))
         for key, value in list(holder.items()):
             self._push(name_of(key), value, word=key if isinstance(key, str) else None)
 
@@ -495,92 +419,9 @@ class Places:
         for part in (*kind.__mro__, *type(kind).__mro__):
             if _is_of_library(part) or id(part.__dict__) in self._seen:
                 continue
-            self._add(f"{part.__name__}.__dict__", _CLASS, part, None, _flat(part.__dict__.items()))
+            self._add(f"{part.__name__}.__dict__", _CLASS, part, None, flat(part.__dict__.items()))
             for key, value in part.__dict__.items():
                 self._push(f"{part.__name__}.{key}", value, word=key)
-
-
-# ---- putting back -------------------------------------------------------------------------------------------------
-
-
-def _put_variable(cell, _, expected):
-    cell.cell_contents = expected
-
-
-def _put_item(mapping, key, expected):
-    if key not in mapping or mapping[key] is not expected:
-        mapping[key] = expected
-
-
-def _remove_item(mapping, key, _):
-    mapping.pop(key, None)
-
-
-def _put_elements(sequence, _, expected):
-    if len(sequence) != len(expected) or any(a is not b for a, b in zip(sequence, expected)):
-        sequence[:] = expected
-
-
-def _put_items(mapping, _, expected):
-    now = _items_of(mapping)
-    if len(now) != len(expected) or any(a is not b for a, b in zip(now, expected)):
-        mapping.clear()
-        mapping.update(zip(expected[::2], expected[1::2]))
-
-
-def _put_class(kind, _, expected):
-    was = dict(zip(expected[::2], expected[1::2]))
-    for name in [name for name in kind.__dict__ if name not in was]:
-        delattr(kind, name)
-    for name, value in was.items():
-        if kind.__dict__.get(name, _NOTHING) is not value:
-            setattr(kind, name, value)
-
-
-def _put_function(fn, _, expected):
-    fn.__code__, fn.__defaults__, fn.__kwdefaults__ = expected
-
-
-def _put_attribute(o, name, expected):
-    if getattr(o, name, _NOTHING) is not expected:
-        setattr(o, name, expected)
-
-
-def _put_copy(o, copy, expected):
-    now = copy(o)
-    if _same(now, expected):
-        return
-    if isinstance(o, (set, collections.deque)):
-        o.clear()
-        (o.update if isinstance(o, set) else o.extend)(expected)
-    elif isinstance(o, bytearray):
-        o[:] = expected
-    elif isinstance(expected, bytes):
-        memoryview(o).cast("B")[:] = expected
-
-
-def _put_trained(parameter, _, expected):
-    parameter.requires_grad = expected
-
-
-def _put_class_of(o, _, expected):
-    if type(o) is not expected:
-        o.__class__ = expected
-
-
-_PUT_BACK = (
-    _put_variable,
-    _put_item,
-    _remove_item,
-    _put_elements,
-    _put_items,
-    _put_class,
-    _put_function,
-    _put_attribute,
-    _put_copy,
-    _put_trained,
-    _put_class_of,
-)
 
 
 # ---- comparing ----------------------------------------------------------------------------------------------------
@@ -599,7 +440,7 @@ def changes(before, after):
         parts = []
         if kind in (_LIST, _DICT, _CLASS):
             parts = _changes_inside(name, kind, old, new)
-        elif kind in (_ITEM, _VARIABLE, _ATTRIBUTE, _COPY, _TYPE) and not _same(old, new):
+        elif kind in (_ITEM, _VARIABLE, _ATTRIBUTE, _COPY, _TYPE) and not same(old, new):
             parts = [(name, old, new)]
         found += [(*part, id(holder) in before.own) for part in parts]
     return found
@@ -609,36 +450,20 @@ def _changes_inside(name, kind, old, new):
     if kind == _LIST:
         if len(old) != len(new):
             return [(name, f"{len(old)} elements", f"{len(new)} elements")]
-        return [(f"{name}[{i}]", a, b) for i, (a, b) in enumerate(zip(old, new)) if not _same(a, b)]
+        return [(f"{name}[{i}]", a, b) for i, (a, b) in enumerate(zip(old, new)) if not same(a, b)]
     keys = {id(k) if not isinstance(k, str) else k: k for k in (*old[::2], *new[::2])}
     was, now = dict(_pairs(old)), dict(_pairs(new))
     base = name.removesuffix(".__dict__")
     return [
-        (f"{base}.{key}" if base != name else f"{name}[{key!r}]", was.get(k, _NOTHING), now.get(k, _NOTHING))
+        (f"{base}.{key}" if base != name else f"{name}[{key!r}]", was.get(k, NOTHING), now.get(k, NOTHING))
         for k, key in keys.items()
         if key != "__slotnames__"  # which a copy of an object leaves behind in its class
-        and not _same(was.get(k, _NOTHING), now.get(k, _NOTHING))
+        and not same(was.get(k, NOTHING), now.get(k, NOTHING))
     ]
-
-
-class _Nothing:
-    def __repr__(self):
-        return "nothing"
-
-
-_NOTHING = _Nothing()
 
 
 def _pairs(flat):
     return ((k if isinstance(k, str) else id(k), v) for k, v in zip(flat[::2], flat[1::2]))
-
-
-def _same(a, b):
-    if a is b:
-        return True
-    if isinstance(a, tuple) and isinstance(b, tuple):
-        return len(a) == len(b) and all(map(_same, a, b))
-    return type(a) is type(b) and isinstance(a, (*_NUMBERS, frozenset)) and a == b
 
 
 def _key(key):

@@ -32,7 +32,8 @@ class RemovableHandle:
 
     def __init__(self, hooks, hook, first=False):
         self._hooks = hooks
-        self._key = next(_numbers)
+        # Hooks that came out of a pickle have numbers of another process.
+        self._key = next(number for number in _numbers if number not in hooks)
         others = list(hooks.items()) if first else ()
         if first:
             hooks.clear()
@@ -96,6 +97,8 @@ def _register_hook(self, hook):
     ------
     TypeError
         For a hook that cannot be called. When the derivative is computed: for a result of another shape or dtype.
+    RuntimeError
+        For a Parameter whose `requires_grad` is False.
 
     Notes
     -----
@@ -123,6 +126,11 @@ def _register_hook(self, hook):
     hooks = _core.hooks_of(self)
     if hooks is None or hooks.ref != _core.tape_ref(self):
         hooks = _Hooks(_core.tape_ref(self))
+        if isinstance(self, Parameter) and not self.requires_grad:
+            raise RuntimeError(
+                f"register_hook: the Parameter {self.name!r} has requires_grad=False: no derivative would reach the "
+                "hook. Set requires_grad to True first."
+            )
         inside = may_differentiate([self])
         if inside and _core.holds_alone(self):
             hook_value(self, lambda cotangent: hooked(hooks, cotangent))
@@ -305,7 +313,7 @@ def _replaced_inputs(hook, with_kwargs, cell, args, kwargs):
         return args, kwargs
     if with_kwargs:
         if not isinstance(result, tuple) or len(result) != 2 or not isinstance(result[1], dict):
-            raise TypeError(
+            raise RuntimeError(
                 f"{type(cell).__name__}: a forward pre-hook with_kwargs must return None or the pair of the positional "
                 f"inputs and the dict of the others, got {describe(result)}."
             )

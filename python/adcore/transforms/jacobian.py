@@ -1,7 +1,9 @@
 """Jacobians and Hessians: the products for all rows, or all columns, at once, as a batch."""
 
 from adcore import _ops
+from adcore._advice import known_words
 from adcore._core import Batch, Forward, derivative_dtype
+from adcore.transforms.made import Made
 from adcore.transforms.options import check_callable, check_flag, checked_positions, no_such_position, split_aux
 from adcore.transforms.products import push, record, values_of
 from adcore.transforms.trees import Arguments, as_outputs, map_tensors, tensors_of
@@ -50,7 +52,8 @@ def _blocks(out, arguments, single, block):
     return map_tensors(of_output, out)
 
 
-def _make_jacobian(name, fn, grad_position, has_aux, run):
+def _make_jacobian(transform, fn, grad_position, has_aux, run):
+    name = transform.__name__
     check_callable(name, fn)
     check_flag(name, "has_aux", has_aux)
     positions = checked_positions(name, grad_position)
@@ -63,11 +66,10 @@ def _make_jacobian(name, fn, grad_position, has_aux, run):
         result, aux = run(fn, arguments, call, single, has_aux)
         return (result, aux) if has_aux else result
 
-    jacobian.__name__ = name
-    jacobian.__wrapped__ = fn
-    return jacobian
+    return Made(jacobian, fn, name, (transform, (fn, grad_position, has_aux)))
 
 
+@known_words
 def jacrev(fn, grad_position=0, has_aux=False):
     """Return a function that computes Jacobians in reverse mode: all rows in one sweep.
 
@@ -105,7 +107,7 @@ def jacrev(fn, grad_position=0, has_aux=False):
     [[2. 0.]
      [0. 4.]]
     """
-    return _make_jacobian("jacrev", fn, grad_position, has_aux, _run_jacrev)
+    return _make_jacobian(jacrev, fn, grad_position, has_aux, _run_jacrev)
 
 
 def _run_jacrev(fn, arguments, call, single, has_aux):
@@ -136,6 +138,7 @@ def _starts(leaves):
     return starts
 
 
+@known_words
 def jacfwd(fn, grad_position=0, has_aux=False):
     """Return a function that computes Jacobians in forward mode: all columns at once.
 
@@ -154,7 +157,7 @@ def jacfwd(fn, grad_position=0, has_aux=False):
     [[2. 0.]
      [0. 4.]]
     """
-    return _make_jacobian("jacfwd", fn, grad_position, has_aux, _run_jacfwd)
+    return _make_jacobian(jacfwd, fn, grad_position, has_aux, _run_jacfwd)
 
 
 def _run_jacfwd(fn, arguments, call, single, has_aux):
@@ -183,6 +186,7 @@ def _run_jacfwd(fn, arguments, call, single, has_aux):
     return _blocks(out, arguments, single, block), values_of(frame, aux)
 
 
+@known_words
 def hessian(fn, grad_position=0, has_aux=False):
     """Return a function that computes second derivatives: the Jacobian of the Jacobian.
 

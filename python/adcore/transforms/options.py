@@ -59,7 +59,11 @@ def checked_weights(name, weights):
     return tuple(weights), False
 
 
-def no_such_position(fn, position, args, names, name="grad", error=RuntimeError):
+class NoSuchPosition(IndexError, RuntimeError):
+    """A call that has no argument at a position: MindSpore raises the one in graph mode and the other in PyNative."""
+
+
+def no_such_position(fn, position, args, names, name="grad", error=NoSuchPosition):
     """Raise the error of a call that has no argument at `position`: in the function's own words where it needs more."""
     import inspect  # not at the top: it takes longer to load than adcore
 
@@ -101,3 +105,19 @@ def split_aux(name, has_aux, result):
             f"{name}: with has_aux=True the function must return a tuple of the value and at least one more, got {got}."
         )
     return result[0], result[1] if len(result) == 2 else result[1:]
+
+
+def short_text(o):
+    """Return a few words on an argument, for errors and reports: the dtype and shape of a Tensor or array."""
+    if isinstance(o, Tensor):
+        return f"{'Parameter ' if isinstance(o, Parameter) else ''}{o.dtype} {o.shape}"
+    if isinstance(o, (tuple, list)) and len(o) <= 16:
+        return f"{type(o).__name__} of {', '.join(map(short_text, o))}"
+    if isinstance(o, dict) and len(o) <= 16:
+        return "dict of " + ", ".join(f"{k!r}: {short_text(v)}" for k, v in o.items())
+    if _core.is_array(o):
+        facts = [str(getattr(o, fact)) for fact in ("dtype", "shape") if hasattr(o, fact)]
+        return " ".join([type(o).__name__, *facts])
+    simple = isinstance(o, (bool, int, float, str, type(None))) or type(o).__name__ == "_Nothing"
+    text = repr(o) if simple else f"a {type(o).__name__}"
+    return text if len(text) < 60 else text[:57] + "..."

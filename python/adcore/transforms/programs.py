@@ -9,6 +9,7 @@ from collections import namedtuple
 
 from adcore import _core
 from adcore._core import Program
+from adcore.transforms.made import add_methods
 
 __all__ = ["Program"]
 
@@ -253,14 +254,6 @@ def named_inputs(fn, statics, args, kwargs):
             if _core.is_program_input(leaf):
                 found.setdefault(id(leaf), (paths.get(id(leaf), name), leaf))
     return list(found.values())
-
-
-def add_methods(cls, **methods):
-    """Give methods to a class of the core."""
-    for name, method in methods.items():
-        method.__name__ = name
-        method.__qualname__ = f"{cls.__name__}.{name}"
-        setattr(cls, name, method)
 
 
 # ---- methods of Program -------------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ import os
 
 from adcore import _core
 from adcore._core import Parameter, Program
-from adcore.transforms.programs import add_methods, cell_names, input_names
+from adcore.transforms.made import add_methods
+from adcore.transforms.programs import cell_names, input_names
 
 __all__ = ["load_program"]
 
@@ -226,6 +227,11 @@ def _save(self, path):
     >>> print(loaded(x))
     5.0
     """
+    self._save(os.fsencode(path), *_told(self))
+
+
+def _told(program):
+    """Return the names of the cells, and what a file says of the arguments and the result."""
     import json
 
     def place(kind, number, is_element):
@@ -234,19 +240,19 @@ def _save(self, path):
     def result_leaf(o):
         return {"output": list(o)} if isinstance(o, _Place) else _value(o)
 
-    result = _describe(self._map_result(place), result_leaf)
-    about = {"names": self._argument_names, "arguments": self._signature, "result": result}
+    result = _describe(program._map_result(place), result_leaf)
+    about = {"names": program._argument_names, "arguments": program._signature, "result": result}
     parts = [("the result", result)]
-    if self._signature is not None:
-        parts += [(f"argument {i}", part) for i, part in enumerate(self._signature["positional"])]
-        parts += list(self._signature["named"].items())
+    if program._signature is not None:
+        parts += [(f"argument {i}", part) for i, part in enumerate(program._signature["positional"])]
+        parts += list(program._signature["named"].items())
     for where, part in parts:
         for inside, what in _objects(part, where):
             raise ValueError(
                 f"save: {inside} is {what}, which a file cannot hold; let the function take and return Tensors, "
                 "numbers, texts, tuples, lists and dicts, and hold other objects in a closure."
             )
-    self._save(os.fsencode(path), cell_names(self), json.dumps(about))
+    return cell_names(program), json.dumps(about)
 
 
 class _Place(tuple):
@@ -294,7 +300,11 @@ def load_program(path):
     """
     with open(path, "rb") as file:
         content = file.read()
-    name = "load_program: " + os.fsencode(path).decode(errors="replace")
+    return _loaded(content, "load_program: " + os.fsencode(path).decode(errors="replace"))
+
+
+def _loaded(content, name):
+    """Return the program that the bytes of a file are."""
     found = {}
 
     def build(about, cells, arguments, results):
@@ -378,5 +388,10 @@ def _made(description, places):
     return _plain_value(description)
 
 
-add_methods(Program, __call__=_call, save=_save)
+def _reduce(self):
+    """Copy and pickle the program, with the values of its state, as `save` writes it."""
+    return _loaded, (self._bytes(*_told(self)), "pickle")
+
+
+add_methods(Program, __call__=_call, __reduce__=_reduce, save=_save)
 Program.state = property(_state)

@@ -91,8 +91,42 @@ def same_structure(a, b):
     if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)):
         return len(a) == len(b) and all(map(same_structure, a, b))
     if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(same_structure(a[key], b[key]) for key in a)
+        values = _values_by(a, b)
+        return values is not None and all(map(same_structure, a.values(), values))
     return not isinstance(a, (tuple, list, dict)) and not isinstance(b, (tuple, list, dict))
+
+
+def _values_by(like, tree):
+    """Return the values of a dict in the order of another one's keys; None where the keys are others.
+
+    Of Tensors, each of which is a key of its own, those at the same place that hold the same are one key.
+    """
+    if like.keys() == tree.keys():
+        return [tree[key] for key in like]
+    return list(tree.values()) if len(like) == len(tree) and all(map(_same_key, like, tree)) else None
+
+
+def _same_key(a, b):
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        return a.dtype == b.dtype and a.shape == b.shape and a.tolist() == b.tolist()
+    return not isinstance(a, Tensor) and not isinstance(b, Tensor) and a == b
+
+
+def leaves_as_in(like, tree):
+    """Return the leaves of a container of the same structure as another, in the order of that one's.
+
+    That is not the order of `tree_leaves` where their dicts were filled in different ones.
+    """
+    if isinstance(like, dict):
+        pairs = zip(like.values(), _values_by(like, tree))
+    elif isinstance(like, (tuple, list)):
+        pairs = zip(like, tree)
+    else:
+        fields, given = children(like), children(tree)  # of dataclasses
+        if not fields or not given or fields.keys() != given.keys():
+            return tree_leaves(tree)
+        pairs = ((value, given[name]) for name, value in fields.items())
+    return [leaf for own, given in pairs for leaf in leaves_as_in(own, given)]
 
 
 def match(name, what, like, tree):
@@ -102,7 +136,7 @@ def match(name, what, like, tree):
     if not same_structure(like, tree):
         raise ValueError(f"{name}: {what} must look like it, {describe(like)}, got {describe(tree)}.")
     wanted = [leaf for leaf in tree_leaves(like) if stands_for_tensor(leaf)]
-    given = [leaf for own, leaf in zip(tree_leaves(like), tree_leaves(tree)) if stands_for_tensor(own)]
+    given = [leaf for own, leaf in zip(tree_leaves(like), leaves_as_in(like, tree)) if stands_for_tensor(own)]
     if len(wanted) != len(given):
         raise ValueError(f"{name}: {what} must have {len(wanted)} tensors, got {len(given)}.")
     matched = []

@@ -5,17 +5,16 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <cstdio>
 #include <mutex>
 #include <thread>
 
 #include "base/error.h"
+#include "base/thread_environment.h"
 
 namespace adcore {
 namespace {
@@ -168,22 +167,6 @@ class Pool {
 std::atomic<Pool*> pool{nullptr};
 std::atomic<int> thread_count{0};
 
-int available_cpus() noexcept {
-  int cpus = static_cast<int>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)));
-#if defined(__linux__)
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) cpus = std::max(1, CPU_COUNT(&set));
-  if (FILE* f = std::fopen("/sys/fs/cgroup/cpu.max", "re")) {
-    long long quota = 0, period = 0;
-    if (std::fscanf(f, "%lld %lld", &quota, &period) == 2 && quota > 0 && period > 0) {
-      cpus = std::clamp<int>(static_cast<int>(quota / period), 1, cpus);
-    }
-    std::fclose(f);
-  }
-#endif
-  return std::min(cpus, kMaxThreads);
-}
-
 Pool& the_pool() {
   Pool* p = pool.load(std::memory_order_acquire);
   if (p) return *p;
@@ -211,7 +194,7 @@ void parallel_for(int64_t chunks, FunctionRef<void(int64_t)> body) {
 int num_threads() noexcept {
   int n = thread_count.load(std::memory_order_relaxed);
   if (n == 0) {
-    n = available_cpus();
+    n = threads_at_start();
     thread_count.store(n, std::memory_order_relaxed);
   }
   return n;

@@ -14,7 +14,7 @@ namespace adcore {
 /// Runs body(i) once for every i in [0, chunks), on the caller and on idle workers. `body` must not throw.
 void parallel_for(int64_t chunks, FunctionRef<void(int64_t)> body);
 
-/// Threads that a job may use, the caller included; at first the number of CPUs that this process may run on.
+/// Threads that a job may use, the caller included; at first threads_at_start(), of base/thread_environment.h.
 int num_threads() noexcept;
 
 /// Sets it; 1 keeps all work on the calling thread. Throws a ValueError outside [1, kMaxThreads].

@@ -2,11 +2,17 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstring>
+#include <exception>
+#include <thread>
 
 #include "base/interpreter.h"
+#include "base/thread_pool.h"
 #include "core/box.h"
 #include "jit/optimize.h"
+#include "jit/passes/prune.h"
+#include "jit/rows.h"
 #include "ops/accept.h"
 
 namespace adcore {
@@ -17,6 +23,8 @@ namespace {
 
 constexpr size_t kMostPlans = 4;
 constexpr int64_t kInterruptEvery = 1024;  // steps
+constexpr int64_t kFewestRows = 16;        // that are cut in halves: fewer would make a matrix that all read count
+constexpr int64_t kLongLoop = 1'000'000;   // work
 
 void drop_body(void* body) { delete static_cast<Body*>(body); }
 
@@ -30,6 +38,20 @@ std::shared_ptr<const Program> Body::optimized() const {
   const std::lock_guard lock(mutex_);
   if (!optimized_) optimized_ = std::make_shared<const Program>(optimize(*program_));
   return optimized_;
+}
+
+const Body* Body::half(size_t fixed) const {
+  const std::lock_guard lock(mutex_);
+  if (!half_) {
+    const auto inputs = program_->inputs();
+    const int64_t rows =
+        fixed == 0 || program_->values()[inputs[0]].shape.empty() ? 0 : program_->values()[inputs[0]].shape[0];
+    std::optional<Program> half;
+    if (rows >= kFewestRows && rows % 2 == 0) half = on_rows(prune(*program_), fixed, rows / 2);
+    half_.emplace(fixed,
+                  half ? std::make_unique<const Body>(std::make_shared<const Program>(std::move(*half))) : nullptr);
+  }
+  return half_->first == fixed ? half_->second.get() : nullptr;
 }
 
 Tensor hold_body(Program program) {
@@ -119,7 +141,7 @@ void check_outputs(const Call& call, const Program& p, size_t outputs) {
 }
 
 void check_interrupt(int64_t step) {
-  if (step % kInterruptEvery == 0 && interpreter.check_interrupt) interpreter.check_interrupt();
+  if (step % kInterruptEvery == 0 && step > 0 && interpreter.check_interrupt) interpreter.check_interrupt();
 }
 
 /// Carries are of one kind in all steps: the body's first inputs and its first outputs.
@@ -172,20 +194,42 @@ void scan_infer(Call& call) {
     set_output(call, j, p, j < static_cast<size_t>(a.carries) ? -1 : a.length);
 }
 
-void scan_run(Call& call) {
+/// Some of the rows of all carries, slices and outputs.
+struct Rows {
+  int64_t first = 0, count = -1;  // -1: all, also where there are none
+
+  /// Those of a carry, or of every slice of an array.
+  Tensor of(const Tensor& t, int axis) const {
+    if (count < 0) return t;
+    Dims shape = t.shape();
+    shape[axis] = count;
+    return Tensor(t.buffer(), t.offset() + first * t.strides()[axis], shape, t.strides(), t.dtype());
+  }
+  /// Elements before them in one row of an output, or in a carry.
+  int64_t skipped(int64_t size, int64_t all) const { return count < 0 ? 0 : size / all * first; }
+};
+
+/// The steps of a scan on these rows, of which an output has so many. before_step(number) is called before each; the
+/// scan ends where it gives false.
+template <class F>
+void run_scan(Call& call, const Body& body, const Rows& part, int64_t all, const F& before_step) {
   const auto a = call.attrs.as<ScanAttrs>();
   const auto carries = static_cast<size_t>(a.carries), slices = static_cast<size_t>(a.slices);
-  Steps steps(body_in(call.in(0)));
+  Steps steps(body);
   std::vector<Tensor> inputs = operands_from(call, 1), outputs;
+  for (size_t k = 0; k < carries; ++k) inputs[k] = part.of(inputs[k], 0);
   std::vector<std::pair<int64_t, int64_t>> places;  // of a slice: where the array begins, from one slice to the next
   for (size_t k = carries; k < carries + slices; ++k) {
-    const Tensor all = inputs[k];
-    places.emplace_back(all.offset(), all.strides()[0]);
-    Dims shape = all.shape(), strides = all.strides();
+    const Tensor whole = part.of(inputs[k], 1);
+    places.emplace_back(whole.offset(), whole.strides()[0]);
+    Dims shape = whole.shape(), strides = whole.strides();
     shape.erase(0);
     strides.erase(0);
-    inputs[k] = Tensor(all.buffer(), all.offset(), shape, strides, all.dtype());
+    inputs[k] = Tensor(whole.buffer(), whole.offset(), shape, strides, whole.dtype());
   }
+  const auto bytes_at = [](Tensor& out, int64_t element) {
+    return static_cast<std::byte*>(out.mutable_data()) + element * static_cast<int64_t>(size_of(out.dtype()));
+  };
   std::vector<Steps::Place> rows;  // of this step
   std::vector<int64_t> row_sizes;
   for (size_t j = carries; j < call.op.outputs; ++j) {
@@ -193,23 +237,56 @@ void scan_run(Call& call) {
     row_sizes.push_back(call.out[j].size() / std::max<int64_t>(a.length, 1));
   }
   for (int64_t step = 0; step < a.length; ++step) {
+    if (!before_step(step)) return;
     const int64_t i = a.reverse ? a.length - 1 - step : step;
     for (size_t k = 0; k < slices; ++k) {
       Tensor& slice = inputs[carries + k];
       slice.place_in(slice.buffer(), places[k].first + i * places[k].second);
     }
-    for (size_t k = 0; k < rows.size(); ++k) rows[k].offset = call.out[carries + k].offset() + i * row_sizes[k];
+    const auto element = [&](size_t k) { return i * row_sizes[k] + part.skipped(row_sizes[k], all); };
+    for (size_t k = 0; k < rows.size(); ++k) rows[k].offset = call.out[carries + k].offset() + element(k);
     steps.run(inputs, outputs, rows);
     for (size_t j = 0; j < carries; ++j) inputs[j] = outputs[j];
     for (size_t k = 0; k < rows.size(); ++k) {
       Tensor& out = call.out[carries + k];
-      std::byte* const to =
-          static_cast<std::byte*>(out.mutable_data()) + i * row_sizes[k] * static_cast<int64_t>(size_of(out.dtype()));
+      std::byte* const to = bytes_at(out, element(k));
       if (outputs[carries + k].data() != to) copy_to(outputs[carries + k], to, out.dtype());
     }
-    check_interrupt(step + 1);
   }
-  for (size_t j = 0; j < carries; ++j) copy_to(inputs[j], call.out[j].mutable_data(), call.out[j].dtype());
+  for (size_t j = 0; j < carries; ++j)
+    copy_to(inputs[j], bytes_at(call.out[j], part.skipped(call.out[j].size(), all)), call.out[j].dtype());
+}
+
+/// The two halves of the rows side by side.
+void run_halves(Call& call, const Body& half, int64_t all) {
+  const auto caller = std::this_thread::get_id();
+  std::atomic<bool> failed{false};
+  std::exception_ptr errors[2];  // none may leave a thread of the pool
+  parallel_for(2, [&](int64_t k) {
+    try {
+      run_scan(call, half, {k * (all / 2), all / 2}, all, [&](int64_t step) {
+        if (std::this_thread::get_id() == caller) check_interrupt(step);
+        return !failed.load(std::memory_order_relaxed);
+      });
+    } catch (...) {
+      errors[k] = std::current_exception();
+      failed = true;
+    }
+  });
+  for (const std::exception_ptr& e : errors)
+    if (e) std::rethrow_exception(e);
+}
+
+void scan_run(Call& call) {
+  const Body& body = body_in(call.in(0));
+  const auto a = call.attrs.as<ScanAttrs>();
+  const bool is_long = a.length * body.work() >= kLongLoop && num_threads() > 1;
+  const Body* const half = is_long ? body.half(static_cast<size_t>(a.carries + a.slices)) : nullptr;
+  if (half) return run_halves(call, *half, body.program().values()[body.program().inputs()[0]].shape[0]);
+  run_scan(call, body, {}, 1, [](int64_t step) {
+    check_interrupt(step);
+    return true;
+  });
 }
 
 bool scan_accepts(const Call& call) {

@@ -24,6 +24,8 @@ class Body {
   const Program& program() const noexcept { return *program_; }
   /// Elementary operations of one run, roughly.
   int64_t work() const noexcept { return work_; }
+  /// The body of half of the rows that the first `fixed` inputs have (jit/rows.h), null where rows may meet.
+  const Body* half(size_t fixed) const;
 
  private:
   friend class Steps;
@@ -35,6 +37,7 @@ class Body {
   mutable std::mutex mutex_;
   mutable std::shared_ptr<const Program> optimized_;  // what runs; made when it runs first
   mutable std::vector<std::shared_ptr<const Plan>> plans_;
+  mutable std::optional<std::pair<size_t, std::unique_ptr<const Body>>> half_;  // for so many inputs
 };
 
 /// A tensor without elements that owns a body of this program.

@@ -2,6 +2,7 @@
 
 #include "jit/passes/fold.h"
 #include "jit/passes/fuse.h"
+#include "jit/passes/hoist.h"
 #include "jit/passes/keep.h"
 #include "jit/passes/prune.h"
 #include "jit/passes/share.h"
@@ -18,6 +19,7 @@ Program optimize(const Program& program, std::vector<PassReport>* report) {
   Program p = after("simplify", simplify(program));
   p = after("share", share(p));
   p = after("keep", keep(p));
+  p = after("hoist", hoist(p));
   p = after("prune", prune(p));
   p = after("fold", fold(p));
   p = after("fuse", fuse(p));

@@ -53,13 +53,14 @@ int64_t workspace_of(Path path, const Product<T>& x) {
   return 0;
 }
 
+constexpr int64_t kPanelDepth = 256;
+
 /// One panel of B, of which `depth` rows at a time are packed into memory of the stack; A is read in place.
 template <class T>
 void run_panel(Product<T> x) {
   constexpr int kCols = Tile<T>::kCols;
-  constexpr int64_t kDepth = 256;
-  alignas(64) T panel[kDepth * kCols + Tile<T>::kLanes];
-  const int64_t k = x.k, depth = ceil_div(k, ceil_div(k, kDepth));
+  alignas(64) T panel[kPanelDepth * kCols + Tile<T>::kLanes];
+  const int64_t k = x.k, depth = ceil_div(k, ceil_div(k, kPanelDepth));
   const T* b = x.b;
   const int64_t across = x.b_col, along = x.b_row;
   x.b = panel;
@@ -294,6 +295,68 @@ void run_one(Product<T>& x, int64_t member_rows = 0) {
   with_workspace<T>(elements, [&](T* workspace) { run(path, x, workspace, parallel); });
 }
 
+/// Every element of C is written once, when its sum over k is there.
+template <class T>
+bool is_one_block(Path path, const Product<T>& x) {
+  switch (path) {
+    case Path::kDirect: return !is_streamed(x);
+    case Path::kPanels: return x.k <= kPanelDepth;
+    case Path::kDot: return true;
+    case Path::kTurned: return !is_streamed(transposed(x));
+    case Path::kPacked: return x.k <= Blocking<T>::kDepth;
+  }
+  return false;
+}
+
+/// C += the product, rounded by itself.
+template <class T>
+void add_product(Product<T> x) {
+  with_workspace<T>(x.m * x.n, [&](T* workspace) {
+    Product<T> alone = x;
+    alone.c = workspace;
+    alone.c_row = x.n;
+    alone.accumulate = false;
+    run_one(alone);
+    for (int64_t i = 0; i < x.m; ++i)
+      for (int64_t j = 0; j < x.n; ++j) x.c[i * x.c_row + j] += workspace[i * x.n + j];
+  });
+}
+
+/// C += product(0), += product(1), ..., which are of one layout. A part of C gets all of them while it is near.
+template <class T, class F>
+void run_sum(int64_t count, const F& product) {
+  Product<T> x = product(0);
+  const bool deep = is_deep(x);
+  const Path path = choose(x).path;
+  if (deep || !is_one_block(path, x)) {
+    for (int64_t s = 0; s < count; ++s) add_product(product(s));
+    return;
+  }
+  // By rows B is read whole, in the order of memory: it is often far away.
+  const bool by_rows = x.m > x.n || (x.b_col == 1 && x.m >= 2 * Tile<T>::kRows);
+  const int64_t length = by_rows ? x.m : x.n;
+  // An inner product that is a part of its own would be summed as one that is alone.
+  const int64_t strip =
+      path == Path::kDot ? length : round_up(ceil_div(length, length < 512 ? 2 : 8), by_rows ? Tile<T>::kRowStep : 64);
+  const int64_t chunks = ceil_div(length, strip);
+  const auto part_of = [&](int64_t s, int64_t chunk) {
+    Product<T> part = product(s);
+    choose(part);
+    const int64_t first = chunk * strip;
+    (by_rows ? part.m : part.n) = smaller(strip, length - first);
+    (by_rows ? part.a : part.b) += first * (by_rows ? x.a_row : x.b_col);
+    part.c += first * (by_rows ? x.c_row : x.c_col);
+    part.accumulate = true;
+    return part;
+  };
+  const int64_t elements = workspace_of(path, part_of(0, 0));
+  with_workspace<T>(chunks * elements, [&](T* workspace) {
+    each(is_long(x, count), chunks, [&](int64_t chunk) {
+      for (int64_t s = 0; s < count; ++s) run(path, part_of(s, chunk), workspace + chunk * elements, false);
+    });
+  });
+}
+
 template <class T>
 void clear(const GemmArgs<T>& args) {
   for (int64_t s = 0; s < args.batch; ++s) {
@@ -323,6 +386,7 @@ void gemm(const GemmArgs<T>& args) {
                       1,
                       args.accumulate};
   };
+  if (args.accumulate && args.a_offset && args.c_step == 0) return run_sum<T>(args.batch, product);
   Product<T> first = product(0);
   if (args.batch == 1) return run_one(first, args.member_rows);
   if (is_long(first, 1) || !is_long(first, args.batch) || is_deep(first)) {

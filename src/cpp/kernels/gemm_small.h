@@ -77,15 +77,21 @@ void direct_whole(const Product<T>& x) {
   }
 }
 
+constexpr int64_t kStreams = 8;
+
+/// A tall B far away is read a few whole rows at a time, in the order of memory; column by column would miss every
+/// page. C is written as often.
+template <class T>
+bool is_streamed(const Product<T>& x) {
+  constexpr int64_t kWideRow = 2048 / sizeof(T);
+  constexpr int64_t kNear = 262144 / sizeof(T);
+  return x.n >= kWideRow && x.k > 2 * kStreams && x.k * x.n > kNear;
+}
+
 /// Needs b_col == 1 and c_col == 1.
 template <class T>
 void direct(const Product<T>& x) {
-  // A tall B far away is read a few whole rows at a time, in the order of memory; column by column would miss every
-  // page.
-  constexpr int64_t kStreams = 8;
-  constexpr int64_t kWideRow = 2048 / sizeof(T);
-  constexpr int64_t kNear = 262144 / sizeof(T);
-  if (x.n < kWideRow || x.k <= 2 * kStreams || x.k * x.n <= kNear) return direct_whole(x);
+  if (!is_streamed(x)) return direct_whole(x);
   Product<T> part = x;
   for (int64_t p = 0; p < x.k; p += kStreams) {
     part.k = x.k - p < kStreams ? x.k - p : kStreams;

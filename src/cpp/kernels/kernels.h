@@ -198,10 +198,10 @@ struct LossKernels {
 
 // ---- gemm ---------------------------------------------------------------------------------------------------------
 
-/// C[i, j] = sum over k of A[i, k] * B[k, j] for every batch; `accumulate` adds to C instead.
-/// A[i, k] stands at a[i * a_row + k * a_col] (elements), B and C likewise. c_col is 1 and c_row >= n; A and B have any
-/// strides >= 0, fast where one of their two is 1. Nothing is transposed in memory beyond the packed panels. k = 0
-/// gives 0.
+/// C[i, j] = sum over k of A[i, k] * B[k, j] for every batch; `accumulate` adds to C instead. A[i, k] stands at
+/// a[i * a_row + k * a_col] (elements), B and C likewise. c_col is 1 and c_row >= n; A and B have any strides >= 0, fast
+/// where one of their two is 1. k = 0 gives 0. Where `accumulate` and offsets are given and c_step is 0, the products of
+/// the batch are added to one C, in their order and each rounded as it is alone.
 template <class T>
 struct GemmArgs {
   int64_t m, n, k;

@@ -212,7 +212,8 @@ inline constexpr auto kReductions = [] {
                 {"sum(Tensor([[1.0, 2.0], [3.0, 4.0]]), 1)", "[3. 7.]"}, Result::Wide, none, fold(Sum{}), total_itself,
                 passes)
           .with({.samples = {"sum(x(3, 4))", "sum(x(3, 4) ** 2, 1)", "sum(x(2, 3, 4) ** 2, (0, -1), keepdims=True)"}}),
-      reduction("mean(x, axis=None, keep_dims=False)", "Mean over some axes, or all. Integers average as float32.",
+      reduction("mean(x, axis=None, keep_dims=False, *, dtype=None)",
+                "Mean over some axes, or all. Integers average as float32, any as `dtype`.",
                 {"mean(Tensor([[1.0, 2.0], [3.0, 4.0]]), 1)", "[1.5 3.5]"}, Result::Float, none, fold(Sum{}),
                 finish<kTotal>([](auto r) { return r.total / r.n; }),
                 pull<0>([](auto g, auto, auto r) { return g / r.n; }))

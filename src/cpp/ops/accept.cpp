@@ -19,10 +19,11 @@ bool is_shape_of(const DimsAttr& a, const Dims& shape) noexcept { return is_shap
 const OpList& all_ops() {
   static const OpList all = [] {
     OpList list;
-    for (const auto add : {list_shape_ops, list_region_ops, list_elementwise_ops, list_partial_ops, list_reduce_ops,
-                           list_scan_ops, list_softmax_ops, list_loss_ops, list_norm_ops, list_matmul_ops,
-                           list_conv_ops, list_pool_ops, list_recurrent_ops, list_linalg_ops, list_index_ops,
-                           list_coordinate_ops, list_sort_ops, list_random_ops, list_optimizer_ops})
+    for (const auto add :
+         {list_shape_ops, list_region_ops,     list_elementwise_ops, list_partial_ops, list_reduce_ops,
+          list_scan_ops,  list_softmax_ops,    list_loss_ops,        list_norm_ops,    list_matmul_ops,
+          list_conv_ops,  list_pool_ops,       list_recurrent_ops,   list_linalg_ops,  list_spectral_ops,
+          list_index_ops, list_coordinate_ops, list_sort_ops,        list_random_ops,  list_optimizer_ops})
       add(list);
     return list;
   }();

@@ -74,6 +74,7 @@ void list_conv_ops(OpList& list);
 void list_pool_ops(OpList& list);
 void list_recurrent_ops(OpList& list);
 void list_linalg_ops(OpList& list);
+void list_spectral_ops(OpList& list);
 void list_index_ops(OpList& list);
 void list_coordinate_ops(OpList& list);
 void list_sort_ops(OpList& list);

@@ -118,7 +118,7 @@ Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& target, const T
 
 Tensor matmul(const Tensor& a, const Tensor& b);
 
-// ---- linear algebra (linalg.cpp): matrices in the last two axes, leading axes are a batch -------------------------
+// ---- linear algebra (linalg.cpp, spectral.cpp): matrices in the last two axes, leading axes are a batch -------------------------
 
 /// Lower triangular L with L L^T = a, or upper triangular U with U^T U = a.
 Tensor cholesky(const Tensor& a, bool upper = false);

@@ -1,4 +1,6 @@
 // Matrix product: bilinear; vectors, matrices and batches of them. Transposed operands are strides, never copies.
+#include "ops/matmul.h"
+
 #include <algorithm>
 
 #include "base/interpreter.h"
@@ -12,16 +14,6 @@
 
 namespace adcore {
 namespace {
-
-/// Operands that are read with their last two axes exchanged. A vector is a row on the left and a column on the right,
-/// and has no axis in the result there; a turned one is the other way round and keeps its axis. So an outer product is
-/// one of two turned vectors, and every rule is again one product.
-struct MatmulAttr {
-  int64_t a_turned = 0, b_turned = 0;
-  /// Not 0: the rows of the left operand are those of the members of a batch, so many each, which round as they do
-  /// alone.
-  int64_t member_rows = 0;
-};
 
 /// One side of a product as a matrix.
 struct Side {
@@ -113,7 +105,7 @@ Matrices matrices(const Tensor& x, bool left, bool turned, DType storage, const 
 }
 
 template <class T>
-void multiply(const Sizes& s, const Matrices& a, const Matrices& b, int64_t member_rows, T* c, GemmFn<T> gemm) {
+GemmArgs<T> arguments_of(const Sizes& s, const Matrices& a, const Matrices& b, T* c) {
   GemmArgs<T> g{};
   g.m = s.m;
   g.n = s.n;
@@ -126,7 +118,6 @@ void multiply(const Sizes& s, const Matrices& a, const Matrices& b, int64_t memb
   g.b_col = b.col;
   g.c = c;
   g.c_row = s.n;
-  g.member_rows = member_rows;
   g.batch = 1;
   if (!s.batch.empty()) {
     g.batch = numel(s.batch);
@@ -134,6 +125,13 @@ void multiply(const Sizes& s, const Matrices& a, const Matrices& b, int64_t memb
     g.b_offset = b.offsets.data();
     g.c_step = s.m * s.n;
   }
+  return g;
+}
+
+template <class T>
+void multiply(const Sizes& s, const Matrices& a, const Matrices& b, int64_t member_rows, T* c, GemmFn<T> gemm) {
+  GemmArgs<T> g = arguments_of(s, a, b, c);
+  g.member_rows = member_rows;
   gemm(g);
 }
 
@@ -314,6 +312,48 @@ const Op kMatmul{.name = "matmul",
                  .work = matmul_work,
                  .accepts = matmul_accepts};
 
+// ---- sums of products -------------------------------------------------------------------------------------------
+
+void matmul_sum_infer(Call& call) { call.out->set_shape(call.in(0).shape(), call.in(0).dtype()); }
+
+template <class T>
+void add_products(const Sizes& s, const Matrices& a, const Matrices& b, T* c, GemmFn<T> gemm) {
+  GemmArgs<T> g = arguments_of(s, a, b, c);
+  g.accumulate = true;
+  g.c_step = 0;
+  gemm(g);
+}
+
+void matmul_sum_run(Call& call) {
+  const Tensor &start = call.in(0), &a = call.in(1), &b = call.in(2);
+  const auto attr = call.attrs.as<MatmulSumAttr>();
+  Tensor& out = *call.out;
+  if (out.data() != start.data()) copy_to(start, out.mutable_data(), out.dtype());
+  const Sizes s = sizes_of(a, b, {attr.a_turned, attr.b_turned});
+  Tensor a_held, b_held;
+  Matrices x = matrices(a, true, attr.a_turned, out.dtype(), s.batch, a_held),
+           y = matrices(b, false, attr.b_turned, out.dtype(), s.batch, b_held);
+  if (attr.reverse) {
+    std::ranges::reverse(x.offsets);
+    std::ranges::reverse(y.offsets);
+  }
+  out.dtype() == DType::Float32 ? add_products(s, x, y, static_cast<float*>(out.mutable_data()), kernels().gemm_f32)
+                                : add_products(s, x, y, static_cast<double*>(out.mutable_data()), kernels().gemm_f64);
+}
+
+int64_t matmul_sum_work(const Call& call) {
+  const auto attr = call.attrs.as<MatmulSumAttr>();
+  const Sizes s = sizes_of(call.in(1), call.in(2), {attr.a_turned, attr.b_turned});
+  return numel(s.batch) * s.m * s.n * s.k / 8;
+}
+
+const Op kMatmulSum{.name = "matmul_sum",
+                    .kind = OpKind::Constant,
+                    .infer = matmul_sum_infer,
+                    .run = matmul_sum_run,
+                    .over = {needs_input(0)},
+                    .work = matmul_sum_work};
+
 Tensor product(const Tensor& a, const Tensor& b, bool a_turned, bool b_turned, int64_t member_rows) {
   return apply(kMatmul, {&a, &b}, Attrs(MatmulAttr{a_turned, b_turned, member_rows}));
 }
@@ -337,10 +377,6 @@ Tensor bmm(const Tensor& a, const Tensor& b) {
 // ---- dense: a product whose rows start from a bias, as one op ---------------------------------------------------
 // Operands: x (..., in), weight (out, in), bias (out,), floats of one dtype that kernels compute in. The bits are those
 // of the product plus the bias.
-
-struct DenseAttr {
-  int64_t member_rows = 0;  // as in MatmulAttr
-};
 
 /// The product in it.
 struct DenseProduct {
@@ -460,6 +496,10 @@ constexpr Function kFunctions[] = {
 };
 
 }  // namespace
+
+const Op& matmul_op() noexcept { return kMatmul; }
+const Op& dense_op() noexcept { return kDense; }
+const Op& matmul_sum_op() noexcept { return kMatmulSum; }
 
 void list_matmul_ops(OpList& list) { list.insert(list.end(), {&kMatmul, &kDense}); }
 

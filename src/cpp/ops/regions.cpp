@@ -447,6 +447,7 @@ void list_region_ops(OpList& list) { list.insert(list.end(), {&kSlice, &kMove, &
 // ---- functions ----------------------------------------------------------------------------------------------------
 
 const Op& slice_op() noexcept { return kSlice; }
+const Op& slice_add_op() noexcept { return kSliceAdd; }
 
 Tensor view_of_region(const Tensor& x, const Region& r) { return apply(kSlice, {&x}, RegionWords(r).attrs()); }
 

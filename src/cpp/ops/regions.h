@@ -85,6 +85,8 @@ class RegionReader {
 Tensor view_of_region(const Tensor& x, const Region& r);
 /// The op of it, whose attribute is that region.
 const Op& slice_op() noexcept;
+/// The op that adds regions of operand 1 to operand 0.
+const Op& slice_add_op() noexcept;
 /// `base`, which is written over, with a region of v at its place in it.
 Tensor set_region(Tensor&& base, const Tensor& v, const Region& r);
 /// The same with it added, wherever its places meet.

@@ -60,6 +60,7 @@ std::span<const Family> families() {
                                {"Losses", kLossFunctions},
                                {"Products", kMatmulFunctions},
                                {"Linear algebra", kLinalgFunctions},
+                               {"Linear algebra", kSpectralFunctions},
                                {"Convolution", kConvFunctions},
                                {"Pooling", kPoolFunctions},
                                {"Normalization", kNormFunctions},

@@ -318,8 +318,8 @@ Tensor apart(const Tensor& y, const Tensor& x);
 std::span<const Family> families();
 
 extern const std::span<const Function> kShapeFunctions, kMoveFunctions, kArrangeFunctions, kReduceFunctions,
-    kScanFunctions, kSoftmaxFunctions, kLossFunctions, kMatmulFunctions, kLinalgFunctions, kConvFunctions,
-    kPoolFunctions, kNormFunctions, kRecurrentFunctions, kIndexFunctions, kSortFunctions, kRandomFunctions,
-    kCreateFunctions;
+    kScanFunctions, kSoftmaxFunctions, kLossFunctions, kMatmulFunctions, kLinalgFunctions, kSpectralFunctions,
+    kConvFunctions, kPoolFunctions, kNormFunctions, kRecurrentFunctions, kIndexFunctions, kSortFunctions,
+    kRandomFunctions, kCreateFunctions;
 
 }  // namespace adcore

@@ -49,6 +49,17 @@ int find_parameter(const Parameters& parameters, PyObject* keyword) {
   return -1;
 }
 
+/// What to write for a keyword that none of the parameters has: "; ..." or "".
+std::string hint_for(PyObject* keyword, const Signature& s) {
+  const Owned names(checked(PyTuple_New(s.count)));
+  for (int i = 0; i < s.count; ++i) {
+    const std::string_view name = s.parameters[i].name;
+    PyTuple_SET_ITEM(names.get(), i,
+                     checked(PyUnicode_FromStringAndSize(name.data(), static_cast<Py_ssize_t>(name.size()))));
+  }
+  return keyword_hint(keyword, names.get());
+}
+
 [[noreturn]] void fail_arguments(const Signature& s, const std::string& fact) {
   std::string names;
   for (const Parameter& p : s.all())
@@ -57,6 +68,34 @@ int find_parameter(const Parameters& parameters, PyObject* keyword) {
 }
 
 }  // namespace
+
+std::string keyword_hint(PyObject* keyword, PyObject* names) {
+  PyObject* hint = python_function("adcore._advice", "keyword_hint");
+  const Owned said(checked(PyObject_CallFunctionObjArgs(hint, keyword, names, nullptr)));
+  const char* words = PyUnicode_AsUTF8(said.get());
+  if (!words) throw PythonError{};
+  return *words ? text("; ", words) : "";
+}
+
+void explain_keyword(const char* call, PyObject* keywords, const char* const* names) {
+  if (!keywords || !PyErr_ExceptionMatches(PyExc_TypeError)) return;
+  PyObject *keyword, *value;
+  Py_ssize_t at = 0;
+  while (PyDict_Next(keywords, &at, &keyword, &value)) {
+    bool known = false;
+    const char* const* name = names;
+    for (; *name; ++name) known |= PyUnicode_CompareWithASCIIString(keyword, *name) == 0;
+    if (known) continue;
+    PyErr_Clear();
+    const Owned all(checked(PyTuple_New(name - names)));
+    for (name = names; *name; ++name) PyTuple_SET_ITEM(all.get(), name - names, checked(PyUnicode_FromString(*name)));
+    const Owned shown(checked(PyObject_Str(keyword)));
+    const char* word = PyUnicode_AsUTF8(shown.get());
+    if (!word) throw PythonError{};
+    fail(ErrorKind::Type, call, ": got an unexpected keyword argument '", word, "'", keyword_hint(keyword, all.get()),
+         ".");
+  }
+}
 
 Parameters::Parameters(const Signature& declared) : signature(declared) {
   for (int i = 0; i < signature.count; ++i) {
@@ -95,7 +134,10 @@ Bound::Bound(const Parameters& parameters, PyObject* const* args, Py_ssize_t cou
   for (Py_ssize_t k = 0; k < named; ++k) {
     PyObject* keyword = PyTuple_GET_ITEM(keywords, k);
     const int i = find_parameter(parameters, keyword);
-    if (i < 0) fail_arguments(s, text("got an unexpected keyword argument '", PyUnicode_AsUTF8(keyword), "'"));
+    if (i < 0) {
+      fail_arguments(
+          s, text("got an unexpected keyword argument '", PyUnicode_AsUTF8(keyword), "'", hint_for(keyword, s)));
+    }
     if (values_[i]) fail_arguments(s, text("got two values for '", s.parameters[i].name, "'"));
     values_[i] = args[count + k];
   }

@@ -20,6 +20,11 @@ struct Parameters {
   Py_ssize_t required = 0;                    // so many arguments at least: none behind them is required
 };
 
+/// What to write for a keyword that is none of a tuple of names, "; ...", or "" where that is not known.
+std::string keyword_hint(PyObject* keyword, PyObject* names);
+/// Where PyArg_ParseTupleAndKeywords failed: throws the error of a keyword that is none of the names, if there is one.
+void explain_keyword(const char* call, PyObject* keywords, const char* const* names);
+
 /// The arguments of a call by parameter, null where not passed.
 class Bound {
  public:

@@ -1,5 +1,7 @@
 // The base of adcore.nn.Cell: calling a cell calls its method construct, without a Python frame between.
 //
+// A call that fails has its error tell the path of the cell (adcore/nn/failures.py).
+//
 // It adds no field to the object, so that cells pickle, copy and inherit like any Python object. (A vectorcall slot
 // would have to stand in each instance, and Python before 3.12 does not pass it on to subclasses.)
 #include "python/object.h"
@@ -24,9 +26,63 @@ PyObject* call_construct(PyObject* self, PyObject* args, PyObject* keywords) {
   return result;
 }
 
+/// Takes the Python error that is set, and sets it again in the end: another one, where somebody ends the program
+/// meanwhile.
+class TakenError {
+ public:
+#if PY_VERSION_HEX >= 0x030C0000
+  TakenError() : value_(PyErr_GetRaisedException()) {}
+#else
+  TakenError() {
+    PyObject *type, *value, *trace;
+    PyErr_Fetch(&type, &value, &trace);
+    PyErr_NormalizeException(&type, &value, &trace);
+    if (trace) PyException_SetTraceback(value, trace);
+    Py_XDECREF(type);
+    Py_XDECREF(trace);
+    value_ = Owned(value);
+  }
+#endif
+  ~TakenError() {
+    if (PyErr_Occurred()) {
+      if (!PyErr_ExceptionMatches(PyExc_Exception)) return;
+      PyErr_Clear();
+    }
+#if PY_VERSION_HEX >= 0x030C0000
+    PyErr_SetRaisedException(value_.release());
+#else
+    PyObject* value = value_.release();
+    PyErr_Restore(Py_NewRef(Py_TYPE(value)), value, PyException_GetTraceback(value));
+#endif
+  }
+  TakenError(const TakenError&) = delete;
+  TakenError& operator=(const TakenError&) = delete;
+  PyObject* value() const { return value_.get(); }
+
+ private:
+  Owned value_;
+};
+
+/// Has the error that leaves a call tell which cell that was, and what it was given.
+[[gnu::cold, gnu::noinline]] void note_failure(PyObject* self, PyObject* args, PyObject* keywords) {
+  if (!PyErr_ExceptionMatches(PyExc_Exception)) return;
+  const TakenError error;
+  guarded_int([&] {
+    PyObject* note = python_function("adcore.nn.failures", "note");
+    const Owned done(checked(calling_python([&] {
+      return PyObject_CallFunctionObjArgs(note, error.value(), self, args, keywords ? keywords : Py_None, nullptr);
+    })));
+    return 0;
+  });
+}
+
 PyObject* cell_call(PyObject* self, PyObject* args, PyObject* keywords) {
   PyObject* result = call_construct(self, args, keywords);
-  if (!result || !is_async(result)) return result;
+  if (!result) [[unlikely]] {
+    note_failure(self, args, keywords);
+    return nullptr;
+  }
+  if (!is_async(result)) return result;
   return guarded([&]() -> PyObject* {
     const Owned held(result);
     require_computed(result, text(Py_TYPE(self)->tp_name, ".construct").c_str());

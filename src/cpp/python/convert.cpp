@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "ops/table.h"
-#include "python/object.h"
+#include "python/foreign.h"
 
 namespace adcore::python {
 namespace {
@@ -232,11 +232,9 @@ Tensor tensor_from(PyObject* data, const DType* dtype) {
 
 namespace {
 
-/// Lets go of a Py_buffer: the last reference may go in a thread without the interpreter's lock.
+/// Lets go of a Py_buffer.
 void release_view(void* owner) {
-  const PyGILState_STATE state = calling_python([] { return PyGILState_Ensure(); });
-  PyBuffer_Release(static_cast<Py_buffer*>(owner));
-  PyGILState_Release(state);
+  with_interpreter([&] { PyBuffer_Release(static_cast<Py_buffer*>(owner)); });
   delete static_cast<Py_buffer*>(owner);
 }
 

@@ -2,9 +2,14 @@
 // which its consumer renames and whose deleter it calls.
 //
 // Out: the memory is shared, with a reference to it, and said to be read-only; the old form of the struct cannot say
-// that, so it carries a copy. In: always a copy, because whoever made the memory may write to it.
+// that, so it carries a copy. In: the memory is shared, as that of an array of NumPy is by from_numpy: whoever made it
+// may write to it, nobody here does. Nothing vouches for what a struct says, so each number of it is checked.
+#include <cstring>
+#include <memory>
+
 #include "core/box.h"
 #include "python/bindings.h"
+#include "python/foreign.h"
 
 namespace py = pybind11;
 
@@ -114,12 +119,9 @@ py::object capsule_of(std::unique_ptr<Exported<Managed>> exported) {
 /// `copy`: None where the memory may be shared.
 py::object to_dlpack(const py::object& tensor, bool versioned, const py::object& copy) {
   PyObject* const o = tensor_object(tensor);
-  Tensor value = value_of(o).detached();
-  if (value.boxed() || (context().tape && slot_of(o, context().tape))) {
-    fail_buffer(
-        "__dlpack__: this Tensor is being differentiated or mapped over, which another library does not see; "
-        "export its stop_gradient, or return it from the function first.");
-  }
+  warn_detached(o, "x.__dlpack__()", 2);
+  Tensor value = stop_gradient(tensor_of(tensor)).detached();
+  require_readable(value);
   const bool copied = copy.is_none() ? !versioned : py::cast<bool>(copy);
   if (!copied && !versioned) {
     fail_buffer(
@@ -140,53 +142,121 @@ py::object to_dlpack(const py::object& tensor, bool versioned, const py::object&
 
 // ---- in -------------------------------------------------------------------------------------------------------------
 
-/// A tensor of its own with the elements of an array.
-Tensor copy_of(const Array& a) {
+/// Where the elements of an array lie.
+struct Elements {
+  DType dtype;
+  Dims shape, strides;
+  std::byte* lowest = nullptr;   // of the bytes between the first and the last in memory; null where there are none
+  int64_t bytes = 0, first = 0;  // how many, and at which element of them the array starts
+  bool aligned = true;
+};
+
+[[noreturn]] void fail_elements(const char* what) {
+  fail_buffer(std::string("from_dlpack: the array cannot be in memory: ") + what + ".");
+}
+
+/// Shape and strides; false where there are no elements.
+bool read_axes(const Array& a, Elements& to) {
+  if (a.rank < 0 || a.rank > kMaxRank) {
+    fail_buffer("from_dlpack: an array of " + std::to_string(a.rank) + " dimensions; at most " +
+                std::to_string(kMaxRank) + " are possible.");
+  }
+  if (a.rank && !a.shape) fail_elements("it has axes, but no sizes of them");
+  bool empty = false;
+  for (int i = 0; i < a.rank; ++i) {
+    if (a.shape[i] < 0) fail_elements("a size is negative");
+    empty |= a.shape[i] == 0;
+    to.shape.push_back(a.shape[i]);
+  }
+  int64_t count = static_cast<int64_t>(size_of(to.dtype));
+  for (int i = 0; i < a.rank && !empty; ++i)
+    if (__builtin_mul_overflow(count, a.shape[i], &count)) fail_elements("its elements are too many");
+  to.strides = contiguous_strides(to.shape);
+  for (int i = 0; i < a.rank && a.strides && !empty; ++i) to.strides[i] = a.strides[i];
+  return !empty;
+}
+
+Elements elements_of(const Array& a) {
   if (a.device.type != kCpu) {
     fail_buffer("from_dlpack: the array is not in the CPU's memory (device type " + std::to_string(a.device.type) +
                 "); copy it there first.");
   }
-  const DType dtype = dtype_of(a.dtype);
-  Dims shape, strides;
-  for (int32_t i = 0; i < a.rank; ++i) shape.push_back(a.shape[i]);
-  Tensor own(shape, dtype);  // refuses a shape that no tensor can have
-  if (own.size() == 0) return own;
-  int64_t low = 0, high = 0;  // the span of elements around the first
-  for (int i = 0; i < shape.size(); ++i) {
-    const int64_t stride = a.strides ? a.strides[i] : own.strides()[i];
-    strides.push_back(stride);
-    (stride < 0 ? low : high) += stride * (shape[i] - 1);
+  Elements to{dtype_of(a.dtype), {}, {}};
+  if (!read_axes(a, to)) return to;
+  if (!a.data) fail_elements("its address is null");
+  int64_t low = 0, high = 0;  // bytes around the first element
+  for (int i = 0; i < to.shape.size(); ++i) {
+    int64_t way = static_cast<int64_t>(size_of(to.dtype));
+    int64_t& end = to.strides[i] < 0 ? low : high;
+    if (__builtin_mul_overflow(way, to.strides[i], &way) || __builtin_mul_overflow(way, to.shape[i] - 1, &way) ||
+        __builtin_add_overflow(end, way, &end)) {
+      fail_elements("its strides lead too far");
+    }
   }
-  const auto item = static_cast<int64_t>(size_of(dtype));
-  auto* const first = static_cast<std::byte*>(a.data) + a.byte_offset;
-  if (reinterpret_cast<uintptr_t>(first) % size_of(dtype)) fail_buffer("from_dlpack: the elements are not aligned.");
-  BufferRef memory(adopt(first + low * item, static_cast<size_t>((high - low + 1) * item), nullptr, [](void*) {}));
-  copy_to(Tensor(std::move(memory), -low, shape, strides, dtype), own.mutable_data(), dtype);
-  return own;
+  const auto item = static_cast<int64_t>(size_of(to.dtype));
+  uintptr_t address = 0, lowest = 0, last = 0;
+  if (__builtin_add_overflow(reinterpret_cast<uintptr_t>(a.data), a.byte_offset, &address) ||
+      __builtin_add_overflow(address, low, &lowest) || __builtin_add_overflow(address, high, &last) ||
+      __builtin_add_overflow(last, item, &last) || last - lowest > static_cast<uintptr_t>(INT64_MAX)) {
+    fail_elements("it reaches beyond the addresses that there are");
+  }
+  to.lowest = reinterpret_cast<std::byte*>(lowest);
+  to.bytes = static_cast<int64_t>(last - lowest);
+  to.first = -low / item;
+  to.aligned = address % size_of(to.dtype) == 0;
+  return to;
 }
 
-/// Consumes a capsule of one form; false where it is of another.
+/// Copies the elements in order of the indices, from anywhere.
+void gather(const Elements& from, const std::byte* at, int axis, std::byte*& to) {
+  const size_t item = size_of(from.dtype);
+  if (axis == from.shape.size()) {
+    std::memcpy(to, at, item);
+    to += item;
+    return;
+  }
+  for (int64_t i = 0; i < from.shape[axis]; ++i)
+    gather(from, at + i * from.strides[axis] * static_cast<int64_t>(item), axis + 1, to);
+}
+
+/// Ends what a capsule pointed into, once, in whichever thread the last of its memory goes.
 template <class Managed>
-bool consume(PyObject* capsule, Tensor& out) {
+void end_managed(void* managed) {
+  auto* const m = static_cast<Managed*>(managed);
+  if (m->deleter) with_interpreter([&] { m->deleter(m); });
+}
+
+/// Takes over what a capsule of one form points into; false where it is of another. `copy`: None where the memory may
+/// be shared.
+template <class Managed>
+bool consume(PyObject* capsule, const py::object& copy, Tensor& out) {
   if (!PyCapsule_IsValid(capsule, Managed::name)) return false;
   auto* m = static_cast<Managed*>(PyCapsule_GetPointer(capsule, Managed::name));
   if (PyCapsule_SetName(capsule, Managed::used_name)) throw PythonError{};
-  struct Delete {
-    Managed* m;
-    ~Delete() {
-      if (m->deleter) m->deleter(m);
-    }
-  } const guard{m};
+  std::unique_ptr<void, void (*)(void*)> owner(m, end_managed<Managed>);
+  bool own = false;  // the exporter made a copy, of which nobody else knows
   if constexpr (std::is_same_v<Managed, Versioned>) {
     if (m->major != 1) fail_buffer("from_dlpack: DLPack version " + std::to_string(m->major) + " is not known.");
+    own = m->flags & kCopied;
   }
-  out = copy_of(m->array);
+  const Elements from = elements_of(m->array);
+  const bool copied = copy.is_none() ? !from.aligned : py::cast<bool>(copy) && !own;
+  if (!from.aligned && !copied) fail_buffer("from_dlpack: the elements are not aligned, so they must be copied.");
+  if (!from.lowest || copied) {
+    out = Tensor(from.shape, from.dtype);
+    auto* to = static_cast<std::byte*>(out.mutable_data());
+    if (from.lowest) gather(from, from.lowest + from.first * static_cast<int64_t>(size_of(from.dtype)), 0, to);
+    return true;
+  }
+  BufferRef memory(adopt(from.lowest, static_cast<size_t>(from.bytes), m, end_managed<Managed>));
+  owner.release();
+  out = Tensor(std::move(memory), from.first, from.shape, from.strides, from.dtype);
   return true;
 }
 
-py::object from_dlpack_capsule(const py::object& capsule) {
+py::object from_dlpack_capsule(const py::object& capsule, const py::object& copy) {
   Tensor out;
-  if (!consume<Versioned>(capsule.ptr(), out) && !consume<Unversioned>(capsule.ptr(), out)) {
+  if (!consume<Versioned>(capsule.ptr(), copy, out) && !consume<Unversioned>(capsule.ptr(), copy, out)) {
     fail(ErrorKind::Value,
          "from_dlpack: needs an array with __dlpack__, or a DLPack capsule that nobody consumed, got ",
          Py_TYPE(capsule.ptr())->tp_name, ".");
@@ -198,7 +268,7 @@ py::object from_dlpack_capsule(const py::object& capsule) {
 
 void bind_dlpack(py::module_& m) {
   m.def("to_dlpack", to_dlpack, py::arg("tensor"), py::arg("versioned"), py::arg("copy"));
-  m.def("from_dlpack_capsule", from_dlpack_capsule, py::arg("capsule"));
+  m.def("from_dlpack_capsule", from_dlpack_capsule, py::arg("capsule"), py::arg("copy"));
 }
 
 }  // namespace adcore::python

@@ -92,7 +92,10 @@ DType dtype_from(PyObject* o, std::string_view op) {
   if (PyObject* found = utf8 ? find(utf8) : nullptr) return dtype_of(found);
   const Owned repr(checked(PyObject_Repr(o)));
   const char* shown = PyUnicode_AsUTF8(repr.get());
-  fail(ErrorKind::Type, op, ": ", shown ? shown : "?", " is not a dtype; use one of adcore, such as adcore.float32.");
+  const std::string_view word = utf8 ? utf8 : "";
+  const bool device = word == "cpu" || word == "gpu" || word == "mps" || word.starts_with("cuda");
+  fail(ErrorKind::Type, op, ": ", shown ? shown : "?", " is not a dtype; ",
+       device ? "there is one device, the CPU." : "use one of adcore, such as adcore.float32.");
 }
 
 int init_dtype(PyObject* module) {

@@ -175,17 +175,21 @@ class GradientCall {
     return PyTuple_GET_ITEM(result, 0);
   }
 
-  /// `every`: constants among the outputs are named too.
+  /// `every`: constants among the outputs are named too, since each has a cotangent of the caller's.
   void read_outputs(PyObject* result, const Tape& tape, bool every) {
     const auto read = [&](PyObject* leaf) {
       if (!is_tensor(leaf)) return require_result(leaf, g_->name);
       if (const Slot slot = slot_of(leaf, &tape); slot || every) recording_.output(slot, value_of(leaf));
     };
-    if (is_tensor(result)) {
-      read(result);
-    } else {
-      tree_visit(result, read);
-    }
+    if (is_tensor(result)) return read(result);
+    tree_visit(result, read);
+    if (!every && !g_->has_aux && recording_.outputs() > 1) warn_of_sum(recording_.outputs());
+  }
+
+  void warn_of_sum(size_t outputs) const {
+    PyObject* warn = python_function("adcore._advice", "warn_of_sum");
+    const Owned done(checked(
+        calling_python([&] { return PyObject_CallFunction(warn, "sn", g_->name, static_cast<Py_ssize_t>(outputs)); })));
   }
 
   /// Seeds every output with its part of what the caller gave.
@@ -356,6 +360,13 @@ void grad_dealloc(PyObject* self) {
 }
 PyObject* get_wrapped(PyObject* self, void*) { return Py_NewRef(as_grad(self)->fn); }
 PyObject* get_name(PyObject*, void*) { return PyUnicode_FromString("after_grad"); }
+/// What it was made with, but for the function.
+PyObject* get_options(PyObject* self, void*) {
+  const GradObject* g = as_grad(self);
+  return Py_BuildValue("(OOOOOO)", g->positions, g->weights, g->single_weight ? Py_True : Py_False,
+                       g->has_aux ? Py_True : Py_False, g->return_ids ? Py_True : Py_False,
+                       g->with_value ? Py_True : Py_False);
+}
 PyObject* grad_repr(PyObject* self) {
   return PyUnicode_FromFormat("<adcore.%s of %R>", as_grad(self)->name, as_grad(self)->fn);
 }
@@ -365,6 +376,7 @@ PyObject* bind_method(PyObject* self, PyObject* instance, PyObject*) {
 
 PyGetSetDef kGetSet[] = {{"__wrapped__", get_wrapped, nullptr, "The differentiated function.", nullptr},
                          {"__name__", get_name, nullptr, nullptr, nullptr},
+                         {"_options", get_options, nullptr, "What it was made with, but for the function.", nullptr},
                          {nullptr, nullptr, nullptr, nullptr, nullptr}};
 PyMethodDef kMethods[] = {
     {"seeded", seeded, METH_VARARGS,

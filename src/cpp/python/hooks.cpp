@@ -43,6 +43,10 @@ void run_hooks(Gradients& gradients, std::span<const Owned> given) {
   for (size_t i = 0; i < given.size(); ++i) {
     PyObject* const o = given[i].get();
     if (!o || !is_tensor(o)) continue;
+    if (is_parameter(o) && !reinterpret_cast<ParameterObject*>(o)->requires_grad) [[unlikely]] {
+      if (gradients.reached(i)) gradients.replace(i, zeros_like(gradients.of(i)));
+      continue;
+    }
     PyObject* const hooks = reinterpret_cast<TensorObject*>(o)->hooks;
     if (!hooks || !gradients.reached(i) || gradients.repeats(i)) [[likely]]
       continue;

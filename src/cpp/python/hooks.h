@@ -9,7 +9,8 @@
 namespace adcore::python {
 
 /// Passes the gradients that a sweep reached through the hooks on what was given for the inputs: once for each input,
-/// however often it was given. `given` has an entry for each input; null where it was no Python object.
+/// however often it was given. `given` has an entry for each input; null where it was no Python object. That of a
+/// Parameter which the function froze becomes zero, as that of one which was frozen before.
 void run_hooks(Gradients& gradients, std::span<const Owned> given);
 
 }  // namespace adcore::python

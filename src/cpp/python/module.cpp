@@ -2,14 +2,25 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
+
 #include "base/buffer.h"
 #include "base/interpreter.h"
+#include "base/thread_environment.h"
 #include "base/thread_pool.h"
 #include "ops/random.h"
 #include "ops/table.h"
 #include "python/bindings.h"
 
 namespace py = pybind11;
+
+// What libraries that know of adcore by its file alone call, as threadpoolctl does.
+extern "C" {
+__attribute__((visibility("default"))) int adcore_get_num_threads() noexcept { return adcore::num_threads(); }
+__attribute__((visibility("default"))) void adcore_set_num_threads(int n) noexcept {
+  adcore::set_num_threads(std::clamp(n, 1, adcore::kMaxThreads));
+}
+}
 
 namespace adcore::python {
 
@@ -140,6 +151,9 @@ PYBIND11_MODULE(_core_of_main, m, py::multiple_interpreters::not_supported()) {
     throw py::import_error(
         "ADCORE_ISA names an instruction set that this CPU or build does not have; unset it, or use one of baseline, "
         "avx2, avx512, neon.");
+  }
+  if (!requested_threads_valid()) {
+    throw py::import_error("ADCORE_NUM_THREADS must be a number of threads in [1, 256]; correct it, or unset it.");
   }
   py::register_exception_translator([](std::exception_ptr e) {
     if (!e) return;

@@ -2,6 +2,7 @@
 //
 // Its process-wide number is the index of its slot in a thread's tape, so several threads may differentiate one network
 // at once. Numbers of dead parameters are used again, which keeps that vector short.
+#include "python/arguments.h"
 #include "python/object.h"
 
 namespace adcore::python {
@@ -71,13 +72,18 @@ PyObject* parameter_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   PyObject *data, *name = Py_None, *requires_grad = Py_True, *layerwise = Py_False, *parallel = Py_True;
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OOOO:Parameter", const_cast<char**>(names), &data, &name,
                                    &requires_grad, &layerwise, &parallel)) {
-    return nullptr;
+    return guarded([&]() -> PyObject* {
+      explain_keyword("Parameter", kwargs, names);
+      return nullptr;
+    });
   }
   return guarded([&]() -> PyObject* {
     Tensor value = parameter_data(data);
     check_name(name);
     if (!PyBool_Check(requires_grad))
       fail(ErrorKind::Type, "Parameter: requires_grad must be a bool, got ", Py_TYPE(requires_grad)->tp_name, ".");
+    if (!PyBool_Check(layerwise))
+      fail(ErrorKind::Type, "Parameter: layerwise_parallel must be a bool, got ", Py_TYPE(layerwise)->tp_name, ".");
     Owned self(checked(type->tp_alloc(type, 0)));
     auto* p = as_parameter(self.get());
     new (&p->base.value) Tensor(std::move(value));

@@ -55,6 +55,11 @@ void save(const TracedFunction& f, const std::string& path, std::vector<std::str
   replace_file("save", path, bytes_of(f.stored(std::move(names), std::move(about))));
 }
 
+py::bytes bytes(const TracedFunction& f, std::vector<std::string> names, std::string about) {
+  const std::vector<std::byte> all = bytes_of(f.stored(std::move(names), std::move(about)));
+  return {reinterpret_cast<const char*>(all.data()), all.size()};
+}
+
 /// `build` gives, from what the file says of arguments and results and from its cells: the result with Tensors without a
 /// value in its places, what stands in each, and an object for each cell.
 py::object load(const py::bytes& given, const std::string& name, const py::function& build) {
@@ -84,6 +89,7 @@ void bind_stored(py::module_& m) {
       .def_readwrite("_signature", &TracedFunction::signature)
       .def_readwrite("_cell_names", &TracedFunction::cell_names)
       .def_property_readonly("_cells", cells)
+      .def("_bytes", bytes)
       .def("_map_result", map_result)
       .def("_replay", replay)
       .def("_save", save);

@@ -6,6 +6,7 @@
 
 #include "core/box.h"
 #include "ops/table.h"
+#include "python/arguments.h"
 #include "python/cells.h"
 #include "python/function.h"
 #include "python/object.h"
@@ -447,7 +448,8 @@ PyObject* contiguous(PyObject* self, PyObject*) {
   });
 }
 PyObject* tensor_copy(PyObject* self, PyObject*) {
-  return guarded([&] { return wrap(tracked_value(self)); });  // values are immutable: a cell of its own is a copy
+  // Values are immutable, so a cell of its own is a copy; but for memory that somebody else may write to.
+  return guarded([&] { return wrap(tensor_from(self, nullptr)); });
 }
 PyObject* tensor_assign(PyObject* self, PyObject* value) {
   return guarded([&]() -> PyObject* {
@@ -559,7 +561,10 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   PyObject *data = nullptr, *dtype = Py_None, *shape = nullptr, *init = Py_None, *const_arg = Py_None;
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOOOO:Tensor", const_cast<char**>(names), &data, &dtype, &shape,
                                    &init, &const_arg)) {
-    return nullptr;
+    return guarded([&]() -> PyObject* {
+      explain_keyword("Tensor", kwargs, names);
+      return nullptr;
+    });
   }
   return guarded([&]() -> PyObject* {
     Tensor value;
@@ -703,6 +708,8 @@ PyType_Slot kSlots[] = {
     {Py_nb_and, pointer(binary<row("bitwise_and")>)},
     {Py_nb_or, pointer(binary<row("bitwise_or")>)},
     {Py_nb_xor, pointer(binary<row("bitwise_xor")>)},
+    {Py_nb_lshift, pointer(binary<row("bitwise_left_shift")>)},
+    {Py_nb_rshift, pointer(binary<row("bitwise_right_shift")>)},
     {Py_nb_negative, pointer(unary<row("neg")>)},
     {Py_nb_positive, pointer(positive)},
     {Py_nb_absolute, pointer(absolute)},
@@ -717,6 +724,8 @@ PyType_Slot kSlots[] = {
     {Py_nb_inplace_and, pointer(in_place<row("bitwise_and")>)},
     {Py_nb_inplace_or, pointer(in_place<row("bitwise_or")>)},
     {Py_nb_inplace_xor, pointer(in_place<row("bitwise_xor")>)},
+    {Py_nb_inplace_lshift, pointer(in_place<row("bitwise_left_shift")>)},
+    {Py_nb_inplace_rshift, pointer(in_place<row("bitwise_right_shift")>)},
     {Py_nb_bool, pointer(as_bool)},
     {Py_nb_float, pointer(as_float)},
     {Py_nb_int, pointer(as_int)},

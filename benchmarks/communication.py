@@ -1,0 +1,86 @@
+"""What messages between processes cost, and how a data parallel step grows with their number.
+
+    mpiexec -n 2 python benchmarks/communication.py      # measures sums of arrays over 2 processes; -n 4 over 4
+    python benchmarks/communication.py --plan            # steps from 2 to 1,024 processes, by the model
+
+The model: a step computes the gradients of its own rows, in a time that does not depend on the number of processes n,
+and then takes the sum of B bytes over n processes: 2 log2(n) messages of `latency` each, and 2 (n - 1) / n * B bytes at
+`bandwidth` (R. Thakur, R. Rabenseifner and W. Gropp 2005, "Optimization of collective communication operations in
+MPICH": reduce-scatter by recursive halving, then allgather by recursive doubling).
+"""
+
+import argparse
+import math
+import time
+
+import adcore
+from adcore import ops
+
+SIZES = [1 << k for k in range(2, 25, 2)]  # bytes
+NETWORKS = {  # name: bytes of gradients (float32), seconds of a step's own arithmetic on one core
+    "30-64-64-1, batch 32": (4 * 6_209, 36e-6),
+    "784-512-512-10, batch 128": (4 * 669_706, 3.0e-3),
+    "1024-2048-2048-1024, batch 256": (4 * 8_393_728, 45e-3),
+}
+# Seconds of a message and bytes a second. Of the first what this file measures on one machine; the others are what such
+# a network is sold as, half of its rate and a latency of MPI over it.
+LINKS = {
+    "one machine": (5e-6, 2.0e9),
+    "10 Gbit/s Ethernet": (30e-6, 0.6e9),
+    "100 Gbit/s InfiniBand": (2e-6, 6.0e9),
+}
+
+
+def measure():
+    from adcore import communication
+
+    communication.init()
+    adcore.set_num_threads(1)
+    rank, size = communication.get_rank(), communication.get_group_size()
+    rows = []
+    for bytes_ in SIZES:
+        gradients = (ops.ones(bytes_ // 4),)
+        best = math.inf
+        for _ in range(7):
+            communication.barrier()
+            number = max(3, min(200, (1 << 24) // bytes_))
+            start = time.perf_counter()
+            for _ in range(number):
+                communication.reduce_gradients(gradients)
+            best = min(best, (time.perf_counter() - start) / number)
+        rows.append((bytes_, best))
+    communication.release()
+    if rank:
+        return
+    print(f"sum of float32 over {size} processes, best of 7")
+    for bytes_, seconds in rows:
+        print(f"{bytes_:>10,} bytes  {seconds * 1e6:10.1f} us")
+    (small, first), (large, last) = rows[0], rows[-1]
+    turns = 2 * math.log2(size)
+    bandwidth = 2 * (size - 1) / size * (large - small) / (last - first)
+    print(f"latency {first / turns * 1e6:.1f} us a message, bandwidth {bandwidth / 1e9:.2f} GB/s")
+
+
+def step(bytes_, own, latency, bandwidth, n):
+    """Seconds of a step of n processes."""
+    return own + 2 * math.ceil(math.log2(n)) * latency + 2 * (n - 1) / n * bytes_ / bandwidth
+
+
+def plan():
+    """Print how many times as many rows a second n processes train on as one does."""
+    counts = [2**k for k in range(1, 11)]
+    for link, (latency, bandwidth) in LINKS.items():
+        print(
+            f"\n{link}: {latency * 1e6:g} us a message, {bandwidth / 1e9:g} GB/s; rows a second by those of one process"
+        )
+        print("| network | " + " | ".join(f"{n:,}" for n in counts) + " |")
+        print("| --- |" + " --- |" * len(counts))
+        for name, (bytes_, own) in NETWORKS.items():
+            cells = [f"{n * own / step(bytes_, own, latency, bandwidth, n):.3g}" for n in counts]
+            print(f"| {name} | " + " | ".join(cells) + " |")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--plan", action="store_true", help="print the model's table")
+    plan() if parser.parse_args().plan else measure()

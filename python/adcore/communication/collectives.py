@@ -1,0 +1,526 @@
+"""Functions that all processes of a group call together: sums, shares and copies of tensors.
+
+Each is an op in every transform: recorded by jit as a call of the host, mapped by vmap as one call for all members, and
+differentiated. A derivative is that of the sum over all processes of what each of them differentiates: reverse mode of
+one function is another one, which all processes call. What is not a sum is made of `all_gather` and ops.
+
+Before numbers travel the processes compare what each of them calls, and with which shape and dtype: MPI would mix what
+does not belong together. Start reading at `_call`.
+"""
+
+import functools
+import zlib
+from collections.abc import Callable
+
+from adcore import ops
+from adcore._core import Tensor, bfloat16, bool_, float16, float32
+from adcore.transforms import custom_vjp
+
+from .world import group_of, poll, wait
+
+_COMBINED = {"max": ops.amax, "min": ops.amin, "prod": ops.prod}
+
+
+def all_reduce(tensor, op="sum", group=None):
+    """Return the sum over all processes, or another combination, element by element; the same bits everywhere.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        Of the same shape and dtype in all processes. Half precision is added in float32 and rounded once.
+    op : {"sum", "max", "min", "prod"}
+    group : str, optional
+        By default all processes.
+
+    Returns
+    -------
+    Tensor
+        Of the same shape and dtype.
+
+    Raises
+    ------
+    RuntimeError
+        If the processes call different things, or one does not come (see ADCORE_MPI_TIMEOUT).
+    TypeError, ValueError
+        If `tensor` is none, or is of bools, or there is no such `op` or group.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, communication
+    >>> print(communication.all_reduce(Tensor([1.0, 2.0])))
+    [1. 2.]
+    """
+    name = "all_reduce"
+    tensor, comm = _checked(name, tensor, group)
+    if op != "sum":
+        if op not in _COMBINED:
+            raise ValueError(f"{name}: op must be 'sum', 'max', 'min' or 'prod', got {op!r}.")
+        return _COMBINED[op](all_gather(tensor.reshape((1, *tensor.shape)), group), 0)
+    if comm is None:
+        return tensor.copy()
+    if tensor.dtype in (float16, bfloat16):
+        return _sum(group, tensor.astype(float32)).astype(tensor.dtype)
+    return _sum(group, tensor)
+
+
+def all_gather(tensor, group=None):
+    """Return the tensors of all processes behind one another along the first axis, in the order of their ranks.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        Of one axis at least, of the same shape and dtype in all processes.
+    group : str, optional
+
+    Returns
+    -------
+    Tensor
+        Of shape (size of the group * tensor.shape[0], ...).
+
+    Raises
+    ------
+    RuntimeError, TypeError, ValueError
+        As :func:`all_reduce`.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, communication
+    >>> print(communication.all_gather(Tensor([1.0, 2.0])))
+    [1. 2.]
+    """
+    tensor, comm = _checked("all_gather", tensor, group, axes=1)
+    return tensor.copy() if comm is None else _gather(group, tensor)
+
+
+def reduce_scatter(tensor, op="sum", group=None):
+    """Return this process's share, along the first axis, of what `all_reduce` gives.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        Its first axis is a multiple of the size of the group.
+    op : {"sum", "max", "min", "prod"}
+    group : str, optional
+
+    Returns
+    -------
+    Tensor
+        Of shape (tensor.shape[0] / size of the group, ...).
+
+    Raises
+    ------
+    RuntimeError, TypeError, ValueError
+        As :func:`all_reduce`, and if the first axis cannot be shared.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, communication
+    >>> print(communication.reduce_scatter(Tensor([1.0, 2.0])))
+    [1. 2.]
+    """
+    tensor, comm = _checked("reduce_scatter", tensor, group, axes=1)
+    size = 1 if comm is None else comm.size
+    _check_shares("reduce_scatter", tensor, size)
+    if op != "sum" or tensor.dtype in (float16, bfloat16):
+        whole, count = all_reduce(tensor, op, group), tensor.shape[0] // size
+        rank = 0 if comm is None else comm.rank
+        return whole[rank * count : (rank + 1) * count]
+    return tensor.copy() if comm is None else _scatter_sum(group, tensor)
+
+
+def broadcast(tensor, src=0, group=None):
+    """Return the tensor of one process in all of them.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        Of the same shape and dtype in all processes; only that of `src` counts.
+    src : int, default 0
+        The rank in the group of the process whose tensor it is.
+    group : str, optional
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    RuntimeError, TypeError, ValueError
+        As :func:`all_reduce`, and if there is no such rank.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, communication
+    >>> print(communication.broadcast(Tensor([1.0, 2.0])))
+    [1. 2.]
+    """
+    tensor, comm = _checked("broadcast", tensor, group)
+    _check_rank("broadcast", "src", src, comm)
+    return tensor.copy() if comm is None else _copy(group, src, tensor)
+
+
+def reduce(tensor, dst=0, op="sum", group=None):
+    """Return in one process what `all_reduce` gives; in the others zeros.
+
+    Parameters
+    ----------
+    tensor : Tensor
+    dst : int, default 0
+        The rank in the group of the process that gets the result.
+    op : {"sum", "max", "min", "prod"}
+    group : str, optional
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    RuntimeError, TypeError, ValueError
+        As :func:`all_reduce`, and if there is no such rank.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, communication
+    >>> print(communication.reduce(Tensor([1.0, 2.0])))
+    [1. 2.]
+    """
+    tensor, comm = _checked("reduce", tensor, group)
+    _check_rank("reduce", "dst", dst, comm)
+    if op == "sum" and comm is not None and tensor.dtype not in (float16, bfloat16):
+        return _sum_at(group, dst, tensor)
+    whole = all_reduce(tensor, op, group)
+    return whole if comm is None or comm.rank == dst else ops.zeros_like(whole)
+
+
+def all_to_all(tensor, group=None):
+    """Exchange shares along the first axis: share i goes to process i, and what came from it stands there afterwards.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        Its first axis is a multiple of the size of the group.
+    group : str, optional
+
+    Returns
+    -------
+    Tensor
+        Of the same shape.
+
+    Raises
+    ------
+    RuntimeError, TypeError, ValueError
+        As :func:`all_reduce`, and if the first axis cannot be shared.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, communication
+    >>> print(communication.all_to_all(Tensor([1.0, 2.0])))
+    [1. 2.]
+    """
+    tensor, comm = _checked("all_to_all", tensor, group, axes=1)
+    _check_shares("all_to_all", tensor, 1 if comm is None else comm.size)
+    return tensor.copy() if comm is None else _exchange(group, tensor)
+
+
+def barrier(group=None):
+    """Return when all processes have called it.
+
+    Raises
+    ------
+    RuntimeError
+        If one does not come (see ADCORE_MPI_TIMEOUT).
+
+    Examples
+    --------
+    >>> from adcore import communication
+    >>> communication.barrier()
+    """
+    comm = group_of("barrier", group)
+    if comm is not None:
+        ops.host_callback(lambda: wait("barrier", group, [comm.Ibarrier()]))
+
+
+def send(tensor, dst=0, group=None, tag=0):
+    """Send a tensor to a process, which receives it by :func:`recv`. There is no derivative.
+
+    Parameters
+    ----------
+    tensor : Tensor
+    dst : int
+        The rank of that process in the group.
+    group : str, optional
+    tag : int, default 0
+        Tells messages between the same processes apart.
+
+    Raises
+    ------
+    RuntimeError
+        If it is not received (see ADCORE_MPI_TIMEOUT), or there is one process.
+    TypeError, ValueError
+        If `tensor` is none, or there is no such rank or group.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, communication
+    >>> communication.send(Tensor([1.0]), 1)
+    Traceback (most recent call last):
+    ...
+    RuntimeError: send: this process is alone; several are started by mpiexec.
+    """
+    tensor, comm = _checked("send", tensor, group)
+    comm = _other("send", "dst", dst, comm)
+
+    def run(tensor):
+        wait("send", group, [comm.Isend(_contiguous(tensor), dst, tag)])
+
+    ops.host_callback(run, tensor)
+
+
+def recv(tensor, src=0, group=None, tag=0):
+    """Return the tensor that a process sent by :func:`send`. There is no derivative.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        Of the shape and dtype of what comes; its elements do not count.
+    src : int
+        The rank of the process that sends, in the group.
+    group : str, optional
+    tag : int, default 0
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    RuntimeError
+        If nothing comes (see ADCORE_MPI_TIMEOUT), or there is one process.
+    ValueError
+        If what comes has another size, or there is no such rank or group.
+
+    Examples
+    --------
+    >>> from adcore import Tensor, communication
+    >>> communication.recv(Tensor([0.0]), 1)
+    Traceback (most recent call last):
+    ...
+    RuntimeError: recv: this process is alone; several are started by mpiexec.
+    """
+    tensor, comm = _checked("recv", tensor, group)
+    comm = _other("recv", "src", src, comm)
+    shape, dtype = tuple(tensor.shape), tensor.asnumpy().dtype
+
+    def run():
+        import numpy as np
+        from mpi4py import MPI
+
+        status = MPI.Status()
+        message = poll("recv", group, lambda: comm.Improbe(src, tag, status))
+        made = np.empty(shape, dtype)
+        if status.Get_elements(MPI.BYTE) != made.nbytes:
+            message.Recv(np.empty(status.Get_elements(MPI.BYTE), np.uint8))
+            raise ValueError(
+                f"recv: {made.nbytes} bytes of shape {shape} were expected from rank {src}, and "
+                f"{status.Get_elements(MPI.BYTE)} came."
+            )
+        message.Recv(made)
+        return made
+
+    return ops.host_callback(run, result=(shape, tensor.dtype))
+
+
+# ---- checks -------------------------------------------------------------------------------------------------------
+
+
+def _checked(name, tensor, group, axes=0):
+    """Return the Tensor and the communicator, None where this process is alone."""
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"{name}: tensor must be a Tensor, got {type(tensor).__name__}.")
+    if tensor.dtype is bool_ and name != "broadcast":
+        raise TypeError(f"{name}: bools are not combined; cast them to int32.")
+    if tensor.ndim < axes:
+        raise ValueError(
+            f"{name}: tensor needs an axis along which processes share it, got shape {tuple(tensor.shape)}."
+        )
+    return tensor, group_of(name, group)
+
+
+def _check_shares(name, tensor, size):
+    if tensor.shape[0] % size:
+        raise ValueError(f"{name}: the first axis, {tensor.shape[0]}, is not a multiple of the {size} processes.")
+
+
+def _check_rank(name, argument, rank, comm):
+    size = 1 if comm is None else comm.size
+    if isinstance(rank, bool) or not isinstance(rank, int) or not 0 <= rank < size:
+        raise ValueError(f"{name}: {argument} must be a rank below {size}, got {rank!r}.")
+
+
+def _other(name, argument, rank, comm):
+    """Return the communicator, if there is another process of that rank."""
+    if comm is None:
+        raise RuntimeError(f"{name}: this process is alone; several are started by mpiexec.")
+    _check_rank(name, argument, rank, comm)
+    if rank == comm.rank:
+        raise ValueError(f"{name}: {argument}, {rank}, is this process itself.")
+    return comm
+
+
+# ---- what travels -------------------------------------------------------------------------------------------------
+
+
+def _contiguous(tensor):
+    import numpy as np
+
+    return np.asarray(tensor.asnumpy(), order="C")
+
+
+def agree(name, group, comm, *facts):
+    """Check that all processes are here, with the same facts.
+
+    Raises
+    ------
+    RuntimeError
+        If they are not.
+    """
+    import numpy as np
+
+    code = zlib.crc32(repr((name, *facts)).encode())
+    codes = np.array([code, -code], np.int64)
+    from mpi4py import MPI
+
+    wait(name, group, [comm.Iallreduce(MPI.IN_PLACE, codes, MPI.MAX)])
+    if codes[0] != -codes[1]:
+        raise RuntimeError(
+            f"{name}: rank {comm.rank} of {comm.size} calls it with {', '.join(map(str, facts))}, and another process "
+            "calls something else, or with another shape or dtype. All processes must make the same calls in one order."
+        )
+
+
+def _call(name, group, tensor, shape, run, *facts):
+    """Call run(comm, array, result) when there are values, with members of a vmap along first axes; return the result.
+
+    `array` and `result` are contiguous, of members times the shapes of `tensor` and the given one.
+    """
+    axes, shape = tensor.ndim, tuple(shape)
+
+    def transfer(tensor):
+        import numpy as np
+
+        comm = group_of(name, group)
+        array = _contiguous(tensor)
+        members = array.shape[: array.ndim - axes]
+        agree(name, group, comm, *facts, array.shape, tensor.dtype)
+        result = np.empty((*members, *shape), array.dtype)
+        count = int(np.prod(members))
+        run(comm, array.reshape(count, *array.shape[len(members) :]), result.reshape(count, *shape))
+        return result
+
+    return ops.host_callback(transfer, tensor, result=(shape, tensor.dtype), vectorized=True)
+
+
+def _ranked(array, size):
+    """The shares of each member's first axis, the processes in front: (size, members, share, ...), contiguous."""
+    import numpy as np
+
+    members, rows, *rest = array.shape
+    return np.ascontiguousarray(np.moveaxis(array.reshape(members, size, rows // size, *rest), 1, 0))
+
+
+def _unranked(array, result):
+    """Write shares with the processes in front to where they stand in each member."""
+    import numpy as np
+
+    size, members, rows, *rest = array.shape
+    result.reshape(members, size, rows, *rest)[:] = np.moveaxis(array, 0, 1)
+
+
+def _linear(forward, backward):
+    """A function of (group, ..., tensor) whose cotangent is the other function of (group, ..., cotangent)."""
+
+    @functools.wraps(forward)
+    def call(*args):
+        *settings, tensor = args
+
+        @custom_vjp
+        def apply(tensor):
+            return forward(*settings, tensor)
+
+        # Outer levels differentiate what a rule does, so it calls what has a rule.
+        apply.defvjp(lambda tensor: (apply(tensor), None), lambda _, g: (backward(*settings, g),))
+        return apply(tensor)
+
+    return call
+
+
+def _run_sum(group, tensor):
+    def run(comm, array, result):
+        wait("all_reduce", group, [comm.Iallreduce(array, result)])
+
+    return _call("all_reduce", group, tensor, tensor.shape, run)
+
+
+def _run_gather(group, tensor):
+    size = group_of("all_gather", group).size
+
+    def run(comm, array, result):
+        import numpy as np
+
+        parts = np.empty((size, *array.shape), array.dtype)
+        wait("all_gather", group, [comm.Iallgather(array, parts)])
+        _unranked(parts, result)
+
+    rows, *rest = tensor.shape
+    return _call("all_gather", group, tensor, (size * rows, *rest), run)
+
+
+def _run_scatter_sum(group, tensor):
+    size = group_of("reduce_scatter", group).size
+
+    def run(comm, array, result):
+        wait("reduce_scatter", group, [comm.Ireduce_scatter_block(_ranked(array, size), result)])
+
+    rows, *rest = tensor.shape
+    return _call("reduce_scatter", group, tensor, (rows // size, *rest), run)
+
+
+def _run_copy(group, src, tensor):
+    def run(comm, array, result):
+        result[:] = array
+        wait("broadcast", group, [comm.Ibcast(result, src)])
+
+    return _call("broadcast", group, tensor, tensor.shape, run, f"src={src}")
+
+
+def _run_sum_at(group, dst, tensor):
+    def run(comm, array, result):
+        if comm.rank != dst:
+            result[:] = 0
+        wait("reduce", group, [comm.Ireduce(array, result if comm.rank == dst else None, root=dst)])
+
+    return _call("reduce", group, tensor, tensor.shape, run, f"dst={dst}")
+
+
+def _run_exchange(group, tensor):
+    size = group_of("all_to_all", group).size
+
+    def run(comm, array, result):
+        import numpy as np
+
+        sent = _ranked(array, size)
+        received = np.empty_like(sent)
+        wait("all_to_all", group, [comm.Ialltoall(sent, received)])
+        _unranked(received, result)
+
+    return _call("all_to_all", group, tensor, tensor.shape, run)
+
+
+# Each by its transpose.
+_sum: Callable[..., Tensor] = _linear(_run_sum, lambda group, g: _sum(group, g))
+_gather: Callable[..., Tensor] = _linear(_run_gather, lambda group, g: _scatter_sum(group, g))
+_scatter_sum: Callable[..., Tensor] = _linear(_run_scatter_sum, lambda group, g: _gather(group, g))
+_copy: Callable[..., Tensor] = _linear(_run_copy, lambda group, src, g: _sum_at(group, src, g))
+_sum_at: Callable[..., Tensor] = _linear(_run_sum_at, lambda group, dst, g: _copy(group, dst, g))
+_exchange: Callable[..., Tensor] = _linear(_run_exchange, lambda group, g: _exchange(group, g))

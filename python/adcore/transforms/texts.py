@@ -1,0 +1,72 @@
+"""What the text of a function tells of what it reads, from its code object; nothing is run."""
+
+import functools
+import types
+from opcode import EXTENDED_ARG, opmap
+
+BY_NAME = {"getattr", "globals", "hasattr", "locals", "vars", "attrgetter"}  # what finds things by a str
+_LOAD_GLOBAL, _LOAD_CONST, _IS = (opmap[name] for name in ("LOAD_GLOBAL", "LOAD_CONST", "IS_OP"))
+
+
+def names_in(code, without=()):
+    """All names that a function's text reads, those of functions inside of it among them."""
+    names = list(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType) and constant not in without:
+            names += names_in(constant, without)
+    return names
+
+
+@functools.lru_cache(maxsize=4096)
+def instructions_of(code):
+    """Return what of a function's text its names do not tell: the globals that it reads, and whether it asks what is
+    the same object as another one, but None.
+    """
+    text, names, compares = code.co_code, set(), "id" in code.co_names
+    last, constant, high = None, 0, 0
+    for at in range(0, len(text), 2):
+        op, argument = text[at], text[at + 1] | high
+        high = argument << 8 if op == EXTENDED_ARG else 0
+        if op == _LOAD_GLOBAL:
+            names.add(code.co_names[argument >> 1])
+        elif op == _IS and not (last == _LOAD_CONST and code.co_consts[constant] is None):
+            compares = True
+        if op == _LOAD_CONST:
+            constant = argument
+        last = op
+    for inner in code.co_consts:
+        if isinstance(inner, types.CodeType):
+            more = instructions_of(inner)
+            names, compares = names | more[0], compares or more[1]
+    return frozenset(names), compares
+
+
+def texts_in(code):
+    """Yield what stands in a function's text as a str and could be a name."""
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from texts_in(constant)
+        elif isinstance(constant, str) and constant.isidentifier():
+            yield constant
+
+
+def uses_in(code, without):
+    """Yield each name that a function's text reads, with the attribute that it reads of it at once, or None."""
+    import dis  # not at the top: few functions call back
+
+    instructions = list(dis.get_instructions(code))
+    for i, instruction in enumerate(instructions):
+        if instruction.opname.startswith("LOAD_") and instruction.opname != "LOAD_CLOSURE":
+            after = instructions[i + 1] if i + 1 < len(instructions) else instruction
+            is_attribute = after.opname in ("LOAD_ATTR", "LOAD_METHOD")
+            yield instruction.argval, after.argval if is_attribute else None
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType) and constant not in without:
+            yield from uses_in(constant, without)
+
+
+def function_of(fn):
+    """Return the function that a callable leads to: of a method, and of one whose arguments are given."""
+    while isinstance(fn, (functools.partial, types.MethodType)):
+        fn = fn.func if isinstance(fn, functools.partial) else fn.__func__
+    return fn

@@ -1,0 +1,244 @@
+"""Programs that tests of communication run in several processes: each is a function; the command names one.
+
+What is compared is known to each process alone: the data of all of them, from their seeds. An assertion that fails ends
+all processes.
+"""
+
+import os
+import signal
+import sys
+
+import numpy as np
+
+import adcore
+from adcore import Tensor, communication, dataset, nn, ops, train
+
+
+def data(rank, *shape, dtype=np.float64):
+    return np.random.default_rng(rank).standard_normal(shape).astype(dtype)
+
+
+# What each function of collectives makes of the arrays of all processes, in process r; all are linear.
+LINEAR = {
+    "all_reduce": (communication.all_reduce, lambda all_, r: sum(all_)),
+    "all_gather": (communication.all_gather, lambda all_, r: np.concatenate(all_)),
+    "reduce_scatter": (communication.reduce_scatter, lambda all_, r: np.split(sum(all_), len(all_))[r]),
+    "broadcast": (lambda x: communication.broadcast(x, 1), lambda all_, r: all_[1]),
+    "reduce": (lambda x: communication.reduce(x, 1), lambda all_, r: sum(all_) * (r == 1)),
+    "all_to_all": (
+        communication.all_to_all,
+        lambda all_, r: np.concatenate([np.split(a, len(all_))[r] for a in all_]),
+    ),
+}
+
+
+def total(number):
+    return float(communication.all_reduce(Tensor(float(number), adcore.float64)))
+
+
+def collectives():
+    """Values, transposes, tangents, second derivatives, vmap and jit of everything linear."""
+    rank, size = communication.get_rank(), communication.get_group_size()
+    assert size == int(sys.argv[2])
+    for name, (fn, expected) in LINEAR.items():
+        everyone = [data(r, 2 * size, 3) for r in range(size)]
+        x, v = Tensor(everyone[rank]), Tensor(data(100 + rank, 2 * size, 3))
+        y = fn(x)
+        np.testing.assert_allclose(y.asnumpy(), expected(everyone, rank), rtol=1e-12, err_msg=name)
+        # sum over processes of <g, J v> = that of <J^T g, v>
+        g = Tensor(data(200 + rank, *y.shape))
+        _, pull = adcore.vjp(fn, x)
+        _, pushed = adcore.jvp(fn, x, v)
+        (pulled,) = pull(g) if isinstance(pull(g), tuple) else (pull(g),)
+        np.testing.assert_allclose(total((g * pushed).sum()), total((pulled * v).sum()), rtol=1e-10, err_msg=name)
+        np.testing.assert_array_equal(pushed.asnumpy(), fn(v).asnumpy())
+
+        def curved(x, fn=fn):
+            return (fn(ops.sin(x)) ** 2).sum()
+
+        # The second derivative along v, by finite differences of the first.
+        h, grad = 1e-6, adcore.grad(curved)
+        along = adcore.jvp(grad, x, v)[1]
+        numeric = (grad(x + h * v) - grad(x - h * v)) / (2 * h)
+        np.testing.assert_allclose(along.asnumpy(), numeric.asnumpy(), rtol=1e-4, atol=1e-6, err_msg=name)
+        # Members of a vmap travel together; a program makes the same calls.
+        batch = ops.stack([x, 2 * x, v])
+        for mapped in (adcore.vmap(fn), adcore.jit(adcore.vmap(fn)), adcore.vmap(adcore.jit(fn))):
+            members = [fn(member).asnumpy() for member in batch]
+            np.testing.assert_array_equal(mapped(batch).asnumpy(), np.stack(members), err_msg=name)
+        nested = adcore.vmap(adcore.vmap(fn))(ops.stack([batch, batch + 1]))
+        np.testing.assert_array_equal(nested[1][2].asnumpy(), fn(v + 1).asnumpy())
+        recorded = adcore.jit(grad)
+        for _ in range(2):
+            np.testing.assert_array_equal(recorded(x).asnumpy(), grad(x).asnumpy(), err_msg=name)
+    for op, combine in {"max": np.maximum, "min": np.minimum, "prod": np.multiply}.items():
+        everyone = [data(r, 4) for r in range(size)]
+        x = Tensor(everyone[rank])
+        expected = combine.reduce(everyone)
+        np.testing.assert_array_equal(communication.all_reduce(x, op).asnumpy(), expected)
+        g = adcore.grad(lambda x, op=op: communication.all_reduce(x, op).sum())(x).asnumpy()
+        # Every process has the sum, so the sum of what they differentiate is size times it.
+        mine = {"prod": expected / everyone[rank]}.get(op, 1.0 * (expected == everyone[rank]))
+        np.testing.assert_allclose(g, size * mine, rtol=1e-12)
+
+
+def rest():
+    """Half precision, ints, groups, messages, Parameters."""
+    rank, size = communication.get_rank(), communication.get_group_size()
+    # 1 + 2**-11 in each: rounded once, not at every sum.
+    half = communication.all_reduce(Tensor([1.0 + rank / 1024], adcore.float16))
+    assert half.dtype is adcore.float16
+    assert float(half) == np.float16(sum(1.0 + r / 1024 for r in range(size)))
+    assert communication.all_reduce(Tensor([2**60])).tolist() == [size * 2**60]
+    assert communication.broadcast(Tensor([rank == 0])).tolist() == [True]
+    communication.barrier()
+    if rank == 0:
+        communication.send(Tensor([[1.0, 2.0]]), 1)
+    if rank == 1:
+        print(communication.recv(ops.zeros((1, 2)), 0))
+    first = list(range(size - 1, -1, -1))[: max(1, size // 2)]
+    communication.create_group("last", first)
+    if rank in first:
+        place = communication.get_rank("last")
+        assert first[place] == rank and communication.get_group_size("last") == len(first)
+        assert communication.get_world_rank_from_group_rank("last", place) == rank
+        assert communication.get_group_rank_from_world_rank(rank, "last") == place
+        assert communication.all_reduce(Tensor(rank), group="last").item() == sum(first)
+    else:
+        try:
+            communication.all_reduce(Tensor(rank), group="last")
+        except ValueError as error:
+            assert "not in the group" in str(error)
+        else:
+            raise AssertionError("a process outside of a group took part")
+    communication.destroy_group("last")
+    assert communication.get_local_rank_size() == size and communication.get_local_rank() == rank
+    w = adcore.Parameter(Tensor(data(rank, 3)), name="w")
+    communication.broadcast_parameters([w], src=1)
+    np.testing.assert_array_equal(w.asnumpy(), data(1, 3))
+    assert len(list(dataset.NumpySlicesDataset(np.arange(8), num_shards=size, shard_id=rank))) == 8 // size
+
+
+def network(seed):
+    adcore.set_seed(seed)
+    return nn.SequentialCell(nn.Dense(3, 8, dtype=adcore.float64), nn.Tanh(), nn.Dense(8, 2, dtype=adcore.float64))
+
+
+def same_everywhere(parameters):
+    for p in parameters:
+        bits = communication.all_gather(Tensor(p.asnumpy().view(np.int64).reshape(1, -1)))
+        assert (bits.asnumpy() == bits.asnumpy()[0]).all(), p.name
+
+
+def training():
+    """Data parallel steps are those of one process with all the data, and leave the same bits in every process."""
+    rank, size = communication.get_rank(), communication.get_group_size()
+    steps, rows = 5, 4 * size
+    x = data(7, steps, rows, 3)
+    y = data(8, steps, rows, 2)
+    mine = slice(rank * 4, rank * 4 + 4)
+
+    def losses(net):
+        return adcore.value_and_grad(lambda x, y: ops.mse_loss(net(x), y), None, tuple(net.trainable_params()))
+
+    alone = network(1)
+    optimizer = nn.Adam(alone.trainable_params(), 0.05)
+    run = losses(alone)
+    for i in range(steps):
+        optimizer(run(Tensor(x[i]), Tensor(y[i]))[1])
+    expected = [p.asnumpy() for p in alone.trainable_params()]
+
+    communication.set_auto_parallel_context(parallel_mode="data_parallel", gradients_mean=True)
+    for way in ("reducer", "jitted", "sharded", "sharded jitted", "cell", "model"):
+        net = network(2 + rank)  # another one in each process, so that it matters who starts from what
+        if rank == 0:
+            for p, q in zip(net.get_parameters(), network(1).get_parameters()):
+                p.set_data(q.value())
+        communication.broadcast_parameters(net)
+        parameters = net.trainable_params()
+        run = losses(net)
+        if way in ("cell", "model"):
+            optimizer = nn.Adam(parameters, 0.05)
+            cell = nn.TrainOneStepCell(nn.WithLossCell(net, nn.MSELoss()), optimizer)
+            if way == "cell":
+                for i in range(steps):
+                    cell(Tensor(x[i, mine]), Tensor(y[i, mine]))
+            else:
+                model = train.Model(net, nn.MSELoss(), optimizer)
+                own = x[:, mine].reshape(-1, 3), y[:, mine].reshape(-1, 2)
+                model.train(1, dataset.NumpySlicesDataset(own, ["x", "y"], shuffle=False).batch(4))
+        else:
+            if way.startswith("sharded"):
+                optimizer = communication.ShardedOptimizer(lambda own: nn.Adam(own, 0.05), parameters)
+                assert total(len(optimizer.own)) == len(parameters)
+                step = optimizer
+            else:
+                optimizer, reducer = nn.Adam(parameters, 0.05), nn.DistributedGradReducer(parameters)
+
+                def step(gradients, optimizer=optimizer, reducer=reducer):
+                    optimizer(reducer(gradients))
+
+            def whole(x, y, run=run, step=step):
+                loss, gradients = run(x, y)
+                step(gradients)
+                return loss
+
+            whole = adcore.jit(whole) if "jitted" in way else whole
+            for i in range(steps):
+                whole(Tensor(x[i, mine]), Tensor(y[i, mine]))
+        same_everywhere(parameters)
+        for p, value in zip(parameters, expected):
+            np.testing.assert_allclose(p.asnumpy(), value, rtol=1e-9, atol=1e-12, err_msg=f"{way}: {p.name}")
+    communication.reset_auto_parallel_context()
+
+
+def many_buckets():
+    """More than one flat array, in several dtypes: sums are right, and the same when they are taken again."""
+    rank, size = communication.get_rank(), communication.get_group_size()
+    shapes = [(1 << 20,), (3,), (1 << 21,), (1, 5), (1 << 22,), ()]
+    kinds = [np.float64, np.float32, np.float32, np.float64, np.float64, np.float32]
+    everyone = [[data(10 * r + i, *s, dtype=k) for i, (s, k) in enumerate(zip(shapes, kinds))] for r in range(size)]
+    made = communication.reduce_gradients([Tensor(a) for a in everyone[rank]], mean=True)
+    again = communication.reduce_gradients([Tensor(a) for a in everyone[rank]], mean=True)
+    for i, (one, two) in enumerate(zip(made, again)):
+        expected = np.mean([own[i] for own in everyone], axis=0)
+        np.testing.assert_allclose(one.asnumpy(), expected, rtol=1e-5, atol=1e-5)
+        assert one.asnumpy().tobytes() == two.asnumpy().tobytes()
+    assert made[0].dtype is adcore.float64 and made[1].dtype is adcore.float32
+
+
+def other_shape():
+    communication.all_reduce(ops.ones(3 + communication.get_rank()))
+
+
+def other_call():
+    communication.all_reduce(ops.ones(3)) if communication.get_rank() else communication.all_gather(ops.ones(3))
+
+
+def raises():
+    if communication.get_rank() == 1:
+        raise KeyError("the reason")
+    communication.barrier()
+
+
+def killed():
+    if communication.get_rank() == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    communication.barrier()
+
+
+def stays_away():
+    if communication.get_rank() == 1:
+        import time
+
+        time.sleep(60)
+    communication.barrier()
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "without_init":
+        communication.get_rank()
+    communication.init()
+    adcore.set_num_threads(1)
+    globals()[sys.argv[1]]()
+    communication.release()
