@@ -45,11 +45,31 @@ template <class T, int kRows, int kVecs>
   return j;
 }
 
+/// One row of C of five to kVecs packs in one pass over B; false where it has fewer.
+template <class T, int kVecs>
+[[gnu::always_inline]] inline bool direct_row(const Product<T>& x, const T* a, const T* b, T* c, int64_t columns) {
+  constexpr int kLanes = Pack<T>::kLanes;
+  if constexpr (kVecs <= 4) {
+    return false;
+  } else {
+    const int64_t last = columns - (kVecs - 1) * kLanes;
+    if (last <= 0) return direct_row<T, kVecs - 1>(x, a, b, c, columns);
+    last == kLanes ? direct_tile<T, 1, kVecs, false>(x, a, b, c, 0)
+                   : direct_tile<T, 1, kVecs, true>(x, a, b, c, static_cast<int>(last));
+    return true;
+  }
+}
+
 template <class T, int kRows>
 void direct_rows(const Product<T>& x, int64_t row) {
   constexpr int kLanes = Pack<T>::kLanes;
   const T* a = x.a + row * x.a_row;
   int64_t j = 0;
+  if constexpr (kRows == 1) {  // B is read from memory: the fewer passes over it the better
+    for (; x.n - j > 8 * kLanes; j += 8 * kLanes)
+      direct_tile<T, 1, 8, false>(x, a, x.b + j, x.c + row * x.c_row + j, 0);
+    if (direct_row<T, 8>(x, a, x.b + j, x.c + row * x.c_row + j, x.n - j)) return;
+  }
   if constexpr (kRows < 4) j = direct_tiles<T, kRows, 4>(x, a, row, j);
   j = direct_tiles<T, kRows, 2>(x, a, row, j);
   const int rest = static_cast<int>(x.n - j);
