@@ -1,6 +1,8 @@
-"""Models that adcore.onnx writes do in ONNX Runtime what the nets do, and nets read back are the nets that were written."""
+"""Models that adcore.onnx writes do in ONNX Runtime what the nets do; read back, they are those nets."""
 
 import contextlib
+import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -150,6 +152,8 @@ LAYERS = {
     "LSTM": (lambda: nn.LSTM(4, 3), (5, 2, 4)),
     "LSTM both ways": (lambda: nn.LSTM(4, 3, 2, bidirectional=True, batch_first=True), (2, 5, 4)),
     "LSTM without bias": (lambda: nn.LSTM(4, 3, has_bias=False), (5, 2, 4)),
+    "GRU without bias": (lambda: nn.GRU(4, 3, has_bias=False), (5, 2, 4)),
+    "GRUCell": (lambda: nn.GRUCell(4, 3), (3, 4), (3, 3)),
     "LSTMCell": (lambda: OneStep(), (3, 4), (3, 3), (3, 3)),
     "GRU": (lambda: nn.GRU(4, 3, 2, bidirectional=True), (5, 2, 4)),
     "GRU with a state": (lambda: nn.GRU(4, 3), (5, 2, 4), (1, 2, 3)),
@@ -158,6 +162,7 @@ LAYERS = {
     "MultiheadAttention": (lambda: nn.MultiheadAttention(4, 2), (5, 2, 4), (6, 2, 4), (6, 2, 4)),
     "TransformerEncoderLayer": (lambda: nn.TransformerEncoderLayer(4, 2, 8), (5, 2, 4)),
 }
+
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_layer_is_written_and_read(name):
@@ -182,7 +187,10 @@ def test_softplus_with_a_slope_of_its_own():
 
 
 FUNCTIONS = {
-    "arithmetic": (lambda a, b: a * b - a / (b * b + 1) + (a - 2) ** 3 + ops.sqrt(ops.exp(b)) + ops.rsqrt(b * b + 1), 2),
+    "arithmetic": (
+        lambda a, b: a * b - a / (b * b + 1) + (a - 2) ** 3 + ops.sqrt(ops.exp(b)) + ops.rsqrt(b * b + 1),
+        2,
+    ),
     "extremes": (lambda a, b: ops.maximum(a, b) * ops.minimum(a, 0.3) + ops.clamp(a, min=0) + ops.clamp(b, -1, 1), 2),
     "remainders": (lambda a: (a % 2, a // 0.5), 1),
     "comparisons": (
@@ -249,6 +257,45 @@ def test_every_opset_that_is_offered(opset):
     model = checked(net, [numbers(*IMAGES)], opset=opset)
     assert [o.version for o in model.opset_import] == [opset]
     checked(lambda x: ops.gelu(x) + x.mean(), [numbers(3, 4)], opset=opset)
+
+
+@pytest.mark.parametrize(
+    ("make", "shape", "written"),
+    [
+        (lambda: nn.Dense(4, 3, activation="relu"), ROWS, ["Gemm", "Relu"]),
+        (lambda: nn.SequentialCell(nn.Conv2d(4, 3, 3), nn.BatchNorm2d(3)), IMAGES, ["Conv", "BatchNormalization"]),
+        (lambda: nn.BatchNorm1d(4), ROWS, ["BatchNormalization"]),
+        (lambda: nn.LayerNorm((9,)), SERIES, ["LayerNormalization"]),
+        (lambda: nn.Flatten(), IMAGES, ["Reshape"]),
+        (lambda: nn.MaxPool2d(3, 2, pad_mode="same"), IMAGES, ["Pad", "MaxPool"]),
+    ],
+)
+def test_layers_are_one_node_where_onnx_has_them(make, shape, written):
+    model = checked(make(), [numbers(*shape)])
+    assert [n.op_type for n in model.graph.node if n.op_type != "Constant"] == [*written, "Identity"]
+
+
+@pytest.mark.parametrize("change", ["mean", "sign", "rank"])
+def test_what_is_nearly_a_batch_norm_is_not_taken_for_one(change):
+    mean, variance, gamma, beta = (Parameter(np.abs(numbers(4, seed=k)) + 0.5) for k in range(4))
+
+    def fn(x):
+        root = ops.rsqrt(variance + 1e-5)
+        shift = mean * (ops.rsqrt(variance + 2e-5) if change == "mean" else root)
+        shift = shift if change == "sign" else -shift
+        return (x * root + shift) * gamma + beta
+
+    model = checked(fn, [numbers(4, 4) if change != "rank" else numbers(2, 3, 4)], gradients=False)
+    assert "BatchNormalization" not in {n.op_type for n in model.graph.node}
+
+
+def test_jitted_nets_and_nets_in_half_precision():
+    x = numbers(3, 4)
+    net = scattered(nn.Dense(4, 3))
+    model = adcore.onnx.export(adcore.jit(net), Tensor(x))
+    close(ran(model, x), flat(net(Tensor(x))))
+    half = scattered(nn.SequentialCell(nn.Dense(4, 3), nn.Tanh())).to_float(adcore.float16)
+    np.testing.assert_allclose(ran(adcore.onnx.export(half, Tensor(x)), x)[0], half(Tensor(x)).asnumpy(), atol=2e-3)
 
 
 def test_embeddings_and_negative_indices():
@@ -333,6 +380,8 @@ def test_the_batch_of_a_dynamic_model_may_be_of_any_size():
     net.set_train(False)
     dims = model.graph.input[0].type.tensor_type.shape.dim
     assert [d.dim_param or d.dim_value for d in dims] == ["batch", 4, 8, 8]
+    dims = [[d.dim_param or d.dim_value for d in o.type.tensor_type.shape.dim] for o in model.graph.output]
+    assert dims == [["batch", 5], ["output_1_axis_0", 12]]
     again = adcore.onnx.load(model)
     for batch in (2, 3, 7):
         x = numbers(batch, 4, 8, 8)
@@ -426,14 +475,22 @@ OTHERS = {
         (2, 3, 4),
         {},
     ),
-    "Conv auto_pad": ([node("Conv", "x w", auto_pad="SAME_LOWER", strides=[2, 2])], (1, 2, 7, 8), {"w": numbers(3, 2, 3, 4)}),
+    "Conv auto_pad": (
+        [node("Conv", "x w", auto_pad="SAME_LOWER", strides=[2, 2])],
+        (1, 2, 7, 8),
+        {"w": numbers(3, 2, 3, 4)},
+    ),
     "ConvTranspose": (
         [node("ConvTranspose", "x w b", strides=[3, 2], pads=[1, 0, 0, 2], output_padding=[2, 1])],
         (1, 2, 4, 5),
         {"w": numbers(2, 3, 3, 4), "b": numbers(3)},
     ),
     "MaxPool ceil": ([node("MaxPool", "x", kernel_shape=[3], strides=[2], ceil_mode=1)], (1, 2, 8), {}),
-    "AveragePool same": ([node("AveragePool", "x", kernel_shape=[3], strides=[2], auto_pad="SAME_UPPER")], (1, 2, 8), {}),
+    "AveragePool same": (
+        [node("AveragePool", "x", kernel_shape=[3], strides=[2], auto_pad="SAME_UPPER")],
+        (1, 2, 8),
+        {},
+    ),
     "AveragePool ceil": ([node("AveragePool", "x", kernel_shape=[3], strides=[2], ceil_mode=1)], (1, 2, 8), {}),
     "Pad edge": ([node("Pad", "x p", mode="edge")], (2, 3), {"p": np.array([1, 0, 2, 3])}),
     "Pad reflect": ([node("Pad", "x p", mode="reflect")], (4, 3), {"p": np.array([1, 2, 2, 1])}),
@@ -487,13 +544,23 @@ def test_a_net_that_was_loaded_learns():
     x, y = Tensor(numbers(16, 4)), Tensor(numbers(16, 1, seed=5))
     net = adcore.onnx.load(adcore.onnx.export(nn.SequentialCell(nn.Dense(4, 8), nn.Tanh(), nn.Dense(8, 1)), x))
     assert sorted(net.parameters_dict()) == ["0.bias", "0.weight", "2.bias", "2.weight"]
-    loss = lambda: ((net(x) - y) ** 2).mean()  # noqa: E731
+
+    def loss():
+        return ((net(x) - y) ** 2).mean()
+
     optimizer = nn.Adam(net.trainable_params(), 0.05)
     step = adcore.jit(adcore.value_and_grad(loss, None, net.trainable_params()))
     before = loss().item()
     for _ in range(30):
         optimizer(step()[1])
     assert loss().item() < 0.5 * before
+
+
+def test_a_net_that_was_loaded_is_pickled_and_copied():
+    x = Tensor(numbers(2, 4))
+    net = adcore.onnx.load(adcore.onnx.export(nn.SequentialCell(nn.Dense(4, 3), nn.ELU()), x))
+    for again in (pickle.loads(pickle.dumps(net)), copy.deepcopy(net)):
+        np.testing.assert_array_equal(again(x).asnumpy(), net(x).asnumpy())
 
 
 def relu_model(**options):

@@ -1,6 +1,6 @@
 """From a model to a Cell: what the model holds is checked when it is loaded, and its nodes run one after the other.
 
-Data: a `Step` is a node, with the function of `reading` that runs it; its attributes are read once. Arrays are
+Data: a `Step` is a node, whose attributes are read once; a function of `reading` runs it. Arrays are
 Parameters where they are initializers of floating point numbers, else constants. Start reading at `load`.
 """
 
@@ -19,12 +19,12 @@ OLDEST = 13  # since then the axes of Squeeze and Unsqueeze are operands, and So
 class Step:
     """A node that runs.
 
-    Data: its function; the names that it reads ("" is one that is left out) and makes; attributes by name; of the
+    Data: the op's name; the names that it reads ("" is one that is left out) and makes; attributes by name; of the
     constants that it reads, the arrays of NumPy, by their position.
     """
 
-    def __init__(self, node, attributes, constants, opset):
-        self.op, self.run, self.opset = node.op_type, READERS[node.op_type], opset
+    def __init__(self, node, attributes, constants):
+        self.op = node.op_type
         self.inputs, self.outputs = list(node.input), list(node.output)
         self.attributes = attributes
         self.constants = {i: constants[n] for i, n in enumerate(self.inputs) if n in constants}
@@ -102,7 +102,7 @@ class Model(Cell):
             _check_input(name, x, dtype, shape)
             values[name] = x
         for step in self._steps:
-            results = step.run(step, *[values[n] if n else None for n in step.inputs])
+            results = READERS[step.op](step, *[values[n] if n else None for n in step.inputs])
             results = results if isinstance(results, tuple) else (results,)
             values.update(zip(step.outputs, results))
         results = tuple(values[name] for name in self.output_names)
@@ -124,9 +124,9 @@ def _check_input(name, x, dtype, shape):
 def load(model):
     """Read an ONNX model as a Cell.
 
-    Initializers of floating point numbers are Parameters under their names, so that the Cell can be trained again; those
-    that were not trained when `export` wrote them (moving statistics), and the statistics of BatchNormalization, are
-    not. The Cell runs eagerly, is differentiable, and can be compiled by `jit`.
+    Initializers of floating point numbers are Parameters under their names, so that the Cell can be trained again. Not
+    trained are those that were not when `export` wrote them, and the statistics of BatchNormalization. The Cell runs
+    eagerly, is differentiable, and can be compiled by `jit`.
 
     Parameters
     ----------
@@ -158,11 +158,11 @@ def load(model):
     """
     onnx = library("load")
     model = _proto(onnx, model)
-    opset = _opset(onnx, model)
+    _check_opset(onnx, model)
     graph = model.graph
     _check_nodes(graph)
     parameters, constants = _arrays(onnx, model)
-    steps, arrays = [], {n: a for n, a in constants.items()}
+    steps, arrays = [], dict(constants)
     for node in graph.node:
         attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
         if node.op_type == "Constant":
@@ -170,7 +170,7 @@ def load(model):
         elif node.op_type == "Cast":
             attributes["to"] = _dtype(onnx, attributes["to"], "Cast")
         if node.op_type != "Constant":
-            steps.append(Step(node, attributes, arrays, opset))
+            steps.append(Step(node, attributes, arrays))
     taken = {*parameters, *arrays}
     types = {v.name: _type(onnx, v) for v in graph.input if v.name not in taken}
     values = {name: Tensor(array) for name, array in arrays.items()}
@@ -200,12 +200,11 @@ def _proto(onnx, model):
     return content
 
 
-def _opset(onnx, model):
+def _check_opset(onnx, model):
     versions = {o.domain: o.version for o in model.opset_import}
     version, newest = versions.get("", versions.get("ai.onnx", 0)), onnx.defs.onnx_opset_version()
     if not OLDEST <= version <= newest:
         raise ValueError(f"onnx.load: the opset must be {OLDEST} to {newest}, got {version}.")
-    return version
 
 
 def _check_nodes(graph):

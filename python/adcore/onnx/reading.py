@@ -10,7 +10,6 @@ from adcore import ops
 from adcore._core import Tensor, bool_
 from adcore._ops.native import _gru, _lstm, _rnn
 
-
 # ---- elementwise --------------------------------------------------------------------------------------------------
 
 

@@ -327,7 +327,7 @@ def export(net, *inputs, path=None, input_names=None, output_names=None, dynamic
     >>> net = nn.SequentialCell(nn.Dense(4, 3), nn.ReLU())
     >>> model = adcore.onnx.export(net, ops.zeros((2, 4)))  # doctest: +SKIP
     >>> [node.op_type for node in model.graph.node]  # doctest: +SKIP
-    ['Gemm', 'Add', 'Relu', 'Identity']
+    ['Gemm', 'Relu', 'Identity']
     """
     onnx = library("export")
     if not callable(net):
@@ -374,8 +374,16 @@ def _model(onnx, graph, input_names, output_names, shapes):
     def code(dtype):
         return helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
 
+    batch = tuple(s[0][:1] for s in shapes)
+
+    def size(name, k, i):
+        sizes = tuple(s[k][i : i + 1] for s in shapes)
+        if len(set(sizes)) == 1:
+            return sizes[0][0]
+        return "batch" if sizes == batch else f"{name}_axis_{i}"
+
     def info(name, v, k):
-        shape = ["batch" if len({s[k][i] for s in shapes}) > 1 else n for i, n in enumerate(shapes[0][k])]
+        shape = [size(name, k, i) for i in range(len(shapes[0][k]))]
         return helper.make_tensor_value_info(name, code(graph.dtype(v)), shape)
 
     constants = dict(graph.arrays)

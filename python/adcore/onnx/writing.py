@@ -465,6 +465,8 @@ def _matmul(g, s):
 
 
 def _add(g, s):
+    if _batch_norm(g, s):
+        return None
     a, b = s.operands
     product = g.makers.get(a)
     dtype = g.dtype(s.outputs[0])
@@ -590,6 +592,46 @@ def _normalize(g, s):
         g.add("Add", [product, shaped[1]], out)
 
 
+def _batch_norm(g, s):
+    """Write the sum as BatchNormalization, if it is one in evaluation mode: (x * r - mean * r) * gamma + beta.
+
+    There r is rsqrt(variance + epsilon). What the statements before have written is dropped, as nothing reads it.
+    """
+
+    def made(v, title):
+        maker = g.makers.get(v)
+        return maker.operands if maker is not None and maker.title == title else (None, None)
+
+    def of_channels(v):
+        (plain, *_) = made(v, "reshape")
+        return v if plain is None else plain
+
+    out = s.outputs[0]
+    shape = g.shape(out)
+    scaled, beta = s.operands
+    centred, gamma = made(scaled, "mul")
+    spread, shift = made(centred, "add")
+    x, deviation = made(spread, "mul")
+    if x is None or len(shape) < 2 or g.dtype(out).kind != "f":
+        return False
+    wide = shape[1:2] + (1,) * (len(shape) - 2)
+    if any(g.shape(v) != wide for v in (beta, gamma, shift, deviation)) or g.shape(x) != shape:
+        return False
+    beta, gamma, shift, deviation = map(of_channels, (beta, gamma, shift, deviation))
+    (product, *_) = made(shift, "neg")
+    mean, factor = made(product, "mul")
+    (sum_, *_) = made(deviation, "rsqrt")
+    variance, epsilon = made(sum_, "add")
+    number = g.constant(epsilon) if epsilon is not None else None
+    operands = (x, gamma, beta, mean, variance)
+    if factor != deviation or number is None or number.size != 1 or any(v is None for v in operands):
+        return False
+    if any(g.dtype(v) != g.dtype(out) for v in operands) or any(g.shape(v) != shape[1:2] for v in operands[1:]):
+        return False
+    g.add("BatchNormalization", [g.name(v) for v in operands], out, epsilon=float(number))
+    return True
+
+
 # Where the gates of ONNX stand here: ONNX has input, output, forget, cell; and update, reset, new.
 _GATES = {"lstm": (0, 3, 1, 2), "gru": (1, 0, 2), "rnn_tanh": (0,), "rnn_relu": (0,)}
 _LAYERS = {"lstm": "LSTM", "gru": "GRU", "rnn_tanh": "RNN", "rnn_relu": "RNN"}
@@ -651,7 +693,7 @@ def _zeros(g, shape, dtype):
 
 
 def _input_of_gates(g, v):
-    """Return names of x, weight and bias (or None) whose product and sum a value is, or of the value and the identity."""
+    """Return names of x, weight and bias (or None) that a value is made of; else of the value and an identity."""
     import numpy as np
 
     bias, product = None, g.makers.get(v)
@@ -696,11 +738,20 @@ def _last_cell_state(g, v, steps, reverse):
 # ---- the table ----------------------------------------------------------------------------------------------------
 
 _UNARY = {
-    **{name: name.capitalize() for name in "abs ceil floor exp log sqrt neg sign sin cos tan relu sigmoid tanh".split()},
+    **{
+        name: name.capitalize() for name in "abs ceil floor exp log sqrt neg sign sin cos tan relu sigmoid tanh".split()
+    },
     **{name: name.capitalize() for name in "asin acos atan sinh cosh asinh acosh atanh erf mish round".split()},
-    **{"reciprocal": "Reciprocal", "softsign": "Softsign", "hardswish": "HardSwish", "stop_gradient": "Identity"},
-    **{"sub": "Sub", "mul": "Mul", "div": "Div", "pow": "Pow"},
-    **{"maximum": "Max", "minimum": "Min"},
+    "reciprocal": "Reciprocal",
+    "softsign": "Softsign",
+    "hardswish": "HardSwish",
+    "stop_gradient": "Identity",
+    "sub": "Sub",
+    "mul": "Mul",
+    "div": "Div",
+    "pow": "Pow",
+    "maximum": "Max",
+    "minimum": "Min",
 }
 _REDUCTIONS = {"sum": "ReduceSum", "mean": "ReduceMean", "prod": "ReduceProd", "amax": "ReduceMax", "amin": "ReduceMin"}
 _REDUCTIONS |= {"logsumexp": "ReduceLogSumExp", "_norm2": "ReduceL2"}
