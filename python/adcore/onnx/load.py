@@ -1,16 +1,18 @@
 """From a model to a Cell: what the model holds is checked when it is loaded, and its nodes run one after the other.
 
-Data: a `Step` is a node, whose attributes are read once; a function of `reading` runs it. Arrays are
-Parameters where they are initializers of floating point numbers, else constants. Start reading at `load`.
+Data: a `Step` is a node, whose attributes are read once; a function of `reading` runs it. Arrays are Parameters where
+they are initializers of floating point numbers, else constants. Constants, shapes, and what is computed of them alone
+are NumPy's arrays. Start reading at `load`.
 """
 
+import copy
 import os
 
 from adcore._core import Parameter, Tensor
 from adcore.nn.cell import Cell
 
 from .library import library
-from .reading import READERS
+from .reading import READERS, SHAPES, shape_of
 from .record import FROZEN
 
 OLDEST = 13  # since then the axes of Squeeze and Unsqueeze are operands, and Softmax is along one axis
@@ -19,16 +21,21 @@ OLDEST = 13  # since then the axes of Squeeze and Unsqueeze are operands, and So
 class Step:
     """A node that runs.
 
-    Data: the op's name; the names that it reads ("" is one that is left out) and makes; attributes by name; of the
-    constants that it reads, the arrays of NumPy, by their position.
+    Data: the op's name; the names that it reads ("" is one that is left out) and makes; attributes by name; in
+    `constants` those of its operands that are NumPy's arrays, by their position.
     """
 
-    def __init__(self, node, attributes, constants):
+    def __init__(self, node, attributes):
         self.op = node.op_type
         self.inputs, self.outputs = list(node.input), list(node.output)
-        self.attributes = attributes
-        self.constants = {i: constants[n] for i, n in enumerate(self.inputs) if n in constants}
+        self.attributes, self.constants = attributes, {}
         self.label = f"{self.op} {node.name!r}" if node.name else self.op
+
+    def knowing(self, known):
+        """Return the step with what is known of its operands, given arrays by name."""
+        step = copy.copy(self)
+        step.constants = {i: known[n] for i, n in enumerate(self.inputs) if n in known}
+        return step
 
     def get(self, name, default=None):
         """Return an attribute."""
@@ -95,17 +102,31 @@ class Model(Cell):
         if len(inputs) != len(self.input_names):
             names = ", ".join(self.input_names)
             raise TypeError(f"onnx.Model: it takes {len(self.input_names)} inputs ({names}), got {len(inputs)}.")
-        values = dict(self._constants)
+        values, known = {}, dict(self._constants)
         for name, key in self._weights:
             values[name] = getattr(self, key)
         for (name, (dtype, shape)), x in zip(self._input_types.items(), inputs):
             _check_input(name, x, dtype, shape)
             values[name] = x
+
+        def value(name):
+            if name and name not in values:
+                values[name] = Tensor(known[name])
+            return values[name] if name else None
+
         for step in self._steps:
-            results = READERS[step.op](step, *[values[n] if n else None for n in step.inputs])
-            results = results if isinstance(results, tuple) else (results,)
-            values.update(zip(step.outputs, results))
-        results = tuple(values[name] for name in self.output_names)
+            step = step.knowing(known)
+            if step.op in SHAPES and len(step.constants) == len(step.inputs):
+                known[step.outputs[0]] = SHAPES[step.op](step, *step.constants.values())
+            elif step.op == "Shape":
+                known[step.outputs[0]] = shape_of(step, value(step.inputs[0]))
+            elif step.op not in READERS:
+                step.refuse("its operands must be constants")
+            else:
+                results = READERS[step.op](step, *map(value, step.inputs))
+                results = results if isinstance(results, tuple) else (results,)
+                values.update(zip(step.outputs, results))
+        results = tuple(map(value, self.output_names))
         return results[0] if len(results) == 1 else results
 
 
@@ -156,6 +177,8 @@ def load(model):
     >>> adcore.onnx.load(model)(ops.zeros((2, 4))).shape  # doctest: +SKIP
     (2, 3)
     """
+    import numpy as np
+
     onnx = library("load")
     model = _proto(onnx, model)
     _check_opset(onnx, model)
@@ -169,12 +192,13 @@ def load(model):
             arrays[node.output[0]] = _constant(onnx, attributes)
         elif node.op_type == "Cast":
             attributes["to"] = _dtype(onnx, attributes["to"], "Cast")
+        elif node.op_type == "ConstantOfShape" and "value" in attributes:
+            attributes["value"] = np.array(onnx.numpy_helper.to_array(attributes["value"]))
         if node.op_type != "Constant":
-            steps.append(Step(node, attributes, arrays))
+            steps.append(Step(node, attributes))
     taken = {*parameters, *arrays}
     types = {v.name: _type(onnx, v) for v in graph.input if v.name not in taken}
-    values = {name: Tensor(array) for name, array in arrays.items()}
-    return Model(steps, parameters, values, types, [v.name for v in graph.output])
+    return Model(steps, parameters, arrays, types, [v.name for v in graph.output])
 
 
 def _proto(onnx, model):
@@ -211,7 +235,9 @@ def _check_nodes(graph):
     unknown = {
         f"{n.domain}.{n.op_type}" if n.domain not in ("", "ai.onnx") else n.op_type
         for n in graph.node
-        if n.op_type != "Constant" and (n.op_type not in READERS or n.domain not in ("", "ai.onnx"))
+        if n.op_type not in ("Constant", "Shape")
+        and n.op_type not in {**READERS, **SHAPES}
+        or n.domain not in ("", "ai.onnx")
     }
     if unknown:
         raise NotImplementedError(f"onnx.load: there is no counterpart of {', '.join(sorted(unknown))}.")

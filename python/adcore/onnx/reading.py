@@ -471,6 +471,89 @@ def _recurrent(step, x, weights, state_weights, bias=None, lengths=None, *states
     return ops.stack(outputs, 1), *(ops.stack(parts, 0) for parts in zip(*last))
 
 
+# ---- what is computed of shapes -----------------------------------------------------------------------------------
+
+
+def shape_of(step, x):
+    """Return the shape of a Tensor, or the part of it that the step asks for, as an array of NumPy."""
+    import numpy as np
+
+    return np.array(x.shape[slice(step.get("start", 0), step.get("end"))], np.int64)
+
+
+def _of_arrays(name):
+    def run(step, *arrays):
+        import numpy as np
+
+        return getattr(np, name)(*arrays)
+
+    return run
+
+
+def _array_divided(step, x, y):
+    import numpy as np
+
+    return x / y if x.dtype.kind == "f" else np.trunc(np.true_divide(x, y)).astype(x.dtype)
+
+
+def _array_cast(step, x):
+    return x.astype(str(step.get("to")).rpartition(".")[2].lower().rstrip("_"))
+
+
+def _array_picked(step, x, index):
+    return x.take(index, step.get("axis", 0))
+
+
+def _array_joined(step, *arrays):
+    import numpy as np
+
+    return np.concatenate(arrays, step.get("axis"))
+
+
+def _array_squeezed(step, x, *_):
+    axes = step.axes(1)
+    return x.squeeze(None if axes is None else tuple(axes))
+
+
+def _array_unsqueezed(step, x, *_):
+    import numpy as np
+
+    return np.expand_dims(x, tuple(step.axes(1)))
+
+
+def _array_sliced(step, x, *_):
+    if x.ndim != 1:
+        step.refuse("a constant of several axes is not sliced")
+    (start,), (end,) = step.known(1), step.known(2)
+    (pace,) = step.known(4) or (1,)
+    return x[start : None if pace < 0 and end < -len(x) else end : pace]
+
+
+def _array_filled(step, shape):
+    import numpy as np
+
+    value = step.get("value")
+    return np.full(tuple(shape), np.float32(0) if value is None else value.reshape(()))
+
+
+# What is done at once where all operands are arrays of NumPy: constants, and shapes.
+SHAPES = {
+    "Add": _of_arrays("add"),
+    "Sub": _of_arrays("subtract"),
+    "Mul": _of_arrays("multiply"),
+    "Div": _array_divided,
+    "Equal": _of_arrays("equal"),
+    "Where": _of_arrays("where"),
+    "Cast": _array_cast,
+    "Gather": _array_picked,
+    "Concat": _array_joined,
+    "Slice": _array_sliced,
+    "Squeeze": _array_squeezed,
+    "Unsqueeze": _array_unsqueezed,
+    "ConstantOfShape": _array_filled,
+}
+
+
 # ---- the table ----------------------------------------------------------------------------------------------------
 
 _SAME = "abs ceil floor exp log sqrt neg sign sin cos tan relu sigmoid tanh asin acos atan sinh cosh asinh acosh atanh"
