@@ -90,6 +90,11 @@ def same_gradients(net, again, xs):
 IMAGES, ROWS, SERIES, VOLUMES = (2, 4, 8, 9), (3, 4), (2, 4, 9), (2, 4, 5, 6, 6)
 
 
+class Padded(nn.Cell):
+    def construct(self, x):
+        return tuple(ops.pad(x, (1, 2, 2, 1), mode=mode) for mode in ("reflect", "replicate", "circular"))
+
+
 class OneStep(nn.Cell):
     def __init__(self):
         super().__init__()
@@ -128,6 +133,8 @@ LAYERS = {
     "MaxPool2d": (lambda: nn.MaxPool2d(2, 2), IMAGES),
     "MaxPool2d same": (lambda: nn.MaxPool2d(3, 2, pad_mode="same"), IMAGES),
     "MaxPool2d pad": (lambda: nn.MaxPool2d(3, 2, pad_mode="pad", padding=1, ceil_mode=True), IMAGES),
+    "padding by what stands there": (lambda: Padded(), IMAGES),
+    "resized": (lambda: nn.Upsample(scale_factor=2.0, mode="bilinear", recompute_scale_factor=True), IMAGES),
     "MaxPool1d": (lambda: nn.MaxPool1d(3, 2), SERIES),
     "AvgPool2d": (lambda: nn.AvgPool2d(2, 2), IMAGES),
     "AvgPool2d same": (lambda: nn.AvgPool2d(3, 2, pad_mode="same"), IMAGES),
@@ -233,6 +240,10 @@ FUNCTIONS = {
         1,
     ),
     "places": (lambda a: (ops.argmax(a, 1), ops.argmin(a, 0, keepdims=True), ops.max(a, 1)), 1),
+    "a part of what an op makes": (lambda a: ops.max(a, 1)[1], 1),
+    "a scalar": (lambda a: a.sum() * 2, 1),
+    "a prefix without the last": (lambda a: a[:-1, 1:-1] - ops.roll(a, 1, 0)[:-1, 1:-1], 1),
+    "attention": (lambda a, b: ops.softmax(ops.where(ops.tril(a @ b.T) == 0, -1e9, a @ b.T), -1) @ b, 2),
     "products": (
         lambda a, b: (a @ b.T, a.T @ b, a @ b[0], a[0] @ b[1], ops.einsum("ij,kj->ik", a, b), ops.stack([a, a]) @ b.T),
         2,

@@ -59,7 +59,7 @@ class Graph:
         self.place = None
         last = dict(zip(self.view.outputs, output_names))
         for s in self.view.statements:
-            if s.outputs[0] in last and s.title == "stop_gradient":
+            if s.outputs and s.outputs[0] in last and s.title == "stop_gradient":
                 self.names[s.outputs[0]] = last[s.outputs[0]]
         # What is reached from the results alone; an op that takes several statements together takes the last of them.
         for s in self._needed():

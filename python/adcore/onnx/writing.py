@@ -229,8 +229,6 @@ def _sliced(g, v, region, out=None):
     for axis, (n, size, a, d) in enumerate(zip(region.count, g.shape(v), region.source.start, region.source.step)):
         if (a, d, n) == (0, 1, size):
             continue
-        if d == 0:
-            g.refuse("elements that repeat are not sliced")
         end = a + n * d
         starts.append(a)
         ends.append(-_END if end < 0 else _END if d > 0 and end >= size else end)
@@ -243,10 +241,7 @@ def _sliced(g, v, region, out=None):
 
 def _slice(g, s):
     (region,) = _regions(s.words)
-    if region.source.kind == -2:
-        _sliced(g, s.operands[0], region, s.outputs[0])
-    else:
-        _box(g, s.operands[0], region, s.outputs[0])
+    _box(g, s.operands[0], region, s.outputs[0])
 
 
 def _box(g, v, region, out=None):
@@ -254,9 +249,13 @@ def _box(g, v, region, out=None):
     shape = g.shape(v)
     kind, start, step = region.source
     if kind == -1:
-        return g.name(v)
-    if kind == -2:
+        return g.name(v) if out is None else g.add("Identity", [g.name(v)], out)
+    if kind == -2 and all(step):
         return _sliced(g, v, region, out)
+    if kind == -2:  # an element that repeats along an axis
+        once = [n if d else 1 for n, d in zip(region.count, step)]
+        part = region._replace(count=once, source=Lattice(kind, start, [d or 1 for d in step]))
+        return g.add("Expand", [_sliced(g, v, part), g.sizes(region.count, once)], out)
     rows = [step[i * kind : (i + 1) * kind] for i in range(len(region.count))]
     axes = [[k for k, d in enumerate(row) if d] for row in rows]
     used = [a[0] for a in axes if a]
@@ -299,36 +298,43 @@ def _rectangle(g, region, out_shape):
 
 def _move(g, s):
     out = s.outputs[0]
-    shape = g.shape(out)
-    parts = []
+    dtype, parts = g.dtype(out), []
     for region in _regions(s.words[1 + s.words[0] :]):  # behind the shape of the result
         if 0 in region.count:
             continue
-        start, extent = _rectangle(g, region, shape)
-        parts.append((start, extent, region))
-    if not parts:
-        g.refuse("a result without elements is not")
-    axis = next((k for k in range(len(shape)) if parts[0][1][k] != shape[k]), 0)
-    parts.sort(key=lambda part: part[0][axis] if part[0] else 0)
-    at, names, dtype = 0, [], g.dtype(out)
-    for start, extent, region in parts:
-        for k, n in enumerate(shape):
-            if (start[k], extent[k]) != ((at, extent[k]) if k == axis else (0, n)):
-                g.refuse("the parts of the result do not lie along one axis")
+        start, extent = _rectangle(g, region, g.shape(out))
         v = s.operands[region.operand]
         name = _box(g, v, region)
         if g.dtype(v) != dtype:
             name = g.add("Cast", [name], to=Value(dtype))
         if region.count != extent:
             name = g.add("Reshape", [name, g.sizes(extent)])
-        names.append(name)
-        at += extent[axis] if extent else 0
-    if shape and at != shape[axis]:
-        g.refuse("the parts of the result do not fill it")
-    if len(names) == 1:
-        g.add("Identity", names, out)
-    else:
-        g.add("Concat", names, out, axis=axis)
+        parts.append((name, start, extent))
+    if not parts:
+        g.refuse("a result without elements is not")
+    _joined(g, parts, [0] * len(g.shape(out)), list(g.shape(out)), out)
+
+
+def _joined(g, parts, start, extent, out=None):
+    """Return the name of the rectangle that parts (name, start, extent) fill, whose bounds are given."""
+    if len(parts) == 1:
+        name, *bounds = parts[0]
+        if bounds != [start, extent]:
+            g.refuse("the parts of the result do not fill it")
+        return name if out is None else g.add("Identity", [name], out)
+    for axis in range(len(extent)):
+        # Where no part lies across, the rectangle is cut.
+        inside = {p[1][axis] for p in parts} - {start[axis]}
+        cuts = [c for c in sorted(inside) if all(p[1][axis] >= c or p[1][axis] + p[2][axis] <= c for p in parts)]
+        if not cuts:
+            continue
+        names = []
+        for low, high in zip([start[axis], *cuts], [*cuts, start[axis] + extent[axis]]):
+            between = [p for p in parts if low <= p[1][axis] < high]
+            size = [high - low if k == axis else n for k, n in enumerate(extent)]
+            names.append(_joined(g, between, [low if k == axis else n for k, n in enumerate(start)], size))
+        return g.add("Concat", names, out, axis=axis)
+    return g.refuse("the parts of the result do not lie side by side")
 
 
 def _slice_set(g, s):
@@ -699,7 +705,7 @@ def _input_of_gates(g, v):
     bias, product = None, g.makers.get(v)
     if product is not None and product.title == "add":
         a, b = product.operands
-        if len(g.shape(b)) == 1 and g.makers.get(a) is not None:
+        if g.shape(b) == g.shape(v)[-1:] and g.makers.get(a) is not None:
             bias, product = b, g.makers[a]
     if product is not None and product.title == "matmul" and tuple(product.words) == (0, 1, 0):
         x, weight = product.operands
