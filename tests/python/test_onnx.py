@@ -592,6 +592,31 @@ def test_a_net_that_was_loaded_learns():
     assert loss().item() < 0.5 * before
 
 
+def test_a_net_that_was_loaded_is_written_again():
+    x = numbers(2, 4, 8, 8)
+    net = scattered(Head())
+    model = adcore.onnx.export(net, Tensor(x), dynamic_batch=True)
+    again = adcore.onnx.export(adcore.onnx.load(model), Tensor(x), dynamic_batch=True)
+    assert {t.name for t in again.graph.initializer} == {t.name for t in model.graph.initializer}
+    close(ran(again, numbers(5, 4, 8, 8)), ran(model, numbers(5, 4, 8, 8)))
+    frozen = {p.name for p in adcore.onnx.load(again).untrainable_params()}
+    assert frozen == {"norm.moving_mean", "norm.moving_variance"}
+
+
+def test_initializers_may_have_the_names_of_a_cells_attributes():
+    net = adcore.onnx.load(
+        of_nodes(
+            [node("Mul", "x phase", "z"), node("Add", "z training")],
+            {"x": (2, 3)},
+            ["y"],
+            {"phase": numbers(3), "training": numbers(3, seed=1)},
+        )
+    )
+    x = numbers(2, 3)
+    np.testing.assert_allclose(net(Tensor(x)).asnumpy(), x * numbers(3) + numbers(3, seed=1), rtol=1e-6)
+    assert {p.name for p in net.trainable_params()} == {"phase", "training"}
+
+
 def test_a_net_that_was_loaded_is_pickled_and_copied():
     x = Tensor(numbers(2, 4))
     net = adcore.onnx.load(adcore.onnx.export(nn.SequentialCell(nn.Dense(4, 3), nn.ELU()), x))

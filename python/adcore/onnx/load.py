@@ -91,10 +91,10 @@ class Model(Cell):
         self.input_names, self.output_names = tuple(input_types), tuple(output_names)
         self._weights = []
         for name, parameter in parameters.items():
-            key = name.replace(".", "_")
-            while hasattr(self, key):
+            key = name
+            while hasattr(self, key):  # of Cell's own
                 key += "_"
-            self.insert_param_to_cell(key, parameter)
+            self.insert_param_to_cell(key, parameter, check_name_contain_dot=False)
             self._weights.append((name, key))
 
     def construct(self, *inputs):
