@@ -237,7 +237,8 @@ def _larger(inputs):
             f"onnx.export: with dynamic_batch the inputs need a first axis of one size, got the shapes "
             f"{[x.shape for x in inputs]}."
         )
-    return [ops.cat((x, x, x[:1]), 0) for x in inputs]  # neither a multiple nor one more than it
+    # Larger by more than one: half of the batch, rounded, is another number too.
+    return [ops.cat((x, x, x[:1]), 0) for x in inputs]
 
 
 def _merged(graph, other):
