@@ -82,7 +82,7 @@ _Function, _no_grad = Function, no_grad  # their names in MindSpore
 
 def __getattr__(name):
     # These need NumPy, SciPy or scikit-learn, which importing the package does not load, or few programs ask for them.
-    if name in ("array_api", "dataset", "scipy", "sklearn", "testing", "train"):
+    if name in ("array_api", "dataset", "onnx", "scipy", "sklearn", "testing", "train"):
         import importlib
 
         return importlib.import_module(f"adcore.{name}")

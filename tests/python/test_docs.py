@@ -24,7 +24,7 @@ MODULES = {
     "adcore.train": train,
 }
 # What is for libraries that may be missing.
-for name, library in (("adcore.scipy", "scipy"), ("adcore.sklearn", "sklearn")):
+for name, library in (("adcore.onnx", "onnx"), ("adcore.scipy", "scipy"), ("adcore.sklearn", "sklearn")):
     if importlib.util.find_spec(library):
         MODULES[name] = importlib.import_module(name)
 # What an example may use without importing it.

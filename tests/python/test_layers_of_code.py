@@ -39,6 +39,7 @@ PYTHON_LAYERS += [
     "serialization",
     "testing",
     "scipy",
+    "onnx",
     "sklearn",
     "array_api",
     "train",
@@ -48,7 +49,7 @@ PYTHON_LAYERS += [
 ]
 
 # What a function may import when it runs, because few programs need it and it is slow to load.
-SLOW_TO_LOAD = set("PIL mpi4py scipy threadpoolctl numpy".split())
+SLOW_TO_LOAD = set("PIL mpi4py onnx scipy threadpoolctl numpy".split())
 SLOW_TO_LOAD |= set(
     "fcntl safetensors zlib copy difflib dis html importlib inspect json logging platform weakref".split()
 )

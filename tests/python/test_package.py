@@ -98,7 +98,7 @@ def test_import_leaves_numpy_alone():
 def test_import_loads_little():
     """An import takes the time that its modules take; the modules can be counted where a clock would be noise."""
     slow = {"asyncio", "concurrent.futures", "ctypes", "dataclasses", "inspect", "logging", "multiprocessing", "typing"}
-    slow |= {"scipy", "sklearn", "threadpoolctl", "html"}
+    slow |= {"onnx", "scipy", "sklearn", "threadpoolctl", "html"}
     code = f"import sys; before = set(sys.modules); import adcore; print(*(set(sys.modules) - before) & {slow})"
     assert in_new_process(code) == []
 
