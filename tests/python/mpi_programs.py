@@ -207,6 +207,78 @@ def many_buckets():
     assert made[0].dtype is adcore.float64 and made[1].dtype is adcore.float32
 
 
+def half_and_rest():
+    """bfloat16 and float16 travel too, and what one process has alone has a derivative in all."""
+    rank, size = communication.get_rank(), communication.get_group_size()
+    for kind in (adcore.float16, adcore.bfloat16):
+        x = Tensor([1.0 + rank, 2.0], kind)
+        assert communication.all_gather(x).tolist() == [v for r in range(size) for v in (1.0 + r, 2.0)]
+        assert communication.broadcast(x, 1).tolist() == [2.0, 2.0]
+        assert communication.all_reduce(x, "max").tolist() == [size, 2.0]
+        assert communication.all_to_all(ops.cat([x] * size)).dtype is kind
+        assert communication.reduce(x, 0).tolist() == ([sum(range(1, size + 1)), 2.0 * size] if rank == 0 else [0, 0])
+        g = adcore.grad(lambda x: communication.all_gather(x).sum())(x)
+        assert g.dtype is kind and g.tolist() == [size, size]
+        if rank == 0:
+            communication.send(x, 1)
+        if rank == 1:
+            assert communication.recv(ops.zeros((2,), kind), 0).tolist() == [1.0, 2.0]
+    for op in ("max", "min", "prod"):
+        g = adcore.grad(lambda x, op=op: communication.reduce(x, 0, op).sum())(Tensor([1.0 + rank, 1.0 + rank]))
+        wanted = {"max": rank == size - 1, "min": rank == 0, "prod": np.prod(np.arange(1, size + 1)) / (1 + rank)}[op]
+        np.testing.assert_allclose(g.asnumpy(), wanted)
+    assert communication.all_gather(Tensor([rank == 0])).tolist() == [r == 0 for r in range(size)]
+    if rank == 0:
+        communication.send(ops.ones(3), 1)
+        communication.send(ops.ones((2, 3)), 1)
+    if rank == 1:
+        for wrong in (ops.zeros((3,), adcore.int32), ops.zeros((3, 2))):
+            try:
+                communication.recv(wrong, 0)
+            except ValueError as error:
+                assert "was expected from rank 0" in str(error)
+            else:
+                raise AssertionError("a message of another kind was taken")
+    communication.barrier()
+    for call in (
+        lambda: communication.all_reduce(ops.ones(2), "max" if rank else "min"),
+        lambda: communication.reduce_gradients((ops.ones(2),), mean=rank == 0),
+    ):
+        try:
+            call()
+        except RuntimeError as error:
+            assert "another process calls something else" in str(error)
+        else:
+            raise AssertionError("processes that call different things got an answer")
+    w = adcore.Parameter(Tensor([1.0, 2.0]), name="w")
+    optimizer = communication.ShardedOptimizer(lambda own: nn.SGD(own, 0.1), [w])
+    try:
+        optimizer((ops.ones(3),))
+    except ValueError as error:
+        assert "the gradient of w must have the shape" in str(error)
+    optimizer((ops.ones(2),))
+    same_everywhere([w])
+
+
+def out_of_step():
+    """A process that catches the error of a timeout gets no numbers of other calls."""
+    import time
+
+    if communication.get_rank() == 0:
+        time.sleep(4)
+    answers = []
+    for _ in range(3):
+        try:
+            answers.append(communication.all_reduce(Tensor([1.0, 2.0])).tolist())
+        except RuntimeError as error:
+            answers.append(str(error))
+    assert all(isinstance(a, str) or a == [2.0, 4.0] for a in answers), answers
+    assert "out of step" in answers[-1], answers
+    print("held", flush=True)
+    time.sleep(1)
+    os._exit(0)
+
+
 def other_shape():
     communication.all_reduce(ops.ones(3 + communication.get_rank()))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import adcore
 from adcore import Tensor, communication, nn, ops
 
 PROGRAMS = Path(__file__).with_name("mpi_programs.py")
@@ -41,7 +42,7 @@ def run(program, processes, timeout=None):
 
 @several
 @pytest.mark.parametrize("processes", [2, 4])
-@pytest.mark.parametrize("program", ["collectives", "rest", "training"])
+@pytest.mark.parametrize("program", ["collectives", "rest", "half_and_rest", "training"])
 def test_laws_hold_among_processes(program, processes):
     code, told = run(program, processes)
     assert code == 0, told
@@ -51,6 +52,12 @@ def test_laws_hold_among_processes(program, processes):
 def test_gradients_of_many_sizes_travel_in_several_arrays():
     code, told = run("many_buckets", 2)
     assert code == 0, told
+
+
+@several
+def test_who_goes_on_after_a_timeout_gets_no_numbers_of_other_calls():
+    _, told = run("out_of_step", 2, timeout=1)
+    assert told.count("held") == 2, told
 
 
 @several
@@ -108,6 +115,10 @@ def test_what_is_no_call_among_processes_raises():
         communication.set_auto_parallel_context(parallel_mode="auto_parallel")
     with pytest.raises(ValueError, match="device_num is 8, but there are 1 processes"):
         communication.set_auto_parallel_context(parallel_mode="data_parallel", device_num=8)
+    with pytest.raises(TypeError, match="gradients of Int32 have no mean"):
+        communication.reduce_gradients((Tensor([1], adcore.int32),), mean=True)
+    with pytest.raises(ValueError, match="src must be a rank below 1, got '0'"):
+        communication.broadcast_parameters(nn.Dense(2, 1), src="0")
     with pytest.raises(ValueError, match="2 gradients are needed, got 1"):
         nn.DistributedGradReducer(nn.Dense(2, 1).trainable_params())((x,))
     assert communication.get_auto_parallel_context("parallel_mode") == "stand_alone"

@@ -14,9 +14,10 @@ from collections.abc import Callable
 
 from adcore import ops
 from adcore._core import Tensor, bfloat16, bool_, float16, float32
+from adcore.tensor import from_numpy
 from adcore.transforms import custom_vjp
 
-from .world import group_of, poll, wait
+from .world import group_of, in_step, poll, wait
 
 _COMBINED = {"max": ops.amax, "min": ops.amin, "prod": ops.prod}
 
@@ -51,13 +52,13 @@ def all_reduce(tensor, op="sum", group=None):
     [1. 2.]
     """
     name = "all_reduce"
-    tensor, comm = _checked(name, tensor, group)
-    if op != "sum":
-        if op not in _COMBINED:
-            raise ValueError(f"{name}: op must be 'sum', 'max', 'min' or 'prod', got {op!r}.")
-        return _COMBINED[op](all_gather(tensor.reshape((1, *tensor.shape)), group), 0)
+    tensor, comm = _checked(name, tensor, group, combined=True)
+    if op != "sum" and op not in _COMBINED:
+        raise ValueError(f"{name}: op must be 'sum', 'max', 'min' or 'prod', got {op!r}.")
     if comm is None:
         return tensor.copy()
+    if op != "sum":
+        return _COMBINED[op](_gather(group, f"all_reduce of {op}", tensor.reshape((1, *tensor.shape))), 0)
     if tensor.dtype in (float16, bfloat16):
         return _sum(group, tensor.astype(float32)).astype(tensor.dtype)
     return _sum(group, tensor)
@@ -89,7 +90,7 @@ def all_gather(tensor, group=None):
     [1. 2.]
     """
     tensor, comm = _checked("all_gather", tensor, group, axes=1)
-    return tensor.copy() if comm is None else _gather(group, tensor)
+    return tensor.copy() if comm is None else _gather(group, "all_gather", tensor)
 
 
 def reduce_scatter(tensor, op="sum", group=None):
@@ -118,14 +119,14 @@ def reduce_scatter(tensor, op="sum", group=None):
     >>> print(communication.reduce_scatter(Tensor([1.0, 2.0])))
     [1. 2.]
     """
-    tensor, comm = _checked("reduce_scatter", tensor, group, axes=1)
+    tensor, comm = _checked("reduce_scatter", tensor, group, axes=1, combined=True)
     size = 1 if comm is None else comm.size
     _check_shares("reduce_scatter", tensor, size)
     if op != "sum" or tensor.dtype in (float16, bfloat16):
         whole, count = all_reduce(tensor, op, group), tensor.shape[0] // size
         rank = 0 if comm is None else comm.rank
         return whole[rank * count : (rank + 1) * count]
-    return tensor.copy() if comm is None else _scatter_sum(group, tensor)
+    return tensor.copy() if comm is None else _scatter_sum(group, "reduce_scatter", tensor)
 
 
 def broadcast(tensor, src=0, group=None):
@@ -155,7 +156,7 @@ def broadcast(tensor, src=0, group=None):
     [1. 2.]
     """
     tensor, comm = _checked("broadcast", tensor, group)
-    _check_rank("broadcast", "src", src, comm)
+    check_rank("broadcast", "src", src, comm)
     return tensor.copy() if comm is None else _copy(group, src, tensor)
 
 
@@ -185,12 +186,12 @@ def reduce(tensor, dst=0, op="sum", group=None):
     >>> print(communication.reduce(Tensor([1.0, 2.0])))
     [1. 2.]
     """
-    tensor, comm = _checked("reduce", tensor, group)
-    _check_rank("reduce", "dst", dst, comm)
+    tensor, comm = _checked("reduce", tensor, group, combined=True)
+    check_rank("reduce", "dst", dst, comm)
     if op == "sum" and comm is not None and tensor.dtype not in (float16, bfloat16):
         return _sum_at(group, dst, tensor)
     whole = all_reduce(tensor, op, group)
-    return whole if comm is None or comm.rank == dst else ops.zeros_like(whole)
+    return whole if comm is None else _only_at(group, dst, whole)
 
 
 def all_to_all(tensor, group=None):
@@ -256,7 +257,7 @@ def send(tensor, dst=0, group=None, tag=0):
     Raises
     ------
     RuntimeError
-        If it is not received (see ADCORE_MPI_TIMEOUT), or there is one process.
+        If it is not received (see ADCORE_MPI_TIMEOUT), or this process is alone.
     TypeError, ValueError
         If `tensor` is none, or there is no such rank or group.
 
@@ -272,7 +273,10 @@ def send(tensor, dst=0, group=None, tag=0):
     comm = _other("send", "dst", dst, comm)
 
     def run(tensor):
-        wait("send", group, [comm.Isend(_contiguous(tensor), dst, tag)])
+        import numpy as np
+
+        head = np.frombuffer(_described(tensor.shape, tensor.dtype), np.uint8)
+        wait("send", group, [comm.Isend(head, dst, tag), comm.Isend(_bytes(_contiguous(tensor)), dst, tag)])
 
     ops.host_callback(run, tensor)
 
@@ -296,9 +300,9 @@ def recv(tensor, src=0, group=None, tag=0):
     Raises
     ------
     RuntimeError
-        If nothing comes (see ADCORE_MPI_TIMEOUT), or there is one process.
+        If nothing comes (see ADCORE_MPI_TIMEOUT), or this process is alone.
     ValueError
-        If what comes has another size, or there is no such rank or group.
+        If what comes has another shape or dtype, or there is no such rank or group.
 
     Examples
     --------
@@ -310,35 +314,37 @@ def recv(tensor, src=0, group=None, tag=0):
     """
     tensor, comm = _checked("recv", tensor, group)
     comm = _other("recv", "src", src, comm)
-    shape, dtype = tuple(tensor.shape), tensor.asnumpy().dtype
+    shape, kind, elements = tuple(tensor.shape), tensor.dtype, tensor.asnumpy().dtype
 
-    def run():
+    def received():
         import numpy as np
         from mpi4py import MPI
 
         status = MPI.Status()
         message = poll("recv", group, lambda: comm.Improbe(src, tag, status))
-        made = np.empty(shape, dtype)
-        if status.Get_elements(MPI.BYTE) != made.nbytes:
-            message.Recv(np.empty(status.Get_elements(MPI.BYTE), np.uint8))
-            raise ValueError(
-                f"recv: {made.nbytes} bytes of shape {shape} were expected from rank {src}, and "
-                f"{status.Get_elements(MPI.BYTE)} came."
-            )
+        made = np.empty(status.Get_elements(MPI.BYTE), np.uint8)
         message.Recv(made)
         return made
 
-    return ops.host_callback(run, result=(shape, tensor.dtype))
+    def run():
+        head, body = received().tobytes(), received()
+        if head != _described(shape, kind):
+            raise ValueError(
+                f"recv: {_described(shape, kind).decode()} was expected from rank {src}, and {head.decode()} came."
+            )
+        return _as_kind(body.view(elements).reshape(shape), kind)
+
+    return ops.host_callback(run, result=(shape, kind))
 
 
 # ---- checks -------------------------------------------------------------------------------------------------------
 
 
-def _checked(name, tensor, group, axes=0):
+def _checked(name, tensor, group, axes=0, combined=False):
     """Return the Tensor and the communicator, None where this process is alone."""
     if not isinstance(tensor, Tensor):
         raise TypeError(f"{name}: tensor must be a Tensor, got {type(tensor).__name__}.")
-    if tensor.dtype is bool_ and name != "broadcast":
+    if combined and tensor.dtype is bool_:
         raise TypeError(f"{name}: bools are not combined; cast them to int32.")
     if tensor.ndim < axes:
         raise ValueError(
@@ -352,7 +358,7 @@ def _check_shares(name, tensor, size):
         raise ValueError(f"{name}: the first axis, {tensor.shape[0]}, is not a multiple of the {size} processes.")
 
 
-def _check_rank(name, argument, rank, comm):
+def check_rank(name, argument, rank, comm):
     size = 1 if comm is None else comm.size
     if isinstance(rank, bool) or not isinstance(rank, int) or not 0 <= rank < size:
         raise ValueError(f"{name}: {argument} must be a rank below {size}, got {rank!r}.")
@@ -362,7 +368,7 @@ def _other(name, argument, rank, comm):
     """Return the communicator, if there is another process of that rank."""
     if comm is None:
         raise RuntimeError(f"{name}: this process is alone; several are started by mpiexec.")
-    _check_rank(name, argument, rank, comm)
+    check_rank(name, argument, rank, comm)
     if rank == comm.rank:
         raise ValueError(f"{name}: {argument}, {rank}, is this process itself.")
     return comm
@@ -375,6 +381,22 @@ def _contiguous(tensor):
     import numpy as np
 
     return np.asarray(tensor.asnumpy(), order="C")
+
+
+def _bytes(array):
+    """The memory of a contiguous array: what is only moved may be of a dtype that MPI does not know."""
+    import numpy as np
+
+    return array.reshape(-1).view(np.uint8)
+
+
+def _as_kind(array, kind):
+    """Return a Tensor of the array's memory; bfloat16 is float32 in NumPy."""
+    return from_numpy(array).astype(kind)
+
+
+def _described(shape, kind):
+    return f"shape {tuple(shape)} and dtype {kind}".encode()
 
 
 def agree(name, group, comm, *facts):
@@ -413,10 +435,11 @@ def _call(name, group, tensor, shape, run, *facts):
         array = _contiguous(tensor)
         members = array.shape[: array.ndim - axes]
         agree(name, group, comm, *facts, array.shape, tensor.dtype)
-        result = np.empty((*members, *shape), array.dtype)
-        count = int(np.prod(members))
-        run(comm, array.reshape(count, *array.shape[len(members) :]), result.reshape(count, *shape))
-        return result
+        with in_step(name):
+            result = np.empty((*members, *shape), array.dtype)
+            count = int(np.prod(members))
+            run(comm, array.reshape(count, *array.shape[len(members) :]), result.reshape(count, *shape))
+            return _as_kind(result, tensor.dtype)
 
     return ops.host_callback(transfer, tensor, result=(shape, tensor.dtype), vectorized=True)
 
@@ -462,39 +485,44 @@ def _run_sum(group, tensor):
     return _call("all_reduce", group, tensor, tensor.shape, run)
 
 
-def _run_gather(group, tensor):
-    size = group_of("all_gather", group).size
+def _run_gather(group, name, tensor):
+    size = group_of(name, group).size
 
     def run(comm, array, result):
         import numpy as np
 
         parts = np.empty((size, *array.shape), array.dtype)
-        wait("all_gather", group, [comm.Iallgather(array, parts)])
+        wait(name, group, [comm.Iallgather(_bytes(array), _bytes(parts))])
         _unranked(parts, result)
 
     rows, *rest = tensor.shape
-    return _call("all_gather", group, tensor, (size * rows, *rest), run)
+    return _call(name, group, tensor, (size * rows, *rest), run)
 
 
-def _run_scatter_sum(group, tensor):
-    size = group_of("reduce_scatter", group).size
+def _run_scatter_sum(group, name, tensor):
+    if tensor.dtype in (float16, bfloat16):
+        return _run_scatter_sum(group, name, tensor.astype(float32)).astype(tensor.dtype)
+    size = group_of(name, group).size
 
     def run(comm, array, result):
-        wait("reduce_scatter", group, [comm.Ireduce_scatter_block(_ranked(array, size), result)])
+        wait(name, group, [comm.Ireduce_scatter_block(_ranked(array, size), result)])
 
     rows, *rest = tensor.shape
-    return _call("reduce_scatter", group, tensor, (rows // size, *rest), run)
+    return _call(name, group, tensor, (rows // size, *rest), run)
 
 
 def _run_copy(group, src, tensor):
     def run(comm, array, result):
         result[:] = array
-        wait("broadcast", group, [comm.Ibcast(result, src)])
+        wait("broadcast", group, [comm.Ibcast(_bytes(result), src)])
 
     return _call("broadcast", group, tensor, tensor.shape, run, f"src={src}")
 
 
 def _run_sum_at(group, dst, tensor):
+    if tensor.dtype in (float16, bfloat16):
+        return _run_sum_at(group, dst, tensor.astype(float32)).astype(tensor.dtype)
+
     def run(comm, array, result):
         if comm.rank != dst:
             result[:] = 0
@@ -511,16 +539,22 @@ def _run_exchange(group, tensor):
 
         sent = _ranked(array, size)
         received = np.empty_like(sent)
-        wait("all_to_all", group, [comm.Ialltoall(sent, received)])
+        wait("all_to_all", group, [comm.Ialltoall(_bytes(sent), _bytes(received))])
         _unranked(received, result)
 
     return _call("all_to_all", group, tensor, tensor.shape, run)
 
 
+def _mask(group, dst, tensor):
+    return tensor.copy() if group_of("reduce", group).rank == dst else ops.zeros_like(tensor)
+
+
 # Each by its transpose.
 _sum: Callable[..., Tensor] = _linear(_run_sum, lambda group, g: _sum(group, g))
-_gather: Callable[..., Tensor] = _linear(_run_gather, lambda group, g: _scatter_sum(group, g))
-_scatter_sum: Callable[..., Tensor] = _linear(_run_scatter_sum, lambda group, g: _gather(group, g))
+_gather: Callable[..., Tensor] = _linear(_run_gather, lambda group, name, g: _scatter_sum(group, name, g))
+_scatter_sum: Callable[..., Tensor] = _linear(_run_scatter_sum, lambda group, name, g: _gather(group, name, g))
 _copy: Callable[..., Tensor] = _linear(_run_copy, lambda group, src, g: _sum_at(group, src, g))
 _sum_at: Callable[..., Tensor] = _linear(_run_sum_at, lambda group, dst, g: _copy(group, dst, g))
 _exchange: Callable[..., Tensor] = _linear(_run_exchange, lambda group, g: _exchange(group, g))
+# What one process has alone. Its rule passes zeros on, so that all processes go on to what came before.
+_only_at: Callable[..., Tensor] = _linear(_mask, lambda group, dst, g: _only_at(group, dst, g))

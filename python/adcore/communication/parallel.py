@@ -10,8 +10,8 @@ from adcore._context import without_meaning
 from adcore._core import Parameter, bfloat16, bool_, float16
 from adcore.tensor import from_numpy
 
-from .collectives import agree
-from .world import get_group_size, group_of, wait
+from .collectives import agree, check_rank
+from .world import get_group_size, group_of, in_step, wait
 
 _BUCKET = 1 << 24  # bytes: of a flat array, unless one gradient alone is larger
 
@@ -169,13 +169,18 @@ def reduce_gradients(gradients, mean=None, degree=None, group=None):
     degree = (1 if comm is None else comm.size) if degree is None else degree
     if isinstance(degree, bool) or not isinstance(degree, int) or degree < 1:
         raise ValueError(f"{name}: degree must be a positive int, got {degree!r}.")
+    _check_kinds(name, gradients, mean)
     if comm is None:
         return tuple(g / degree for g in gradients) if mean and degree > 1 else gradients
-    if any(g.dtype is bool_ for g in gradients):
-        raise TypeError(f"{name}: a gradient of bools.")
     factor = 1 / degree if mean else None
     plan = _Plan(gradients)
     return tuple(ops.host_callback(lambda g: plan.reduce(name, group, g, factor), gradients, result=gradients))
+
+
+def _check_kinds(name, gradients, mean):
+    for g in gradients:
+        if g.dtype is bool_ or (mean and not g.dtype.is_floating_point):
+            raise TypeError(f"{name}: gradients of {g.dtype} have no {'mean' if mean else 'sum'}.")
 
 
 class _Plan:
@@ -226,19 +231,20 @@ class _Plan:
         comm = group_of(name, group)
         from mpi4py import MPI
 
-        agree(name, group, comm, self.shapes, self.kinds)
-        arrays, requests = [], []
-        for bucket in self.buckets:
-            arrays.append(self.flat(bucket, tensors))
-            requests.append(comm.Iallreduce(MPI.IN_PLACE, arrays[-1]))
-        made = [None] * len(tensors)
-        for bucket, array, request in zip(self.buckets, arrays, requests):
-            wait(name, group, [request])
-            if factor is not None:
-                array *= array.dtype.type(factor)
-            for i, tensor in self.tensors(bucket, array):
-                made[i] = tensor
-        return tuple(made)
+        agree(name, group, comm, self.shapes, self.kinds, f"factor={factor}")
+        with in_step(name):
+            arrays, requests = [], []
+            for bucket in self.buckets:
+                arrays.append(self.flat(bucket, tensors))
+                requests.append(comm.Iallreduce(MPI.IN_PLACE, arrays[-1]))
+            made = [None] * len(tensors)
+            for bucket, array, request in zip(self.buckets, arrays, requests):
+                wait(name, group, [request])
+                if factor is not None:
+                    array *= array.dtype.type(factor)
+                for i, tensor in self.tensors(bucket, array):
+                    made[i] = tensor
+            return tuple(made)
 
 
 def _numel(shape):
@@ -282,7 +288,8 @@ def broadcast_parameters(parameters, src=0, group=None):
     """
     name = "broadcast_parameters"
     parameters = check_parameters(name, parameters)
-    if group_of(name, group) is not None:
+    check_rank(name, "src", src, comm := group_of(name, group))
+    if comm is not None:
         _share(name, group, parameters, [src] * len(parameters))
 
 
@@ -293,18 +300,19 @@ def _share(name, group, parameters, owners):
 
     def run(values):
         agree(name, group, comm, [tuple(v.shape) for v in values], [v.dtype for v in values], owners)
-        arrays, requests = [], []
-        for root, plan, own in plans:
-            for bucket in plan.buckets:
-                arrays.append(plan.flat(bucket, [values[i] for i in own]))
-                requests.append(comm.Ibcast(arrays[-1], root))
-        wait(name, group, requests)
-        made, arrays = [None] * len(values), iter(arrays)
-        for _, plan, own in plans:
-            for bucket in plan.buckets:
-                for i, tensor in plan.tensors(bucket, next(arrays)):
-                    made[own[i]] = tensor
-        return tuple(made)
+        with in_step(name):
+            arrays, requests = [], []
+            for root, plan, own in plans:
+                for bucket in plan.buckets:
+                    arrays.append(plan.flat(bucket, [values[i] for i in own]))
+                    requests.append(comm.Ibcast(arrays[-1], root))
+            wait(name, group, requests)
+            made, arrays = [None] * len(values), iter(arrays)
+            for _, plan, own in plans:
+                for bucket in plan.buckets:
+                    for i, tensor in plan.tensors(bucket, next(arrays)):
+                        made[own[i]] = tensor
+            return tuple(made)
 
     values = tuple(p.value() for p in parameters)
     for p, value in zip(parameters, ops.host_callback(run, values, result=values)):
@@ -377,6 +385,10 @@ class ShardedOptimizer:
         gradients = tuple(gradients)
         if len(gradients) != len(self.parameters):
             raise ValueError(f"{name}: {len(self.parameters)} gradients are needed, got {len(gradients)}.")
+        for p, g in zip(self.parameters, gradients):
+            if tuple(g.shape) != tuple(p.shape):
+                raise ValueError(f"{name}: the gradient of {p.name} must have the shape {p.shape}, got {g.shape}.")
+        _check_kinds(name, gradients, self._mean)
         comm = group_of(name, self._group)
         if comm is None:
             self.optimizer(reduce_gradients(gradients, self._mean))
@@ -394,27 +406,29 @@ class ShardedOptimizer:
         def run(gradients):
             from mpi4py import MPI
 
-            agree(name, self._group, comm, [tuple(g.shape) for g in gradients], [g.dtype for g in gradients])
-            arrays, requests, made = [], [], []
-            for root, plan, own in plans:
-                for bucket in plan.buckets:
-                    arrays.append(plan.flat(bucket, [gradients[i] for i in own]))
-                    sent, received = (MPI.IN_PLACE, arrays[-1]) if root == comm.rank else (arrays[-1], None)
-                    requests.append(comm.Ireduce(sent, received, root=root))
-            wait(name, self._group, requests)
-            arrays = iter(arrays)
-            for root, plan, own in plans:
-                mine = [None] * len(own)
-                for bucket in plan.buckets:
-                    array = next(arrays)
+            facts = [tuple(g.shape) for g in gradients], [g.dtype for g in gradients], f"mean={bool(mean)}"
+            agree(name, self._group, comm, *facts)
+            with in_step(name):
+                arrays, requests, made = [], [], []
+                for root, plan, own in plans:
+                    for bucket in plan.buckets:
+                        arrays.append(plan.flat(bucket, [gradients[i] for i in own]))
+                        sent, received = (MPI.IN_PLACE, arrays[-1]) if root == comm.rank else (arrays[-1], None)
+                        requests.append(comm.Ireduce(sent, received, root=root))
+                wait(name, self._group, requests)
+                arrays = iter(arrays)
+                for root, plan, own in plans:
+                    mine = [None] * len(own)
+                    for bucket in plan.buckets:
+                        array = next(arrays)
+                        if root == comm.rank:
+                            if mean:
+                                array *= array.dtype.type(1 / comm.size)
+                            for i, tensor in plan.tensors(bucket, array):
+                                mine[i] = tensor
                     if root == comm.rank:
-                        if mean:
-                            array *= array.dtype.type(1 / comm.size)
-                        for i, tensor in plan.tensors(bucket, array):
-                            mine[i] = tensor
-                if root == comm.rank:
-                    made = mine
-            return tuple(made)
+                        made = mine
+                return tuple(made)
 
         like = tuple(g for g, owner in zip(gradients, self._owners) if owner == comm.rank)
         return ops.host_callback(run, gradients, result=like)

@@ -12,6 +12,8 @@ import time
 _LAUNCHED = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MPI_LOCALNRANKS")  # what launchers tell the processes
 _SPIN = 1e-3  # seconds in which an answer is looked for without a pause
 _groups = {}  # by name; empty without init
+_abandoned = []  # requests that nobody waits for any more: MPI may still write to their arrays
+_fault = None  # why the processes are out of step
 _hook = None  # sys.excepthook before init
 
 
@@ -98,6 +100,8 @@ def release():
     GlobalComm.INITED = False
     if not _groups:
         return
+    if _fault is not None:
+        raise RuntimeError(f"release: the processes are out of step since {_fault}; end the program.")
     wait("release", GlobalComm.WORLD_COMM_GROUP, [_groups[GlobalComm.WORLD_COMM_GROUP].Ibarrier()])
     for comm in _groups.values():
         if comm is not None:
@@ -111,6 +115,8 @@ def group_of(name, group=None):
     group = GlobalComm.WORLD_COMM_GROUP if group is None else group
     if not isinstance(group, str):
         raise TypeError(f"{name}: group must be a str, got {type(group).__name__}.")
+    if _fault is not None:
+        raise RuntimeError(f"{name}: the processes are out of step since {_fault}; end the program.")
     if group in _groups:
         comm = _groups[group]
         if comm is None:
@@ -328,24 +334,48 @@ def wait(name, group, requests):
     """
     from mpi4py import MPI
 
-    poll(name, group, lambda: MPI.Request.Testall(requests))
+    try:
+        poll(name, group, lambda: MPI.Request.Testall(requests))
+    except BaseException:
+        _abandoned.append(requests)
+        raise
 
 
 def poll(name, group, done):
     """Ask until the answer is true, in pauses that grow, and as long as `wait` waits; return the answer."""
     seconds = float(os.environ.get("ADCORE_MPI_TIMEOUT", "600"))
     start = time.monotonic()
-    while not (answer := done()):
-        waited = time.monotonic() - start
-        if waited > seconds:
-            comm = group_of(name, group)
-            raise RuntimeError(
-                f"{name}: rank {comm.rank} of {comm.size} waited {waited:.0f} s for the others; one has ended, or "
-                "calls something else. ADCORE_MPI_TIMEOUT sets how many seconds are waited."
-            )
-        if waited > _SPIN:
-            time.sleep(min(1e-3, waited / 100))
+    with in_step(name):
+        while not (answer := done()):
+            waited = time.monotonic() - start
+            if waited > seconds:
+                comm = group_of(name, group)
+                raise RuntimeError(
+                    f"{name}: rank {comm.rank} of {comm.size} waited {waited:.0f} s for the others; one has ended, or "
+                    "calls something else. ADCORE_MPI_TIMEOUT sets how many seconds are waited."
+                )
+            if waited > _SPIN:
+                time.sleep(min(1e-3, waited / 100))
     return answer
+
+
+class in_step:
+    """A block that all processes reach the end of, or none of them communicates any more.
+
+    What is left by an exception in one process only would pair its next message with one of the others' that means
+    something else.
+    """
+
+    def __init__(self, name):
+        self._name = name
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        global _fault
+        if kind is not None and _fault is None:
+            _fault = f"{kind.__name__} in {self._name}"
 
 
 def _end_all(kind, error, traceback):
