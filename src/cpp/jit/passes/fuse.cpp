@@ -410,7 +410,6 @@ class Fuse::Chain {
   }
   bool is_number(uint32_t v) const;
   void add_inputs();
-  ChainIndex as_it_is(uint32_t v) const { return f_.index_[v]; }
   ChainIndex loaded(uint32_t v);
   void add_step(const Statement& s);
 
