@@ -1,6 +1,9 @@
 // Chooses the tables of kernels, once.
 #include <cstdlib>
 #include <cstring>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 #include "kernels/joined.h"
 #include "kernels/kernels.h"
@@ -35,6 +38,14 @@ const JoinedKernels& joined_table();
 
 namespace {
 
+#if defined(__x86_64__)
+// Asked of the processor: the __builtin_cpu_supports of Clang 14 and 16 does not know its name.
+[[maybe_unused]] bool has_f16c() noexcept {
+  unsigned a, b, c, d;
+  return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+#endif
+
 struct Tables {
   const Kernels* all[4] = {};  // what this CPU runs, worst first, then null
   const JoinedKernels* joined[4] = {};
@@ -55,8 +66,8 @@ struct Tables {
 #endif
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    [[maybe_unused]] const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                                           __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("f16c");
+    [[maybe_unused]] const bool has_avx2 =
+        __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2") && has_f16c();
 #endif
 #if defined(ADCORE_WITH_avx2)
     if (has_avx2) add(avx2::table(), avx2::joined_table());

@@ -264,7 +264,7 @@ PyObject* shape_tuple(const Dims& shape);
 /// Runs f, which calls the interpreter; a thread that the interpreter ends meanwhile waits here. UBSan would object to
 /// the reference that is caught: an exception of that kind has no object.
 template <class F>
-[[gnu::no_sanitize("null")]] auto calling_python(F&& f) {
+__attribute__((no_sanitize("null"))) auto calling_python(F&& f) {
 #if defined(__GLIBCXX__) && defined(__linux__)
   try {
     return f();

@@ -410,7 +410,6 @@ class Fuse::Chain {
   }
   bool is_number(uint32_t v) const;
   void add_inputs();
-  ChainIndex as_it_is(uint32_t v) const { return f_.index_[v]; }
   ChainIndex loaded(uint32_t v);
   void find_joints();
   ChainPlan::Joint* joint_of(int row, uint32_t v);
