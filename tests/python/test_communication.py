@@ -56,7 +56,7 @@ def test_gradients_of_many_sizes_travel_in_several_arrays():
 
 @several
 def test_who_goes_on_after_a_timeout_gets_no_numbers_of_other_calls():
-    _, told = run("out_of_step", 2, timeout=1)
+    _, told = run("out_of_step", 2, timeout=0.5)
     assert told.count("held") == 2, told
 
 
