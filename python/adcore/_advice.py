@@ -260,7 +260,7 @@ KEYWORDS = _spread(
 class Advice:
     """What a class has in the place of an attribute that it has not: reading it raises, and says what to write.
 
-    An attribute that an object of a subclass sets is there as any other.
+    An attribute that an object of a subclass sets is there as any other, and one that a later base of a class has.
     """
 
     def __init__(self, name, advice):
@@ -271,20 +271,46 @@ class Advice:
         """Return the AttributeError of a class."""
         return AttributeError(f"{owner.__name__} has no attribute {self.name!r}: {plain(self.advice)}.", name=self.name)
 
+    def later(self, owner):
+        """Return what stands under the name in a base of a class behind the one that has this, or this."""
+        classes = iter(owner.__mro__)
+        for cls in classes:
+            if vars(cls).get(self.name) is self:
+                break
+        found = (vars(cls)[self.name] for cls in classes if self.name in vars(cls))
+        return next((o for o in found if not isinstance(o, Advice)), self)
+
     def __get__(self, instance, owner=None):
-        raise self.error(owner or type(instance))
+        owner = owner or type(instance)
+        found = self.later(owner)
+        if found is self:
+            raise self.error(owner)
+        return _bound(found, instance, owner)
+
+
+def _bound(found, instance, owner):
+    get = getattr(type(found), "__get__", None)
+    return found if get is None else get(found, instance, owner)
 
 
 class SettableAdvice(Advice):
     """The same where objects may have no attributes of their own, and setting it is tried as well."""
 
     def __get__(self, instance, owner=None):
-        try:
-            return instance.__dict__[self.name]
-        except (AttributeError, KeyError):
-            raise self.error(owner or type(instance)) from None
+        owner = owner or type(instance)
+        found = self.later(owner)
+        if not hasattr(type(found), "__set__") or found is self:
+            try:
+                return instance.__dict__[self.name]
+            except (AttributeError, KeyError):
+                if found is self:
+                    raise self.error(owner) from None
+        return _bound(found, instance, owner)
 
     def __set__(self, instance, value):
+        found = self.later(type(instance))
+        if found is not self and hasattr(type(found), "__set__"):
+            return type(found).__set__(found, instance, value)
         try:
             attributes = instance.__dict__
         except AttributeError:
@@ -292,6 +318,9 @@ class SettableAdvice(Advice):
         attributes[self.name] = value
 
     def __delete__(self, instance):
+        found = self.later(type(instance))
+        if found is not self and hasattr(type(found), "__delete__"):
+            return type(found).__delete__(found, instance)
         try:
             del instance.__dict__[self.name]
         except (AttributeError, KeyError):
@@ -305,14 +334,30 @@ def advise(cls, table, kind=Advice):
     cls.__dir__ = _listed
 
 
+def let_through(cls):
+    """Give a class what its later bases have under the name of an `Advice` and is set by a method of its own.
+
+    An `Advice` that objects may hide has none, and would let the value be set past it.
+    """
+    for name in dir(cls) if len(cls.__bases__) > 1 else ():
+        advice = _of_class(cls, name)
+        if isinstance(advice, Advice) and hasattr(type(found := advice.later(cls)), "__set__"):
+            setattr(cls, name, found)
+
+
 def _listed(self):
     """What `dir` lists of an object: not what is an advice alone."""
     own = getattr(self, "__dict__", ())
-    return [name for name in object.__dir__(self) if name in own or not isinstance(_of_class(self, name), Advice)]
+    return [name for name in object.__dir__(self) if name in own or not _lacks(type(self), name)]
 
 
-def _of_class(o, name):
-    return next((vars(cls)[name] for cls in type(o).__mro__ if name in vars(cls)), None)
+def _lacks(owner, name):
+    found = _of_class(owner, name)
+    return isinstance(found, Advice) and found.later(owner) is found
+
+
+def _of_class(owner, name):
+    return next((vars(cls)[name] for cls in owner.__mro__ if name in vars(cls)), None)
 
 
 def plain(advice):

@@ -14,7 +14,7 @@ import numpy as np
 from adcore import nn, ops
 from adcore._config import register_threadpoolctl
 from adcore._core import Tensor, float32, float64
-from adcore._ops.generator import get_rng_state, manual_seed, set_rng_state
+from adcore._ops.generator import Generator, drawing_from, get_rng_state, set_rng_state
 from adcore.transforms.compiled import jit_or_run
 from adcore.transforms.gradient import value_and_grad
 from adcore.transforms.trees import describe
@@ -37,39 +37,32 @@ with contextlib.suppress(ImportError):  # of an old threadpoolctl
 _ROWS = 4096  # how many are predicted at once
 
 
-class _Draws:
-    """A place of one's own in a sequence of random numbers: what is drawn in the block is drawn from there.
-
-    Nets draw from the process's sequence, so one block is open at a time.
-    """
-
-    _lock = threading.Lock()
-
-    def __init__(self, seed):
-        with self._lock:
-            before = get_rng_state()
-            manual_seed(seed)
-            self.state = get_rng_state()
-            set_rng_state(before)
-
-    def __enter__(self):
-        self._lock.acquire()
-        self._outside = get_rng_state()
-        set_rng_state(self.state)
-
-    def __exit__(self, *exception):
-        self.state = get_rng_state()
-        set_rng_state(self.__dict__.pop("_outside"))
-        self._lock.release()
-        return False
+_lock = threading.RLock()  # of the process's sequence of random numbers, for a step
 
 
 def _new_lock():
-    _Draws._lock = threading.Lock()
+    global _lock
+    _lock = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_new_lock)  # another thread may hold it, which the child does not have
+
+
+@contextlib.contextmanager
+def _drawing(generator):
+    """Let a block draw from a generator by the process's sequence, which is where programs draw from.
+
+    One thread at a time is in such a block, which is a step; a step may fit another estimator.
+    """
+    with _lock:
+        outside = get_rng_state()
+        set_rng_state(generator.get_state())
+        try:
+            yield
+        finally:
+            generator.set_state(get_rng_state())
+            set_rng_state(outside)
 
 
 def _training_step(net, loss, optimizer, columns):
@@ -117,6 +110,50 @@ def _positive(estimator, name, kinds):
     return value
 
 
+# The parameters from which the net, the optimizer and the step are made: what is made of others is obeyed as it is.
+_REMEMBERED = ("net", "hidden_layer_sizes", "optimizer", "learning_rate", "loss")
+
+
+def _same(a, b):
+    """Whether two parameters of an estimator mean one thing: an object, equal numbers, or a sequence of these."""
+    if isinstance(a, (int, float, np.number)) and isinstance(b, (int, float, np.number)):
+        return a == b
+    if isinstance(a, (tuple, list, np.ndarray)) and isinstance(b, (tuple, list, np.ndarray)):
+        return len(a) == len(b) and all(map(_same, a, b))
+    return a is b
+
+
+def _take_over(optimizer, old):
+    """Give an optimizer the numbers of another one of its kind, such as moments and the step; not its rates."""
+    if not isinstance(optimizer, nn.Cell) or type(optimizer) is not type(old):
+        return
+    numbers = dict(old.parameters_and_names())
+    for name, number in optimizer.parameters_and_names():
+        value = None if name.startswith("learning_rate") else numbers.get(name)
+        if value is not None and value is not number and value.shape == number.shape:
+            number.set_data(value.value())
+
+
+class _Kept:
+    """What cells hold: their attributes, and the numbers of their Parameters and buffers."""
+
+    def __init__(self, cells):
+        self._states, tensors = [], {}
+        for cell in {id(cell): cell for root in cells for _, cell in root.cells_and_names()}.values():
+            self._states.append((cell, dict(cell.__dict__), dict(cell._buffers)))
+            tensors.update((id(t), t) for t in (*cell._params.values(), *cell._buffers.values()) if t is not None)
+        self._numbers = [(t, t.value().copy()) for t in tensors.values()]
+
+    def put_back(self):
+        for cell, state, buffers in self._states:
+            cell.__dict__.clear()
+            cell.__dict__.update(state)
+            cell._buffers.clear()
+            cell._buffers.update(buffers)
+        for tensor, value in self._numbers:
+            tensor.assign_value(value)
+
+
 class _Net(BaseEstimator):
     """What both share."""
 
@@ -154,22 +191,43 @@ class _Net(BaseEstimator):
     def _start(self, dtype, outputs):
         """Make the net, the optimizer, and the sequences of random numbers; all new."""
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        self._draws, self._order = _Draws(seed), np.random.RandomState(seed)
-        with self._draws:
+        self._draws, self._order = Generator().manual_seed(seed), np.random.RandomState(seed)
+        with drawing_from(self._draws):  # not a lock: the function of the user may fit, or wait for who fits
             self.net_ = self._made_net(float32 if dtype == np.float32 else float64, outputs)
-        self.net_.set_train()
-        weights = self.net_.trainable_params()
-        if not weights:
+        if not self.net_.trainable_params():
             raise ValueError(f"{type(self).__name__}: the net has no Parameters to train.")
+        self.optimizer_ = self._made_optimizer()
+        self.n_iter_, self.loss_curve_ = 0, []
+        self.__dict__.pop("_step", None)
+        self._made_with = {name: getattr(self, name) for name in _REMEMBERED}
+
+    def _go_on(self):
+        """Obey what was changed since the net was trained last."""
+        made_with = self._made_with
+        changed = {name for name in _REMEMBERED if not _same(getattr(self, name), made_with[name])}
+        if "net" in changed or (self.net is None and "hidden_layer_sizes" in changed):
+            name = "net" if "net" in changed else "hidden_layer_sizes"
+            raise ValueError(
+                f"{type(self).__name__}: {name} was changed, {made_with[name]!r} to {getattr(self, name)!r}, and "
+                "training goes on with the net that there is. Call fit with warm_start=False to make another."
+            )
+        if changed & {"optimizer", "learning_rate"}:
+            made = self._made_optimizer()
+            if "optimizer" not in changed:
+                _take_over(made, self.optimizer_)
+            self.optimizer_ = made
+        if changed & {"optimizer", "learning_rate", "loss"}:
+            self.__dict__.pop("_step", None)
+        self._made_with = {name: getattr(self, name) for name in _REMEMBERED}
+
+    def _made_optimizer(self):
         make = nn.Adam if self.optimizer is None else self.optimizer
         if not callable(make) or isinstance(make, nn.Cell):
             raise TypeError(
                 f"{type(self).__name__}: optimizer must be a class as nn.SGD, or a function that is called with the "
                 f"Parameters and learning_rate, got {describe(make)}."
             )
-        self.optimizer_ = make(weights, learning_rate=self.learning_rate)
-        self.n_iter_, self.loss_curve_ = 0, []
-        self.__dict__.pop("_step", None)
+        return make(self.net_.trainable_params(), learning_rate=self.learning_rate)
 
     def _made_net(self, dtype, outputs):
         import copy
@@ -238,7 +296,7 @@ class _Net(BaseEstimator):
         self.loss_ = self.loss_curve_[-1]
 
     def _stepped(self, step, batch):
-        with self._draws:
+        with _drawing(self._draws):
             return float(step(*batch))
 
     def _batch(self, x, y, weight):
@@ -270,12 +328,35 @@ class _Net(BaseEstimator):
         """Start anew, or go on where `once` or warm_start asks for it."""
         epochs = 1 if once else _positive(self, "max_iter", (int, np.integer))
         goes_on = once or self.warm_start
-        if not goes_on or not hasattr(self, "net_"):
+        if goes_on and hasattr(self, "net_"):
+            self._go_on()
+        else:
             self._start(x.dtype, outputs)
         self.net_.set_train()
         self._train(x, y, sample_weight, columns, epochs)
         self.net_.set_train(False)
         return self
+
+    @contextlib.contextmanager
+    def _whole_or_nothing(self):
+        """Leave the estimator as it was where the block raises, as an interrupt does: no attribute is half done."""
+        before = dict(self.__dict__)
+        cells = [before[name] for name in ("net_", "optimizer_") if isinstance(before.get(name), nn.Cell)]
+        kept = _Kept(cells) if cells else None
+        curve = list(before.get("loss_curve_", ()))
+        draws = before["_draws"].get_state() if cells else None
+        order = before["_order"].get_state() if cells else None
+        try:
+            yield
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            if cells:
+                kept.put_back()
+                self.loss_curve_[:] = curve
+                self._draws.set_state(draws)
+                self._order.set_state(order)
+            raise
 
     # ---- predicting --------------------------------------------------------------------------------------------------
 
@@ -320,7 +401,8 @@ _PARAMETERS = """
         Training ends after `n_iter_no_change` epochs whose loss is no better by so much. None: it goes on.
     n_iter_no_change : int, default 10
     warm_start : bool, default False
-        Whether `fit` goes on with the net of the last one.
+        Whether `fit` goes on with the net of the last one. The next call obeys another `learning_rate`, `optimizer` or
+        `loss`, as `partial_fit` does too; another `optimizer` starts anew. Another `net` is an error then.
     random_state : int, RandomState or None, default None
         Determines initial weights, the order of the rows and what the net draws.
 """
@@ -379,12 +461,13 @@ class Classifier(ClassifierMixin, _Net):
         Classifier
             This one.
         """
-        X, y = self._data(X, y, reset=not self.warm_start or not hasattr(self, "net_"))
-        if self.warm_start and hasattr(self, "net_"):
-            y = self._numbers(y)
-        else:
-            self.classes_, y = np.unique(y, return_inverse=True)
-        return self._fit_numbers(X, y, sample_weight, once=False)
+        with self._whole_or_nothing():
+            X, y = self._data(X, y, reset=not self.warm_start or not hasattr(self, "net_"))
+            if self.warm_start and hasattr(self, "net_"):
+                y = self._numbers(y)
+            else:
+                self.classes_, y = np.unique(y, return_inverse=True)
+            return self._fit_numbers(X, y, sample_weight, once=False)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train the net for one epoch of these rows.
@@ -401,17 +484,18 @@ class Classifier(ClassifierMixin, _Net):
         Classifier
             This one.
         """
-        first = not hasattr(self, "net_")
-        X, y = self._data(X, y, reset=first)
-        if first:
-            if classes is None:
-                raise ValueError("classes must be passed on the first call to partial_fit.")
-            self.classes_ = np.unique(classes)
-        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
-            raise ValueError(
-                f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {self.classes_!r}"
-            )
-        return self._fit_numbers(X, self._numbers(y), sample_weight, once=True)
+        with self._whole_or_nothing():
+            first = not hasattr(self, "net_")
+            X, y = self._data(X, y, reset=first)
+            if first:
+                if classes is None:
+                    raise ValueError("classes must be passed on the first call to partial_fit.")
+                self.classes_ = np.unique(classes)
+            elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+                raise ValueError(
+                    f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {self.classes_!r}"
+                )
+            return self._fit_numbers(X, self._numbers(y), sample_weight, once=True)
 
     def _data(self, X, y, reset):
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], reset=reset)
@@ -478,15 +562,18 @@ class Regressor(MultiOutputMixin, RegressorMixin, _Net):
         return self._fitted(X, y, sample_weight, once=True)
 
     def _fitted(self, X, y, sample_weight, once):
-        goes_on = (once or self.warm_start) and hasattr(self, "net_")
-        X, y = validate_data(
-            self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True, reset=not goes_on
-        )
-        columns = None if y.ndim == 1 else y.shape[1]
-        if goes_on and columns != self._columns:
-            raise ValueError(f"{type(self).__name__}: y has {columns or 1} targets a row, before {self._columns or 1}.")
-        self._columns = columns
-        return self._fit(X, y.astype(X.dtype), sample_weight, columns or 1, columns, once=once)
+        with self._whole_or_nothing():
+            goes_on = (once or self.warm_start) and hasattr(self, "net_")
+            X, y = validate_data(
+                self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True, reset=not goes_on
+            )
+            columns = None if y.ndim == 1 else y.shape[1]
+            if goes_on and columns != self._columns:
+                raise ValueError(
+                    f"{type(self).__name__}: y has {columns or 1} targets a row, before {self._columns or 1}."
+                )
+            self._columns = columns
+            return self._fit(X, y.astype(X.dtype), sample_weight, columns or 1, columns, once=once)
 
     def predict(self, X):
         """Return the targets, an array of the shape that `y` had, with a row for each one of `X`."""

@@ -473,6 +473,194 @@ def test_a_getattr_of_the_users_is_asked():
         _ = Forwards().eval
 
 
+class Mixin:
+    """What a user's other base class has under names that other libraries have, too."""
+
+    zero_grad = "data"
+    step = "steps"
+
+    def __init__(self):
+        super().__init__()
+        self._half = 0
+
+    def train(self, mode="mixed"):
+        return type(self).__name__, mode
+
+    @property
+    def eval(self):
+        return "property"
+
+    @classmethod
+    def parameters(cls):
+        return cls.__name__
+
+    @staticmethod
+    def children():
+        return 7
+
+    @property
+    def half(self):
+        return self._half
+
+    @half.setter
+    def half(self, value):
+        self._half = value + 1
+
+    @half.deleter
+    def half(self):
+        self._half = -1
+
+
+class MixedCell(nn.Cell, Mixin):
+    def construct(self, x):
+        return x
+
+    def train(self, mode="super"):
+        return super().train(mode)
+
+
+class MixedOptimizer(nn.SGD, Mixin):
+    pass
+
+
+class Graded:
+    @property
+    def grad(self):
+        return self.__dict__.get("kept")
+
+    @grad.setter
+    def grad(self, value):
+        self.__dict__["kept"] = value
+
+    @grad.deleter
+    def grad(self):
+        del self.__dict__["kept"]
+
+    def backward(self):
+        return "run"
+
+
+class GradedTensor(Tensor, Graded):
+    pass
+
+
+def test_an_attribute_of_a_later_base_is_there():
+    cell = MixedCell()
+    Mixin.__init__(cell)
+    assert cell.train() == ("MixedCell", "super") and cell.eval == "property" and cell.zero_grad == "data"
+    assert cell.parameters() == MixedCell.parameters() == "MixedCell" and cell.children() == MixedCell.children() == 7
+    assert MixedCell.zero_grad == "data" and isinstance(MixedCell.eval, property)
+    assert {"train", "eval", "zero_grad"} <= set(dir(cell)) and hasattr(cell, "eval")
+    cell.half = 3
+    assert cell.half == 4 and "half" not in vars(cell)
+    del cell.half
+    assert cell.half == -1
+    with pytest.raises(AttributeError, match="MixedCell has no attribute 'modules': write"):
+        _ = cell.modules
+    assert copy.deepcopy(cell).half == -1 and pickle.loads(pickle.dumps(cell)).train() == ("MixedCell", "super")
+
+    optimizer = MixedOptimizer([Parameter(t32([1.0]), name="w")], 0.1)
+    assert optimizer.step == "steps" and optimizer.zero_grad == "data"
+
+    tensor = GradedTensor([1.0])
+    assert tensor.backward() == "run" and tensor.grad is None
+    tensor.grad = 5
+    assert tensor.grad == 5 and vars(tensor) == {"kept": 5}
+    del tensor.grad
+    assert vars(tensor) == {}
+    with pytest.raises(AttributeError, match="adcore.grad"):
+        _ = GradedTensor.requires_grad
+
+
+class Asks(nn.Cell):
+    """Asks Cell first, and then the cell inside."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+        self.w = Parameter(t32(2.0))
+
+    def __getattr__(self, name):
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(self.inner, name)
+
+    def construct(self, x):
+        return self.inner(x) * self.w
+
+
+class Delegates(nn.Cell):
+    """Asks the cell inside for all that it has not."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+    def construct(self, x):
+        return self.inner(x)
+
+
+class AsksMixin:
+    def __getattr__(self, name):
+        return 9 if name == "nine" else super().__getattr__(name)
+
+
+class AsksBefore(AsksMixin, nn.Cell):
+    pass
+
+
+class AsksTwice(Asks):
+    def __getattr__(self, name):
+        return 10 if name == "ten" else super().__getattr__(name)
+
+
+class AsksAndIsDense(AsksMixin, nn.Dense):
+    pass
+
+
+def test_a_getattr_of_the_users_may_ask_that_of_cell():
+    net = AsksTwice(nn.Dense(2, 3))
+    assert net.out_channels == 3 and net.ten == 10 and float(net.w) == 2.0
+    assert AsksBefore().nine == AsksAndIsDense(2, 1).nine == 9
+    for lacking in (AsksBefore(), AsksAndIsDense(2, 1)):
+        with pytest.raises(AttributeError, match="has no attribute 'zzz'"):
+            _ = lacking.zzz
+        with pytest.raises(AttributeError, match="set_train"):
+            _ = lacking.eval
+        assert not hasattr(lacking, "forward") and getattr(lacking, "zzz", 4) == 4
+    with pytest.raises(AttributeError, match="'Dense' object has no attribute 'zzz'"):
+        _ = net.zzz
+    # The class that has none stays without: it would make each of its reads slower.
+    assert not hasattr(nn.Cell, "__getattr__") and not hasattr(nn.Dense, "__getattr__")
+
+
+@pytest.mark.parametrize("kind", [Asks, AsksTwice, Delegates])
+@pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, lambda o: pickle.loads(pickle.dumps(o))])
+def test_copies_of_a_cell_that_delegates(kind, way):
+    net = kind(nn.Dense(2, 3))
+    twin = way(net)
+    x = t32([[1.0, 2.0]])
+    assert type(twin) is kind and twin.out_channels == 3 and (twin(x) == net(x)).all()
+    assert [p.name for p in twin.get_parameters()] == [p.name for p in net.get_parameters()]
+    assert (twin.inner is net.inner) == (way is copy.copy)
+
+
+class Slotted(nn.Cell):
+    __slots__ = ("place",)
+
+    def __init__(self):
+        super().__init__()
+        self.place = 3
+
+
+def test_slots_are_copied():
+    assert copy.deepcopy(Slotted()).place == pickle.loads(pickle.dumps(Slotted())).place == 3
+
+
 @pytest.mark.parametrize("module", [adcore, ops, nn, optim])
 def test_protocols_of_modules(module):
     assert getattr(module, "__wrapped__", None) is None

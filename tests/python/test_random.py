@@ -5,6 +5,7 @@ a thousand seeds.
 """
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -325,6 +326,32 @@ def test_states_of_generators():
             adcore.manual_seed(wrong)
     with pytest.raises(ValueError, match="manual_seed: seed must be in"):
         adcore.manual_seed(2**64)
+
+
+def test_a_thread_may_draw_from_a_generator_in_the_place_of_the_process_s():
+    from adcore._ops.generator import drawing_from
+
+    jitted = adcore.jit(lambda: ops.rand(2))
+    adcore.set_seed(9)
+    wanted = [array_of(ops.rand(3)) for _ in range(3)]
+    adcore.set_seed(9)
+    own, inner = Generator().manual_seed(4), Generator().manual_seed(9)
+    with drawing_from(own):
+        with drawing_from(inner):
+            assert (array_of(ops.rand(3)) == wanted[0]).all()
+            assert inner.get_state().tolist() == adcore.get_rng_state().tolist() == [9, 3]
+        assert adcore.get_seed() == 4
+        with ThreadPoolExecutor(1) as pool:  # another thread has the process's
+            assert (pool.submit(lambda: array_of(ops.rand(3))).result() == wanted[0]).all()
+        assert own.get_state().tolist() == [4, 0]
+        jitted()  # so has a program, which is replayed outside
+        assert own.get_state().tolist() == [4, 0]
+        adcore.set_seed(9)
+        assert own.initial_seed() == 9
+        with pytest.raises(ValueError), drawing_from(inner):
+            ops.rand(-1)
+        assert (array_of(ops.rand(3)) == wanted[0]).all()
+    assert adcore.get_rng_state().tolist() == [9, 5]
 
 
 def test_a_block_that_runs_again_draws_the_same_from_any_generator():

@@ -2,6 +2,7 @@
 
 import functools
 import pickle
+import threading
 import warnings
 
 import numpy as np
@@ -298,3 +299,173 @@ except ImportError as error:
     print(error)
 """
     assert " ".join(in_new_process(code)).endswith("Install it: pip install adcore[sklearn]")
+
+
+# ---- whole or nothing ----------------------------------------------------------------------------------------------
+
+
+def other(features, outputs):
+    """A net function that fits another estimator, here and in a thread that it waits for."""
+    threads = [threading.Thread(target=Regressor(max_iter=1, random_state=s).fit, args=(XR, YR)) for s in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    Regressor(max_iter=1, random_state=3).fit(XR, YR)
+    return small(features, outputs)
+
+
+def test_a_net_function_may_fit_and_wait_for_who_fits():
+    found = []
+    one = threading.Thread(
+        target=lambda: found.append(Classifier(other, max_iter=2, random_state=0).fit(X, Y)), daemon=True
+    )
+    one.start()
+    one.join(60)
+    assert found, "fit does not return"
+    alone = Classifier(small, max_iter=2, random_state=0).fit(X, Y)
+    assert (found[0].predict_proba(X) == alone.predict_proba(X)).all()
+
+
+class FitsInside(nn.Cell):
+    def __init__(self, features, outputs):
+        super().__init__()
+        self.dense = nn.Dense(features, outputs)
+
+    def construct(self, x):
+        if self.training:
+            Regressor(max_iter=1, random_state=3).fit(XR[:10], YR[:10])
+        return self.dense(x)
+
+
+def test_a_step_may_fit():
+    state = adcore.get_rng_state().tolist()
+    found = []
+    run = lambda: found.append(Classifier(FitsInside, max_iter=1, batch_size=60, random_state=0).fit(X, Y))
+    one = threading.Thread(target=run, daemon=True)
+    one.start()
+    one.join(60)
+    assert found and adcore.get_rng_state().tolist() == state
+
+
+def seeded(features, outputs):
+    adcore.set_seed(5)
+    return nn.Dense(features, outputs)
+
+
+def test_a_net_function_that_sets_the_seed_sets_that_of_its_net():
+    state = adcore.get_rng_state().tolist()
+    nets = [Classifier(seeded, max_iter=1, learning_rate=1e-30, random_state=s).fit(X, Y).net_ for s in (1, 2)]
+    assert adcore.get_rng_state().tolist() == state
+    np.testing.assert_array_equal(nets[0].weight.asnumpy(), nets[1].weight.asnumpy())
+
+
+class Stops:
+    """A loss that raises in a call."""
+
+    def __init__(self, error, call):
+        self.error, self.left = error, call
+
+    def __call__(self, logits, labels):
+        self.left -= 1
+        if self.left < 0:
+            raise self.error
+        return ops.cross_entropy(logits, labels, reduction="none") + 0.0 * float(ops.stop_gradient(logits).sum())
+
+
+def normed(features, outputs):
+    return nn.SequentialCell(
+        nn.Dense(features, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(p=0.5), nn.Dense(8, outputs)
+    )
+
+
+def state_of(model):
+    of_cells = [p.asnumpy().tolist() for cell in (model.net_, model.optimizer_) for p in cell.get_parameters()]
+    order = model._order.get_state()[1].tolist()
+    rest = model.classes_.tolist(), list(model.loss_curve_), model.n_iter_, model._draws.get_state().tolist(), order
+    return of_cells, rest, model.net_.training, model.n_features_in_
+
+
+@pytest.mark.parametrize("error", [ValueError("stop"), KeyboardInterrupt()])
+@pytest.mark.parametrize("call", [0, 1, 3])
+@pytest.mark.parametrize("way", ["fit", "warm fit", "partial_fit"])
+def test_what_fails_leaves_the_estimator_as_it_was(way, call, error):
+    model = Classifier(normed, max_iter=3, batch_size=40, random_state=0).fit(X, Y)
+    before, net, proba = state_of(model), model.net_, model.predict_proba(X)
+    model.set_params(loss=Stops(error, call), learning_rate=0.5, warm_start=way == "warm fit")
+    with pytest.raises(type(error)):
+        if way == "fit":
+            model.fit(X[:, :4], Y % 2)
+        else:
+            (model.partial_fit if way == "partial_fit" else model.fit)(X, Y)
+    assert model.net_ is net and state_of(model) == before
+    assert (model.predict_proba(X) == proba).all()
+    model.set_params(loss=None, learning_rate=0.01).partial_fit(X, Y)
+    twin = Classifier(normed, max_iter=3, batch_size=40, random_state=0).fit(X, Y).partial_fit(X, Y)
+    np.testing.assert_allclose(model.predict_proba(X), twin.predict_proba(X), rtol=1e-6)
+
+
+def test_a_first_fit_that_fails_leaves_nothing():
+    for call in (lambda m: m.fit(X, Y), lambda m: m.partial_fit(X, Y, classes=[0, 1, 2])):
+        model = Classifier(loss=Stops(ValueError("stop"), 1))
+        with pytest.raises(ValueError, match="stop"):
+            call(model)
+        assert [name for name in vars(model) if name.endswith("_")] == []
+        with pytest.raises(NotFittedError):
+            model.predict(X)
+
+
+def test_weights_of_nothing_leave_a_net_that_predicts():
+    model = Classifier(normed, max_iter=2, random_state=0).fit(X, Y)
+    proba = model.predict_proba(X)
+    with pytest.raises(ValueError, match="all sample_weight are 0|zero"):
+        model.partial_fit(X, Y, sample_weight=np.zeros(len(X)))
+    assert not model.net_.training and (model.predict_proba(X) == proba).all()
+
+
+# ---- parameters that are changed between calls ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["fit", "partial_fit"])
+def test_what_is_changed_is_obeyed_by_the_next_call(way):
+    def model():
+        return Regressor(max_iter=1, warm_start=True, random_state=0, optimizer=nn.SGD).fit(XR, YR)
+
+    go = lambda m: getattr(m, way)(XR, YR)
+    still = model()
+    before = still.predict(XR)
+    go(still.set_params(learning_rate=1e-30))
+    assert np.abs(still.predict(XR) - before).max() < 1e-12
+    far = go(model().set_params(loss=lambda out, y: (out - 100.0) ** 2))
+    assert far.loss_ > 1000 > model().loss_
+    adam = go(model().set_params(optimizer=nn.Adam))
+    assert type(adam.optimizer_) is nn.Adam and int(adam.optimizer_.global_step) == 1
+    twin = pickle.loads(pickle.dumps(still))
+    go(twin)
+    assert np.abs(twin.predict(XR) - before).max() < 1e-12
+
+
+def test_a_changed_rate_keeps_the_moments():
+    def run(rates):
+        model = Regressor(batch_size=None, random_state=0, optimizer=nn.Adam)
+        for rate in rates:
+            model.set_params(learning_rate=rate).partial_fit(XR, YR)
+        return model
+
+    two, one = run([0.01, 0.01, 0.02, 0.005]), run([0.01, 0.01])
+    assert int(two.optimizer_.global_step) == 4 and float(two.optimizer_.learning_rate) == np.float32(0.005)
+    # By the rule of Adam, with a rate of each step.
+    by_schedule = Regressor(batch_size=None, max_iter=4, tol=None, random_state=0)
+    by_schedule.set_params(learning_rate=[0.01, 0.01, 0.02, 0.005]).fit(XR, YR)
+    np.testing.assert_allclose(two.predict(XR), by_schedule.predict(XR), rtol=1e-5)
+    assert (one.predict(XR) != two.predict(XR)).any()
+
+
+def test_another_net_is_no_way_to_go_on():
+    model = Regressor(max_iter=1, warm_start=True).fit(XR, YR)
+    with pytest.raises(ValueError, match="hidden_layer_sizes was changed, .* goes on with the net that there is"):
+        model.set_params(hidden_layer_sizes=(3,)).fit(XR, YR)
+    with pytest.raises(ValueError, match="net was changed"):
+        model.set_params(hidden_layer_sizes=[100], net=small).partial_fit(XR, YR)
+    model.set_params(net=None).partial_fit(XR, YR)
+    assert model.set_params(net=small, warm_start=False).fit(XR, YR).n_iter_ == 1

@@ -4,6 +4,7 @@ A draw takes all its numbers from a sequence at once, and is a function of the s
 element depends on the seed and on its number in the sequence, at any number of threads.
 """
 
+import contextlib
 import secrets
 
 from adcore import _core
@@ -29,8 +30,8 @@ class Generator:
     True
     """
 
-    def __init__(self, *, _cell=None):
-        self._cell = _core.generator_state(0) if _cell is None else _cell
+    def __init__(self):
+        self._cell = _core.generator_state(0)
 
     def __reduce_ex__(self, protocol):
         """Copy and pickle the generator with its state; the process's generator is that of whichever process."""
@@ -76,7 +77,33 @@ class Generator:
         return Tensor(seed, uint64), Tensor(drawn, uint64)
 
 
-default_generator = Generator(_cell=_core._generator)
+class _OfProcess(Generator):
+    """The process's generator. In a block of `drawing_from` it is that of the block, for the thread of the block."""
+
+    def __init__(self):
+        pass  # it has no cell of its own
+
+    @property
+    def _cell(self):
+        return _core.drawn_cell()
+
+
+_OfProcess.__name__ = _OfProcess.__qualname__ = Generator.__name__
+default_generator: Generator = _OfProcess()
+
+
+@contextlib.contextmanager
+def drawing_from(generator):
+    """Let this thread draw from a generator wherever it would draw from the process's, and set its seed there.
+
+    Other threads do not notice it, and nobody waits: blocks nest, and one may wait for another thread's. What is
+    recorded in it as a program draws from the process's numbers.
+    """
+    before = _core.draw_from(generator._cell)
+    try:
+        yield
+    finally:
+        _core.draw_from(before)
 
 
 def manual_seed(seed) -> Generator:

@@ -2,7 +2,8 @@
 
 Data. Everything that is read stands in the instance's ``__dict__``, so ``self.w`` in ``construct`` costs what a plain
 attribute costs (which is also why there is no ``__getattr__``: its mere presence makes every read slower on Python
-3.11; what other libraries have and a Cell has not stands in the class, see `adcore._advice`). Beside it stand three
+3.11; what other libraries have and a Cell has not stands in the class, see `adcore._advice`; a subclass that defines
+one gets `_Lacks` as its last base, so that it can call ``super().__getattr__(name)``). Beside it stand three
 registries, kept in step by ``__setattr__`` and ``__delattr__``:
 
 * ``_params``: name -> Parameter or None, what is trained, listed and saved, in the order of registration;
@@ -19,10 +20,11 @@ Start reading at ``Cell.__setattr__``.
 
 import functools
 import itertools
+import sys
 import warnings
 from collections.abc import Iterator
 
-from .._advice import CELL, advise, parameters_of, unknown_keyword
+from .._advice import CELL, advise, let_through, parameters_of, unknown_keyword
 from .._core import CellBase, Parameter, Tensor, bfloat16, float16, float32, has_default_name
 from .._ops.native import stop_gradient
 from ..parameter import ParameterTuple
@@ -59,6 +61,15 @@ class _Made(CellBase):
         for keyword in keywords:
             if names is not None and keyword not in names:
                 raise TypeError(unknown_keyword(cls.__name__, keyword, names[1:]))
+
+
+class _Lacks:
+    """The last base of a Cell whose class has a ``__getattr__``, which may call that of ``super()``."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name):
+        return object.__getattribute__(self, name)  # raises again, and says what to write
 
 
 class Cell(_CellState, _Made):
@@ -712,6 +723,9 @@ class Cell(_CellState, _Made):
         super().__init_subclass__(**kwargs)
         if "bprop" in cls.__dict__:
             cls.__call__ = _call_with_bprop
+        let_through(cls)
+        if hasattr(cls, "__getattr__") and _Lacks not in cls.__mro__:
+            cls.__bases__ = (*cls.__bases__, _Lacks)
 
     def _register(self, kind, hook, flags=None, prepend=False):
         if not callable(hook):
@@ -847,6 +861,17 @@ class Cell(_CellState, _Made):
         if "_float_type" in self.__dict__ or "_hooks" in self.__dict__ or "_recomputes" in self.__dict__:
             twin._construct_specially()
         return twin
+
+    def __setstate__(self, state):
+        """Take the attributes of a copy or a pickle.
+
+        Without this method Python would ask a ``__getattr__`` of the subclass for it, and that would look in attributes
+        which are not there yet, for ever.
+        """
+        attributes, slots = state if isinstance(state, tuple) else (state, None)
+        self.__dict__.update((sys.intern(name), value) for name, value in (attributes or {}).items())
+        for name, value in (slots or {}).items():
+            object.__setattr__(self, name, value)
 
     def extend_repr(self):
         """Return what ``repr`` shows of the cell itself; override to add to it."""

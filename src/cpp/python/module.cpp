@@ -11,6 +11,7 @@
 #include "ops/random.h"
 #include "ops/table.h"
 #include "python/bindings.h"
+#include "python/traced.h"
 
 namespace py = pybind11;
 
@@ -103,6 +104,12 @@ void connect_interpreter() {
 /// The process's generator is a cell, which a transform sees like any other.
 PyObject* generator_cell = nullptr;
 
+/// What a thread draws from in the place of the process's generator, null in most: `drawing_from` of `generator.py`.
+thread_local PyObject* cell_of_thread = nullptr;
+
+/// The cell of draws that name no generator. A program is kept, and replayed elsewhere: it has the process's.
+PyObject* drawn_cell() { return cell_of_thread && !is_tracing() ? cell_of_thread : generator_cell; }
+
 Tensor exchange(PyObject* cell, FunctionRef<Tensor(const Tensor&)> next) {
   Tensor now = value_of(cell);
   assign(cell, next(now));
@@ -112,9 +119,20 @@ Tensor exchange(PyObject* cell, FunctionRef<Tensor(const Tensor&)> next) {
 void connect_generator(py::module_& m) {
   generator_cell = wrap(generator_state(0));
   m.attr("_generator") = py::reinterpret_borrow<py::object>(generator_cell);
-  process_generator = {
-      []() -> Tensor { return value_of(generator_cell); },
-      [](FunctionRef<Tensor(const Tensor&)> next) -> Tensor { return exchange(generator_cell, next); }};
+  process_generator = {[]() -> Tensor { return value_of(drawn_cell()); },
+                       [](FunctionRef<Tensor(const Tensor&)> next) -> Tensor { return exchange(drawn_cell(), next); }};
+  m.def(
+      "drawn_cell", [] { return py::reinterpret_borrow<py::object>(drawn_cell()); },
+      "The cell of the numbers that this thread draws where it names no generator.");
+  m.def(
+      "draw_from",
+      [](const py::object& cell) {
+        PyObject* const before = cell_of_thread;
+        cell_of_thread = cell.is_none() ? nullptr : cell.inc_ref().ptr();
+        return before ? steal(before) : py::none();
+      },
+      "Lets this thread draw from a cell, or again from the process's; returns what draw_from was given before.",
+      py::arg("cell").none(true));
   m.def("generator_state", [](uint64_t seed) { return steal(wrap(generator_state(seed))); }, py::arg("seed"));
   m.def(
       "take_numbers",

@@ -12,6 +12,7 @@
 #include "python/bindings.h"
 #include "python/callback.h"
 #include "python/cells.h"
+#include "python/traced.h"
 
 namespace py = pybind11;
 
@@ -247,12 +248,6 @@ py::list run_branch(const py::object& taken, const py::object& other, const py::
   return apply_loop(branch_op(outputs_of(taken)), {taken, other, pred}, operands, {});
 }
 
-bool is_tracing() {
-  for (const Frame* f = context().frame; f; f = f->place.outer)
-    if (f->kind == FrameKind::Trace) return true;
-  return false;
-}
-
 /// Some derivative that is open, of whatever kind and however far outside, passes the value.
 bool is_differentiated(const Tensor& value) {
   const Tape* const tape = context().tape;
@@ -279,6 +274,12 @@ bool is_unknown(const py::object& tensor) {
 }
 
 }  // namespace
+
+bool is_tracing() {
+  for (const Frame* f = context().frame; f; f = f->place.outer)
+    if (f->kind == FrameKind::Trace) return true;
+  return false;
+}
 
 void bind_outline(py::module_& m) {
   m.def("outline", outline, py::arg("fn"), py::arg("likes"), py::arg("cells"));

@@ -19,6 +19,9 @@ inline bool is_program_input(PyObject* leaf) {
   return is_array(leaf) && !is_number(leaf);
 }
 
+/// Whether a program is being recorded around what runs.
+bool is_tracing();
+
 /// The arguments of a call. What is static is part of the program, like the function itself.
 struct Arguments {
   py::tuple positional;
