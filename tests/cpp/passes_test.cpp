@@ -7,9 +7,11 @@
 #include "jit/passes/hoist.h"
 #include "jit/passes/keep.h"
 #include "jit/passes/prune.h"
+#include "jit/passes/rewrite.h"
 #include "jit/passes/share.h"
 #include "jit/passes/simplify.h"
 #include "jit/passes/sink.h"
+#include "jit/passes/sound.h"
 #include "jit/plan.h"
 #include "jit/trace.h"
 #include "kernel_cases.h"
@@ -36,6 +38,8 @@ Program traced(const F& f, const Tensor& x) {
 /// The number of statements afterwards; the outputs are checked against those before.
 size_t statements_after(Pass pass, const F& f, const Tensor& x) {
   const Program before = traced(f, x), after = pass(before);
+  CHECK(is_sound(before));
+  CHECK(is_sound(after));
   const Tensor inputs[] = {x};
   const std::vector<Tensor> expected = before.run(inputs), given = after.run(inputs);
   REQUIRE(given.size() == expected.size());
@@ -142,7 +146,7 @@ std::vector<const Program*> bodies(const Program& p) {
 
 /// A recurrent network, and its reverse mode by hand: a loop that computes every step again, in the opposite order,
 /// from the second last one on.
-std::vector<Tensor> there_and_back(const Tensor& w, bool inner_loop = false) {
+std::vector<Tensor> there_and_back(const Tensor& w, bool inner_loop = false, bool gives_product = false) {
   const Tensor h = full({2, 3}, 0.5, DType::Float32),
                xs = from_values({4, 2, 3},
                                 {1, 2, 3, 4, 5, 6, -1, 0, 1, 2, 0.5, 1, 3, 2, 1, 0, 1, 2, -0.5, 4, 1, 1, 2, 0}) +
@@ -153,8 +157,14 @@ std::vector<Tensor> there_and_back(const Tensor& w, bool inner_loop = false) {
     const Tensor twice = body([](const auto& v) { return std::vector{matmul(v[0], v[1])}; }, {a, b});
     return scan(twice, {2, 1, 0, 0}, {a, b})[0];
   };
-  const Tensor forward =
-      body([&](const auto& v) { return std::vector{map("tanh", product(v[0], v[2]) + v[1]), v[0]}; }, {h, x, w});
+  const Tensor forward = body(
+      [&](const auto& v) {
+        const Tensor y = product(v[0], v[2]);
+        std::vector made{map("tanh", y + v[1]), v[0]};
+        if (gives_product) made.push_back(y);
+        return made;
+      },
+      {h, x, w});
   const std::vector<Tensor> made = scan(forward, {4, 1, 1, 0}, {h, xs, w});
   const Tensor back = body(
       [&](const auto& v) {
@@ -184,6 +194,32 @@ TEST_CASE("keep: a loop that goes back over another one gets what that computed"
   // One row: what only elementwise calls read comes through them, and the carries of the steps are no longer read.
   CHECK(bodies(after)[0]->outputs().size() == 2);
   CHECK(bodies(after)[1]->inputs().size() == 3);
+}
+
+TEST_CASE("keep: a row that the loop gives anyway serves, too") {
+  const F f = [](const Tensor& w) { return there_and_back(w, false, true); };
+  const Program before = traced(f, weights()), after = prune(keep(before));
+  statements_after(keep, f, weights());
+  CHECK(count(*bodies(after)[0], "matmul") == 1);
+  CHECK(count(*bodies(after)[1], "matmul") == 1);
+  CHECK(bodies(after)[0]->outputs().size() == bodies(before)[0]->outputs().size() - 1);  // the carries of the steps
+}
+
+TEST_CASE("a program whose loop takes another value than its body does is not sound") {
+  const Program p = traced([](const Tensor& w) { return there_and_back(w); }, weights());
+  CHECK(is_sound(p));
+  for (const Program::Statement& s : p.statements()) {
+    if (!is_scan(*s.op)) continue;
+    for (size_t k = 0; k < s.use_count; ++k) {
+      Rewrite to(p);
+      for (const Program::Statement& other : p.statements()) {
+        std::vector<Program::Use> uses(p.uses_of(other).begin(), p.uses_of(other).end());
+        if (&other == &s) uses[k].value = p.uses_of(s)[k == 1 ? 0 : 1].value;
+        to.copy(other, uses, p.attrs_of(other));
+      }
+      CHECK_FALSE(is_sound(to.finish()));
+    }
+  }
 }
 
 TEST_CASE("keep: what a loop inside of a step computes is not kept") {

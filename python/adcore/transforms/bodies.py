@@ -133,14 +133,14 @@ def stepped(lift, carries, arrays, rest, length, reverse, filled):
     carries, arrays, rest : list
         The carries may be None.
     filled : callable
-        From a list of rows and a pattern to rows that are there where the pattern says so.
+        From a list of rows, a pattern and the number of steps to rows that are there where the pattern says so.
 
     Returns
     -------
     tuple
         The carries and the rows, which may be None.
     """
-    parts = []  # rows, stacked, in the order of the steps
+    parts = []  # how many steps and their rows, stacked, in the order of the steps
     done = 0
     while done < length:
         pattern = pattern_of(carries)
@@ -149,17 +149,17 @@ def stepped(lift, carries, arrays, rest, length, reverse, filled):
             left = [a[: length - done] if reverse else a[done:] for a in arrays] if done else arrays
             made = call(body, length - done, reverse, present(carries), left, rest)
             carries = placed(after, made[: body.carries])
-            parts.append(placed(there, made[body.carries :]))
+            parts.append((length - done, placed(there, made[body.carries :])))
             break
         i = length - 1 - done if reverse else done
         made = _core.run_body(body.program, [*present(carries), *(a[i] for a in arrays), *rest])
         carries = placed(after, made[: sum(after)])
-        parts.append(placed(there, [_ops.expand_dims(row, 0) for row in made[sum(after) :]]))
+        parts.append((1, placed(there, [_ops.expand_dims(row, 0) for row in made[sum(after) :]])))
         done += 1
     if len(parts) == 1:
-        return carries, parts[0]
-    there = [any(row is not None for row in column) for column in zip(*parts)]
-    parts = [filled(part, there) for part in parts]
+        return carries, parts[0][1]
+    there = [any(row is not None for row in column) for column in zip(*(rows for _, rows in parts))]
+    parts = [filled(rows, there, steps) for steps, rows in parts]
     if reverse:
         parts.reverse()
     rows = [None if column[0] is None else _ops.concat(list(column)) for column in zip(*parts)]
@@ -209,7 +209,7 @@ def _pushed(frame, body, length, reverse, carries, arrays, rest):
         lifted = Body(program, n + sum(moving), len(xs) + sum(x_pattern), sum(patterns[1]))
         return lifted, patterns[0], patterns[1]
 
-    def filled(rows, there):
+    def filled(rows, there, _):
         return [zero_derivative(rows[j - r]) if row is None and there[j] else row for j, row in enumerate(rows)]
 
     def outside():
@@ -269,7 +269,7 @@ def _mapped(frame, body, length, reverse, carries, arrays, rest):
                 likes.append(like(shape if k < n else (frame.size, *shape), carries[k % n].dtype))
         return likes
 
-    def filled(rows, there):
+    def filled(rows, there, _):
         one, many = rows[:r], rows[r:]
         for j in range(r):
             if there[r + j] and many[j] is None:
@@ -345,9 +345,9 @@ def _recorded(body, length, reverse, operands, made):
             slices = sum(from_rows) + n + len(arrays)
             return Body(program, sum(pattern), slices, sum(patterns[1])), patterns[0], patterns[1]
 
-        def filled(rows, there):
+        def filled(rows, there, steps):
             return [
-                _ops.zeros((1, *x.shape[1:]), x.dtype) if row is None and t else row
+                like((steps, *x.shape[1:]), x.dtype) if row is None and t else row
                 for row, t, x in zip(rows, there, arrays)
             ]
 

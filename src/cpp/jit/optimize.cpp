@@ -1,5 +1,7 @@
 #include "jit/optimize.h"
 
+#include <cassert>
+
 #include "jit/passes/fold.h"
 #include "jit/passes/fuse.h"
 #include "jit/passes/hoist.h"
@@ -8,11 +10,13 @@
 #include "jit/passes/share.h"
 #include "jit/passes/simplify.h"
 #include "jit/passes/sink.h"
+#include "jit/passes/sound.h"
 
 namespace adcore {
 
 Program optimize(const Program& program, std::vector<PassReport>* report) {
   const auto after = [report](const char* name, Program p) {
+    assert(is_sound(p));
     if (report) report->push_back({name, p.statements().size()});
     return p;
   };

@@ -2,6 +2,7 @@
 #include "jit/passes/hoist.h"
 
 #include <algorithm>
+#include <cassert>
 #include <optional>
 
 #include "jit/loop.h"
@@ -244,6 +245,7 @@ void Loop::emit(Rewrite& to) {
 uint32_t Loop::array_of(Rewrite& to, uint32_t v) const {
   if (is_slice(v)) return to.renamed(operand(input_[v]).value);
   if (const Before* const b = before(v)) return b->array;
+  assert(first_row_ != kNone && row(v) != kNone);  // their sum would be the number of another value
   return first_row_ + row(v);
 }
 

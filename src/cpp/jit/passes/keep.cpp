@@ -6,6 +6,7 @@
 #include "jit/passes/keep.h"
 
 #include <algorithm>
+#include <cassert>
 #include <map>
 #include <unordered_map>
 
@@ -264,10 +265,13 @@ Program Keep::rewritten() {
   Rewrite to(p_);
   for (uint32_t i = 0; i < p_.statements().size(); ++i) {
     const auto loop = loops_.find(i);
-    if (loop == loops_.end() || (loop->second.rows.empty() && loop->second.taken.empty())) {
+    if (loop == loops_.end()) {
       to.copy(p_.statements()[i]);
+    } else if (Loop& l = loop->second; l.rows.empty() && l.taken.empty()) {
+      to.copy(*l.statement);
+      l.out = to.renamed(l.statement->out);  // a loop that takes none of its own may still have a row to give
     } else {
-      emit(to, loop->second);
+      emit(to, l);
     }
   }
   return to.finish();
@@ -309,6 +313,7 @@ void Keep::emit(Rewrite& to, Loop& l) {
 /// The array of what a loop takes: as much of the other loop's rows as it has steps.
 uint32_t Keep::row_of(Rewrite& to, const Loop& l, size_t k) {
   const Loop& f = loops_.at(l.from);
+  assert(f.out != kNone);  // what is added to it would be the number of another value
   const uint32_t rows = f.out + static_cast<uint32_t>(f.carries() + l.from_rows[k]);
   if (l.attrs.length == f.attrs.length) return rows;
   Program::Value v = to.builder().program().values()[rows];
