@@ -491,6 +491,15 @@ def known_words(function, name=None, aliases=types.MappingProxyType({})):
     return call
 
 
+# ---- notes ---------------------------------------------------------------------------------------------------------
+
+
+def add_note(error, text):
+    """Add a note to an exception that does not have it: an exception may be raised again by whoever kept it."""
+    if text not in getattr(error, "__notes__", ()):
+        error.add_note(text)
+
+
 # ---- warnings ------------------------------------------------------------------------------------------------------
 
 

@@ -6,8 +6,10 @@ function of the vector with what adcore differentiates of it: a gradient, produc
 Start reading at `minimize`.
 """
 
+import math
+
 from adcore import _ops
-from adcore._core import Parameter, Tensor, float64, stands_for_tensor, tree_fill, tree_leaves
+from adcore._core import Parameter, Tensor, float64, is_differentiated, stands_for_tensor, tree_fill, tree_leaves
 from adcore.transforms.batching import vmap
 from adcore.transforms.gradient import grad, value_and_grad
 from adcore.transforms.jacobian import jacfwd
@@ -126,14 +128,24 @@ class _Unknowns:
         import numpy as np
 
         from_scipy = _optimize(self.name).Bounds
-        if bounds is None or isinstance(bounds, from_scipy):
+        if bounds is None:
+            return None
+        if isinstance(bounds, from_scipy):
+            _check_ends(self.name, "x0", bounds.lb, bounds.ub)
             return bounds
-        low, high = np.full(self.size, -np.inf), np.full(self.size, np.inf)
+        low, high, keep = np.full(self.size, -np.inf), np.full(self.size, np.inf), np.zeros(self.size, bool)
         pairs = iter([p for p, leaf in zip(_pairs(self, self.tree, bounds, "x0"), self.leaves) if leaf is not None])
+        alone = children(self.tree) is None and len(self.shapes[0]) == 1  # the x0 that SciPy has
         for span, shape, label, pair in zip(self.spans, self.shapes, self.labels, pairs):
-            if pair is not None:
-                _set_bounds(self.name, label, pair, shape, low[span], high[span], of_elements)
-        return from_scipy(low, high)
+            if pair is None:
+                continue
+            if isinstance(pair, from_scipy):
+                keep[span] = np.broadcast_to(pair.keep_feasible, shape).reshape(-1)
+                pair, by_element = (pair.lb, pair.ub), False
+            else:
+                by_element = of_elements
+            low[span], high[span] = _ends(self.name, label, pair, shape, by_element, alone)
+        return from_scipy(low, high, keep)
 
 
 class _Kept:
@@ -169,7 +181,8 @@ def _pairs(unknowns, tree, bounds, label):
         return [bounds]
     if bounds is None:
         return [None] * len(tree_leaves(tree))
-    of_parts = children(bounds)
+    is_rows = isinstance(tree, (tuple, list)) and stands_for_tensor(bounds) and getattr(bounds, "ndim", 0)
+    of_parts = children(list(bounds) if is_rows else bounds)
     if of_parts is None or of_parts.keys() != parts.keys():
         raise ValueError(
             f"{unknowns.name}: bounds of {label} must look like it, {describe(tree)}, with a pair (low, high) or None "
@@ -178,28 +191,72 @@ def _pairs(unknowns, tree, bounds, label):
     return [pair for key, part in parts.items() for pair in _pairs(unknowns, part, of_parts[key], label + key)]
 
 
-def _set_bounds(name, label, pair, shape, low, high, of_elements):
-    """Write the bounds of one leaf: a pair (low, high), or `of_elements` a list of such pairs."""
+def _ends(name, label, bounds, shape, by_element, alone):
+    """Return the lower and the upper bounds of one leaf, two vectors.
+
+    `bounds` is a pair (low, high) or, where `by_element` allows it, a sequence of pairs, one for each element. Both can
+    be read where there are two elements: then SciPy decides, if the leaf is `alone` as its x0 is, else nobody.
+    """
+    size = math.prod(shape)
+    plain = _without_tensors(bounds)
+    of_whole = _read(_as_pair, plain, shape)
+    of_elements = _read(_as_pairs, plain, size) if by_element else None
+    forms = "a pair (low, high) of numbers, None or arrays of its shape"
+    if by_element:
+        forms += f", {size} such pairs of numbers, one for each element"
+    forms += ", or scipy.optimize.Bounds(low, high)"
+    if of_whole is None and of_elements is None:
+        raise ValueError(f"{name}: bounds of {label}, of shape {tuple(shape)}, must be {forms}, got {bounds!r}.")
+    if of_whole is not None and of_elements is not None and not alone and (of_whole != of_elements).any():
+        raise ValueError(
+            f"{name}: bounds of {label}, of shape {tuple(shape)}, can be read as a lower and an upper bound of two "
+            f"elements, and as a pair for each, got {bounds!r}; write scipy.optimize.Bounds(low, high)."
+        )
+    low, high = of_whole if of_elements is None else of_elements
+    _check_ends(name, label, low, high)
+    return low, high
+
+
+def _check_ends(name, label, low, high):
     import numpy as np
 
-    def number(bound, missing):
-        return missing if bound is None else bound.asnumpy() if isinstance(bound, Tensor) else bound
+    if np.isnan(low).any() or np.isnan(high).any():
+        raise ValueError(f"{name}: a bound of {label} is nan, got low {low} and high {high}; None is no bound.")
+
+
+def _without_tensors(bounds):
+    if isinstance(bounds, Tensor):
+        return bounds.asnumpy()
+    return [_without_tensors(part) for part in bounds] if isinstance(bounds, (tuple, list)) else bounds
+
+
+def _read(how, bounds, size):
+    """Return what a reading gives, lower and upper bounds as two rows; None where `bounds` cannot be read so."""
+    import numpy as np
 
     try:
-        if of_elements and any(isinstance(bound, (tuple, list)) for bound in pair):
-            if len(pair) != low.size:
-                raise ValueError(f"{len(pair)} pairs for {low.size} elements")
-            for k, (lower, upper) in enumerate(pair):
-                low[k], high[k] = number(lower, -np.inf), number(upper, np.inf)
-            return
-        lower, upper = pair
-        low[:] = np.broadcast_to(number(lower, -np.inf), shape).reshape(-1)
-        high[:] = np.broadcast_to(number(upper, np.inf), shape).reshape(-1)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"{name}: bounds of {label}, of shape {tuple(shape)}, must be a pair (low, high) of numbers, None or "
-            f"arrays of its shape, got {pair!r} ({error})."
-        ) from None
+        return np.array(how(bounds, size))
+    except (TypeError, ValueError):
+        return None
+
+
+def _as_pair(bounds, shape):
+    import numpy as np
+
+    low, high = bounds
+    ends = [np.asarray(-np.inf if low is None else low), np.asarray(np.inf if high is None else high)]
+    if any(end.dtype.kind not in "biuf" for end in ends):
+        raise TypeError  # None among numbers, which NumPy would make nan
+    return [np.broadcast_to(end, shape).reshape(-1).astype(np.float64) for end in ends]
+
+
+def _as_pairs(bounds, size):
+    import numpy as np
+
+    lows, highs = zip(*(_as_pair(pair, ()) for pair in bounds), strict=True)
+    if len(lows) != size:
+        raise ValueError
+    return np.concatenate(lows), np.concatenate(highs)
 
 
 # ---- functions of the vector --------------------------------------------------------------------------------------
@@ -215,6 +272,7 @@ class _Function:
         self._positions = tuple(range(count)) or None
         self._weights = unknowns.parameters or None
         self._at, self._pull, self._dtypes = None, None, None  # where products with the Hessian were asked for last
+        self._has_path = False  # whether a derivative was there once: a barrier is a constant, and may come later
 
     def _called(self, free):
         return self._fn(self.unknowns.whole(free), *self._args)
@@ -227,7 +285,18 @@ class _Function:
             raise TypeError(
                 f"{self.unknowns.name}: fn must return a Tensor, from which derivatives come, got {describe(out)}."
             )
+        self._check_path(out)
         return self._checked(out)
+
+    def _check_path(self, out):
+        """Raise where no derivative passes what the function returned at the start: all gradients would be 0."""
+        if not self._has_path and not is_differentiated([out]):
+            raise ValueError(
+                f"{self.unknowns.name}: what {self._what} returned has no derivative by x0: asnumpy(), item(), "
+                "stop_gradient and integer dtypes end it. Use functions of adcore.ops"
+                + (", or a method that needs none, such as 'Nelder-Mead'." if self.unknowns.name == "minimize" else ".")
+            )
+        self._has_path = True
 
     def _checked(self, out):
         if out.size != 1:
@@ -309,6 +378,11 @@ class _Function:
             raise TypeError(f"{self.unknowns.name}: {self._what} must return Tensors, or numbers, got {describe(out)}.")
         return _ops.concat([t.astype(float64).reshape((-1,)) for t in tensors])
 
+    def _flat_with_path(self, *free):
+        out = self._flat(*free)
+        self._check_path(out)
+        return out
+
     def values(self, vector):
         """Return all numbers of fn, a vector."""
         return self._flat(*self.unknowns.set(vector)).asnumpy().copy()
@@ -317,11 +391,11 @@ class _Function:
         """Return the Jacobian of fn, a matrix."""
         free = self.unknowns.set(vector)
         if not self.unknowns.parameters:
-            blocks = jacfwd(self._flat, self._positions)(*free)
+            blocks = jacfwd(self._flat_with_path, self._positions)(*free)
             blocks = (blocks,) if len(free) == 1 else blocks
             return self._rows(blocks, blocks[0].shape[0])
         # Forward mode follows what is passed, not what is read.
-        out, pull = vjp(self._flat, *free, weights=self.unknowns.parameters)
+        out, pull = vjp(self._flat_with_path, *free, weights=self.unknowns.parameters)
         rows = vmap(lambda v: self.unknowns.joined(*pull(v)))(_ops.eye(out.size, dtype=float64))
         return self._rows(rows, out.size)
 
@@ -411,8 +485,10 @@ def minimize(fn, x0, args=(), method=None, *, bounds=None, constraints=(), tol=N
         'L-BFGS-B', 'TNC', 'SLSQP' (gradient), 'Newton-CG', 'trust-ncg', 'trust-krylov', 'trust-constr' (products with
         the Hessian), 'dogleg', 'trust-exact' (Hessian). By default SciPy chooses BFGS, L-BFGS-B or SLSQP.
     bounds : container like `x0`, or scipy.optimize.Bounds, optional
-        In the place of each Tensor a pair (low, high) of numbers, None or arrays of its shape, a list of such pairs,
-        one for each element, as SciPy has it, or None.
+        In the place of each Tensor a pair (low, high) of numbers, None or arrays of its shape, a scipy.optimize.Bounds
+        of these, or None; or a pair of numbers for each of its elements, in a list, a tuple or an array of shape
+        (n, 2), as SciPy has it. Two arrays of two elements could be either: they are a pair for each element where `x0`
+        is one vector, as in SciPy, and an error within a container.
     constraints : dict, scipy.optimize.LinearConstraint or NonlinearConstraint, or list of these
         SciPy's. The function of one without a Jacobian of its own takes what `fn` takes, and adcore differentiates it.
         All else, a LinearConstraint too, is passed through and knows the vector: the leaves in their order.
@@ -434,8 +510,9 @@ def minimize(fn, x0, args=(), method=None, *, bounds=None, constraints=(), tol=N
     TypeError
         For leaves of integer dtypes, and a `fn` that returns no Tensor.
     ValueError
-        For a `fn` of several numbers, an unknown method, and bounds that do not look like `x0`. The exceptions of `fn`
-        pass through. Parameters then have the values that they had before.
+        For a `fn` of several numbers or without a derivative, an unknown method, bounds that do not look like `x0`, can
+        be read in two ways or are nan. The exceptions of `fn` pass through. Parameters then have the values that they
+        had before.
 
     Examples
     --------
@@ -493,7 +570,8 @@ def least_squares(fn, x0, args=(), *, bounds=None, **options):
     x0, args
         As for :func:`minimize`. With Parameters, Jacobians come from reverse mode.
     bounds : container like `x0`, or scipy.optimize.Bounds, optional
-        In the place of each Tensor a pair (low, high) of numbers, None or arrays of its shape, or None.
+        In the place of each Tensor a pair (low, high) of numbers, None or arrays of its shape, a scipy.optimize.Bounds
+        of these, or None.
     **options
         Those of SciPy, passed through: `method`, `loss`, `ftol`, `x_scale`, `max_nfev` ...
 

@@ -12,6 +12,7 @@ import os
 import warnings
 
 from . import ops
+from ._advice import add_note
 from ._core import Parameter, Tensor
 from ._ops.generator import Generator, get_rng_state, set_rng_state
 from .nn.cell import Cell
@@ -681,7 +682,7 @@ def load_state(file, **parts):
     except BaseException as error:
         for name in begun:
             _restore(parts[name], before[name])
-        error.add_note(f"load_state: at {begun[-1] if begun else 'the start'}; all parts are as they were.")
+        add_note(error, f"load_state: at {begun[-1] if begun else 'the start'}; all parts are as they were.")
         raise
     return {name: state for name, state in saved.items() if name not in parts}
 

@@ -368,6 +368,7 @@ def _rebuild(data, shape, dtype):
 
 
 def _reduce(self):
+    _core.warn_detached(self, "pickle.dumps(x)", 2)
     data = stored(self)[0].tobytes(), self.shape, self.dtype
     kind = type(self)
     if kind is Tensor:

@@ -285,6 +285,26 @@ def failing(value):
     raise KeyError("no", float(value))
 
 
+def test_an_exception_that_is_raised_again_has_its_note_once():
+    error = KeyError("kept")
+
+    def again(value):
+        raise error
+
+    def call(x):
+        ops.host_callback(again, x)
+        return x * 1
+
+    for run in (call, call, jit(call), jit(call)):
+        with pytest.raises(KeyError) as caught:
+            run(X)
+        assert caught.value is error
+        assert error.__notes__ == [
+            "ops.host_callback called test_an_exception_that_is_raised_again_has_its_note_once."
+            "<locals>.again when a value was there."
+        ]
+
+
 def test_an_exception_comes_out_as_it_was_raised_and_nothing_is_written():
     w = Parameter(Tensor([1.0]), name="w")
 

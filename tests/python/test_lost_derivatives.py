@@ -7,6 +7,7 @@ import collections
 import dataclasses
 import math
 import operator
+import pickle
 import types
 import warnings
 
@@ -86,6 +87,10 @@ def test_a_copy_of_shared_memory_keeps_the_derivative():
     close(adcore.grad(lambda x: (Tensor(x) * x).sum())(shared), [2.0, 4.0])
 
 
+class Kept(Tensor):
+    """A Tensor with attributes."""
+
+
 # ---- leaving on the way ---------------------------------------------------------------------------------------------
 
 LEAVING = {
@@ -96,6 +101,10 @@ LEAVING = {
     "np.asarray": np.asarray,
     "np.array of a list": lambda x: np.array([x]),
     "memoryview": memoryview,
+    "pickle": pickle.dumps,
+    "pickle of a subclass": lambda x: pickle.dumps(Kept(x)),
+    "pickle of a container": lambda x: pickle.loads(pickle.dumps({"x": [x, 2.0]})),
+    "np.from_dlpack": np.from_dlpack,
     "__array__": lambda x: x.__array__(),
     "bfloat16": lambda x: np.asarray(x.astype(adcore.bfloat16)),
 }

@@ -218,6 +218,90 @@ def test_bounds_of_scipy_s_form_for_one_tensor():
     np.testing.assert_allclose(found.x.asnumpy(), [1, 3])
 
 
+@pytest.mark.parametrize("as_given", [np.array, Tensor, list, tuple, lambda rows: tuple(map(np.array, rows))])
+@pytest.mark.parametrize("rows", [[[0.0, 1.0], [0.5, 2.0]], [[0.0, 1.0], [0.5, 2.0], [-1.0, 3.0]], [[0.0, 4.0]]])
+def test_bounds_of_a_vector_mean_what_they_mean_in_scipy(rows, as_given):
+    start = np.full(len(rows), 0.5)
+    wanted = optimize.minimize(lambda x: ((x - 10) ** 2).sum(), start, bounds=rows).x
+    assert (wanted == np.array(rows)[:, 1]).all()
+    f = lambda x: ((x - 10) ** 2).sum()
+    np.testing.assert_allclose(adscipy.minimize(f, Tensor(start), bounds=as_given(rows)).x.asnumpy(), wanted)
+    scalars = [float(x) for x in start]
+    of_scalars = adscipy.minimize(lambda p: sum(f(x) for x in p), scalars, bounds=as_given(rows)).x
+    np.testing.assert_allclose([float(x) for x in of_scalars], wanted)
+
+
+def test_bounds_that_can_be_read_in_two_ways():
+    low, high = np.array([0.0, 0.25]), np.array([1.0, 2.0])
+    pairs = list(zip(low, high))
+    run = lambda bounds: adscipy.minimize(far, START, bounds={"a": bounds, "b": None}).x["a"].tolist()
+    for given in ((low, high), [low.tolist(), high.tolist()], pairs, np.array(pairs), Tensor(pairs)):
+        with pytest.raises(ValueError, match=r"(?s)x0\['a'\], of shape .* can be read .* write scipy"):
+            run(given)
+    assert run(optimize.Bounds(low, high)) == [1.0, 2.0]
+    assert run([(0, 1), (None, 2)]) == [1.0, 2.0] and run((None, high)) == [1.0, 2.0] and run((0, 3)) == [3.0, 3.0]
+    assert run([[0, 1], [1, 3]]) == [1.0, 3.0]  # either way
+    for shape in ((1, 2), (2, 1)):
+        x0 = Tensor(np.full(shape, 0.5))
+        ends = low.reshape(shape), high.reshape(shape)
+        found = adscipy.minimize(lambda x: ((x - 10) ** 2).sum(), x0, bounds=ends)
+        np.testing.assert_allclose(found.x.asnumpy(), ends[1])
+    three = {"a": Tensor(np.full(3, 0.5))}
+    f = lambda p: ((p["a"] - 10) ** 2).sum()
+    for bounds in ([(0, 1), (0, 2), (0, 3)], (np.zeros(3), np.array([1.0, 2.0, 3.0]))):
+        assert adscipy.minimize(f, three, bounds={"a": bounds}).x["a"].tolist() == [1.0, 2.0, 3.0]
+    fit = adscipy.least_squares(lambda x: x - 10, Tensor([0.5, 0.5]), bounds=(low - 1, high))
+    np.testing.assert_allclose(fit.x.asnumpy(), high)
+    kept = adscipy._Unknowns("test", START).bounds({"a": optimize.Bounds(low, high, [True, False]), "b": None}, True)
+    assert kept.keep_feasible.tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    "bounds", [(np.nan, 1), (0, [1, np.nan]), [(0, 1), (0, np.nan)], optimize.Bounds([0, np.nan], [1, 1])]
+)
+@pytest.mark.parametrize("run", [adscipy.minimize, adscipy.least_squares])
+def test_a_bound_is_a_number(run, bounds):
+    if run is adscipy.least_squares and isinstance(bounds, list):
+        bounds = ([0, 0], [1, np.nan])
+    with pytest.raises(ValueError, match="a bound of x0 is nan"):
+        run(lambda x: (x**2).sum(), Tensor([0.5, 0.5]), bounds=bounds)
+
+
+LOST = {
+    "asnumpy": lambda x: Tensor(((x.asnumpy() - 3) ** 2).sum()),
+    "integer": lambda x: (x - 3).astype(adcore.int32).astype(float64).sum(),
+    "stopped": lambda x: ops.stop_gradient(((x - 3) ** 2).sum()),
+    "jitted": adcore.jit(lambda x: ops.stop_gradient(((x - 3) ** 2).sum())),
+}
+
+
+@pytest.mark.parametrize("lost", list(LOST))
+def test_a_function_without_a_derivative_is_no_success(lost):
+    f, x0 = LOST[lost], Tensor([0.5, 0.5])
+    for method in (m for m, needs in adscipy._METHODS.items() if needs != "value"):
+        with pytest.raises(ValueError, match="minimize: what fn returned has no derivative by x0: .* 'Nelder-Mead'"):
+            adscipy.minimize(f, x0, method=method)
+    for run, fn in ((adscipy.least_squares, f), (adscipy.root, lambda x: ops.stack([f(x), f(x)]))):
+        with pytest.raises(ValueError, match="what fn returned has no derivative by x0"):
+            run(fn, x0)
+    w = Parameter(x0, name="w")
+    with pytest.raises(ValueError, match="no derivative by x0"):
+        adscipy.least_squares(lambda p: f(p[0]), [w])
+    with pytest.raises(ValueError, match="what a constraint returned has no derivative by x0"):
+        adscipy.minimize(lambda x: (x**2).sum(), x0, constraints={"type": "ineq", "fun": f})
+    assert adscipy.minimize(f, x0, method="powell").nfev > 0
+    whole = adscipy.minimize(lambda x: (x**2).sum() + 0 * f(x), x0)  # a part of it may have none
+    np.testing.assert_allclose(whole.x.asnumpy(), [0.0, 0.0], atol=1e-6)
+
+
+def test_a_barrier_may_be_a_constant():
+    f = lambda x: Tensor(1e6, float64) if float(ops.stop_gradient(x).sum()) > 20 else ((x - 3) ** 4).sum()
+    calls = []
+    barrier = lambda x: (calls.append(float(ops.stop_gradient(x).sum())), f(x))[1]
+    found = adscipy.minimize(barrier, Tensor([-20.0]), method="CG")
+    assert max(calls) > 20 and abs(float(found.x) - 3) < 0.1
+
+
 @pytest.mark.filterwarnings("ignore:delta_grad")  # SciPy's, of a constraint that is linear
 @pytest.mark.parametrize("method", ["SLSQP", "trust-constr", "COBYLA"])
 @pytest.mark.parametrize("form", ["dict", "object", "linear", "own"])
@@ -316,8 +400,12 @@ def test_roots(method):
             ValueError,
             r"bounds of x0\['a'\], of sha",
         ),
-        (lambda: adscipy.minimize(far, START, bounds={"a": [(0, 1)], "b": None}), ValueError, "1 pairs for 2 elements"),
-        (lambda: adscipy.minimize(far, START, bounds={"a": (0, [1, 2, 3]), "b": None}), ValueError, "pairs for 2|x0"),
+        (
+            lambda: adscipy.minimize(far, START, bounds={"a": [(0, 1)], "b": None}),
+            ValueError,
+            "2 such pairs of numbers, one for",
+        ),
+        (lambda: adscipy.minimize(far, START, bounds={"a": (0, [1, 2, 3]), "b": None}), ValueError, "be a pair"),
         (lambda: adscipy.least_squares(lambda x: x, 1.0, jac="3-point"), TypeError, "no option 'jac'"),
         (lambda: adscipy.least_squares(lambda x: "word", 1.0), TypeError, "fn must return Tensors"),
     ],

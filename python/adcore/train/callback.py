@@ -11,6 +11,7 @@ undone however a run ends, by an exception or by Ctrl-C, too, belongs into ``__e
 import contextlib
 from functools import partial
 
+from adcore._advice import add_note
 from adcore._core import Tensor
 
 __all__ = ["Callback", "RunContext"]
@@ -205,7 +206,7 @@ class Callbacks:
             try:
                 getattr(callback, event)(run_context)
             except Exception as error:
-                error.add_note(f"The callback {type(callback).__name__} raised it in {event}.")
+                add_note(error, f"The callback {type(callback).__name__} raised it in {event}.")
                 raise
 
     def in_evaluation_of_fit(self):

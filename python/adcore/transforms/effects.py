@@ -8,6 +8,7 @@ where its tensors stand among its other arguments, and what was declared of its 
 import sys
 
 from adcore import _core
+from adcore._advice import add_note
 from adcore._core import Tensor, dtype, is_array, tree_fill, tree_leaves
 from adcore.transforms.bodies import like
 from adcore.transforms.options import check_callable, check_flag, computed
@@ -189,7 +190,7 @@ def run_callback(callback, tensors, members):
         result = callback.fn(*callback.arguments(tensors))
         return [] if callback.result is None else callback.leaves(computed(callback.op, result), members)
     except BaseException as error:
-        error.add_note(f"ops.{callback.op} called {callback.name} when a value was there.")
+        add_note(error, f"ops.{callback.op} called {callback.name} when a value was there.")
         raise
 
 

@@ -9,6 +9,7 @@ import itertools
 from _thread import get_ident
 
 from adcore import _core
+from adcore._advice import add_note
 from adcore._core import Parameter, Tensor
 from adcore.transforms.options import check_callable
 from adcore.transforms.rule import attach, constants, filled, hook_value, may_differentiate
@@ -253,7 +254,7 @@ class CellHooks:
                     try:
                         out = _replaced_output(hook, with_kwargs, cell, args, kwargs, out)
                     except Exception as another:
-                        error.add_note(f"A forward hook that is always called raised too: {another!r}")
+                        add_note(error, f"A forward hook that is always called raised too: {another!r}")
             raise
 
     def _call_between(self, cell, construct, args, kwargs):
