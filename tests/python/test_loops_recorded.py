@@ -256,6 +256,28 @@ def test_random_steps(seeds):
         np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-7, err_msg=str(seed))
 
 
+@pytest.mark.parametrize("name", ["matmul", "softmax", "cumsum", "concat"])
+def test_a_row_that_the_sweep_reads_again(name):
+    call = {
+        "matmul": lambda c: W @ c,
+        "softmax": lambda c: ops.softmax(c * 3, -1),
+        "cumsum": lambda c: ops.cumsum(c, 0),
+        "concat": lambda c: ops.concat([c[1:], c[:1]]),
+    }[name]
+
+    def f(c, xs):
+        def step(c, x):
+            v = call(c)
+            return ops.tanh(v), (x, v)
+
+        last, (a, b) = ops.scan(step, c, xs)
+        return (last * last).sum() + (a * a).sum() + (b * b).sum()
+
+    gradients, args = grad(f, (0, 1), W), inputs()
+    for got, expected in zip(leaves(jit(gradients)(*args)), leaves(gradients(*args)), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-11, atol=1e-12)
+
+
 @pytest.mark.parametrize("n", [5, 9])
 def test_a_loop_that_gives_nothing_is_none(n):
     def f(xs):
