@@ -350,6 +350,18 @@ TEST_CASE("rows that meet have no half") {
   CHECK(!has_half([](const auto& v) { return std::vector{matmul(permute(v[0], Dims{1, 0}), v[1])}; }));
 }
 
+TEST_CASE("there is no loop that gives nothing") {
+  CHECK_THROWS(scan_op(0));
+  const Tensor x = full({3, 2}, 1.0, DType::Float32), y = full({2, 3}, 1.0, DType::Float32), w = weights();
+  const F f = [&](const Tensor& given) {
+    const Tensor step = body([](const auto& v) { return std::vector{v[0] + matmul(v[1], v[2])}; }, {w, x, y});
+    const Tensor xs = full({4, 3, 2}, 0.5, DType::Float32), ys = full({4, 2, 3}, 0.25, DType::Float32);
+    return scan(step, {4, 1, 2, 0}, {given, xs, ys});
+  };
+  CHECK(count(hoist(traced(f, w)), "scan") == 0);
+  statements_after(hoist, f, w);
+}
+
 TEST_CASE("prune drops what of a loop nobody reads, and what that alone was for") {
   const F f = [](const Tensor& w) {
     const Tensor unused = map("exp", w);

@@ -183,6 +183,117 @@ def test_passes_over_loops_change_no_bit(name, mode):
         assert a.tobytes() == b.tobytes()
 
 
+CALLS = [
+    lambda a, b, w: a @ w,
+    lambda a, b, w: a @ w.T + b,
+    lambda a, b, w: ops.softmax(a, -1),
+    lambda a, b, w: ops.cumsum(a * b, 1),
+    lambda a, b, w: ops.concat([a[:, 1:], b[:, :1]], 1),
+    lambda a, b, w: a - b.mean(0, keepdims=True),
+    lambda a, b, w: ops.flip(a, (0,)) * w[0],
+    lambda a, b, w: a + b,
+    lambda a, b, w: a * b,
+    lambda a, b, w: ops.tanh(a),
+]
+
+
+def drawn(seed):
+    """A loop whose step makes some calls, each of any values before it: carries and rows are any of these, too."""
+    rng = np.random.default_rng(seed)
+    carries, slices = rng.integers(1, 4), rng.integers(1, 3)
+    calls = [(CALLS[k], *rng.random(2)) for k in rng.integers(0, len(CALLS), rng.integers(1, 5))]
+    nexts = [(rng.random(), rng.random() < 0.6) for _ in range(carries)]
+    rows = rng.random(rng.integers(0, 4))
+    options = {"reverse": bool(rng.random() < 0.4), "checkpoint": bool(rng.random() < 0.2)}
+
+    def loop(start, xs, w):
+        def step(state, x):
+            values = [*state, *x]
+
+            def one(place):
+                return values[int(place * len(values))]
+
+            for call, a, b in calls:
+                values.append(call(one(a), one(b), w))
+            return [ops.tanh(one(p)) if bounded else one(p) * 0.5 for p, bounded in nexts], [one(p) for p in rows]
+
+        return ops.scan(step, start, xs, **options)
+
+    def loss(start, xs, w):
+        return sum((t * ops.sin(t + 0.5)).sum() for t in adcore._core.tree_leaves(loop(start, xs, w)))
+
+    n = int(rng.integers(0, 10))
+    start = [Tensor(rng.normal(size=(2, 3)) * 0.5) for _ in range(carries)]
+    xs = [Tensor(rng.normal(size=(n, 2, 3)) * 0.5) for _ in range(slices)]
+    return loop, loss, (start, xs, Tensor(rng.normal(size=(3, 3)) * 0.5)), rng
+
+
+@pytest.mark.parametrize("seeds", [range(k, k + 10) for k in range(0, 100, 10)], ids=str)
+def test_random_steps(seeds):
+    for seed in seeds:
+        loop, loss, args, rng = drawn(seed)
+        recorded = jit(loop)
+        for got, expected in zip(leaves(recorded(*args)), leaves(loop(*args)), strict=True):
+            assert got.tobytes() == expected.tobytes(), seed
+
+        gradients = grad(loss, (0, 1, 2))
+        made = leaves(jit(gradients)(*args))
+        for got, expected in zip(made, leaves(gradients(*args)), strict=True):
+            np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-12, err_msg=str(seed))
+        for got, expected in zip(made, leaves(adcore._core.trace(gradients, *args).run(*args)), strict=True):
+            assert got.tobytes() == expected.tobytes(), seed
+
+        at = leaves(args)
+        along = [rng.normal(size=a.shape) for a in at]
+
+        def moved(t, args=args, at=at, along=along, loss=loss):
+            here = iter([Tensor(a + t * d) for a, d in zip(at, along)])
+            start, xs, _ = args
+            return float(loss([next(here) for _ in start], [next(here) for _ in xs], next(here)))
+
+        expected = (moved(1e-5) - moved(-1e-5)) / 2e-5
+        got = sum((g * d).sum() for g, d in zip(made, along))
+        np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-7, err_msg=str(seed))
+
+
+@pytest.mark.parametrize("name", ["matmul", "softmax", "cumsum", "concat"])
+def test_a_row_that_the_sweep_reads_again(name):
+    call = {
+        "matmul": lambda c: W @ c,
+        "softmax": lambda c: ops.softmax(c * 3, -1),
+        "cumsum": lambda c: ops.cumsum(c, 0),
+        "concat": lambda c: ops.concat([c[1:], c[:1]]),
+    }[name]
+
+    def f(c, xs):
+        def step(c, x):
+            v = call(c)
+            return ops.tanh(v), (x, v)
+
+        last, (a, b) = ops.scan(step, c, xs)
+        return (last * last).sum() + (a * a).sum() + (b * b).sum()
+
+    gradients, args = grad(f, (0, 1), W), inputs()
+    for got, expected in zip(leaves(jit(gradients)(*args)), leaves(gradients(*args)), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("n", [5, 9])
+def test_a_loop_that_gives_nothing_is_none(n):
+    def f(xs):
+        ops.scan(lambda c, x: (None, None), None, xs)
+        ops.cond(xs[0] > 0, lambda: None, lambda: None)
+        return ops.scan(lambda c, x: (ops.tanh(x), None), xs[0], xs)[0] * xs[1]
+
+    xs = Tensor(np.linspace(0.5, 1.0, n))
+    gradient = jit(grad(f))(xs)
+    expected = np.zeros(n)
+    expected[-1] = (1 - np.tanh(1.0) ** 2) * float(xs[1])
+    expected[1] = np.tanh(1.0)
+    for made in (gradient, adcore._core.trace(grad(f), xs).run(xs)):
+        np.testing.assert_allclose(array_of(made), expected, rtol=1e-12)
+
+
 @pytest.mark.parametrize("mode", ["value", "gradients", "jvp", "vmap"])
 @pytest.mark.parametrize("name", ["rnn", "gated", "nested", "chosen in scan"])
 def test_transforms_from_outside_see_the_loop(name, mode):

@@ -79,6 +79,8 @@ def derivatives_like(values, pattern):
 
 def call(body, length, reverse, carries, arrays, rest):
     """Return the last carries and the rows, stacked, for all that is open."""
+    if _core.outputs_of(body.program) == 0:
+        return []
     _core.note_loop()
     operands = [*carries, *arrays, *rest]
     frame = _core.innermost(operands)
@@ -347,7 +349,7 @@ def _recorded(body, length, reverse, operands, made):
 
         def filled(rows, there, steps):
             return [
-                like((steps, *x.shape[1:]), x.dtype) if row is None and t else row
+                _ops.zeros((steps, *x.shape[1:]), x.dtype) if row is None and t else row
                 for row, t, x in zip(rows, there, arrays)
             ]
 
@@ -483,6 +485,8 @@ def _mapped_while(frame, condition, step, carries, rest):
 
 def branch_call(taken, other, pred, inputs):
     """Return the outputs of one of two programs, chosen by a scalar, for all that is open."""
+    if _core.outputs_of(taken) == 0:
+        return []
     _core.note_loop()
     if _core.is_batch(pred):
         pairs = zip(_core.run_body(taken, inputs), _core.run_body(other, inputs))

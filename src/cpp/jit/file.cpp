@@ -177,7 +177,6 @@ class Tables {
         const Program::Statement& s = statements[next_statement++];
         write_statement(all, p, s);
         v += static_cast<uint32_t>(s.op->outputs);
-        // Of an op without outputs the next item has the same number.
         continue;
       }
       if (next_constant < constants.size() && constants[next_constant].value == v) {
@@ -386,7 +385,7 @@ ReadOp read_op(Reader& r) {
   const std::string row = r.string();
   const Op* op = op_named(name);
   for (const auto family : {scan_op, while_op, branch_op})
-    if (family(outputs).name == name) op = &family(outputs);
+    if (outputs > 0 && family(outputs).name == name) op = &family(outputs);
   if (!op || !op->accepts) r.wrong(text("there is no op ", name));
   if (op->outputs != outputs) r.wrong(text("the op ", name, " has ", int{op->outputs}, " outputs, not ", int{outputs}));
   if (!op->row_name) {

@@ -176,6 +176,8 @@ std::array<Op, kMostLoopOutputs + 1> family(const Make& make) {
 }
 
 const Op& of_outputs(const std::array<Op, kMostLoopOutputs + 1>& ops, size_t outputs) {
+  // A call writes its first output without looking how many there are.
+  if (outputs == 0) fail(ErrorKind::Runtime, ops[0].name, ": a call that gives nothing is none.");
   if (outputs > kMostLoopOutputs) {
     fail(ErrorKind::Value, ops[0].name, ": a loop of a program has at most ", kMostLoopOutputs,
          " tensors as carry and outputs, this one has ", outputs, "; stack them.");

@@ -91,6 +91,7 @@ class Loop {
   std::optional<After> sum_of(size_t carry, bool of_products) const;
   void add_after(const After& after);
   void emit_before(Rewrite& to);
+  void emit_rest(Rewrite& to);
   Tensor new_body() const;
   uint32_t array_of(Rewrite& to, uint32_t v) const;
   uint32_t emit_after(Rewrite& to, const After& after) const;
@@ -209,8 +210,10 @@ Tensor Loop::new_body() const {
   return hold_body(body.finish(outputs));
 }
 
-void Loop::emit(Rewrite& to) {
-  emit_before(to);
+/// The loop of what stays in it.
+void Loop::emit_rest(Rewrite& to) {
+  const size_t outputs = body_.outputs().size() - after_.size() + rows_.size();
+  if (outputs == 0) return;
   std::vector<Program::Use> uses{{to.builder().constant(new_body()), false}};
   for (size_t k = 0; k <= body_.inputs().size(); ++k) {
     if (k == fixed_)
@@ -220,7 +223,6 @@ void Loop::emit(Rewrite& to) {
   ScanAttrs attrs = attrs_;
   attrs.carries -= static_cast<int64_t>(after_.size());
   attrs.slices += static_cast<int64_t>(before_.size());
-  const size_t outputs = body_.outputs().size() - after_.size() + rows_.size();
   uint32_t out = to.builder().statement(scan_op(outputs), uses, Attrs(attrs), s_.all_outputs, s_.place);
   const auto set_value = [&](uint32_t v, bool stacked) {
     Dims shape = value(v).shape;
@@ -238,6 +240,11 @@ void Loop::emit(Rewrite& to) {
     set_value(v, true);
     ++out;
   }
+}
+
+void Loop::emit(Rewrite& to) {
+  emit_before(to);
+  emit_rest(to);
   for (const After& after : after_) to.rename(s_.out + static_cast<uint32_t>(after.carry), emit_after(to, after));
 }
 

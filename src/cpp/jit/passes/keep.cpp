@@ -231,7 +231,7 @@ std::vector<uint32_t> Keep::worth_keeping(const Program& b, const std::vector<ui
   };
   std::vector<bool> kept(b.values().size());
   for (const Program::Statement& s : b.statements()) {
-    if (s.op->view || s.op->outputs == 0) continue;
+    if (s.op->view) continue;
     bool has_twin = true;
     for (int j = 0; j < s.op->outputs; ++j)
       has_twin &= !b.makes(s, j) || twin[s.out + static_cast<uint32_t>(j)] != kNone;
