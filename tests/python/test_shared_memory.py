@@ -51,8 +51,8 @@ VIEWS = {
     "matrix_transpose(x(2, 3, 4))",
     "t(x(3, 4))",
 }
-# Recording all takes long: every seventh, and those in which something could be passed on.
-RECORDED = sorted({*list(SAMPLES)[::7], *VIEWS, *(name for name in SAMPLES if "*" in name)})
+# Recording all takes long: some of all families.
+RECORDED = sorted({*list(SAMPLES)[::9], *VIEWS})
 
 
 def test_results_are_new_values_but_for_views():
@@ -75,7 +75,7 @@ NEW = {
     "copy": lambda v: v.copy(),
     "clone": lambda v: v.clone(),
     "deepcopy": copy.deepcopy,
-    "Tensor": Tensor,
+    "Tensor": lambda v: Tensor(v),  # jit takes no class
     "asarray": lambda v: xp.asarray(v, copy=True),
     "astype": lambda v: xp.astype(v, xp.float64),
     "times one": lambda v: v * 1.0,
