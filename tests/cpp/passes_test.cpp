@@ -16,6 +16,7 @@
 #include "jit/trace.h"
 #include "kernel_cases.h"
 #include "ops/optim.h"
+#include "ops/owned.h"
 #include "ops/regions.h"
 #include "ops/table.h"
 #include "sweeps/grad.h"
@@ -92,11 +93,21 @@ TEST_CASE("simplify drops what changes no bit and keeps what does") {
     return std::vector{x * one, one * x, x / one, x - zero, x + zero, zero - x, x - number(-0.0, x)};
   };
   const Program after = simplify(traced(f, point()));
-  CHECK(after.statements().size() == 3);
+  const auto is_owned = [](const Program::Statement& s) { return s.op == &owned_op(); };
+  CHECK(std::ranges::count_if(after.statements(), is_owned) == 4);
+  CHECK(after.statements().size() == 7);
   const Tensor inputs[] = {point()};
   const std::vector<Tensor> given = after.run(inputs);
   for (size_t k = 0; k < 4; ++k) CHECK(std::signbit(to_vector(given[k])[1]));
   CHECK_FALSE(std::signbit(to_vector(given[4])[1]));
+}
+
+TEST_CASE("simplify drops copies of what no other library can hold, and of what does not leave") {
+  const F f = [](const Tensor& x) {
+    const Tensor y = map("exp", owned(x) * number(1.0, x));
+    return std::vector{owned(y), y * number(1.0, y), owned(reshape(y, Dims{-1}))};
+  };
+  for (const Program::Statement& s : simplify(traced(f, point())).statements()) CHECK(s.op != &owned_op());
 }
 
 TEST_CASE("weights of ones are no operands of a loss") {

@@ -10,6 +10,7 @@
 #include "base/context.h"
 #include "base/interpreter.h"
 #include "ops/optim.h"
+#include "ops/owned.h"
 
 namespace adcore {
 
@@ -233,8 +234,9 @@ void Plan::learn(std::span<const Tensor> inputs, std::vector<Tensor>& values, ui
       if (s.op->view) {
         const uint32_t seen = p.uses_of(s)[0].value;
         const bool copied = values[seen].buffer().get() != values[out].buffer().get();
-        if (!copied || s.op->checks) slots_[out].root = slots_[seen].root;
-        slots_[out].moves = copied || s.op->checks || slots_[seen].moves;
+        const bool may_copy = s.op->checks || s.op == &owned_op();  // in one run, and in another not
+        if (!copied || may_copy) slots_[out].root = slots_[seen].root;
+        slots_[out].moves = copied || may_copy || slots_[seen].moves;
       }
       if (last_use[out] == kNever) values[out].reset();
     }

@@ -1,8 +1,10 @@
 // Linear ops that show the same elements otherwise: cast, and views (reshape, expand, permute), which share the buffer.
 // The transpose of each is another op of this file, or sum (reduce.cpp). regions.h moves elements.
+#include "core/box.h"
 #include "core/pullback.h"
 #include "ops/accept.h"
 #include "ops/functions.h"
+#include "ops/owned.h"
 #include "ops/rules.h"
 #include "ops/table.h"
 
@@ -152,13 +154,41 @@ const Op kStopGradient{.name = "stop_gradient",
                        .batch = batch_same,
                        .accepts = [](const Call& call) { return has_none(call, 1); }};
 
+bool is_foreign(const Tensor& x) { return x.buffer().get()->size_class == kForeign; }
+
+/// Contiguous in any case, so that the layout does not depend on whose memory it is.
+void owned_run(Call& call) {
+  const Tensor& x = call.in(0);
+  if (x.contiguous() && !is_foreign(x)) return same_run(call);
+  Tensor copy(x.shape(), x.dtype());
+  copy_to(x, copy.mutable_data(), x.dtype());
+  call.out->view_of(copy, copy.shape(), copy.strides(), copy.offset());
+}
+void owned_vjp(Pullback& p) { p.give(0, p.g); }
+const Op kOwned{.name = "owned",
+                .kind = OpKind::Linear,
+                .infer = same_infer,
+                .run = owned_run,
+                .vjp = owned_vjp,
+                .view = true,
+                .batch = batch_same,
+                .accepts = [](const Call& call) { return has_none(call, 1); }};
+
+/// What is behind the boxes lies on foreign memory, or nobody knows yet, in a trace.
+bool may_be_foreign(const Tensor& x) {
+  const Box* const box = box_of(x);
+  if (!box) return is_foreign(x);
+  return !box->base.defined() || may_be_foreign(box->base) || (box->tangent.defined() && may_be_foreign(box->tangent));
+}
+
 }  // namespace
 
 void list_shape_ops(OpList& list) {
-  list.insert(list.end(), {&kCast, &kCastToInteger, &kReshape, &kExpand, &kPermute, &kStopGradient});
+  list.insert(list.end(), {&kCast, &kCastToInteger, &kReshape, &kExpand, &kPermute, &kStopGradient, &kOwned});
 }
 
 const Op& stop_gradient_op() { return kStopGradient; }
+const Op& owned_op() { return kOwned; }
 
 // ---- functions ----------------------------------------------------------------------------------------------------
 
@@ -167,6 +197,8 @@ Tensor cast(const Tensor& x, DType dtype) {
   const bool in_steps = is_float(x.dtype()) && !is_float(dtype);
   return apply(in_steps ? kCastToInteger : kCast, {&x}, Attrs(CastAttr{static_cast<int64_t>(dtype)}));
 }
+
+Tensor owned(const Tensor& x) { return may_be_foreign(x) ? apply(kOwned, {&x}) : x; }
 
 Tensor reshape(const Tensor& x, const Dims& shape) {
   Dims full_shape = shape;

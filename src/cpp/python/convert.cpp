@@ -3,6 +3,7 @@
 #include <memory>
 #include <string_view>
 
+#include "ops/owned.h"
 #include "ops/table.h"
 #include "python/foreign.h"
 
@@ -205,8 +206,7 @@ Tensor tensor_from(PyObject* data, const DType* dtype) {
   if (is_tensor(data)) {
     const Tensor t = tracked_value(data);
     if (dtype && t.dtype() != *dtype) return cast(t, *dtype);
-    // Memory that somebody else may write is copied: a Tensor owns its data.
-    return t.buffer().get()->size_class == kForeign ? packed(t) : t;
+    return owned(t);
   }
   if (PyFloat_CheckExact(data) || PyLong_CheckExact(data) || PyBool_Check(data)) {
     Leaves leaf;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/reuse.h"
+#include "ops/owned.h"
 #include "python/hooks.h"
 #include "python/object.h"
 
@@ -198,7 +199,7 @@ class GradientCall {
     const Owned cotangents(
         checked(calling_python([&] { return PyObject_CallFunction(match, "sOO", g_->name, value, sens); })));
     for (size_t k = 0; k < recording_.outputs(); ++k) {
-      gradients.seed(k, tracked_value(PyList_GET_ITEM(cotangents.get(), static_cast<Py_ssize_t>(k))));
+      gradients.seed(k, owned(tracked_value(PyList_GET_ITEM(cotangents.get(), static_cast<Py_ssize_t>(k)))));
     }
   }
 

@@ -9,6 +9,7 @@
 // not reach t. So that no write is lost, what a basic key reads is marked, and not written to (require_writable).
 #include <algorithm>
 
+#include "ops/owned.h"
 #include "python/object.h"
 
 namespace adcore::python {
@@ -387,7 +388,7 @@ int set_item(PyObject* self, PyObject* key, PyObject* value) {
       fail(ErrorKind::Runtime, "setitem: the tensor was given another shape or dtype meanwhile.");
     }
     if (overwrite(self, parsed, v)) return 0;
-    assign(self, write(tracked_value(self), parsed, v));
+    assign(self, owned(write(tracked_value(self), parsed, v)));
     set_shared(self, false);
     return 0;
   });

@@ -2,6 +2,7 @@
 //
 // Its process-wide number is the index of its slot in a thread's tape, so several threads may differentiate one network
 // at once. Numbers of dead parameters are used again, which keeps that vector short.
+#include "ops/owned.h"
 #include "python/arguments.h"
 #include "python/object.h"
 
@@ -148,7 +149,7 @@ PyObject* set_data(PyObject* self, PyObject* args, PyObject* kwargs) {
     if (!is_tensor(data) && !PyFloat_Check(data) && !PyLong_Check(data)) {
       fail(ErrorKind::Type, "set_data: data must be a Tensor, int or float, got ", Py_TYPE(data)->tp_name, ".");
     }
-    assign(self, value_for_cell(data, self, "set_data"));
+    assign(self, owned(value_for_cell(data, self, "set_data")));
     return Py_NewRef(self);
   });
 }

@@ -4,6 +4,7 @@
 // hand-written type, which takes part in garbage collection.
 #include "sweeps/recording.h"
 
+#include "ops/owned.h"
 #include "python/hooks.h"
 #include "python/object.h"
 #include "sweeps/rule.h"
@@ -88,7 +89,7 @@ PyObject* pulled(PyObject* self, PyObject* cotangents, bool all) {
     Gradients gradients(c.recording);
     for (size_t k = 0; k < c.recording.outputs(); ++k) {
       PyObject* const cotangent = PyTuple_GET_ITEM(given.get(), static_cast<Py_ssize_t>(k));
-      if (cotangent != Py_None) gradients.seed(k, tracked_value(tensor_object(cotangent)));
+      if (cotangent != Py_None) gradients.seed(k, owned(tracked_value(tensor_object(cotangent))));
     }
     gradients.sweep();
     run_hooks(gradients, c.given);

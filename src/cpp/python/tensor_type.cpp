@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/box.h"
+#include "ops/owned.h"
 #include "ops/table.h"
 #include "python/arguments.h"
 #include "python/cells.h"
@@ -455,7 +456,7 @@ PyObject* tensor_assign(PyObject* self, PyObject* value) {
   return guarded([&]() -> PyObject* {
     if (!is_tensor(value))
       fail(ErrorKind::Type, "assign: the value must be a Tensor, got ", Py_TYPE(value)->tp_name, ".");
-    assign(self, tracked_value(value));
+    assign(self, owned(tracked_value(value)));
     set_shared(self, is_parameter(value) || is_shared(value));
     return Py_NewRef(self);
   });

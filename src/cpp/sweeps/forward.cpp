@@ -4,6 +4,7 @@
 
 #include "base/few.h"
 #include "ops/functions.h"
+#include "ops/owned.h"
 #include "ops/rules.h"
 #include "sweeps/backward.h"
 #include "sweeps/expansion.h"
@@ -108,7 +109,7 @@ Tensor Forward::dual(const Tensor& value, const Tensor& tangent) const {
          name_of(value.dtype()), " has shape ", to_string(tangent.shape()), " and dtype ", name_of(tangent.dtype()),
          ".");
   }
-  return make_dual(*this, value, tangent);
+  return make_dual(*this, value, tangent.defined() ? owned(tangent) : tangent);
 }
 
 Tensor Forward::take_apart(const Tensor& value, Tensor& tangent) const {
