@@ -174,11 +174,15 @@ const Op kOwned{.name = "owned",
                 .batch = batch_same,
                 .accepts = [](const Call& call) { return has_none(call, 1); }};
 
-/// What is behind the boxes lies on foreign memory, or nobody knows yet, in a trace.
+/// What is behind the boxes lies on foreign memory, or nobody knows yet, in a trace. Tangents never do: they were looked at
+/// when they were given (Forward::dual).
 bool may_be_foreign(const Tensor& x) {
-  const Box* const box = box_of(x);
-  if (!box) return is_foreign(x);
-  return !box->base.defined() || may_be_foreign(box->base) || (box->tangent.defined() && may_be_foreign(box->tangent));
+  const Tensor* inner = &x;
+  while (const Box* const box = box_of(*inner)) {
+    if (!box->base.defined()) return true;
+    inner = &box->base;
+  }
+  return is_foreign(*inner);
 }
 
 }  // namespace
