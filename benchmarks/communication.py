@@ -22,8 +22,7 @@ NETWORKS = {  # name: bytes of gradients (float32), seconds of a step's own arit
     "784-512-512-10, batch 128": (4 * 669_706, 3.0e-3),
     "1024-2048-2048-1024, batch 256": (4 * 8_393_728, 45e-3),
 }
-# Seconds of a message and bytes a second. Of the first what this file measures on one machine; the others are what such
-# a network is sold as, half of its rate and a latency of MPI over it.
+# Assumed: seconds of a message, and bytes a second at half of the rate that such a link is sold as.
 LINKS = {
     "one machine": (5e-6, 2.0e9),
     "10 Gbit/s Ethernet": (30e-6, 0.6e9),
