@@ -53,6 +53,7 @@ IMPORTS = {
     "collections.abc": "Callable Iterable Iterator Mapping Sequence",
     "numpy": "generic ndarray",
     "os": "PathLike",
+    "types": "ModuleType",
     "typing": "Any ParamSpec Protocol Self SupportsFloat SupportsIndex SupportsInt TypeAlias TypeVar overload",
 }
 # What native code does not tell of its getters and methods.
@@ -108,7 +109,7 @@ BY_HAND = {
         "def stop_gradient(value: Any) -> Any: ...",
     ]
 }
-BASES = {"tuple": "tuple[Parameter, ...]"}  # that of ParameterTuple
+BASES = {"tuple": "tuple[Parameter, ...]", "module": "ModuleType"}  # those of ParameterTuple and Namespace
 
 # What Python itself fixes about the methods behind syntax.
 OPERAND = "Tensor | _float | generic | ndarray[Any, Any] | list[Any] | tuple[Any, ...]"
@@ -329,7 +330,8 @@ def native_class(cls, classes):
     for name, value in sorted(vars(cls).items()):
         if not name.startswith("_pybind11") and not isinstance(value, Advice):
             lines += member(name, value, cls, classes)
-    return class_lines(cls.__name__, [b for b in bases if b not in ("pybind11_object", "object")], lines, classes)
+    bases = [BASES.get(b, b) for b in bases if b not in ("pybind11_object", "object")]
+    return class_lines(cls.__name__, bases, lines, classes)
 
 
 def class_lines(name, bases, lines, classes):

@@ -1,7 +1,7 @@
 """adcore: automatic differentiation of numeric Python programs on the CPU, with MindSpore's names."""
 
 from adcore import amp, common, communication, nn, ops, optim  # noqa: F401  import * leaves out short words
-from adcore._advice import AmbiguityWarning, no_attribute
+from adcore._advice import AmbiguityWarning, no_attribute, read_at_once
 from adcore._config import (
     empty_cache,
     get_num_threads,
@@ -87,6 +87,9 @@ def __getattr__(name):
 
         return importlib.import_module(f"adcore.{name}")
     raise no_attribute("adcore", name)
+
+
+read_at_once("adcore")
 
 
 __all__ = [

@@ -12,6 +12,8 @@ import types
 import warnings
 from opcode import opmap
 
+from ._core import Namespace
+
 # What to write for several things.
 _ONE_DEVICE = "there is one device, the CPU; leave it out"
 _NOTHING_STORED = (
@@ -385,6 +387,11 @@ def no_attribute(module, name):
     if _imports(sys._getframe(1).f_back):
         return ImportError(f"cannot import name {name!r}, since {text}", name=module)
     return AttributeError(text, name=name)
+
+
+def read_at_once(module):
+    """Make the names of a module that has a ``__getattr__`` cost as little to read as if it had none."""
+    sys.modules[module].__class__ = Namespace
 
 
 def _imports(frame):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from numpy import generic, ndarray
 from os import PathLike
+from types import ModuleType
 from typing import Any, Self, SupportsFloat, SupportsIndex, SupportsInt, TypeAlias, overload
 
 __version__: str
@@ -818,6 +819,8 @@ class Forward(Frame):
     def __init__(self) -> None: ...
     def dual(self, value: Tensor, tangent: Tensor | None, /) -> Tensor: ...
     def take_apart(self, value: Tensor, /) -> tuple[Any, ...]: ...
+
+class Namespace(ModuleType): ...
 
 class Parameter(Tensor):
     def __init__(self, default_input: Any, name: Any = None, requires_grad: bool = True) -> None: ...

@@ -9,7 +9,7 @@ at `PureOptimizer.update`.
 from collections.abc import Iterator
 
 from . import nn, ops
-from ._advice import PURE_OPTIMIZER, advise, known_words, no_attribute
+from ._advice import PURE_OPTIMIZER, advise, known_words, no_attribute, read_at_once
 from ._core import Parameter, Tensor, float32, float64, int32, optimizer_values
 from .transforms.trees import match, tensors_of, with_tensors
 
@@ -674,3 +674,6 @@ __all__ = [
 
 def __getattr__(name):
     raise no_attribute(__name__, name)
+
+
+read_at_once(__name__)

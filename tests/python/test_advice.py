@@ -673,11 +673,25 @@ def test_protocols_of_modules(module):
     assert str(caught.value) == f"module {module.__name__!r} has no attribute 'qqq'" and caught.value.name == "qqq"
 
 
+@pytest.mark.parametrize("module", [adcore, ops, nn, optim])
+def test_modules_that_are_read_at_once_are_modules_in_all_else(module, monkeypatch):
+    assert inspect.ismodule(module) and repr(module).startswith(f"<module {module.__name__!r} from ")
+    assert module.__dict__ is vars(module) and "__getattr__" in dir(module) and module.__doc__
+    monkeypatch.setattr(module, "put_here", 3, raising=False)
+    assert module.put_here == vars(module)["put_here"] == 3
+    monkeypatch.undo()
+    assert not hasattr(module, "put_here") and getattr(module, "put_here", 4) == 4
+    assert pickle.loads(pickle.dumps(module)) is copy.deepcopy(module) is module  # as cloudpickle has plain modules
+    with pytest.raises(TypeError):
+        getattr(module, 3)
+
+
 def test_signatures_and_classes_are_as_they_were():
     assert list(inspect.signature(nn.Adam).parameters)[:2] == ["params", "learning_rate"]
     assert list(inspect.signature(nn.Dropout).parameters) == ["keep_prob", "p", "dtype"]
     assert list(inspect.signature(Net).parameters) == []
     assert list(inspect.signature(type("Own", (nn.Cell,), {})).parameters) == ["auto_prefix", "flags"]
+    assert list(inspect.signature(nn.MSELoss()).parameters) == ["logits", "labels"]
     assert list(inspect.signature(adcore.grad).parameters)[:2] == ["fn", "grad_position"]
 
     class Mixin:

@@ -19,8 +19,8 @@ PACKAGE = ROOT / "python" / "adcore"
 # Lowest first. What is in a layer may point to its own layer and to those before it.
 LAYERS = ["base", "kernels", "core", "ops", "sweeps", "jit", "python"]
 PYTHON_LAYERS = [
-    "_advice",
     "_core",
+    "_advice",
     "_config",
     "_context",
     "tensor",

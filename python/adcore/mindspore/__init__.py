@@ -14,6 +14,8 @@ import types
 import warnings
 from pathlib import Path
 
+from .._core import Namespace
+
 _OPS = (".operators", "adcore.ops", ".composite", ".graph", ".devices", "adcore.communication", "adcore")
 _CLASSES = (".operators", "adcore.ops", ".devices", "adcore.communication")
 _PRIMITIVE = (".operators", ".graph")
@@ -187,7 +189,7 @@ TREE = {
 }
 
 
-class _Window(types.ModuleType):
+class _Window(Namespace):
     """A module of the tree."""
 
     def __init__(self, name, sources):
@@ -199,8 +201,9 @@ class _Window(types.ModuleType):
         self.__package__ = name
         self.__spec__ = importlib.machinery.ModuleSpec(name, None, origin=__file__, is_package=True)
         self._sources = sources
+        vars(self)["__getattr__"] = self._find
 
-    def __getattr__(self, name):
+    def _find(self, name):
         if name == "__all__":
             return sorted({name for source in self._loaded() for name in source.__all__})
         if name == "__version__":

@@ -1,6 +1,6 @@
 """Networks: cells, containers, layers, losses, optimizers and learning-rate schedules."""
 
-from .._advice import no_attribute
+from .._advice import no_attribute, read_at_once
 from . import (
     activation,
     averaging,
@@ -77,3 +77,6 @@ __all__ = list(_public)
 
 def __getattr__(name):
     raise no_attribute(__name__, name)
+
+
+read_at_once(__name__)

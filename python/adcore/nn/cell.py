@@ -35,12 +35,30 @@ from ..transforms.options import check_flag
 from .state import Buffer, _CellState
 
 
+class _Signature:
+    """What `inspect.signature` reads: of a Cell's class the words of `__init__`, of an instance those of `construct`.
+
+    Without it some versions of Python 3.11 tell those of `_Made.__new__`, and none knows what an instance is given.
+    """
+
+    def __get__(self, cell, kind):
+        import inspect  # not wanted before somebody asks
+
+        if cell is not None:
+            return inspect.signature(cell.construct)
+        if kind.__new__ is not _Made.__new__:
+            raise AttributeError("the class has a __new__ of its own, whose signature is read as any other class's")
+        whole = inspect.signature(kind.__init__)
+        return whole.replace(parameters=list(whole.parameters.values())[1:])
+
+
 class _Made(CellBase):
     """What looks at the arguments that a Cell is made with.
 
     It stands below Cell, whose `__init__` is what tells the signature of a class without one.
     """
 
+    __signature__ = _Signature()
     _look_at = None  # a classmethod of what the arguments may be mistaken for
 
     def __new__(cls, *args, **kwargs):

@@ -1,7 +1,7 @@
 """Functions of tensors, with MindSpore's names, and the transforms that MindSpore has among them."""
 
 from adcore import _ops, transforms
-from adcore._advice import no_attribute
+from adcore._advice import no_attribute, read_at_once
 from adcore._ops import *  # noqa: F403
 
 _TRANSFORMS = [
@@ -33,3 +33,6 @@ __all__ = sorted({*_ops.__all__, *_TRANSFORMS})
 
 def __getattr__(name):
     raise no_attribute(__name__, name)
+
+
+read_at_once(__name__)

@@ -4,6 +4,8 @@
 #include <memory>
 #include <vector>
 
+#include "base/static_tls.h"
+
 namespace adcore {
 
 /// The objects of this thread that are not in use. T has clear(), which lets go of what it holds and of more memory
@@ -28,10 +30,20 @@ class Idle {
   }
 
  private:
-  static std::vector<std::unique_ptr<T>>& objects() {
-    thread_local std::vector<std::unique_ptr<T>> list;
-    return list;
+  using List = std::vector<std::unique_ptr<T>>;
+  struct Owner {
+    List list;
+    ~Owner() { current_ = nullptr; }
+  };
+
+  static List& objects() { return current_ ? *current_ : make(); }
+  [[gnu::noinline]] static List& make() {
+    thread_local Owner owner;
+    current_ = &owner.list;
+    return owner.list;
   }
+
+  static inline constinit thread_local List* current_ ADCORE_STATIC_TLS = nullptr;
 };
 
 /// One of them for the time of a scope.

@@ -251,7 +251,9 @@ void add_function(PyObject* table, const Function& function, const Family& famil
   f->row = function.row;
   f->count = function.signature.count;
   const auto add = [&](std::string_view name) {
-    const Owned key(checked(string(name)));
+    PyObject* interned = checked(string(name));  // as the interpreter's own names are, with which it will be compared
+    PyUnicode_InternInPlace(&interned);
+    const Owned key(interned);
     if (PyDict_SetItem(table, key.get(), owner.get()) < 0) throw PythonError{};
     if (function.options.method && !name.starts_with('_') &&
         PyObject_SetAttr(reinterpret_cast<PyObject*>(tensor_type), key.get(), owner.get()) < 0)

@@ -75,7 +75,7 @@ class GradientCall {
   }
 
   /// `sens`: the cotangent of what is differentiated; null for ones.
-  PyObject* operator()(Py_ssize_t count, PyObject* keywords, PyObject* sens = nullptr) {
+  PyObject* operator()(Py_ssize_t count, PyObject* keywords, PyObject* sens) {
     Level level;
     open_weights(level);
     for (Argument& a : lists_->arguments) open_argument(a, level);
@@ -267,16 +267,19 @@ class GradientCall {
   Reused<Lists> lists_;
 };
 
-PyObject* call(PyObject* self, PyObject* const* args, size_t flags, PyObject* keywords) {
+PyObject* run(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords, PyObject* sens) {
   // A function that differentiates itself without end stops here, not at the end of the stack.
   if (Py_EnterRecursiveCall(" while differentiating")) return nullptr;
   PyObject* result = guarded([&] {
-    const Py_ssize_t count = PyVectorcall_NARGS(flags);
     const Owned held = Owned::copy(self);
-    return GradientCall(reinterpret_cast<GradObject*>(self), args, count, keywords)(count, keywords);
+    return GradientCall(reinterpret_cast<GradObject*>(self), args, count, keywords)(count, keywords, sens);
   });
   Py_LeaveRecursiveCall();
   return result;
+}
+
+PyObject* call(PyObject* self, PyObject* const* args, size_t flags, PyObject* keywords) {
+  return run(self, args, PyVectorcall_NARGS(flags), keywords, nullptr);
 }
 
 /// The same with the cotangent of the output: seeded(sens, args, kwargs).
@@ -284,7 +287,6 @@ PyObject* seeded(PyObject* self, PyObject* given) {
   PyObject *sens, *args, *kwargs;
   if (!PyArg_ParseTuple(given, "OO!O!:seeded", &sens, &PyTuple_Type, &args, &PyDict_Type, &kwargs)) return nullptr;
   return guarded([&] {
-    const Owned held = Owned::copy(self);
     const Owned names(checked(PySequence_Tuple(kwargs)));
     std::vector<PyObject*> passed;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(args); ++i) passed.push_back(PyTuple_GET_ITEM(args, i));
@@ -293,7 +295,7 @@ PyObject* seeded(PyObject* self, PyObject* given) {
     }
     const Py_ssize_t count = PyTuple_GET_SIZE(args);
     PyObject* const keywords = PyTuple_GET_SIZE(names.get()) ? names.get() : nullptr;
-    return GradientCall(reinterpret_cast<GradObject*>(self), passed.data(), count, keywords)(count, keywords, sens);
+    return run(self, passed.data(), count, keywords, sens);
   });
 }
 

@@ -26,7 +26,7 @@ py::object hooks_of(const py::object& tensor) {
 void set_hooks(const py::object& tensor, const py::object& hooks) {
   PyObject* const o = tensor_object(tensor);
   Py_XSETREF(reinterpret_cast<TensorObject*>(o)->hooks, Py_NewRef(hooks.ptr()));
-  if (!PyObject_GC_IsTracked(o)) PyObject_GC_Track(o);
+  track(o);
 }
 
 /// Which value a tensor holds, as far as a tape can tell: (0, 0) for a constant, and for a Parameter, which is a

@@ -196,6 +196,7 @@ PYBIND11_MODULE(_core_of_main, m, py::multiple_interpreters::not_supported()) {
   check(init_frames(m.ptr()));
   check(init_cell(m.ptr()));
   check(init_jit(m.ptr()));
+  check(init_namespace(m.ptr()));
   check(init_optimizers(m.ptr()));
   bind_callback(m);
   bind_dlpack(m);

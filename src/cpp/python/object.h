@@ -18,7 +18,7 @@ namespace adcore::python {
 struct TensorObject {
   PyObject_HEAD PyObject* weak_references;
   PyObject* hooks;  // adcore/transforms/hooks.py; null where there are none
-  uint64_t made;    // how many cells the process had made before it; kElement where an index read it; kShared
+  uint64_t made;    // how many cells the process had made before it, and, as bits, what is known of it: kElement ...
   Tensor value;
 };
 
@@ -45,6 +45,7 @@ int init_recording(PyObject* module);
 int init_frames(PyObject* module);
 int init_cell(PyObject* module);
 int init_jit(PyObject* module);
+int init_namespace(PyObject* module);
 int init_optimizers(PyObject* module);
 
 // ---- errors -------------------------------------------------------------------------------------------------------
@@ -145,14 +146,22 @@ inline const Tensor& value_of(PyObject* o) {
 /// How many cells the process has made: whatever is made later has that number or a higher one.
 inline uint64_t made_cells = 0;  // guarded by the interpreter's lock
 inline uint64_t cells_made() noexcept { return made_cells; }
+/// Set where an index read it.
 inline constexpr uint64_t kElement = uint64_t{1} << 63;
 /// Set where another cell may hold the same value, at the same slot: a hook on this one does not see what comes from
 /// that.
 inline constexpr uint64_t kShared = uint64_t{1} << 62;
+/// Set in Tensors that the collector of cycles sees; in those of a subclass, which it all sees, perhaps not.
+inline constexpr uint64_t kTracked = uint64_t{1} << 61;
 inline uint64_t made_at(PyObject* cell) noexcept {
-  return reinterpret_cast<TensorObject*>(cell)->made & ~(kElement | kShared);
+  return reinterpret_cast<TensorObject*>(cell)->made & ~(kElement | kShared | kTracked);
 }
 inline bool is_shared(PyObject* cell) noexcept { return reinterpret_cast<TensorObject*>(cell)->made & kShared; }
+/// Shows a Tensor that may be part of a cycle to the collector.
+inline void track(PyObject* tensor) noexcept {
+  reinterpret_cast<TensorObject*>(tensor)->made |= kTracked;
+  if (!PyObject_GC_IsTracked(tensor)) PyObject_GC_Track(tensor);
+}
 /// For whoever wrote to the cell.
 inline void set_shared(PyObject* cell, bool shared) noexcept {
   uint64_t& made = reinterpret_cast<TensorObject*>(cell)->made;

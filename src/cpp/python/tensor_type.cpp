@@ -55,8 +55,8 @@ void tensor_dealloc(PyObject* self) {
     o->value.~Tensor();
     return give_back(self);
   }
-  if (o->weak_references || o->hooks || PyObject_GC_IsTracked(self))
-      [[unlikely]]  // cleared by the collector, but tracked still
+  // The flag, not the hooks, which the collector may have cleared; and not a call that asks the interpreter.
+  if (o->weak_references || o->made & kTracked) [[unlikely]]
     let_go_of_references(self);
   o->value.~Tensor();
   if (free_count == kFreeObjects) return give_back(self);
@@ -606,7 +606,7 @@ PyObject* from_numpy(PyObject*, PyObject* array) {
     if (!PyObject_CheckBuffer(array))
       fail(ErrorKind::Type, "from_numpy: needs a NumPy array, got ", Py_TYPE(array)->tp_name, ".");
     PyObject* const o = wrap(share_array(array));
-    PyObject_GC_Track(o);
+    track(o);
     return o;
   });
 }

@@ -65,7 +65,7 @@ struct Backward::Adjoints {
 namespace {
 
 constexpr uint8_t kInput = 2;               // in Adjoints::active: an input of the level
-constexpr uint32_t kInterruptEvery = 4096;  // statements
+constexpr uint32_t kInterruptEvery = 4096;  // statements; short sweeps do not ask
 
 }  // namespace
 
@@ -259,7 +259,7 @@ void Backward::sweep(uint32_t first, uint32_t end) {
     }
     if (reached && is_active(s.out)) pull(s);
     if (segment_.once) tape.release_from(i);
-    if (i % kInterruptEvery == 0 && interpreter.check_interrupt) interpreter.check_interrupt();
+    if (i % kInterruptEvery == kInterruptEvery - 1 && interpreter.check_interrupt) interpreter.check_interrupt();
   }
 }
 
