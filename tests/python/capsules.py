@@ -49,9 +49,14 @@ def function(name, result, *arguments):
 new = function("PyCapsule_New", ctypes.py_object, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)
 pointer = function("PyCapsule_GetPointer", ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)
 name_of = function("PyCapsule_GetName", ctypes.c_char_p, ctypes.py_object)
-rename = function("PyCapsule_SetName", ctypes.c_int, ctypes.py_object, ctypes.c_char_p)
+set_name = function("PyCapsule_SetName", ctypes.c_int, ctypes.py_object, ctypes.c_char_p)
 
-made = []  # structs, for as long as the process runs: capsules hold none of them
+made = []  # structs and names, for as long as the process runs: capsules hold none of them
+
+
+def rename(capsule, name):
+    made.append(name)
+    set_name(capsule, name)
 
 
 class HandMade:
