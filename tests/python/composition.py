@@ -448,3 +448,12 @@ def check_jitted(seed):
     for scale in (1.0, -0.5, 1.0, 0.25):
         x = Tensor(nest.x * scale)
         np.testing.assert_array_equal(compiled(x).asnumpy(), nest.on_tensors(x).asnumpy(), err_msg=repr(nest))
+
+
+def check_memory(seed):
+    """Compare the bits of one nest at a Tensor and at one that shares the memory of an array."""
+    nest = Nest(seed)
+    shared = adcore.from_numpy(nest.x.copy())
+    np.testing.assert_array_equal(
+        nest.on_tensors(shared).asnumpy(), nest.on_tensors(Tensor(nest.x)).asnumpy(), err_msg=repr(nest)
+    )

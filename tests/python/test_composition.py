@@ -28,6 +28,20 @@ def test_a_recorded_nesting_has_the_bits_of_the_function(first):
     assert _core.live_levels() == 0
 
 
+@pytest.mark.parametrize("first", range(0, COUNT, BLOCK))
+def test_whose_memory_a_nesting_reads_changes_no_bit(first):
+    for seed in range(first, min(COUNT, first + BLOCK)):
+        composition.check_memory(seed)
+
+
+@pytest.mark.parametrize("seed", [1080, 5841, 5944, 6854, 9809])
+def test_a_copy_that_only_a_trace_makes_is_no_step_of_the_derivative(seed):
+    # The tangent of a jvp may lie on another library's memory, so a trace copies it; its cotangents come from several
+    # functions, and the order in which they are added is that without the copy.
+    composition.check_jitted(seed)
+    composition.check_memory(seed)
+
+
 @pytest.mark.parametrize("seed", [1005737, 1008657])
 def test_a_block_of_a_level_inside_of_a_jvp_runs_again_for_a_level_outside(seed):
     # linearize over recompute, below a jvp or jacfwd and a vjp or linearize: the level that the block was recorded in

@@ -118,6 +118,9 @@ struct Op {
   /// computes with ops. Null where the expansion says it all.
   void (*vjp)(Pullback&) = nullptr;
   bool view = false;
+  /// The output is the one operand, on other memory perhaps: a tape has it at the operand's slot, so that cotangents add up
+  /// there as if there had been no call. It has no vjp.
+  bool same = false;
   /// It looks at the elements, and fails for some. A view op that makes a copy for some is one, too.
   bool checks = false;
   /// over[j]: the operands, as bits, that output j may be written over where they are of the same layout: run reads

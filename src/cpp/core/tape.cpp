@@ -49,6 +49,8 @@ void Tape::append(const Call& call) {
   if (!dropped_.empty()) [[unlikely]]
     for (int i = 0; i < call.count; ++i) check_not_dropped(call.op.name, call.operands[i].slot);
   const Op& op = call.op;
+  if (op.same) [[unlikely]]
+    return call.out->set_ref({id_, call.operands[0].slot});
   Statement s;
   s.op = &op;
   s.args = static_cast<uint32_t>(args_.size());

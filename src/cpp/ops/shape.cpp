@@ -164,13 +164,12 @@ void owned_run(Call& call) {
   copy_to(x, copy.mutable_data(), x.dtype());
   call.out->view_of(copy, copy.shape(), copy.strides(), copy.offset());
 }
-void owned_vjp(Pullback& p) { p.give(0, p.g); }
 const Op kOwned{.name = "owned",
                 .kind = OpKind::Linear,
                 .infer = same_infer,
                 .run = owned_run,
-                .vjp = owned_vjp,
                 .view = true,
+                .same = true,
                 .batch = batch_same,
                 .accepts = [](const Call& call) { return has_none(call, 1); }};
 
