@@ -223,11 +223,7 @@ thread_local ContextOwner context_owner;
 
 namespace detail {
 
-#if defined(__ELF__)
-thread_local ThreadContext* current_context __attribute__((tls_model("initial-exec"))) = nullptr;
-#else
-thread_local ThreadContext* current_context = nullptr;
-#endif
+thread_local ThreadContext* current_context ADCORE_STATIC_TLS = nullptr;
 
 ThreadContext& make_context() {
   // The C++ library makes what it keeps of a thread's exceptions at the first of them; where that one says that there

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/buffer.h"
+#include "base/static_tls.h"
 
 namespace adcore {
 
@@ -30,12 +31,7 @@ struct ThreadContext : Scope {
 };
 
 namespace detail {
-// initial-exec: one instruction instead of a call, also from a shared library; 8 bytes of static TLS.
-#if defined(__ELF__)
-extern thread_local ThreadContext* current_context __attribute__((tls_model("initial-exec")));
-#else
-extern thread_local ThreadContext* current_context;
-#endif
+extern thread_local ThreadContext* current_context ADCORE_STATIC_TLS;
 ThreadContext& make_context();
 }  // namespace detail
 
