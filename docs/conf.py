@@ -10,6 +10,8 @@ exclude_patterns = ["_build"]
 myst_heading_anchors = 3
 # Links to the sources, which are not part of the site.
 suppress_warnings = ["myst.xref_missing"]
+# What docstrings have in backticks: a link where it is a function's or class's name.
+default_role = "py:obj"
 # A function's entry in the contents of its page: cholesky, not adcore.ops.cholesky.
 toc_object_entries_show_parents = "hide"
 
