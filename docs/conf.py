@@ -1,4 +1,4 @@
-"""The site: the pages of this folder and the reference, which tools/reference.py writes (make docs)."""
+"""The site: the pages of this folder, and those that tools/reference.py and tools/gallery.py write (make docs)."""
 
 import adcore
 

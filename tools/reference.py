@@ -288,15 +288,15 @@ def pages():
             if id(value) in seen or not (inspect.isclass(value) or inspect.isroutine(value)):
                 continue
             if id(value) in family:
-                page, name = ("ops", family[id(value)]), value.__name__
+                place, name = ("ops", family[id(value)]), value.__name__
             else:
                 made_in = max((m for m in TITLES if value.__module__.startswith(m)), key=len)
                 if made_in in MODULES[MODULES.index(name_of_module) + 1 :]:
                     continue  # it comes again, in that module
                 folder = "".join(made_in.split(".")[1:2])
-                page = folder if folder in FOLDERS else "", TITLES[made_in]
+                place = folder if folder in FOLDERS else "", TITLES[made_in]
             seen.add(id(value))
-            found.setdefault(page, []).append((name_of_module, name, value))
+            found.setdefault(place, []).append((name_of_module, name, value))
     return found
 
 
