@@ -82,6 +82,7 @@ format: $(STAMPS)/lint
 docs: $(STAMPS)/docs
 	$(BIN)/python tools/drawings.py
 	$(BIN)/python tools/reference.py docs/reference
+	$(BIN)/python tools/gallery.py docs/gallery
 	$(BIN)/python -m sphinx -q -W --keep-going -d build/docs.cache -b html docs build/docs
 
 # The wheel of this machine's Python, with the tag of the oldest C library that it runs on, tried in an environment of its own.

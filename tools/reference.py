@@ -1,15 +1,18 @@
-"""Write the pages of reference, one for each family of functions, from what the functions tell of themselves.
+"""Write the pages of reference, from what functions and classes tell of themselves.
 
     python tools/reference.py docs/reference   # make docs; Sphinx makes a site of them
 
-An entry is the docstring and the rule: the cotangent of each input as a formula. A rule is read off the program that
-the reverse sweep makes. The function is called on the sample by which the laws try it, its vjp is traced, and the calls
-that the cotangent of an input is made of are put together from the end. A call that no function of adcore.ops makes
-(the product with a row's partial, a gradient kernel) is shown as what it is written with. Reading starts at `rules`.
+The functions of adcore.ops have a page for each family, all else one by the module that it is made in (`TITLES`). An
+entry is the docstring; a class has its methods, and a function of tensors its rule: the cotangent of each input as a
+formula. A rule is read off the program that the reverse sweep makes. The function is called on the sample by which the
+laws try it, its vjp is traced, and the calls that the cotangent of an input is made of are put together from the end. A
+call that no function of adcore.ops makes (the product with a row's partial, a gradient kernel) is shown as what it is
+written with. Reading starts at `rules`.
 """
 
 import argparse
 import ast
+import importlib
 import inspect
 import re
 import sys
@@ -209,17 +212,147 @@ def families():
     return found
 
 
-def entry(name, function, aliases):
-    """The lines of one function."""
+# The public modules, in the order of the reference.
+MODULES = [
+    "adcore",
+    "adcore.ops",
+    "adcore.nn",
+    "adcore.optim",
+    "adcore.train",
+    "adcore.dataset",
+    "adcore.dataset.transforms",
+    "adcore.dataset.vision",
+    "adcore.dataset.config",
+    "adcore.common.initializer",
+    "adcore.amp",
+    "adcore.communication",
+    "adcore.testing",
+    "adcore.scipy",
+    "adcore.sklearn",
+    "adcore.onnx",
+]
+FOLDERS = ("ops", "nn", "train", "dataset")  # these modules have several pages
+# The title of a page by how the names of the modules begin whose things are on it; the longest beginning counts.
+TITLES = {
+    "adcore": "Tensors, Parameters, programs",
+    "adcore._con": "Settings and random numbers",
+    "adcore._ops.generator": "Settings and random numbers",
+    "adcore.transforms": "Transforms",
+    "adcore.serialization": "Checkpoints",
+    "adcore.nn": "Cells and containers",
+    "adcore.nn.basic": "Dense layers, dropout, shapes",
+    "adcore.nn.dense": "Dense layers, dropout, shapes",
+    "adcore.nn.activation": "Activations",
+    "adcore.nn.convolution": "Convolution and padding",
+    "adcore.nn.padding": "Convolution and padding",
+    "adcore.nn.pooling": "Pooling",
+    "adcore.nn.norm": "Normalization and norms",
+    "adcore.nn.embedding": "Embeddings",
+    "adcore.nn.recurrent": "Recurrent layers",
+    "adcore.nn.transformer": "Attention and Transformers",
+    "adcore.nn.image": "Images",
+    "adcore.nn.loss": "Losses",
+    "adcore.nn.optim": "Optimizers",
+    "adcore.nn.averaging": "Optimizers",
+    "adcore.nn.learning_rate": "Learning rates",
+    "adcore.nn.plateau": "Learning rates",
+    "adcore.nn.wrap": "Steps of a training",
+    "adcore.nn.distributed": "Steps of a training",
+    "adcore.optim": "adcore.optim",
+    "adcore.train": "Models and callbacks",
+    "adcore.train.metrics": "Metrics",
+    "adcore.dataset": "Datasets",
+    "adcore.dataset.transforms": "Operations on columns",
+    "adcore.dataset.vision": "Operations on images",
+    "adcore.dataset.pictures": "Operations on images",
+    "adcore.dataset.config": "Settings of datasets",
+    "adcore.common.initializer": "adcore.common.initializer",
+    "adcore.amp": "adcore.amp",
+    "adcore.communication": "adcore.communication",
+    "adcore.testing": "adcore.testing",
+    "adcore.scipy": "adcore.scipy",
+    "adcore.sklearn": "adcore.sklearn",
+    "adcore.onnx": "adcore.onnx",
+}
+
+
+def pages():
+    """All that is public: (folder, title) -> (module, name, value) of each, under the first name that it has."""
+    family = {id(function): title for title, functions in families().items() for function in functions.values()}
+    seen = set()
+    found = {}
+    for name_of_module in MODULES:
+        module = importlib.import_module(name_of_module)
+        for name in module.__all__:
+            value = getattr(module, name)
+            if id(value) in seen or not (inspect.isclass(value) or inspect.isroutine(value)):
+                continue
+            if id(value) in family:
+                place, name = ("ops", family[id(value)]), value.__name__
+            else:
+                made_in = max((m for m in TITLES if value.__module__.startswith(m)), key=len)
+                if made_in in MODULES[MODULES.index(name_of_module) + 1 :]:
+                    continue  # it comes again, in that module
+                folder = "".join(made_in.split(".")[1:2])
+                place = folder if folder in FOLDERS else "", TITLES[made_in]
+            seen.add(id(value))
+            found.setdefault(place, []).append((name_of_module, name, value))
+    return found
+
+
+def signature_of(value):
+    """The parameters of a function or class as text, without types: the docstring tells those."""
+    text = getattr(value, "__text_signature__", None)
+    if text is None or inspect.isclass(value):
+        try:
+            signature = inspect.signature(value)
+        except ValueError:
+            found = SIGNATURE.match(value.__doc__)
+            text = f"({found[1]})" if found else ""
+        else:
+            parameters = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
+            text = str(signature.replace(parameters=parameters, return_annotation=signature.empty))
+            text = re.sub(r"<[^<>]*>", "...", text)  # a default without a literal
+    return re.sub(r": '[^']*'| -> '[^']*'|: [\w.]+( \| [\w.]+)*(?=[,)= ])| -> .*$", "", text)
+
+
+# The line that pybind11 writes above a method's docstring.
+SIGNATURE = re.compile(r"\w+\((self: [\w.]+(?:, .*)?)\)(?: -> .*)?\n*")
+
+
+def docstring(value):
+    text = inspect.cleandoc(value.__doc__ or "")
+    return text[found.end() :] if (found := SIGNATURE.match(text)) else text
+
+
+def marked_up(text, signature):
+    """A docstring's text as reStructuredText: stars and bars are themselves, parameters are no names of functions."""
+    paragraphs = text.split("\n\n")
+    for k, paragraph in enumerate(paragraphs):
+        if ">>>" not in paragraph:
+            paragraphs[k] = re.sub(r"(`+[^`]*`+)|([*|])", lambda m: m[1] or "\\" + m[2], paragraph)
+    text = "\n\n".join(paragraphs)
+    for parameter in set(re.findall(r"\w+", signature)):
+        text = re.sub(rf"(?<!`)`{parameter}`(?!`)", f"``{parameter}``", text)
+    return text
+
+
+def body_of(value, signature):
+    """The lines of a docstring."""
     from sphinx.ext.napoleon import Config, NumpyDocstring
 
-    signature = getattr(function, "__text_signature__", None) or str(inspect.signature(function))
-    signature = re.sub(r": '[^']*'| -> '[^']*'|: [\w.]+( \| [\w.]+)*(?=[,)= ])| -> .*$", "", signature)
-    text = inspect.cleandoc(function.__doc__)
-    if not inspect.isfunction(function):  # the core's summaries are plain text
-        summary, rest = text.split("\n", 1)
-        text = re.sub(r"([*|_`])", r"\\\1", summary) + "\n" + rest
-    body = NumpyDocstring(text, Config(napoleon_use_rtype=False)).lines()
+    text = marked_up(docstring(value), signature)
+    return str(NumpyDocstring(text, Config(napoleon_use_rtype=False, napoleon_use_ivar=True))).splitlines()
+
+
+def directive(kind, name, signature, body):
+    return [f".. py:{kind}:: {name}{signature}", "", *(f"   {line}".rstrip() for line in body), ""]
+
+
+def function_entry(name, function, aliases):
+    """The lines of a function of tensors."""
+    signature = signature_of(function)
+    body = body_of(function, signature)
     also = [f"``{a}``" for a in aliases]
     if hasattr(Tensor, name):
         also.append(f"the method ``Tensor.{name}``")
@@ -228,41 +361,95 @@ def entry(name, function, aliases):
     told = rules(name, function)
     body += [""]
     if told is None:
-        body += [] if "The derivative" in text else ["No derivative passes."]
+        body += [] if any("The derivative" in line for line in body) else ["No derivative passes."]
     else:
         call, formulas = told
-        body += [f"The rule, for ``{call}`` and the cotangent ``g`` of its result:", "", ".. code-block:: text", ""]
+        body += [f"The rule, for ``{call}`` and the cotangent ``g`` of its result:", ""]
+        body += [".. code-block:: text", "   :class: wrapped", ""]
         body += [f"   {name_of_input}: {text}" for name_of_input, text in formulas]
-    return [f".. py:function:: adcore.ops.{name}{signature}", "", *(f"   {line}".rstrip() for line in body), ""]
+    return directive("function", name, signature, body)
+
+
+def member_entries(cls):
+    """The lines of the methods and properties that a class has of its own; not of those that are functions of ops."""
+    for name, value in sorted(vars(cls).items()):
+        member = getattr(cls, name, None)
+        if name.startswith("_") or member is None or not docstring(member) or (cls is Tensor and hasattr(ops, name)):
+            continue
+        if (getattr(member, "__module__", None) or "adcore").split(".")[0] != "adcore":
+            continue  # another library gives it to the class
+        if inspect.isroutine(value):
+            signature = signature_of(member)
+            kind = {classmethod: "classmethod", staticmethod: "staticmethod"}.get(type(value), "method")
+            if kind == "method":  # without the object that it is called on
+                signature = re.sub(r"^\(\W*\w+(, /)?(, )?", "(", signature)
+            yield from directive(kind, name, signature, body_of(member, signature))
+        elif inspect.isdatadescriptor(value):
+            yield from directive("property", name, "", body_of(member, ""))
+
+
+def other_entry(name, value, public):
+    """The lines of another function, or of a class; `public` are the ids of what has an entry."""
+    signature = signature_of(value)
+    body = body_of(value, signature)
+    if not inspect.isclass(value):
+        return directive("function", name, signature, body)
+    base = next((b for b in value.__mro__[1:] if id(b) in public), None)
+    if base is not None:
+        body += ["", f"A kind of `{base.__name__}`."]
+    if value is Tensor:
+        methods = [(name, getattr(ops, name).__name__) for name in ops.__all__ if hasattr(Tensor, name)]
+        links = ", ".join(f"`{name} <adcore.ops.{first}>`" for name, first in methods)
+        body += ["", f"These functions of ``adcore.ops`` are methods, too: {links}."]
+    return directive("class", name, signature, [*body, "", *member_entries(value)])
+
+
+def summary_of(module):
+    return inspect.cleandoc(importlib.import_module(module).__doc__).split("\n\n")[0]
+
+
+def page(title, *lines):
+    return "\n".join([title, "=" * len(title), "", *lines, ""])
+
+
+def contents(title, text, files):
+    return page(title, text, "", ".. toctree::", "   :maxdepth: 1", "", *(f"   {file}" for file in files))
 
 
 def write(folder):
-    """Write the pages and the list of them."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write the pages and the lists of them."""
     aliases = {}
     for name in ops.__all__:
         first = getattr(ops, name).__name__
         if name != first:
             aliases.setdefault(first, []).append(name)
-    pages = []
-    for title, functions in families().items():
-        pages.append(title.lower().replace(" ", "_"))
-        lines = [title, "=" * len(title), ""]
-        for name, function in sorted(functions.items()):
-            lines += entry(name, function, aliases.get(name, []))
-        (folder / f"{pages[-1]}.rst").write_text("\n".join(lines))
-    head = [
-        "Reference",
-        "=========",
-        "",
-        "The functions of ``adcore.ops``, with the rule of each: the cotangents of its",
-        "inputs, read off the program that its reverse sweep makes.",
-        "",
-        ".. toctree::",
-        "   :maxdepth: 2",
-        "",
-    ]
-    (folder / "index.rst").write_text("\n".join([*head, *(f"   {page}" for page in sorted(pages)), ""]))
+    found = pages()
+    public = {id(value) for entries in found.values() for _, _, value in entries}
+    listed = {part: [] for part in ("", *FOLDERS)}
+    for (part, title), entries in found.items():
+        lines = [summary_of(title), ""] if title in MODULES else []
+        current = None
+        for module, name, value in sorted(entries, key=lambda entry: entry[1].lower()):
+            if module != current:
+                lines += [f".. py:currentmodule:: {module}", ""]
+                current = module
+            if part == "ops":
+                lines += function_entry(name, value, aliases.get(name, []))
+            else:
+                lines += other_entry(name, value, public)
+        if part and not listed[part]:
+            listed[""].append(f"{part}/index")
+        file = re.sub(r"\W+", "_", title.removeprefix("adcore.").lower())
+        listed[part].append(file)
+        (folder / part).mkdir(parents=True, exist_ok=True)
+        (folder / part / f"{file}.rst").write_text(page(title, *lines))
+    for part in FOLDERS:
+        module = f"adcore.{part}"
+        (folder / part / "index.rst").write_text(contents(module, summary_of(module), sorted(listed[part])))
+    text = """\
+What is public, told by the docstrings. The functions of ``adcore.ops`` come with their rules: the cotangents of the
+inputs, read off the program that the reverse sweep makes."""
+    (folder / "index.rst").write_text(contents("Reference", text, listed[""]))
 
 
 if __name__ == "__main__":

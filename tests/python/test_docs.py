@@ -74,6 +74,17 @@ def test_documented_with_an_example(name, value):
     assert any(line.lstrip().startswith(">>>") for line in rest), f"{name}: no example"
 
 
+def test_the_reference_has_one_entry_for_all_that_is_public():
+    for library in ("onnx", "scipy", "sklearn"):
+        pytest.importorskip(library)
+    spec = importlib.util.spec_from_file_location("reference", ROOT / "tools" / "reference.py")
+    reference = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(reference)
+    listed = [id(value) for entries in reference.pages().values() for _, _, value in entries]
+    assert len(set(listed)) == len(listed)
+    assert [name for name, value in public() if id(value) not in listed] == []
+
+
 def test_methods_are_documented():
     assert [name for name, value in methods() if not docstring(value)] == []
 

@@ -4,6 +4,7 @@ The bounds hold with room: text is that of the packages that are installed, and 
 """
 
 import importlib
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,27 @@ def test_per_sample_clipping(example):
     difference, (without_noise, private) = example("per_sample_clipping")
     assert difference < 1e-6
     assert without_noise >= 0.92 and private >= 0.88
+
+
+@pytest.fixture
+def gallery(monkeypatch):
+    pytest.importorskip("matplotlib")
+    monkeypatch.syspath_prepend(EXAMPLES)
+    spec = importlib.util.spec_from_file_location("gallery", EXAMPLES.parent / "tools" / "gallery.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    yield module
+    module.plt.close("all")
+
+
+def test_the_gallery_has_all_programs(gallery):
+    programs = {name for name, *_ in gallery.ROW.findall((EXAMPLES / "README.md").read_text())}
+    assert programs == {path.stem for path in EXAMPLES.glob("*.py")} - {"docstrings"}
+    assert programs >= set(gallery.PICTURES)
+
+
+def test_the_pictures_of_the_gallery_are_drawn_from_the_variables_of_the_programs(gallery):
+    for name, (draw, _) in gallery.PICTURES.items():
+        if draw is not None:
+            draw(*gallery.run(name, "--small"))
+            assert all(axes.has_data() for axes in gallery.plt.gcf().axes), name
