@@ -252,6 +252,7 @@ KEYWORDS = _spread(
         "bias_initializer": "write bias_init, as in `nn.Dense(2, 1, bias_init='zeros')`",
         "activation": "the layer after it is one of its own: `nn.SequentialCell(nn.Dense(2, 1), nn.ReLU())`",
         "batch_size shuffle": _DATA,
+        "jac hess hessp": "adcore makes the derivatives; leave it out",
     }
 )
 
@@ -411,7 +412,7 @@ def _elsewhere(module, name):
     key = _key(name)
     for place in (module, *_PLACES):
         for other in _names_of(place):
-            if _key(other) == key:
+            if _key(other) == key and (place, other) != (module, name):  # a name that was deleted
                 return f"write {place}.{other}."
     return None
 

@@ -9,6 +9,7 @@ Start reading at `minimize`.
 import math
 
 from adcore import _ops
+from adcore._advice import known_words
 from adcore._core import Parameter, Tensor, float64, is_differentiated, stands_for_tensor, tree_fill, tree_leaves
 from adcore.transforms.batching import vmap
 from adcore.transforms.gradient import grad, value_and_grad
@@ -464,6 +465,7 @@ def _named(name, methods, method):
     return known
 
 
+@known_words
 def minimize(fn, x0, args=(), method=None, *, bounds=None, constraints=(), tol=None, callback=None, options=None):
     """Minimize a function of a container of tensors by a method of ``scipy.optimize.minimize``.
 
@@ -612,6 +614,7 @@ def least_squares(fn, x0, args=(), *, bounds=None, **options):
         return _with_containers(result, unknowns, "grad")
 
 
+@known_words
 def root(fn, x0, args=(), method="hybr", *, tol=None, callback=None, options=None):
     """Find where a function is zero by ``scipy.optimize.root``, with Jacobians in forward mode.
 

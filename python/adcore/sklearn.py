@@ -265,6 +265,9 @@ class _Net(BaseEstimator):
             x, y, weight = x[rows], y[rows], weight[rows]
             if not len(rows):
                 raise ValueError(f"{type(self).__name__}: all sample_weight are 0.")
+        patience = _positive(self, "n_iter_no_change", (int, np.integer))
+        if self.tol is not None and (not isinstance(self.tol, (int, float, np.number)) or np.isnan(self.tol)):
+            raise ValueError(f"{type(self).__name__}: tol must be a number or None, got {self.tol!r}.")
         size = min(len(x), len(x) if self.batch_size is None else _positive(self, "batch_size", (int, np.integer)))
         step = self.__dict__.get("_step")
         if step is None:
@@ -291,7 +294,7 @@ class _Net(BaseEstimator):
                 )
             stale = stale + 1 if self.loss_curve_[-1] > best - (self.tol or 0.0) else 0
             best = min(best, self.loss_curve_[-1])
-            if self.tol is not None and stale >= self.n_iter_no_change:
+            if self.tol is not None and stale >= patience:
                 break
         self.loss_ = self.loss_curve_[-1]
 

@@ -673,6 +673,13 @@ def test_protocols_of_modules(module):
     assert str(caught.value) == f"module {module.__name__!r} has no attribute 'qqq'" and caught.value.name == "qqq"
 
 
+def test_a_name_that_was_deleted_is_not_advised(monkeypatch):
+    monkeypatch.delattr(ops, "sin")
+    with pytest.raises(AttributeError) as caught:
+        _ = ops.sin
+    assert "write adcore.ops.sin" not in str(caught.value)
+
+
 @pytest.mark.parametrize("module", [adcore, ops, nn, optim])
 def test_modules_that_are_read_at_once_are_modules_in_all_else(module, monkeypatch):
     assert inspect.ismodule(module) and repr(module).startswith(f"<module {module.__name__!r} from ")

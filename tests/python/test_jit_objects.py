@@ -4,9 +4,17 @@ The oracle is the function without jit; what a program cannot know is an error. 
 """
 
 import collections
+import configparser
 import contextvars
+import datetime
+import functools
+import itertools
 import os
+import random
+import secrets
+import time
 import types
+import uuid
 import weakref
 
 import numpy as np
@@ -14,6 +22,7 @@ import pytest
 
 import adcore
 from adcore import Parameter, Tensor, jit
+from adcore.transforms.compiled import jit_or_run
 from helpers import t32
 
 X = t32(1.0, 2.0)
@@ -94,7 +103,159 @@ def of_module():
     return lambda x: x * getattr(module, "factor"), lambda: setattr(module, "factor", 3.0)  # noqa: B009
 
 
+class Text(str):
+    pass
+
+
+class Number(float):
+    pass
+
+
+class Tuned(Parameter):
+    factor = 2.0
+
+
+class Doubled(dict):
+    def items(self):
+        return [(key, 2 * value) for key, value in dict.items(self)]
+
+
+def of_factor(o, read=lambda o: o.factor):
+    o.factor = 2.0
+    return lambda x: x * read(o), lambda: setattr(o, "factor", 3.0)
+
+
+def of_later_factor(o):
+    return lambda x: x * getattr(o, "factor", 2.0), lambda: setattr(o, "factor", 3.0)
+
+
+def of_parameters_name():
+    p = Parameter(t32(1.0), name="w")
+    return lambda x: x * len(p.name), lambda: setattr(p, "name", "weight")
+
+
+def of_own_parameters_class():
+    p = Tuned(t32(1.0), name="w")
+    return lambda x: x * p.factor, lambda: setattr(p, "factor", 3.0)
+
+
+def of_order(moved):
+    ordered = collections.OrderedDict(a=1.0, b=2.0)
+    if moved:
+        ordered.move_to_end("a")
+    return lambda x: x * next(iter(ordered.values())), lambda: ordered.move_to_end(next(iter(ordered)))
+
+
+def of_own_items():
+    items = Doubled(a=1.0)
+    return lambda x: x * items["a"], lambda: items.update(a=2.0)
+
+
+def of_bound(holder, key, bind):
+    read = bind(holder)
+    return lambda x: x * float(read()), lambda: holder.__setitem__(key, 7.0)
+
+
+def new_module(**variables):
+    module = types.ModuleType("module_of_the_test")
+    module.__file__ = "module_of_the_test.py"
+    vars(module).update(variables)
+    return module
+
+
+def of_two_functions():
+    module = new_module(first=2.0, second=2.0)
+
+    def inner(x):
+        return x * module.second
+
+    return lambda x: inner(x) * module.first, lambda: setattr(module, "second", 3.0)
+
+
+def of_submodule_in_two_functions():
+    module = new_module(part=new_module(first=2.0, second=2.0))
+
+    def inner(x):
+        return x * module.part.second
+
+    return lambda x: inner(x) * module.part.first, lambda: setattr(module.part, "second", 3.0)
+
+
+def of_held_module(read):
+    module = new_module(factor=2.0)
+    module.times = lambda x: x * module.factor
+    return functools.partial(read, types.SimpleNamespace(module=module)), lambda: setattr(module, "factor", 3.0)
+
+
+def of_given_module():
+    module = new_module(factor=2.0)
+
+    def times(given, x):
+        return x * given.factor
+
+    return lambda x: times(module, x), lambda: setattr(module, "factor", 3.0)
+
+
+def of_environment_in_two_functions():
+    os.environ["ADCORE_TEST_FACTOR"] = "2"
+
+    def inner(x):
+        return x * float(os.getenv("ADCORE_TEST_FACTOR"))
+
+    return lambda x: inner(x) * len(os.sep), lambda: os.environ.update(ADCORE_TEST_FACTOR="3")
+
+
+def of_imported_getenv():
+    from os import getenv
+
+    return of_environment(lambda: getenv("ADCORE_TEST_FACTOR"))
+
+
+def of_weak_keys():
+    o = One()
+    numbers = weakref.WeakKeyDictionary({o: 1.0})
+    return lambda x: x * numbers[o], lambda: numbers.update({o: 2.0})
+
+
+def of_weak_values():
+    kept = [One(), One(2.0)]
+    objects = weakref.WeakValueDictionary(a=kept[0])
+    return lambda x: objects["a"].times(x), lambda: objects.update(a=kept[1])
+
+
+def of_configuration():
+    parser = configparser.ConfigParser()
+    parser["training"] = {"rate": "0.5"}
+    section = parser["training"]
+    return lambda x: x * section.getfloat("rate"), lambda: parser.set("training", "rate", "0.25")
+
+
 CHANGES = {
+    "attribute of a Parameter": lambda: of_factor(Parameter(t32(1.0), name="w")),
+    "attribute of a Parameter in a list": lambda: of_factor(Parameter(t32(1.0), name="w"), lambda o: [o][0].factor),
+    "attribute of a Parameter by name": lambda: of_factor(Parameter(t32(1.0), name="w"), lambda o: vars(o)["factor"]),
+    "later attribute of a Parameter": lambda: of_later_factor(Parameter(t32(1.0), name="w")),
+    "name of a Parameter": of_parameters_name,
+    "class of a Parameter": of_own_parameters_class,
+    "attribute of a str": lambda: of_factor(Text("a")),
+    "attribute of a float": lambda: of_factor(Number(1.0)),
+    "order": lambda: of_order(False),
+    "order after another one": lambda: of_order(True),
+    "dict with its own items": of_own_items,
+    "method of a list": lambda: of_bound([1.0, 2.0], 0, lambda o: functools.partial(o.__getitem__, 0)),
+    "method of a dict": lambda: of_bound({"a": 1.0}, "a", lambda o: functools.partial(o.get, "a")),
+    "method of an array": lambda: of_bound(np.arange(3.0), 0, lambda o: o.sum),
+    "module that two functions read": of_two_functions,
+    "submodule that two functions read": of_submodule_in_two_functions,
+    "module in an object": lambda: of_held_module(lambda o, x: x * o.module.factor),
+    "module's __dict__": lambda: of_held_module(lambda o, x: x * o.module.__dict__["factor"]),
+    "module's function": lambda: of_held_module(lambda o, x: o.module.times(x)),
+    "module that is given to a function": of_given_module,
+    "os.getenv in two functions": of_environment_in_two_functions,
+    "imported os.getenv": of_imported_getenv,
+    "weak keys": of_weak_keys,
+    "weak values": of_weak_values,
+    "configuration": of_configuration,
     "class": of_class,
     "class in a list": of_class_in_a_list,
     "context": of_context,
@@ -234,8 +395,74 @@ def test_an_argument_that_is_compared_with_what_the_function_finds():
     np.testing.assert_array_equal(plain(w).asnumpy(), [9.0, 16.0])
 
 
-def test_a_clock_is_refused():
-    import time
+def drawing(function):
+    return lambda: lambda x: x * float(function())
 
-    with pytest.raises(adcore.RecordingError, match="uses time.perf_counter, a clock"):
-        jit(lambda x: x * time.perf_counter())(X)
+
+def through_two_functions():
+    def inner(x):
+        return x * time.perf_counter()
+
+    return lambda x: inner(x) * len(time.tzname)
+
+
+def by_two_names(o, use, names):
+    holder = types.SimpleNamespace()
+    for name in names:
+        setattr(holder, name, o)
+    return lambda x: x * use(holder)
+
+
+Date, clock = datetime.datetime, time.perf_counter
+
+DRAWN = {
+    "time.perf_counter": (lambda: lambda x: x * time.perf_counter(), "time.perf_counter, a clock"),
+    "in another function": (through_two_functions, "time.perf_counter, a clock"),
+    "imported": (lambda: lambda x: x * clock(), "time.perf_counter, a clock"),
+    "class of datetime": (lambda: lambda x: x * Date.now().microsecond, "Date.now, a clock"),
+    "random of random": (drawing(random.random), "random numbers"),
+    "method of a Random": (drawing(random.Random(0).random), "random numbers"),
+    "secrets": (lambda: lambda x: x * secrets.randbelow(9), "secrets.randbelow, random numbers"),
+    "uuid": (lambda: lambda x: x * uuid.uuid4().fields[0], "uuid.uuid4, random numbers"),
+    "imported uuid4": (drawing(uuid.uuid4), "uuid.uuid4, random numbers"),
+    "os.urandom": (lambda: lambda x: x * os.urandom(1)[0], "os.urandom, random numbers"),
+    "method of an iterator": (drawing(itertools.count().__next__), "an iterator"),
+    **{
+        f"by the names {' and '.join(names)}": (
+            lambda names=names: by_two_names(itertools.count(), lambda holder: next(holder.used), names),
+            "an iterator",
+        )
+        for names in (("used", "unused"), ("unused", "used"))
+    },
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_what_tells_something_else_at_every_call_is_refused(name):
+    make, message = DRAWN[name]
+    with pytest.raises(adcore.RecordingError, match=message):
+        jit(make())(X)
+
+
+def test_attributes_of_a_parameter_that_is_an_argument():
+    p = Parameter(t32(1.0), name="w")
+
+    def f(x, p):
+        return x * p * p.factor
+
+    run = jit(f)
+    for value in (2.0, 2.0, 3.0):
+        p.factor = value
+        np.testing.assert_array_equal(run(X, p).asnumpy(), f(X, p).asnumpy())
+    assert len(run._log) == 2
+
+
+def test_an_order_that_a_refused_recording_changed_is_put_back():
+    ordered = collections.OrderedDict(a=1.0, b=2.0, c=3.0)
+
+    def f(x):
+        ordered.move_to_end(next(iter(ordered)))
+        return x * next(iter(ordered.values()))
+
+    run = jit_or_run(f)
+    assert [float(run(t32(1.0))) for _ in range(4)] == [2.0, 3.0, 1.0, 2.0]

@@ -407,6 +407,13 @@ def test_roots(method):
         ),
         (lambda: adscipy.minimize(far, START, bounds={"a": (0, [1, 2, 3]), "b": None}), ValueError, "be a pair"),
         (lambda: adscipy.least_squares(lambda x: x, 1.0, jac="3-point"), TypeError, "no option 'jac'"),
+        (
+            lambda: adscipy.minimize(far, START, jac=True),
+            TypeError,
+            "'jac'; adcore makes the derivatives; leave it out",
+        ),
+        (lambda: adscipy.minimize(far, START, hess="2-point"), TypeError, "'hess'; adcore makes the derivatives"),
+        (lambda: adscipy.root(lambda x: x, 1.0, jac=True), TypeError, "'jac'; adcore makes the derivatives"),
         (lambda: adscipy.least_squares(lambda x: "word", 1.0), TypeError, "fn must return Tensors"),
     ],
 )

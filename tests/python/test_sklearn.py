@@ -248,6 +248,9 @@ def test_clones_and_pickles():
         (Classifier(loss=lambda a, b: 1.0), TypeError, "loss must return a Tensor of one number, or of one row"),
         (Classifier(optimizer="adam"), TypeError, "optimizer must be a class as nn.SGD, or a function"),
         (Classifier(max_iter=0), ValueError, "max_iter must be a number above 0, got 0"),
+        (Classifier(n_iter_no_change=0), ValueError, "n_iter_no_change must be a number above 0, got 0"),
+        (Classifier(tol="small"), ValueError, "tol must be a number or None, got 'small'"),
+        (Classifier(tol=float("nan")), ValueError, "tol must be a number or None, got nan"),
         (Classifier(batch_size=1.5), ValueError, "batch_size must be a number above 0, got 1.5"),
         (
             Regressor(learning_rate=1e200, tol=None),

@@ -57,8 +57,8 @@ def jit(fn=None, *, static_argnums=(), static_argnames=(), donate=()):
     Notes
     -----
     What the function reads beside its arguments (variables, attributes) may change between calls: then it is recorded
-    again. Variables of installed packages and files are read when it is recorded, and not again. Arrays among the
-    arguments are Tensors inside.
+    again. Variables of installed packages, what methods of their objects read, and files are read when it is recorded,
+    and not again. Arrays among the arguments are Tensors inside.
 
     Where a derivative, a jvp or a vmap that is open outside holds one of the inputs, it sees the calls of the program,
     as if the function had run; then nothing is donated. What is donated is written over by the steps of optimizers
@@ -165,7 +165,8 @@ def record_program(jitted, args, kwargs, record):
 def _roots(jitted, args, kwargs):
     """Return the names and objects from which a function reaches what it reads: itself, and static arguments."""
     fn = jitted.__wrapped__
-    statics = [o for o in tree_leaves((args, kwargs)) if not isinstance(o, Tensor) and not _core.is_array(o)]
+    given = tree_leaves((args, kwargs))
+    statics = [o for o in given if isinstance(o, Parameter) or not (isinstance(o, Tensor) or _core.is_array(o))]
     positions, names = jitted._statics
     statics += [args[i] for i in positions if i < len(args)]
     statics += [value for name, value in (kwargs or {}).items() if name in names]

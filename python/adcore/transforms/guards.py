@@ -17,7 +17,7 @@ import weakref
 
 from adcore import _core
 from adcore._core import Tensor
-from adcore.transforms.restoring import NOTHING, NUMBERS, PUT_BACK, flat, items_of, same
+from adcore.transforms.restoring import NOTHING, NUMBERS, PUT_BACK, entries_of, flat, items_of, same
 from adcore.transforms.texts import BY_NAME, function_of, instructions_of, names_in, texts_in, uses_in
 
 _MOST = 100_000  # places
@@ -34,7 +34,10 @@ _PURE = (  # modules whose functions change nothing but what they are given
     "__future__ abc adcore builtins cmath collections contextlib copy dataclasses decimal enum fractions functools "
     "heapq inspect itertools math mindspore numbers numpy operator re string types typing typing_extensions"
 ).split()
-_NAMESPACES = ("Namespace", "SimpleNamespace", "UserDict", "UserList", "ChainMap")  # of the standard library
+_NAMESPACES = (  # of the standard library
+    "Namespace SimpleNamespace UserDict UserList ChainMap WeakKeyDictionary WeakValueDictionary ConfigParser "
+    "RawConfigParser SectionProxy"
+).split()
 
 
 def _is_library(path):
@@ -63,6 +66,11 @@ def _is_of_library(kind):
     return _is_ours(kind) or (_is_library(path) and name != "__main__")
 
 
+def _is_plain(o):
+    """Whether it is a number, a text or the like, and nothing else: an object of a user's subclass has attributes."""
+    return type(o) in NUMBERS or (isinstance(o, NUMBERS) and _is_of_library(type(o)))
+
+
 def _is_written(o):
     """Whether it is a file that something is written to."""
     try:
@@ -87,6 +95,12 @@ def _counts(word, mentioned):
 _CLOCKS = {
     "time": {"time_ns", "perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns", "process_time", "thread_time"},
     "datetime": {"now", "today", "utcnow"},
+}
+_DRAWN = {  # what tells something else at every call, by the module
+    **_CLOCKS,
+    "os": {"getrandom", "urandom"},
+    "secrets": {"choice", "randbelow", "randbits", "token_bytes", "token_hex", "token_urlsafe"},
+    "uuid": {"uuid1", "uuid4"},
 }
 _CLOCK = "a clock, which would be read once, when it is recorded; read it outside, and give what it tells as a Tensor."
 
@@ -130,18 +144,20 @@ class Places:
         self._methods = {id(fn.__self__): fn.__name__ for fn in called if hasattr(fn, "__self__")}
         self._owners = {}  # the ids of these objects: what it was reached by
         self._uses = {}  # name: the attributes that are read of it at once, None among them
-        self._of_libraries = []  # name and __dict__ of objects of a library's class
-        self._seen = set()
+        # Name and __dict__ of Parameters, modules and objects of a library's class; the keys that have been visited.
+        self._named = []
+        self._asked = {}  # id of a module: the same keys
+        self._parameters = []  # name, Parameter
+        self._seen = {}  # what has been visited: the word that led to it
+        self._again = []  # what another word leads to, too
+        self._marks = set()  # of the guards
         self._held = []  # so that no id is used twice
         self._queue = [(name, o, (), None) for name, o in roots]
         self._later = []  # what is reached by a word: it may be reached for sure, too
         self.walk()
 
     def walk(self):
-        while self._queue or self._later or self._of_libraries or self._owners:
-            if not self._queue and not self._later:
-                self._visit_mentioned() if self._of_libraries else self._visit_owners()
-                continue
+        while self._queue or self._later or self._visit_mentioned() or self._visit_owners() or self._visit_again():
             if len(self.guards) > _MOST:
                 raise _core.RecordingError(
                     f"jit: the function reaches more than {_MOST:,} places beside its arguments; give it what it "
@@ -150,12 +166,22 @@ class Places:
             name, o, code_names, self._word = (self._queue or self._later).pop()
             if type(o) is Tensor:
                 self._tensors.append((self._word, o))
-            if type(o) is Tensor or isinstance(o, NUMBERS) or id(o) in self._seen:
+            # Each function reads other names of a module, and of a class that has a clock.
+            is_named = isinstance(o, types.ModuleType) or (isinstance(o, type) and _module_of(o) in _CLOCKS)
+            seen = (id(o), id(code_names)) if is_named else id(o)
+            if type(o) is Tensor or _is_plain(o):
                 continue
-            self._seen.add(id(o))
-            self._held.append(o)
+            if seen in self._seen:
+                if self._seen[seen] not in (None, self._word):
+                    self._again.append((seen, (name, o, code_names, self._word)))
+                continue
+            self._seen[seen] = self._word
+            self._held.append((o, code_names))
             if isinstance(o, _core.Parameter):
                 self._add(f"{name}.requires_grad", _TRAINED, o, None, o.requires_grad)
+                self._parameters.append((name, o))
+                if type(o) is not _core.Parameter:
+                    self._instance(name, o, type(o))
             else:
                 self._visit(name, o, code_names)
         mentioned = self._mentioned()
@@ -194,13 +220,29 @@ class Places:
                 names.update(own)
 
     def _visit_mentioned(self):
-        """Push the attributes of libraries' objects that the function's text names; others change as they like."""
-        mentioned, found = self._mentioned(), self._of_libraries
-        self._of_libraries = []
-        for name, holder in found:
-            for key in [key for key in holder if key in mentioned]:
+        """Push the attributes of Parameters, modules and libraries' objects that the function's text names.
+
+        Others change as they like. Tell whether anything was found: it may lead to more text.
+        """
+        if not self._named and not self._parameters:
+            return False
+        mentioned, parameters = self._mentioned(), self._parameters
+        self._parameters = []
+        for name, parameter in parameters:
+            if "name" in mentioned:
+                self._add(f"{name}.name", _ATTRIBUTE, parameter, "name", parameter.name)
+            holder = parameter.__dict__
+            self.own.add(id(holder))
+            if BY_NAME.isdisjoint(mentioned):
+                self._named.append((name, holder, set()))
+            else:  # it may ask for what is not there yet
+                self._items(f"{name}.__dict__", holder, lambda key, name=name: f"{name}.{key}")
+        for name, holder, asked in self._named:
+            for key in [key for key in holder if key in mentioned and key not in asked]:
+                asked.add(key)
                 self._add(f"{name}.{key}", _ITEM, holder, key, holder[key])
                 self._push(f"{name}.{key}", holder[key], word=key)
+        return bool(self._queue or self._later)
 
     def _visit_owners(self):
         owners, self._owners = self._owners, {}
@@ -209,8 +251,26 @@ class Places:
             words = {name.rpartition(".")[2] for name, _, _, _ in ways}
             if any(self._uses.get(word) != {methods[owner]} for word in words):
                 self._queue += ways
+        return bool(self._queue)
+
+    def _visit_again(self):
+        """Push what was reached by a word that does not count, and by another one that does."""
+        if not self._again:
+            return False
+        mentioned, again, self._again = self._mentioned(), self._again, []
+        for seen, way in again:
+            if _counts(self._seen.get(seen), mentioned) or not _counts(way[-1], mentioned):
+                self._again.append((seen, way))
+            else:
+                del self._seen[seen]
+                (self._queue if way[-1] is None else self._later).append(way)
+        return bool(self._queue or self._later)
 
     def _add(self, name, kind, holder, key, expected):
+        mark = (kind, id(holder), _key(key))
+        if mark in self._marks:
+            return
+        self._marks.add(mark)
         self.guards.append((kind, holder, key, expected))
         self.names.append(name)
 
@@ -232,6 +292,8 @@ class Places:
         elif isinstance(o, types.MethodType):
             self._push(name.rpartition(".")[0] or "self", o.__self__)
             self._push(name, o.__func__)
+        elif isinstance(o, (types.BuiltinMethodType, types.MethodWrapperType)):
+            self._native(name, o)
         elif isinstance(o, (staticmethod, classmethod)):
             self._push(name, o.__func__)
         elif isinstance(o, property):
@@ -248,10 +310,14 @@ class Places:
         elif isinstance(o, types.ModuleType):
             self._module(name, o, code_names)
         elif isinstance(o, type):
-            if not _is_of_library(o):
+            if _is_of_library(o):
+                self._check_drawn(name, _module_of(o), code_names)
+            else:
                 self._class(name, o)
         elif isinstance(o, dict):
             self._items(name, o, lambda key: f"{name}[{key!r}]")
+            if isinstance(o, collections.OrderedDict):  # its order is its own, and not that of the dict below it
+                self._add(name, _COPY, o, tuple, tuple(o))
         elif o is os.environ:
             self._environment()
         elif isinstance(o, list):
@@ -318,6 +384,9 @@ class Places:
             self._items(f"{name}.__dict__", fn.__dict__, lambda key: f"{name}.{key}")
         if _is_library(code.co_filename):
             self._check_pure(fn.__module__ or "builtins")
+            self._check_drawn(fn.__module__, fn.__module__, (fn.__name__,))
+            if fn is os.getenv:
+                self._environment()
             return
         self._add(name, _FUNCTION, fn, None, (code, fn.__defaults__, fn.__kwdefaults__))
         globals_read, compares = instructions_of(code)
@@ -339,11 +408,29 @@ class Places:
                 if isinstance(sys.modules.get(key), types.ModuleType):  # it may be imported by the function
                     self._push(key, sys.modules[key], names)
 
+    def _native(self, name, fn):
+        """Push what a native function is a method of: it reads and changes that."""
+        owner = fn.__self__
+        if isinstance(owner, (types.ModuleType, type)):
+            module = owner.__name__ if isinstance(owner, types.ModuleType) else _module_of(owner)
+            self._check_drawn(module, module, (fn.__name__,))
+        else:
+            self._push(f"{name}.__self__", owner)
+
+    def _check_drawn(self, name, module, names):
+        """Refuse what would be read or drawn once: those of some names that a module or its class has."""
+        drawn = _DRAWN.get(module, frozenset()).intersection(names)
+        if drawn:
+            self._refuse(f"{name}.{min(drawn)}", _CLOCK if module in _CLOCKS else _RANDOM)
+
     def _environment(self):
         """Compare the variables of the environment as os keeps them."""
         variables = getattr(os.environ, "_data", None)
+        if id(variables) in self._seen:
+            return
+        self._seen[id(variables)] = None
         if type(variables) is dict:
-            self._add("os.environ", _DICT, variables, None, items_of(variables))
+            self._add("os.environ", _DICT, variables, None, entries_of(variables))
         else:
             self._refuse("os.environ", "which may change unseen; read it outside.")
 
@@ -353,15 +440,18 @@ class Places:
         self._check_pure(module.__name__)
         if module is os and not {"environ", "getenv"}.isdisjoint(code_names):
             self._environment()
-        clocks = _CLOCKS.get(module.__name__, set()).intersection(code_names)
-        if clocks:
-            self._refuse(f"{module.__name__}.{min(clocks)}", _CLOCK)
+        self._check_drawn(module.__name__, module.__name__, code_names)
         if _is_library(getattr(module, "__file__", None) or "") or module.__name__ in sys.builtin_module_names:
             return
-        for key in code_names:
-            if key in module.__dict__:
-                self._add(f"{name}.{key}", _ITEM, module.__dict__, key, module.__dict__[key])
-                self._push(f"{name}.{key}", module.__dict__[key], code_names)
+        holder, asked = module.__dict__, self._asked.setdefault(id(module), set())
+        found = [key for key in code_names if key in holder]
+        if not found:  # it stands in an object, or is given to a function, and may be read anywhere
+            self._named.append((name, holder, asked))
+        for key in found:
+            if key not in asked:
+                asked.add(key)
+                self._add(f"{name}.{key}", _ITEM, holder, key, holder[key])
+            self._push(f"{name}.{key}", holder[key], code_names)
 
     def _check_pure(self, module):
         """Note a library of whose functions nobody knows what they do."""
@@ -375,8 +465,8 @@ class Places:
             self._push(f"{name}[{i}]", element)
 
     def _items(self, name, holder, name_of):
-        self._add(name, _DICT, holder, None, flat(holder.items()))
-        for key, value in list(holder.items()):
+        self._add(name, _DICT, holder, None, entries_of(holder))
+        for key, value in list(dict.items(holder)):
             self._push(name_of(key), value, word=key if isinstance(key, str) else None)
 
     def _array(self, name, array):
@@ -404,7 +494,7 @@ class Places:
             if not _is_of_library(kind) or _is_ours(kind) or kind.__name__ in _NAMESPACES:
                 self._items(f"{name}.__dict__", holder, lambda key: f"{name}.{key}")
             else:
-                self._of_libraries.append((name, holder))
+                self._named.append((name, holder, set()))
         if _is_of_library(kind):
             return
         for part in kind.__mro__:

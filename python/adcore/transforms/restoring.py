@@ -31,6 +31,11 @@ def items_of(mapping):
     return flat(mapping.items())
 
 
+def entries_of(mapping):
+    """Return what the core finds in a dict: whatever a subclass makes of ``items``, in the order of the dict itself."""
+    return flat(dict.items(mapping))
+
+
 def flat(items):
     return tuple(part for item in items for part in item)
 
@@ -54,7 +59,7 @@ def _put_elements(sequence, _, expected):
 
 
 def _put_items(mapping, _, expected):
-    now = items_of(mapping)
+    now = entries_of(mapping)
     if len(now) != len(expected) or any(a is not b for a, b in zip(now, expected)):
         mapping.clear()
         mapping.update(zip(expected[::2], expected[1::2]))
@@ -82,7 +87,10 @@ def _put_copy(o, copy, expected):
     now = copy(o)
     if same(now, expected):
         return
-    if isinstance(o, (set, collections.deque)):
+    if isinstance(o, collections.OrderedDict):
+        for key in expected:
+            o.move_to_end(key)
+    elif isinstance(o, (set, collections.deque)):
         o.clear()
         (o.update if isinstance(o, set) else o.extend)(expected)
     elif isinstance(o, bytearray):

@@ -4,7 +4,16 @@ import functools
 import types
 from opcode import EXTENDED_ARG, opmap
 
-BY_NAME = {"getattr", "globals", "hasattr", "locals", "vars", "attrgetter"}  # what finds things by a str
+BY_NAME = {
+    "getattr",
+    "globals",
+    "hasattr",
+    "locals",
+    "vars",
+    "attrgetter",
+    "__dict__",
+    "__getattribute__",
+}  # what finds things by a str
 _LOAD_GLOBAL, _LOAD_CONST, _IS = (opmap[name] for name in ("LOAD_GLOBAL", "LOAD_CONST", "IS_OP"))
 
 
