@@ -570,6 +570,41 @@ def test_axes_that_are_attributes_in_older_opsets():
     close(flat(adcore.onnx.load(model)(Tensor(x))), ran(model, x))
 
 
+def of_integers(op, inputs="x", arrays=None, dtype=np.int32, **attributes):
+    """A model whose input and output have a dtype that ONNX keeps, and adcore's function widens."""
+    model = of_nodes([node(op, inputs, **attributes)], {"x": (3, 4)}, ["y"], arrays)
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.elem_type = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    return model
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+@pytest.mark.parametrize(
+    "op", ["ReduceSum", "ReduceProd", "ReduceMean", "ReduceL2", "ReduceLogSumExp", "ReduceMax", "CumSum"]
+)
+def test_sums_of_integers_keep_their_dtype(op, dtype):
+    rows = np.array([[-7, 2, 1, -4], [3, 0, 5, 2], [6, 1, 1, 3]], dtype)
+    model = of_integers(op, "x a", {"a": np.array(1 if op == "CumSum" else [1])}, dtype)
+    close(flat(adcore.onnx.load(model)(Tensor(rows))), ran(model, rows))
+
+
+@pytest.mark.parametrize("exponent", [np.int64(3), np.float32(1.5), np.float64(0.5)])
+def test_powers_keep_the_dtype_of_the_base(exponent):
+    base = np.arange(12, dtype=np.int32).reshape(3, 4)
+    model = of_integers("Pow", "x e", {"e": np.array(exponent)})
+    close(flat(adcore.onnx.load(model)(Tensor(base))), ran(model, base))
+
+
+@pytest.mark.parametrize("bounds", ["", "l", "l h"])
+def test_bounds_of_clip_may_be_initializers_or_left_out(bounds):
+    arrays = {"l": np.array(-0.5, np.float32), "h": np.array(0.7, np.float32)}
+    model = of_nodes(
+        [node("Clip", f"x {bounds}")], {"x": (2, 5)}, ["y"], {name: arrays[name] for name in bounds.split()}
+    )
+    x = numbers(2, 5)
+    close(flat(adcore.onnx.load(model)(Tensor(x))), ran(model, x))
+
+
 def test_statistics_of_a_model_are_not_trained():
     arrays = {k: np.abs(numbers(3, seed=i)) for i, k in enumerate("sbmv")}
     net = adcore.onnx.load(of_nodes([node("BatchNormalization", "x s b m v")], {"x": (2, 3)}, ["y"], arrays))

@@ -7,7 +7,7 @@ Tensor, or a tuple of them. Start reading at `READERS`, at the end.
 import math
 
 from adcore import ops
-from adcore._core import Tensor, bool_
+from adcore._core import Tensor, bool_, float64
 from adcore._ops.native import _gru, _lstm, _rnn
 
 # ---- elementwise --------------------------------------------------------------------------------------------------
@@ -28,12 +28,12 @@ def _fold(fn):
 
 def _clip(step, x, low=None, high=None):
     # Bounds are numbers where they are known: their own derivative is not asked for then.
-    low, high = step.known(1), step.known(2)
-    return ops.clamp(x, low, high)
+    low, high = (step.known(i) if i in step.constants else bound for i, bound in ((1, low), (2, high)))
+    return x if low is None and high is None else ops.clamp(x, low, high)
 
 
 def _pow(step, x, y):
-    return ops.pow(x, step.known(1)) if 1 in step.constants and not y.shape else ops.pow(x, y)
+    return _like(x, ops.pow(x, step.known(1)) if 1 in step.constants and not y.shape else ops.pow(x, y))
 
 
 def _gelu(step, x):
@@ -205,6 +205,11 @@ def _gather_elements(step, x, index):
 # ---- reductions ---------------------------------------------------------------------------------------------------
 
 
+def _like(x, result):
+    """Return a result in the dtype of an operand, which ONNX does not widen."""
+    return result if result.dtype == x.dtype else result.astype(x.dtype)
+
+
 def _reduction(fn):
     def run(step, x, axes=None):
         axes = step.axes(1)
@@ -213,15 +218,16 @@ def _reduction(fn):
             if step.get("noop_with_empty_axes", 0):
                 return x
             axes = range(len(x.shape))
+        reduced = x
         for axis in sorted((a % max(1, len(x.shape)) for a in axes), reverse=True):
-            x = fn(x, axis, keep)
-        return x
+            reduced = fn(reduced, axis, keep)
+        return _like(x, reduced)
 
     return run
 
 
-def _over(fn):
-    """A reduction over all axes at once."""
+def _over(fn, is_exact=False):
+    """A reduction over all axes at once. One that is not exact is done in float64 for integers, and rounded to zero."""
 
     def run(step, x, axes=None):
         axes = step.axes(1)
@@ -229,7 +235,8 @@ def _over(fn):
             if step.get("noop_with_empty_axes", 0):
                 return x
             axes = range(len(x.shape))
-        return fn(x, tuple(axes), bool(step.get("keepdims", 1)))
+        values = x if is_exact or x.is_floating_point() else x.astype(float64)
+        return _like(x, fn(values, tuple(axes), bool(step.get("keepdims", 1))))
 
     return run
 
@@ -607,7 +614,7 @@ READERS = {
     "Pad": _pad,
     "Gather": _gather,
     "GatherElements": _gather_elements,
-    "ReduceSum": _over(lambda x, axes, keep: ops.sum(x, axes, keep)),
+    "ReduceSum": _over(lambda x, axes, keep: ops.sum(x, axes, keep), is_exact=True),
     "ReduceMean": _over(lambda x, axes, keep: ops.mean(x, axes, keep)),
     "ReduceLogSumExp": _over(lambda x, axes, keep: ops.logsumexp(x, axes, keep)),
     "ReduceL2": _over(lambda x, axes, keep: ops.sqrt(ops.sum(ops.square(x), axes, keep))),

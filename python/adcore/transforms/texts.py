@@ -4,16 +4,8 @@ import functools
 import types
 from opcode import EXTENDED_ARG, opmap
 
-BY_NAME = {
-    "getattr",
-    "globals",
-    "hasattr",
-    "locals",
-    "vars",
-    "attrgetter",
-    "__dict__",
-    "__getattribute__",
-}  # what finds things by a str
+# What finds things by a str.
+BY_NAME = frozenset("getattr globals hasattr locals vars attrgetter __dict__ __getattribute__".split())
 _LOAD_GLOBAL, _LOAD_CONST, _IS = (opmap[name] for name in ("LOAD_GLOBAL", "LOAD_CONST", "IS_OP"))
 
 
