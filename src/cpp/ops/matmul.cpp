@@ -472,6 +472,14 @@ Tensor dense(const Tensor& x, const Tensor& w, const Tensor& bias) {
   if (w.rank() == 1) return bias.defined() ? matmul(x, w) + bias : matmul(x, w);
   if (w.rank() != 2)
     fail(ErrorKind::Value, "dense: weight must have the shape (out, in) or (in,), got ", to_string(w.shape()), ".");
+  if (x.dtype() != w.dtype()) {
+    fail(ErrorKind::Type, "dense: input and weight must have one numeric dtype, got ", name_of(x.dtype()), " and ",
+         name_of(w.dtype()), ".");
+  }
+  if (x.rank() == 0 || x.shape().back() != w.shape()[1]) {
+    fail(ErrorKind::Value, "dense: an input of shape ", to_string(x.shape()), " does not fit a weight of shape ",
+         to_string(w.shape()), ", which takes ", w.shape()[1], " elements on the last axis.");
+  }
   if (!bias.defined()) return product(x, w, false, true);
   const DType t = x.dtype();
   const bool one_op = storage_of(compute_of(t)) == t && is_float(t) && w.dtype() == t && bias.dtype() == t &&
