@@ -22,6 +22,7 @@ import pytest
 
 import adcore
 from adcore import Parameter, Tensor, jit
+from adcore.transforms import texts
 from adcore.transforms.compiled import jit_or_run
 from helpers import t32
 
@@ -466,3 +467,15 @@ def test_an_order_that_a_refused_recording_changed_is_put_back():
 
     run = jit_or_run(f)
     assert [float(run(t32(1.0))) for _ in range(4)] == [2.0, 3.0, 1.0, 2.0]
+
+
+def test_what_a_text_reads_of_a_name_is_told_alike_by_every_version_of_python():
+    # Later ones load two variables in one instruction, or store one and load another.
+    def f(a, b, o):
+        x = a
+        y = o.k
+        return g(a, b.q, y) + o.m() + x  # noqa: F821
+
+    expected = {("a", None), ("x", None), ("y", None), ("g", None), ("b", "q"), ("o", "k"), ("o", "m")}
+    attributes = {("k", None), ("q", None), ("m", None)}
+    assert set(texts.uses_in(f.__code__, ())) == expected | attributes

@@ -57,10 +57,14 @@ def uses_in(code, without):
 
     instructions = list(dis.get_instructions(code))
     for i, instruction in enumerate(instructions):
-        if instruction.opname.startswith("LOAD_") and instruction.opname != "LOAD_CLOSURE":
-            after = instructions[i + 1] if i + 1 < len(instructions) else instruction
-            is_attribute = after.opname in ("LOAD_ATTR", "LOAD_METHOD")
-            yield instruction.argval, after.argval if is_attribute else None
+        after = instructions[i + 1] if i + 1 < len(instructions) else instruction
+        attribute = after.argval if after.opname in ("LOAD_ATTR", "LOAD_METHOD") else None
+        # From Python 3.13 on one instruction may load two variables, or one after it has stored another.
+        kinds = [part for part in instruction.opname.split("_") if part in ("LOAD", "STORE")]
+        loaded = instruction.argval if isinstance(instruction.argval, tuple) else (instruction.argval,)
+        for place, kind in enumerate(kinds[: len(loaded)], 1):
+            if kind == "LOAD" and instruction.opname not in ("LOAD_CLOSURE", "LOAD_CONST"):
+                yield loaded[place - 1], attribute if place == len(loaded) else None
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType) and constant not in without:
             yield from uses_in(constant, without)
