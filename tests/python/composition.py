@@ -450,6 +450,26 @@ def check_jitted(seed):
         np.testing.assert_array_equal(compiled(x).asnumpy(), nest.on_tensors(x).asnumpy(), err_msg=repr(nest))
 
 
+def check_jitted_inside(seed):
+    """Compare the bits of one nest with those of it where one of its functions is recorded: how many were compared."""
+    nest = Nest(seed)
+    x = Tensor(nest.x)
+    expected = nest.on_tensors(x).asnumpy()
+    compared = 0
+    for number in range(len(nest.levels)):
+        # A recomputed block is a part of the program: its cotangents are added one by one to those of what follows.
+        if any(level.kind == "recompute" for level in nest.levels[:number]):
+            break
+
+        def apply(level, k, f, number=number):
+            return level.library(adcore.jit(f) if k == number else f)
+
+        actual = nest._run(Library(), apply, x).asnumpy()
+        np.testing.assert_array_equal(actual, expected, err_msg=f"jit inside of level {number}: {nest!r}")
+        compared += 1
+    return compared
+
+
 def check_memory(seed):
     """Compare the bits of one nest at a Tensor and at one that shares the memory of an array."""
     nest = Nest(seed)

@@ -29,6 +29,12 @@ def test_a_recorded_nesting_has_the_bits_of_the_function(first):
 
 
 @pytest.mark.parametrize("first", range(0, COUNT, BLOCK))
+def test_a_recorded_function_inside_of_a_nesting_changes_no_bit(first):
+    assert sum(composition.check_jitted_inside(seed) for seed in range(first, min(COUNT, first + BLOCK))) > BLOCK
+    assert _core.live_levels() == 0
+
+
+@pytest.mark.parametrize("first", range(0, COUNT, BLOCK))
 def test_whose_memory_a_nesting_reads_changes_no_bit(first):
     for seed in range(first, min(COUNT, first + BLOCK)):
         composition.check_memory(seed)

@@ -104,6 +104,10 @@ Slot Level::input(const Tensor& value, Slot outer) {
 
 Tensor Level::input(const Tensor& value) {
   Tensor fresh = settled(value);
+  if (const Box* const box = box_of(fresh)) {
+    fresh = open_frame(*box)->entering(fresh);
+    if (tape_->slot_of(fresh)) return fresh;
+  }
   fresh.set_ref({tape_->id(), input(fresh, tape_->slot_of(fresh))});
   return fresh;
 }

@@ -141,6 +141,9 @@ class Frame : public std::enable_shared_from_this<Frame> {
   virtual void apply(Call& call) = 0;
   /// A value of the frame that no derivative passes, also none that is taken where what the frame notes runs again.
   virtual Tensor constant(const Tensor& value);
+  /// The same value by a call, which levels outside record: the cotangents of an input of a level inside are added up
+  /// first, whatever stands between the level and whoever looks on.
+  virtual Tensor entering(const Tensor& value) = 0;
 
   const FrameKind kind;
   const uint64_t id;

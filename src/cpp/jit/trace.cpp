@@ -18,6 +18,7 @@ Tensor Trace::input(const Tensor& like) {
 void Trace::output(const Tensor& value) { builder_.output(number_of(value)); }
 
 Tensor Trace::constant(const Tensor& value) { return adcore::apply(stop_gradient_op(), {&value}); }
+Tensor Trace::entering(const Tensor& value) { return adcore::apply(alias_op(), {&value}); }
 
 void Trace::apply(Call& call) {
   Few<Program::Use, 8> uses(static_cast<size_t>(call.count));

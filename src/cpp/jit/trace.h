@@ -23,6 +23,7 @@ class Trace : public Frame {
   explicit Trace(Where where) : Frame(FrameKind::Trace, 0), where_(where) {}
   void apply(Call& call) override;
   Tensor constant(const Tensor& value) override;
+  Tensor entering(const Tensor& value) override;
 
   /// A value like this one that stands for the program's next input.
   Tensor input(const Tensor& like);

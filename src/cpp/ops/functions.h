@@ -161,6 +161,8 @@ Tensor nonzero(const Tensor& x);
 inline Tensor stop_gradient(const Tensor& x) { return without_derivative(x); }
 /// What of it a program has: a call that gives back its operand.
 const Op& stop_gradient_op();
+/// The same value at a slot of its own.
+const Op& alias_op();
 inline Tensor zeros(const Dims& shape, DType dtype) { return full(shape, 0.0, dtype); }
 inline Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), x.dtype()); }
 /// The cotangent or tangent zero of a value.

@@ -154,6 +154,16 @@ const Op kStopGradient{.name = "stop_gradient",
                        .batch = batch_same,
                        .accepts = [](const Call& call) { return has_none(call, 1); }};
 
+void alias_vjp(Pullback& p) { p.give(0, p.take_g()); }
+const Op kAlias{.name = "alias",
+                .kind = OpKind::Linear,
+                .infer = same_infer,
+                .run = same_run,
+                .vjp = alias_vjp,
+                .view = true,
+                .batch = batch_same,
+                .accepts = [](const Call& call) { return has_none(call, 1); }};
+
 bool is_foreign(const Tensor& x) { return x.buffer().get()->size_class == kForeign; }
 
 /// Contiguous in any case, so that the layout does not depend on whose memory it is.
@@ -187,10 +197,11 @@ bool may_be_foreign(const Tensor& x) {
 }  // namespace
 
 void list_shape_ops(OpList& list) {
-  list.insert(list.end(), {&kCast, &kCastToInteger, &kReshape, &kExpand, &kPermute, &kStopGradient, &kOwned});
+  list.insert(list.end(), {&kCast, &kCastToInteger, &kReshape, &kExpand, &kPermute, &kStopGradient, &kAlias, &kOwned});
 }
 
 const Op& stop_gradient_op() { return kStopGradient; }
+const Op& alias_op() { return kAlias; }
 const Op& owned_op() { return kOwned; }
 
 // ---- functions ----------------------------------------------------------------------------------------------------

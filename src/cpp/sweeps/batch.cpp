@@ -6,6 +6,8 @@
 #include "ops/rules.h"
 
 namespace adcore {
+Tensor Batch::entering(const Tensor& value) { return adcore::apply(alias_op(), {&value}); }
+
 Tensor Batch::join(const Tensor& values) const {
   if (values.rank() == 0 || values.shape()[0] != size) {
     fail(ErrorKind::Value, "vmap: a value of shape ", to_string(values.shape()), " does not hold ", size, " members.");

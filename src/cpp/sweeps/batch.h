@@ -10,6 +10,7 @@ class Batch : public Frame {
  public:
   explicit Batch(int64_t size) : Frame(FrameKind::Batch, size) {}
   void apply(Call& call) override;
+  Tensor entering(const Tensor& value) override;
 
   /// The members along axis 0 of `values` as one value.
   Tensor join(const Tensor& values) const;

@@ -102,6 +102,8 @@ void push(Pushforward& p) {
 
 }  // namespace
 
+Tensor Forward::entering(const Tensor& value) { return adcore::apply(alias_op(), {&value}); }
+
 Tensor Forward::dual(const Tensor& value, const Tensor& tangent) const {
   if (tangent.defined() &&
       (!(tangent.shape() == value.shape()) || tangent.dtype() != derivative_dtype(value.dtype()))) {

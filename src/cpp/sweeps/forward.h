@@ -10,6 +10,7 @@ class Forward : public Frame {
  public:
   Forward() : Frame(FrameKind::Forward, 0) {}
   void apply(Call& call) override;
+  Tensor entering(const Tensor& value) override;
 
   /// `value` with a tangent of its shape and dtype, or an undefined one for zero.
   Tensor dual(const Tensor& value, const Tensor& tangent) const;

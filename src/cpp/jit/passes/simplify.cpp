@@ -71,7 +71,8 @@ class Simplify {
       return v.dtype == out.dtype && v.shape == out.shape;
     };
     static const int kMul = formula_index("mul"), kDiv = formula_index("div"), kSub = formula_index("sub");
-    if (s.op == &stop_gradient_op() || s.op == &owned_op()) return 0;  // nothing that runs asks for derivatives
+    // Nothing that runs asks for derivatives.
+    if (s.op == &stop_gradient_op() || s.op == &alias_op() || s.op == &owned_op()) return 0;
     const int row = s.op->row;
     if (row >= 0 && uses.size() == 2) {
       if ((row == kMul || (row == kDiv && is_float(out.dtype))) && is_out(0) && is_all(uses[1].value, 1)) return 0;
