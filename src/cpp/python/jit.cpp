@@ -194,7 +194,10 @@ struct Guard {
         return true;
       }
       case Kind::Dict: return has_items(holder.get());
-      case Kind::Class: return has_items(reinterpret_cast<PyTypeObject*>(holder.get())->tp_dict);
+      case Kind::Class: {
+        const auto* const type = reinterpret_cast<PyTypeObject*>(holder.get());
+        return type->tp_bases == key.get() && has_items(type->tp_dict);
+      }
       case Kind::Function: {
         PyObject* const parts[] = {PyFunction_GET_CODE(holder.get()), PyFunction_GET_DEFAULTS(holder.get()),
                                    PyFunction_GET_KW_DEFAULTS(holder.get())};
@@ -207,7 +210,7 @@ struct Guard {
         if (!now) clear_answer();
         return is(now.get());
       }
-      case Kind::Type: return reinterpret_cast<PyObject*>(Py_TYPE(holder.get())) == expected.get();
+      case Kind::Type: return has_kind(holder.get());
       case Kind::Trained:
         return reinterpret_cast<ParameterObject*>(holder.get())->requires_grad == (expected.get() == Py_True);
       case Kind::Copy: {
@@ -234,6 +237,15 @@ struct Guard {
     PyObject* const now = PyDict_GetItemWithError(holder.get(), key.get());
     if (!now && PyErr_Occurred()) throw PythonError{};
     return now;
+  }
+  /// An object's class and, where one is expected, the very dict of its attributes.
+  bool has_kind(PyObject* o) const {
+    if (reinterpret_cast<PyObject*>(Py_TYPE(o)) != PyTuple_GET_ITEM(expected.get(), 0)) return false;
+    PyObject* const attributes = PyTuple_GET_ITEM(expected.get(), 1);
+    if (attributes == Py_None) return true;
+    const Owned now(PyObject_GenericGetDict(o, nullptr));
+    if (!now) clear_answer();
+    return now.get() == attributes;
   }
   bool has_items(PyObject* dict) const {
     const Py_ssize_t n = PyTuple_GET_SIZE(expected.get());
@@ -262,7 +274,7 @@ Guard guard_from(PyObject* o) {
                     : is_one_of(Kind::List)               ? PyList_Check(holder) && tuple
                     : is_one_of(Kind::Dict)               ? PyDict_Check(holder) && tuple
                     : is_one_of(Kind::Class)              ? PyType_Check(holder) && tuple
-                    : is_one_of(Kind::Type)               ? PyType_Check(expected)
+                    : is_one_of(Kind::Type)               ? tuple && PyTuple_GET_SIZE(expected) == 2
                     : is_one_of(Kind::Function) ? PyFunction_Check(holder) && tuple && PyTuple_GET_SIZE(expected) == 3
                     : is_one_of(Kind::Trained)  ? is_parameter(holder)
                                                 : is_one_of(Kind::Attribute, Kind::Copy);
