@@ -606,6 +606,19 @@ def test_numbers_of_numpy_that_have_no_dtype_of_their_own_are_recorded_once():
     assert len(run._log) == 1
 
 
+def test_elements_of_another_tensor_are_not_written_to():
+    def f(x):
+        x[0] = 5.0
+        return x * 2
+
+    run, base = jit(f), t32(1.0, 2.0, 3.0)
+    np.testing.assert_array_equal(run(t32(1.0, 2.0)).asnumpy(), [10.0, 4.0])
+    for call in (f, run):
+        with pytest.raises(ValueError, match="this Tensor is elements of another one"):
+            call(base[1:])
+    np.testing.assert_array_equal(base.asnumpy(), [1.0, 2.0, 3.0])
+
+
 def test_mutable_results_are_each_callers_own():
     kept = set()
 

@@ -352,6 +352,7 @@ PyObject* TracedFunction::finish(std::span<PyObject* const> arguments, FunctionR
   };
   // Of one Tensor, the common case, nothing needs a walk.
   Owned result(is_place(result_.ptr()) ? fill(result_.ptr()) : tree_map(result_.ptr(), fill, Containers::OfTheirClass));
+  for (size_t k : written_arguments_) require_writable(arguments[k], "jit");
   // Nothing above changed anything outside. What is let go of here may run code of the user, so it goes last.
   std::vector<Tensor> written;
   written.reserve(written_arguments_.size() + writes_.size());
