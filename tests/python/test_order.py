@@ -328,3 +328,13 @@ def test_fractions_of_quantiles_may_differ_between_members():
     x, q = np.linspace(-1, 1, 7) ** 3, np.array([0.3, 1.0, 1.5])
     got = array_of(vmap(lambda q: ops.quantile(Tensor(x), q))(Tensor(q)))
     np.testing.assert_allclose(got, [*np.quantile(x, q[:2]), np.nan], rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int8", "int16", "int32", "int64", "uint64"])
+def test_weights_of_small_integers_are_counted_without_wrapping(dtype):
+    top = 1 if dtype == "bool" else np.iinfo(dtype).max >> (2 if "64" in dtype else 0)
+    places, weights = np.array([1, 1, 3, 1]), np.array([top, top, top, top // 2]).astype(dtype)
+    expected = [sum(int(w) for w in weights[places == place]) for place in range(4)]
+    assert ops.bincount(Tensor(places), Tensor(weights)).tolist() == expected
+    edges = [0.0, 1.0, 2.0, 3.0, 4.0]
+    assert ops.histogram(Tensor(places, adcore.float32), edges, weights=Tensor(weights))[0].tolist() == expected
