@@ -338,3 +338,13 @@ def test_weights_of_small_integers_are_counted_without_wrapping(dtype):
     assert ops.bincount(Tensor(places), Tensor(weights)).tolist() == expected
     edges = [0.0, 1.0, 2.0, 3.0, 4.0]
     assert ops.histogram(Tensor(places, adcore.float32), edges, weights=Tensor(weights))[0].tolist() == expected
+    if "64" not in dtype:
+        assert ops.vander(Tensor(weights), 3).tolist() == [[int(w) ** 2, int(w), 1] for w in weights]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "float32"])
+@pytest.mark.parametrize("bound", [np.nan, 1.5, [np.nan, 1.0, 2.5]])
+def test_one_bound_of_floats(dtype, bound):
+    x, given = np.array([1, 2, 0]).astype(dtype), bound if isinstance(bound, float) else Tensor(bound)
+    np.testing.assert_array_equal(ops.clamp(Tensor(x), given).asnumpy(), np.maximum(x, np.float32(bound)))
+    np.testing.assert_array_equal(ops.clamp(Tensor(x), max=given).asnumpy(), np.minimum(x, np.float32(bound)))

@@ -10,9 +10,10 @@ import math
 import operator
 from collections.abc import Sequence
 
-from adcore._core import Tensor, bool_, float32, float64, int64, uint64
+from adcore._core import Tensor, bool_, float32, float64, int64
 from adcore._ops import native
 from adcore._ops.declare import Number, broadcast_shape, dims, in_place, op, require_tensor
+from adcore._ops.precision import countable
 from adcore._ops.shape import checked_axis
 
 PAGE = "Indexing"
@@ -486,12 +487,6 @@ def unique_consecutive(
 # ---- counting --------------------------------------------------------------------------------------------------------
 
 
-def _countable(weights):
-    """Return weights in the dtype of their sum: bool and small integers would wrap."""
-    is_small = not weights.dtype.is_floating_point and weights.dtype != uint64
-    return native.cast(weights, int64) if is_small else weights
-
-
 @op(samples=("bincount(i(9))", "bincount(i(9), x(9), 5)"), method=True)
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
     """How often every integer from 0 on is there, or the sum of its weights.
@@ -534,7 +529,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
         require_tensor("bincount", "weights", weights)
         if weights.shape != input.shape:
             raise ValueError(f"bincount: weights must have the input's shape {input.shape}, got {weights.shape}.")
-        weights = _countable(weights)
+        weights = countable(weights)
     return native.index_add(native.zeros((length,), weights.dtype), 0, input, weights)
 
 
@@ -674,7 +669,7 @@ def histogram(
         require_tensor("histogram", "weights", weights)
         if weights.shape != a.shape:
             raise ValueError(f"histogram: weights must have the input's shape {a.shape}, got {weights.shape}.")
-        weights = _countable(weights)
+        weights = countable(weights)
     counts = _counts(native.cast(native.stop_gradient(a), float64), edges, weights)
     if density:
         counts = native.cast(native.div(counts, native.sum(counts) * (edges[1:] - edges[:-1])), own)
