@@ -7,6 +7,7 @@ import collections
 import configparser
 import contextvars
 import ctypes
+import dataclasses
 import datetime
 import functools
 import itertools
@@ -459,6 +460,10 @@ def new():
     return t32(1.0, 2.0)
 
 
+class Labelled(dict):
+    pass
+
+
 def labelled():
     pair = Pair((new(), 2 * new()))
     pair.label = 3.0
@@ -493,6 +498,53 @@ def test_containers_keep_their_class(name):
         np.testing.assert_array_equal(y.asnumpy(), expected[0].asnumpy())
         assert type(c) is type(make()) and len(c) == len(make())
         np.testing.assert_array_equal(use(c).asnumpy(), expected[0].asnumpy())
+
+
+@dataclasses.dataclass
+class Batch:
+    x: Tensor
+    scale = 2.0
+
+    def scaled(self):
+        return self.x * self.scale * self.factor * sum(self.numbers)
+
+
+def batch(factor=1.0, numbers=(1.0,)):
+    made = Batch(new())
+    made.factor, made.numbers = factor, list(numbers)
+    return made
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: Pair((new(), new())), lambda: Items([new(), new()]), lambda: Labelled(a=new())]
+)
+def test_attributes_of_containers_are_parts_of_the_program(make):
+    def f(c):
+        return (c["a"] if isinstance(c, dict) else c[1]) * c.label
+
+    run = jit(f)
+    for label in (2.0, 3.0, 2.0):
+        c = make()
+        c.label = label
+        np.testing.assert_array_equal(run(c).asnumpy(), f(c).asnumpy())
+        assert run(c).asnumpy()[0] == label
+    assert len(run._log) == 2
+
+
+def test_what_a_dataclass_has_beside_its_fields_is_part_of_the_program():
+    f = Batch.scaled
+    run, kept = jit(f), batch()
+    for made in (kept, batch(), batch(3.0), batch(3.0, [1.0, 2.0]), batch(3.0, [1.0, 2.0])):
+        np.testing.assert_array_equal(run(made).asnumpy(), f(made).asnumpy())
+    assert len(run._log) == 3
+    kept.numbers[0] = 5.0
+    np.testing.assert_array_equal(run(kept).asnumpy(), f(kept).asnumpy())
+    Batch.scale = 7.0
+    try:
+        np.testing.assert_array_equal(run(kept).asnumpy(), f(kept).asnumpy())
+    finally:
+        Batch.scale = 2.0
+    np.testing.assert_array_equal(run(kept).asnumpy(), f(kept).asnumpy())
 
 
 class Special(Tensor):

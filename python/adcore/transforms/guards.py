@@ -55,7 +55,7 @@ def _is_ours(kind):
     return _module_of(kind).partition(".")[0] == "adcore"
 
 
-def _is_of_library(kind):
+def is_of_library(kind):
     """Whether a class is Python's, or an installed package's.
 
     What has no file and is not Python's, as the classes of an interactive session, is the user's.
@@ -75,7 +75,7 @@ def _is_own_dict(o, holder):
 
 def _is_plain(o):
     """Whether it is a number, a text or the like, and nothing else: an object of a user's subclass has attributes."""
-    return type(o) in NUMBERS or (isinstance(o, NUMBERS) and _is_of_library(type(o)))
+    return type(o) in NUMBERS or (isinstance(o, NUMBERS) and is_of_library(type(o)))
 
 
 def _is_written(o):
@@ -336,7 +336,7 @@ class Places:
 
     def _visit(self, name, o, code_names):
         kind = type(o)
-        if _is_of_library(kind) or (isinstance(o, type) and _is_of_library(o)):
+        if is_of_library(kind) or (isinstance(o, type) and is_of_library(o)):
             self._check_pure(_module_of(o if isinstance(o, type) else kind))
         if isinstance(o, types.FunctionType):
             self._function(name, o)
@@ -361,7 +361,7 @@ class Places:
         elif isinstance(o, types.ModuleType):
             self._module(name, o, code_names)
         elif isinstance(o, type):
-            if _is_of_library(o):
+            if is_of_library(o):
                 self._check_drawn(name, _module_of(o), code_names)
             else:
                 self._class(name, o)
@@ -557,16 +557,16 @@ class Places:
         if isinstance(o, (type, types.ModuleType, types.FunctionType, types.MethodType)):
             return
         holder = getattr(o, "__dict__", None)
-        if kind.__flags__ & _HEAP_TYPE and not _is_of_library(kind):
+        if kind.__flags__ & _HEAP_TYPE and not is_of_library(kind):
             self._add(f"{name}.__class__", _TYPE, o, None, (kind, holder if _is_own_dict(o, holder) else None))
         if type(holder) is dict:
             if _is_ours(kind):
                 self.own.add(id(holder))
-            if not _is_of_library(kind) or _is_ours(kind) or kind.__name__ in _NAMESPACES:
+            if not is_of_library(kind) or _is_ours(kind) or kind.__name__ in _NAMESPACES:
                 self._items(f"{name}.__dict__", holder, lambda key: f"{name}.{key}")
             else:
                 self._named.append((name, holder, set()))
-        if _is_of_library(kind):
+        if is_of_library(kind):
             return
         for part in kind.__mro__:
             slots = part.__dict__.get("__slots__", ())
@@ -585,7 +585,7 @@ class Places:
 
     def _class(self, name, kind):
         for part in (*kind.__mro__, *type(kind).__mro__):
-            if _is_of_library(part) or id(part.__dict__) in self._seen:
+            if is_of_library(part) or id(part.__dict__) in self._seen:
                 continue
             self._add(f"{part.__name__}.__dict__", _CLASS, part, part.__bases__, flat(part.__dict__.items()))
             for key, value in part.__dict__.items():
