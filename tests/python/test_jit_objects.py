@@ -559,6 +559,24 @@ REFUSED = {
     "a list": (lambda a, b: (b.append(a * 2), a)[1], lambda: (X, []), "changes a list, dict or object"),
     "an element": (lambda a, b: (b.__setitem__(0, a * 2), a)[1], lambda: (X, [X]), "changes a list, dict or object"),
     "a dict": (lambda a, b: (b.update(k=a), a)[1], lambda: (X, {}), "changes a list, dict or object"),
+    "an empty list more": (lambda a, b: (b.append([]), a)[1], lambda: (X, [X]), "changes a list, dict or object"),
+    "an empty tuple less": (lambda a, b: (b.pop(), a)[1], lambda: (X, [X, ()]), "changes a list, dict or object"),
+    "an empty dict more": (lambda a, b: (b.update(k={}), a)[1], lambda: (X, {}), "changes a list, dict or object"),
+    "another key": (
+        lambda a, b: (b.update(other=b.pop("k")), a)[1],
+        lambda: (X, {"k": X}),
+        "changes a list, dict or object",
+    ),
+    "an attribute of a list": (
+        lambda a, b: (setattr(b, "label", 1.0), a)[1],
+        lambda: (X, Items([X])),
+        "changes a list, dict or object",
+    ),
+    "an attribute of a dataclass": (
+        lambda a, b: (setattr(b, "factor", b.factor + 1), a)[1],
+        lambda: (X, batch()),
+        "changes a list, dict or object",
+    ),
     "a dict that loses": (lambda a, b: (b.pop("k"), a)[1], lambda: (X, {"k": X}), "changes a list, dict or object"),
 }
 
