@@ -43,6 +43,16 @@ def test_numpy_reads_every_dtype_and_layout(name):
     assert t.__dlpack_device__() == (1, 0)
 
 
+@pytest.mark.parametrize("make", [lambda a: Tensor(a)[::-2], lambda a: adcore.from_numpy(a[::-2])])
+def test_what_runs_backwards_is_copied_for_libraries_that_know_no_such_strides(make):
+    array = np.arange(6.0)
+    t = make(array)
+    got = np.from_dlpack(t)
+    np.testing.assert_array_equal(got, array[::-2])
+    assert got.strides == (8,)
+    assert np.from_dlpack(t, copy=False).strides == (-16,)
+
+
 class Versionless:
     """An exporter or importer from before version 1.0 of the protocol."""
 

@@ -6,12 +6,15 @@ The oracle is the function without jit; what a program cannot know is an error. 
 import collections
 import configparser
 import contextvars
+import ctypes
+import dataclasses
 import datetime
 import functools
 import itertools
 import os
 import random
 import secrets
+import sys
 import time
 import types
 import uuid
@@ -231,7 +234,159 @@ def of_configuration():
     return lambda x: x * section.getfloat("rate"), lambda: parser.set("training", "rate", "0.25")
 
 
+class Private:
+    __slots__ = ("__value",)
+
+    def set(self, value):
+        self.__value = value
+
+    def get(self):
+        return self.__value
+
+
+def of_private_slot():
+    o = Private()
+    o.set(2.0)
+    return lambda x: x * o.get(), lambda: o.set(3.0)
+
+
+def of_empty_slot():
+    o = Slotted()
+    return lambda x: x * getattr(o, "value", 2.0), lambda: setattr(o, "value", 3.0)
+
+
+def of_unassigned_variable():
+    def make():
+        def f(x):
+            try:
+                return x * factor
+            except NameError:
+                return x
+
+        def change():
+            nonlocal factor
+            factor = 3.0
+
+        if False:
+            factor = None
+        return f, change
+
+    return make()
+
+
+def of_other_attributes():
+    o = One(2.0)
+    return o.times, lambda: setattr(o, "__dict__", {"value": 3.0})
+
+
+def of_bases():
+    class Child(One):
+        pass
+
+    class Grandchild(Child):
+        pass
+
+    o = Grandchild()
+    return lambda x: o.times(x), lambda: setattr(Child, "__bases__", (Two,))
+
+
+def of_absent(read):
+    module = new_module()
+    return lambda x: x * read(module), lambda: setattr(module, "factor", 3.0)
+
+
+def tried(module):
+    try:
+        return module.factor
+    except AttributeError:
+        return 2.0
+
+
+def of_modules_getattr():
+    numbers = {"factor": 2.0}
+    module = new_module(__getattr__=lambda name: numbers[name])
+    return lambda x: x * module.factor, lambda: numbers.update(factor=3.0)
+
+
+def of_replaced_module():
+    sys.modules["module_of_the_test"] = new_module(factor=2.0)
+
+    def f(x):
+        import module_of_the_test
+
+        return x * module_of_the_test.factor
+
+    return f, lambda: sys.modules.update(module_of_the_test=new_module(factor=3.0))
+
+
+def of_array(change, read=lambda a: float(a.flat[1])):
+    array = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    return lambda x: x * read(array), lambda: change(array)
+
+
+def reshape(array):
+    array.shape = (3, 2)
+
+
+def reinterpret(array):
+    array.dtype = np.int64
+
+
+def of_memory(memory, read):
+    return lambda x: x * read(memory), lambda: np.frombuffer(memory, np.uint8).__setitem__(slice(None), 7)
+
+
+def of_factory():
+    factor = [2.0]
+    numbers = collections.defaultdict(lambda: factor[0])
+    return lambda x: x * numbers.default_factory(), lambda: factor.__setitem__(0, 3.0)
+
+
+def of_dispatch(wrap, call):
+    factor = [2.0]
+
+    class Holder:
+        @wrap
+        def of(*_):
+            return 1.0
+
+        @of.register
+        def _(*_: int):
+            return factor[0]
+
+    if wrap is functools.singledispatch:
+        Holder.of.register(int, lambda *_: factor[0])
+    else:
+        Holder.__dict__["of"].register(int, lambda *_: factor[0])
+    return lambda x: x * call(Holder), lambda: factor.__setitem__(0, 3.0)
+
+
+def of_hook():
+    factor = [2.0]
+    w = Parameter(t32(3.0, 4.0), name="w")
+    w.register_hook(lambda cotangent: cotangent * factor[0])
+    return adcore.grad(lambda x: (x * w).sum(), None, w), lambda: factor.__setitem__(0, 3.0)
+
+
 CHANGES = {
+    "private slot": of_private_slot,
+    "slot that is empty": of_empty_slot,
+    "variable that is not assigned yet": of_unassigned_variable,
+    "__dict__ of an object": of_other_attributes,
+    "bases of a class": of_bases,
+    "attribute that a module lacks, by getattr": lambda: of_absent(lambda m: getattr(m, "factor", 2.0)),
+    "attribute that a module lacks, by hasattr": lambda: of_absent(lambda m: 2.0 if hasattr(m, "factor") else 1.0),
+    "attribute that a module lacks, by try": lambda: of_absent(tried),
+    "__getattr__ of a module": of_modules_getattr,
+    "module that is imported and replaced": of_replaced_module,
+    "shape of an array": lambda: of_array(reshape, lambda a: len(a)),
+    "dtype of an array": lambda: of_array(reinterpret),
+    "number of ctypes": lambda: of_memory(ctypes.c_int32(1), lambda m: m.value),
+    "array of ctypes": lambda: of_memory((ctypes.c_int32 * 2)(1, 2), lambda m: m[1]),
+    "default factory": of_factory,
+    "function of singledispatch": lambda: of_dispatch(functools.singledispatch, lambda holder: holder.of(1)),
+    "method of singledispatch": lambda: of_dispatch(functools.singledispatchmethod, lambda holder: holder().of(1)),
+    "hook of a Parameter": of_hook,
     "attribute of a Parameter": lambda: of_factor(Parameter(t32(1.0), name="w")),
     "attribute of a Parameter in a list": lambda: of_factor(Parameter(t32(1.0), name="w"), lambda o: [o][0].factor),
     "attribute of a Parameter by name": lambda: of_factor(Parameter(t32(1.0), name="w"), lambda o: vars(o)["factor"]),
@@ -306,6 +461,10 @@ def new():
     return t32(1.0, 2.0)
 
 
+class Labelled(dict):
+    pass
+
+
 def labelled():
     pair = Pair((new(), 2 * new()))
     pair.label = 3.0
@@ -342,6 +501,53 @@ def test_containers_keep_their_class(name):
         np.testing.assert_array_equal(use(c).asnumpy(), expected[0].asnumpy())
 
 
+@dataclasses.dataclass
+class Batch:
+    x: Tensor
+    scale = 2.0
+
+    def scaled(self):
+        return self.x * self.scale * self.factor * sum(self.numbers)
+
+
+def batch(factor=1.0, numbers=(1.0,)):
+    made = Batch(new())
+    made.factor, made.numbers = factor, list(numbers)
+    return made
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: Pair((new(), new())), lambda: Items([new(), new()]), lambda: Labelled(a=new())]
+)
+def test_attributes_of_containers_are_parts_of_the_program(make):
+    def f(c):
+        return (c["a"] if isinstance(c, dict) else c[1]) * c.label
+
+    run = jit(f)
+    for label in (2.0, 3.0, 2.0):
+        c = make()
+        c.label = label
+        np.testing.assert_array_equal(run(c).asnumpy(), f(c).asnumpy())
+        assert run(c).asnumpy()[0] == label
+    assert len(run._log) == 2
+
+
+def test_what_a_dataclass_has_beside_its_fields_is_part_of_the_program():
+    f = Batch.scaled
+    run, kept = jit(f), batch()
+    for made in (kept, batch(), batch(3.0), batch(3.0, [1.0, 2.0]), batch(3.0, [1.0, 2.0])):
+        np.testing.assert_array_equal(run(made).asnumpy(), f(made).asnumpy())
+    assert len(run._log) == 3
+    kept.numbers[0] = 5.0
+    np.testing.assert_array_equal(run(kept).asnumpy(), f(kept).asnumpy())
+    Batch.scale = 7.0
+    try:
+        np.testing.assert_array_equal(run(kept).asnumpy(), f(kept).asnumpy())
+    finally:
+        Batch.scale = 2.0
+    np.testing.assert_array_equal(run(kept).asnumpy(), f(kept).asnumpy())
+
+
 class Special(Tensor):
     def twice(self):
         return self * 2
@@ -354,6 +560,24 @@ REFUSED = {
     "a list": (lambda a, b: (b.append(a * 2), a)[1], lambda: (X, []), "changes a list, dict or object"),
     "an element": (lambda a, b: (b.__setitem__(0, a * 2), a)[1], lambda: (X, [X]), "changes a list, dict or object"),
     "a dict": (lambda a, b: (b.update(k=a), a)[1], lambda: (X, {}), "changes a list, dict or object"),
+    "an empty list more": (lambda a, b: (b.append([]), a)[1], lambda: (X, [X]), "changes a list, dict or object"),
+    "an empty tuple less": (lambda a, b: (b.pop(), a)[1], lambda: (X, [X, ()]), "changes a list, dict or object"),
+    "an empty dict more": (lambda a, b: (b.update(k={}), a)[1], lambda: (X, {}), "changes a list, dict or object"),
+    "another key": (
+        lambda a, b: (b.update(other=b.pop("k")), a)[1],
+        lambda: (X, {"k": X}),
+        "changes a list, dict or object",
+    ),
+    "an attribute of a list": (
+        lambda a, b: (setattr(b, "label", 1.0), a)[1],
+        lambda: (X, Items([X])),
+        "changes a list, dict or object",
+    ),
+    "an attribute of a dataclass": (
+        lambda a, b: (setattr(b, "factor", b.factor + 1), a)[1],
+        lambda: (X, batch()),
+        "changes a list, dict or object",
+    ),
     "a dict that loses": (lambda a, b: (b.pop("k"), a)[1], lambda: (X, {"k": X}), "changes a list, dict or object"),
 }
 
@@ -363,6 +587,107 @@ def test_what_a_replay_would_not_do_is_refused(name):
     f, arguments, message = REFUSED[name]
     with pytest.raises(adcore.RecordingError, match=message):
         jit(f)(*arguments())
+
+
+def counting(o):
+    def f(x):
+        o.count = getattr(o, "count", 0) + 1
+        return x * o.count
+
+    return f
+
+
+def counting_in_a_variable():
+    def f(x):
+        nonlocal count
+        try:
+            count += 1
+        except NameError:
+            count = 1
+        return x * count
+
+    if False:
+        count = None
+    return f
+
+
+def counting_in_a_global():
+    globals().pop("COUNTED", None)
+
+    def f(x):
+        globals().setdefault("COUNTED", 0)
+        global COUNTED
+        COUNTED += 1
+        return x * COUNTED
+
+    return f
+
+
+class Counting:
+    __slots__ = ("count",)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: counting(new_module()),
+        lambda: counting(Counting()),
+        lambda: counting(One()),
+        counting_in_a_variable,
+        counting_in_a_global,
+    ],
+    ids=["module", "slot", "object", "variable", "global"],
+)
+def test_what_comes_to_be_while_it_is_recorded_is_refused(make):
+    with pytest.raises(adcore.RecordingError, match="(?i)count(ed)? from nothing to 1, which happens while"):
+        jit(make())(X)
+    f = jit_or_run(make())
+    assert [float(f(t32(1.0))) for _ in range(3)] == [1.0, 2.0, 3.0]
+
+
+def test_a_module_that_is_imported_meanwhile_is_no_change():
+    package, part = new_module(), new_module(factor=2.0)
+
+    def f(x):
+        vars(package).setdefault("part", part)
+        return x * package.part.factor
+
+    np.testing.assert_array_equal(jit(f)(X).asnumpy(), [2.0, 4.0])
+
+
+def test_memory_that_a_refused_recording_changed_is_put_back():
+    strided, whole, view = np.arange(6.0)[::2], np.zeros((2, 3)), memoryview(bytearray(3))
+
+    def f(x):
+        strided[0] += 1
+        view[0] += 1
+        whole[...] += 1
+        whole.shape = whole.shape[::-1]
+        return x * float(strided[0] + view[0] + whole[0, 0] + len(whole))
+
+    run = jit_or_run(f)
+    assert [float(run(t32(1.0))) for _ in range(3)] == [6.0, 8.0, 12.0]
+
+
+def test_numbers_of_numpy_that_have_no_dtype_of_their_own_are_recorded_once():
+    held = [np.datetime64("2020-01-01"), np.timedelta64(3, "s"), np.str_("ab"), np.ma.array([1.0, 2.0], mask=[0, 1])]
+    run = jit(lambda x: x * len([str(number) for number in held]))
+    for _ in range(2):
+        np.testing.assert_array_equal(run(X).asnumpy(), [4.0, 8.0])
+    assert len(run._log) == 1
+
+
+def test_elements_of_another_tensor_are_not_written_to():
+    def f(x):
+        x[0] = 5.0
+        return x * 2
+
+    run, base = jit(f), t32(1.0, 2.0, 3.0)
+    np.testing.assert_array_equal(run(t32(1.0, 2.0)).asnumpy(), [10.0, 4.0])
+    for call in (f, run):
+        with pytest.raises(ValueError, match="this Tensor is elements of another one"):
+            call(base[1:])
+    np.testing.assert_array_equal(base.asnumpy(), [1.0, 2.0, 3.0])
 
 
 def test_mutable_results_are_each_callers_own():

@@ -207,3 +207,14 @@ X = ops.ones((5, 2, 3))
 def test_bad_input(error, text, call):
     with pytest.raises(error, match=text):
         call()
+
+
+def test_lengths_in_a_recorded_function():
+    net, x = nn.LSTM(3, 4, bidirectional=True), Tensor(RNG.normal(size=(5, 2, 3)).astype(np.float32))
+    held = Tensor([4, 2])
+    expected = net(x, None, [4, 2])[0].asnumpy()
+    for f in (lambda x: net(x, None, [4, 2])[0], lambda x: net(x, None, held)[0]):
+        np.testing.assert_array_equal(adcore.jit(f)(x).asnumpy(), expected)
+    np.testing.assert_array_equal(adcore.jit(lambda x, n: net(x, None, n)[0])(x, held).asnumpy(), expected)
+    with pytest.raises(ValueError, match=r"LSTM: each seq_length must be in \[1, 5\], but got \[6, 2\]"):
+        adcore.jit(lambda x: net(x, None, [6, 2])[0])(x)

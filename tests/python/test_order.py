@@ -328,3 +328,23 @@ def test_fractions_of_quantiles_may_differ_between_members():
     x, q = np.linspace(-1, 1, 7) ** 3, np.array([0.3, 1.0, 1.5])
     got = array_of(vmap(lambda q: ops.quantile(Tensor(x), q))(Tensor(q)))
     np.testing.assert_allclose(got, [*np.quantile(x, q[:2]), np.nan], rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int8", "int16", "int32", "int64", "uint64"])
+def test_weights_of_small_integers_are_counted_without_wrapping(dtype):
+    top = 1 if dtype == "bool" else np.iinfo(dtype).max >> (2 if "64" in dtype else 0)
+    places, weights = np.array([1, 1, 3, 1]), np.array([top, top, top, top // 2]).astype(dtype)
+    expected = [sum(int(w) for w in weights[places == place]) for place in range(4)]
+    assert ops.bincount(Tensor(places), Tensor(weights)).tolist() == expected
+    edges = [0.0, 1.0, 2.0, 3.0, 4.0]
+    assert ops.histogram(Tensor(places, adcore.float32), edges, weights=Tensor(weights))[0].tolist() == expected
+    if "64" not in dtype:
+        assert ops.vander(Tensor(weights), 3).tolist() == [[int(w) ** 2, int(w), 1] for w in weights]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "float32"])
+@pytest.mark.parametrize("bound", [np.nan, 1.5, [np.nan, 1.0, 2.5]])
+def test_one_bound_of_floats(dtype, bound):
+    x, given = np.array([1, 2, 0]).astype(dtype), bound if isinstance(bound, float) else Tensor(bound)
+    np.testing.assert_array_equal(ops.clamp(Tensor(x), given).asnumpy(), np.maximum(x, np.float32(bound)))
+    np.testing.assert_array_equal(ops.clamp(Tensor(x), max=given).asnumpy(), np.minimum(x, np.float32(bound)))

@@ -669,3 +669,47 @@ def test_the_description_of_matrices_has_no_blank_lines():
         "  [ 6.00000000e+00,  7.00000000e+00]]])",
     ]
     assert str(x) == str(x.asnumpy())
+
+
+INTEGERS = ("int8", "uint8", "int16", "int32", "int64", "uint64")
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf"), 1e20, -1e20, 300.7, -1.5, -0.5, 2.0**63])
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_a_number_that_an_integer_type_does_not_hold_is_refused(dtype, number):
+    own, bounds = getattr(adcore, dtype), np.iinfo(dtype)
+    makers = [
+        lambda: Tensor([number], own),
+        lambda: Tensor(number, own),
+        lambda: Tensor([1, number], own)[1],
+        lambda: ops.full((2,), number, dtype=own),
+        lambda: ops.full_like(Tensor([1], own), number),
+        lambda: initializer.initializer(number, (2,), own),
+    ]
+    fits = np.isfinite(number) and bounds.min <= int(number) <= bounds.max
+    for make in makers:
+        if fits:
+            assert set(make().asnumpy().ravel().tolist()) == {int(number)}
+        else:
+            error = ValueError if np.isnan(number) else OverflowError
+            with pytest.raises(error, match=f"(?i)does not fit {dtype}"):
+                make()
+
+
+def test_integers_beside_floats_keep_their_digits():
+    assert Tensor([2**53 + 1, 1.0], adcore.int64).tolist() == [2**53 + 1, 1]
+    assert Tensor([2**64 - 1, 2.0**63], adcore.uint64).tolist() == [2**64 - 1, 2**63]
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 10**30])
+def test_an_integer_of_more_than_64_bits_is_told(number):
+    for make in (lambda: Tensor(number), lambda: Tensor([1, number])):
+        with pytest.raises(OverflowError, match=f"Tensor: {number} does not fit Int64"):
+            make()
+
+
+def test_fill_takes_no_number_that_would_wrap():
+    t = Tensor([1, 2], adcore.uint8)
+    with pytest.raises(OverflowError, match="300 does not fit UInt8"):
+        t.fill_(300)
+    assert t.fill_(200).tolist() == [200, 200]

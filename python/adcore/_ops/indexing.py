@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from adcore._core import Tensor, bool_, float32, float64, int64
 from adcore._ops import native
 from adcore._ops.declare import Number, broadcast_shape, dims, in_place, op, require_tensor
+from adcore._ops.precision import countable
 from adcore._ops.shape import checked_axis
 
 PAGE = "Indexing"
@@ -528,6 +529,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
         require_tensor("bincount", "weights", weights)
         if weights.shape != input.shape:
             raise ValueError(f"bincount: weights must have the input's shape {input.shape}, got {weights.shape}.")
+        weights = countable(weights)
     return native.index_add(native.zeros((length,), weights.dtype), 0, input, weights)
 
 
@@ -644,7 +646,7 @@ def histogram(
     Returns
     -------
     tuple of Tensor
-        The counts, int64 or of the weights' dtype, and the edges.
+        The counts, int64 or of the weights' dtype where these are floats, and the edges.
 
     Examples
     --------
@@ -667,6 +669,7 @@ def histogram(
         require_tensor("histogram", "weights", weights)
         if weights.shape != a.shape:
             raise ValueError(f"histogram: weights must have the input's shape {a.shape}, got {weights.shape}.")
+        weights = countable(weights)
     counts = _counts(native.cast(native.stop_gradient(a), float64), edges, weights)
     if density:
         counts = native.cast(native.div(counts, native.sum(counts) * (edges[1:] - edges[:-1])), own)

@@ -68,8 +68,8 @@ def clamp(input: Tensor, min: Number | None = None, max: Number | None = None) -
     require_tensor("clamp", "input", input)
     if input.dtype.is_floating_point:
         return native._clamp(input, -math.inf if min is None else min, math.inf if max is None else max)
-    bound, outside = (max, native.greater) if min is None else (min, native.less)
-    return native.where(outside(input, bound), bound, input)
+    bound, inside = (max, native.less_equal) if min is None else (min, native.greater_equal)
+    return native.where(inside(input, bound), input, bound)  # a bound of NaN is the result, as beside floats
 
 
 @op(samples=("dropout(x(3, 4), 0.3, seed=1)",))

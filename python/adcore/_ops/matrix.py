@@ -8,6 +8,7 @@ from adcore._core import Tensor, dtype
 from adcore._ops import native
 from adcore._ops.contraction import checked_axes, in_one_dtype
 from adcore._ops.declare import op, require_tensor, require_tensors
+from adcore._ops.precision import countable
 
 PAGE = "Products"
 
@@ -115,7 +116,7 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
     Parameters
     ----------
     x : Tensor
-        Vectors along the last axis.
+        Vectors along the last axis. Bool and integers become int64.
     N : int, optional
         How many powers; as many as there are elements if it is not given.
     increasing : bool, default False
@@ -128,6 +129,7 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
      [3. 1.]]
     """
     require_tensors("vander", x=x)
+    x = countable(x)
     if x.ndim == 0:
         raise ValueError("vander: x must be a vector, got the shape ().")
     count = x.shape[-1] if N is None else index(N)

@@ -19,6 +19,8 @@ def _copy(self, src, non_blocking=False):
 def _fill(self, value):
     if not isinstance(value, (Tensor, int, float)) or (isinstance(value, Tensor) and value.ndim != 0):
         raise TypeError(f"fill_: value must be a number or a Tensor without axes, got {value!r}.")
+    if isinstance(value, int):
+        return native.full(self.shape, value, dtype=self.dtype)
     return native.broadcast_to(value if isinstance(value, Tensor) else Tensor(value), self.shape)
 
 

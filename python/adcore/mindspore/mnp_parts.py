@@ -387,9 +387,11 @@ def nan_extreme(name):
 def nanvar(a, axis=None, dtype=None, ddof=0, keepdims=False):
     """Return the variance of what is not nan."""
     a = floating(a)
-    count = ops.sum((~ops.isnan(a)).astype(a.dtype), dim=axis, keepdim=keepdims)
-    difference = a - ops.nanmean(a, axis=axis, keepdims=True)
-    return cast(ops.nansum(difference * difference, axis=axis, keepdims=keepdims) / (count - ddof), dtype)
+    missing = ops.isnan(a)
+    count = ops.sum((~missing).astype(a.dtype), dim=axis, keepdim=keepdims)
+    # A difference between infinities is nan, too, but not missing.
+    difference = ops.where(missing, 0.0, a - ops.nanmean(a, axis=axis, keepdims=True))
+    return cast(ops.sum(difference * difference, dim=axis, keepdim=keepdims) / (count - ddof), dtype)
 
 
 def nanstd(a, axis=None, dtype=None, ddof=0, keepdims=False):

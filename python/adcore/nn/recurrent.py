@@ -11,7 +11,7 @@ gates (LSTM) and of Cho et al. 2014 (GRU, the reset gate behind the product).
 import warnings
 
 from .. import ops
-from .._core import Tensor, float32, innermost
+from .._core import Tensor, float32, innermost, is_tracing
 from .._ops.native import _gru, _lstm, _rnn
 from ..common.initializer import Uniform
 from .arguments import flag, number, one_of, parameter, positive, require_axes
@@ -298,13 +298,16 @@ class _Recurrent(_Gates):
             raise TypeError(
                 f"{name}: seq_length must be a Tensor or list of ints, but got {type(seq_length).__name__}."
             )
-        lengths = seq_length if isinstance(seq_length, Tensor) else Tensor(list(seq_length))
+        given = None if isinstance(seq_length, Tensor) else list(seq_length)
+        lengths = seq_length if given is None else Tensor(given)
         if not lengths.dtype.is_integer:
             raise TypeError(f"{name}: seq_length must be of ints, but got {lengths.dtype}.")
         if lengths.shape != (batch,):
             raise ValueError(f"{name}: seq_length must have the shape {(batch,)}, but got {lengths.shape}.")
-        if innermost([lengths]) is None and not bool(((lengths >= 1) & (lengths <= steps)).all()):
-            raise ValueError(f"{name}: each seq_length must be in [1, {steps}], but got {lengths.asnumpy().tolist()}.")
+        if given is None and innermost([lengths]) is None and not is_tracing():  # else its elements are not known
+            given = lengths.tolist()
+        if given is not None and not all(1 <= length <= steps for length in given):
+            raise ValueError(f"{name}: each seq_length must be in [1, {steps}], but got {given}.")
         return ops.reshape(ops.arange(steps), (-1, 1)) < lengths
 
     def extend_repr(self):

@@ -6,7 +6,7 @@ import warnings
 from adcore import _core
 from adcore._advice import known_words
 from adcore._core import Jitted, Parameter, Tensor, tree_leaves
-from adcore.transforms.guards import Places, changes
+from adcore.transforms.guards import Places, changes, is_of_library
 from adcore.transforms.made import add_methods, reduced
 from adcore.transforms.options import check_callable, short_text
 from adcore.transforms.programs import named_inputs
@@ -170,7 +170,39 @@ def _roots(jitted, args, kwargs):
     positions, names = jitted._statics
     statics += [args[i] for i in positions if i < len(args)]
     statics += [value for name, value in (kwargs or {}).items() if name in names]
+    for container in _containers((args, kwargs or {})):
+        kind = type(container)
+        fields = getattr(kind, "__dataclass_fields__", ())
+        statics += [value for name, value in _attributes_of(container).items() if name not in fields]
+        if not is_of_library(kind):
+            statics.append(kind)
     return [(_name(fn), fn), *((f"an argument, a {type(o).__name__},", o) for o in statics)]
+
+
+def _attributes_of(o):
+    """Return the dict of an object's attributes; no method of the user's is asked."""
+    try:
+        return object.__getattribute__(o, "__dict__")
+    except AttributeError:
+        return {}
+
+
+def _containers(o):
+    """Yield the containers among arguments that have a class of their own: it, and attributes, may be read."""
+    if isinstance(o, Tensor):
+        return
+    if isinstance(o, (tuple, list)):
+        parts = o
+    elif isinstance(o, dict):
+        parts = o.values()
+    elif hasattr(type(o), "__dataclass_fields__") and not callable(o):
+        parts = [getattr(o, name) for name in o.__dataclass_fields__]
+    else:
+        return
+    if type(o) not in (tuple, list, dict):
+        yield o
+    for part in parts:
+        yield from _containers(part)
 
 
 def _recorded(jitted, roots, before, args, kwargs, record):

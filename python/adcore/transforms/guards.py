@@ -34,9 +34,10 @@ _PURE = (  # modules whose functions change nothing but what they are given
     "__future__ abc adcore builtins cmath collections contextlib copy dataclasses decimal enum fractions functools "
     "heapq inspect itertools math mindspore numbers numpy operator re string types typing typing_extensions"
 ).split()
+_LEFT_BEHIND = ("__slotnames__", "__annotations__")  # in a class by a copy of an object, and where typing asks for them
 _NAMESPACES = (  # of the standard library
     "Namespace SimpleNamespace UserDict UserList ChainMap WeakKeyDictionary WeakValueDictionary ConfigParser "
-    "RawConfigParser SectionProxy"
+    "RawConfigParser SectionProxy singledispatchmethod"
 ).split()
 
 
@@ -54,7 +55,7 @@ def _is_ours(kind):
     return _module_of(kind).partition(".")[0] == "adcore"
 
 
-def _is_of_library(kind):
+def is_of_library(kind):
     """Whether a class is Python's, or an installed package's.
 
     What has no file and is not Python's, as the classes of an interactive session, is the user's.
@@ -66,9 +67,15 @@ def _is_of_library(kind):
     return _is_ours(kind) or (_is_library(path) and name != "__main__")
 
 
+def _is_own_dict(o, holder):
+    """Whether it is the dict of an object's attributes, and not what a property of that name makes."""
+    kinds = (part.__dict__.get("__dict__") for part in type(o).__mro__)
+    return type(holder) is dict and not any(isinstance(found, property) for found in kinds)
+
+
 def _is_plain(o):
     """Whether it is a number, a text or the like, and nothing else: an object of a user's subclass has attributes."""
-    return type(o) in NUMBERS or (isinstance(o, NUMBERS) and _is_of_library(type(o)))
+    return type(o) in NUMBERS or (isinstance(o, NUMBERS) and is_of_library(type(o)))
 
 
 def _is_written(o):
@@ -114,6 +121,41 @@ def _referent_of(reference):
     return (reference(),)
 
 
+def _content_of(cell):
+    """Return what a variable of a closure holds, as a tuple."""
+    try:
+        return (cell.cell_contents,)
+    except ValueError:  # it is not assigned yet, or was deleted
+        return (NOTHING,)
+
+
+def _read_slot(name, o):
+    return (getattr(o, name, NOTHING),)
+
+
+@functools.lru_cache(maxsize=4096)  # the key of a place must be the same object in every walk
+def _slot_reader(name):
+    """Return what tells whether an object has a slot's value, as a tuple."""
+    return functools.partial(_read_slot, name)
+
+
+def _array_of(array):
+    """Return how a NumPy array is read, and its elements: all that may change in place."""
+    dtype = array.dtype  # one of its own for each question, where there are no fields
+    return (dtype if dtype.fields else dtype.str, *array.shape, array.tobytes())
+
+
+def _bytes_in(o):
+    """Return the size of memory that others may write to, as of array, ctypes and mmap; of what is none, None."""
+    if isinstance(o, Tensor):  # a cell
+        return None
+    try:
+        with memoryview(o) as view:
+            return view.nbytes
+    except (TypeError, ValueError, BufferError):
+        return None
+
+
 class Places:
     """The places that a function reads, with what stands there now.
 
@@ -147,6 +189,8 @@ class Places:
         # Name and __dict__ of Parameters, modules and objects of a library's class; the keys that have been visited.
         self._named = []
         self._asked = {}  # id of a module: the same keys
+        self._modules = []  # name and __dict__ of those of which any text may read
+        self._attributes = set()  # that are read in any text
         self._parameters = []  # name, Parameter
         self._seen = {}  # what has been visited: the word that led to it
         self._again = []  # what another word leads to, too
@@ -166,6 +210,9 @@ class Places:
             name, o, code_names, self._word = (self._queue or self._later).pop()
             if type(o) is Tensor:
                 self._tensors.append((self._word, o))
+            if isinstance(o, Tensor) and (hooks := _core.hooks_of(o)) is not None:
+                for hook in hooks.values():
+                    self._push(f"a hook of {name}", hook)
             # Each function reads other names of a module, and of a class that has a clock.
             is_named = isinstance(o, types.ModuleType) or (isinstance(o, type) and _module_of(o) in _CLOCKS)
             seen = (id(o), id(code_names)) if is_named else id(o)
@@ -242,6 +289,8 @@ class Places:
                 asked.add(key)
                 self._add(f"{name}.{key}", _ITEM, holder, key, holder[key])
                 self._push(f"{name}.{key}", holder[key], word=key)
+        for name, holder in self._modules:
+            self._miss(name, holder, self._attributes)
         return bool(self._queue or self._later)
 
     def _visit_owners(self):
@@ -267,12 +316,14 @@ class Places:
         return bool(self._queue or self._later)
 
     def _add(self, name, kind, holder, key, expected):
+        """Note a place, and tell whether it is a new one."""
         mark = (kind, id(holder), _key(key))
         if mark in self._marks:
-            return
+            return False
         self._marks.add(mark)
         self.guards.append((kind, holder, key, expected))
         self.names.append(name)
+        return True
 
     def _push(self, name, o, code_names=(), word=None):
         word = self._word if word is None else word
@@ -285,7 +336,7 @@ class Places:
 
     def _visit(self, name, o, code_names):
         kind = type(o)
-        if _is_of_library(kind) or (isinstance(o, type) and _is_of_library(o)):
+        if is_of_library(kind) or (isinstance(o, type) and is_of_library(o)):
             self._check_pure(_module_of(o if isinstance(o, type) else kind))
         if isinstance(o, types.FunctionType):
             self._function(name, o)
@@ -310,7 +361,7 @@ class Places:
         elif isinstance(o, types.ModuleType):
             self._module(name, o, code_names)
         elif isinstance(o, type):
-            if _is_of_library(o):
+            if is_of_library(o):
                 self._check_drawn(name, _module_of(o), code_names)
             else:
                 self._class(name, o)
@@ -318,6 +369,9 @@ class Places:
             self._items(name, o, lambda key: f"{name}[{key!r}]")
             if isinstance(o, collections.OrderedDict):  # its order is its own, and not that of the dict below it
                 self._add(name, _COPY, o, tuple, tuple(o))
+            if isinstance(o, collections.defaultdict):
+                self._add(f"{name}.default_factory", _ATTRIBUTE, o, "default_factory", o.default_factory)
+                self._push(f"{name}.default_factory", o.default_factory)
         elif o is os.environ:
             self._environment()
         elif isinstance(o, list):
@@ -347,10 +401,11 @@ class Places:
             self._elements(name, o)
         elif _module_of(kind).partition(".")[0] == "numpy" and hasattr(o, "tobytes") and hasattr(o, "dtype"):
             self._array(name, o)
-        elif isinstance(o, memoryview) or _module_of(kind) == "array":
-            self._add(name, _COPY, o, bytes, bytes(o))
         elif _module_of(kind).startswith(("random", "numpy.random")):
             self._refuse(name, _RANDOM)
+        elif (size := _bytes_in(o)) is not None:
+            if self._is_small(name, "memory", size):
+                self._add(name, _COPY, o, bytes, bytes(o))
         elif hasattr(kind, "__next__") and not _is_written(o):
             self._refuse(name, "an iterator or file, which moves on at every call; give what it yields as an argument.")
         elif _module_of(kind) == "adcore._core" and not hasattr(o, "__dict__"):
@@ -362,9 +417,15 @@ class Places:
         code = fn.__code__
         if code in self._called:
             return
-        names = () if _is_library(code.co_filename) else dict.fromkeys(names_in(code, self._called))
-        if not BY_NAME.isdisjoint(names):
-            names.update(dict.fromkeys(texts_in(code)))
+        if isinstance(forget := fn.__dict__.get("_clear_cache"), types.MethodType):
+            self._seen[id(forget.__self__)] = None  # where functools.singledispatch keeps what it has found
+        names = {}  # and whether each is an attribute of something
+        if not _is_library(code.co_filename):
+            globals_read, attributes, compares = instructions_of(code)
+            names = {key: key in attributes for key in names_in(code, self._called)}
+            if not BY_NAME.isdisjoint(names):
+                names.update(dict.fromkeys(texts_in(code), True))
+            self._attributes.update(key for key, is_attribute in names.items() if is_attribute)
         uses = list(uses_in(code, self._called)) if self._called or self._methods else ()
         for used, attribute in uses:
             self._uses.setdefault(used, set()).add(attribute)
@@ -372,9 +433,9 @@ class Places:
         for variable, cell in zip(code.co_freevars, fn.__closure__ or ()):
             if variable not in read:
                 continue
-            try:
-                value = cell.cell_contents
-            except ValueError:  # it is assigned later
+            (value,) = content = _content_of(cell)
+            if value is NOTHING:
+                self._add(variable, _COPY, cell, _content_of, content)
                 continue
             self._add(variable, _VARIABLE, cell, None, value)
             self._push(variable, value, names)
@@ -389,7 +450,6 @@ class Places:
                 self._environment()
             return
         self._add(name, _FUNCTION, fn, None, (code, fn.__defaults__, fn.__kwdefaults__))
-        globals_read, compares = instructions_of(code)
         if compares:
             self._comparisons.append(self._word)
         self._texts.append((self._word, {*names, *code.co_freevars}))
@@ -406,6 +466,8 @@ class Places:
                 if key in globals_read:
                     self._add(key, _ABSENT, fn.__globals__, key, None)
                 if isinstance(sys.modules.get(key), types.ModuleType):  # it may be imported by the function
+                    if not _is_library(getattr(sys.modules[key], "__file__", None) or "<frozen"):
+                        self._add(f"the module {key}", _ITEM, sys.modules, key, sys.modules[key])
                     self._push(key, sys.modules[key], names)
 
     def _native(self, name, fn):
@@ -447,11 +509,19 @@ class Places:
         found = [key for key in code_names if key in holder]
         if not found:  # it stands in an object, or is given to a function, and may be read anywhere
             self._named.append((name, holder, asked))
+            self._modules.append((name, holder))
         for key in found:
             if key not in asked:
                 asked.add(key)
                 self._add(f"{name}.{key}", _ITEM, holder, key, holder[key])
             self._push(f"{name}.{key}", holder[key], code_names)
+        self._miss(name, holder, (key for key, is_attribute in dict(code_names).items() if is_attribute))
+
+    def _miss(self, name, holder, attributes):
+        """Note what a module does not have: it may be asked for, and come."""
+        for key in attributes:
+            if key not in holder and self._add(f"{name}.{key}", _ABSENT, holder, key, None):
+                self._push(f"{name}.__getattr__", holder.get("__getattr__"))
 
     def _check_pure(self, module):
         """Note a library of whose functions nobody knows what they do."""
@@ -472,44 +542,52 @@ class Places:
     def _array(self, name, array):
         if array.dtype.hasobject:
             self._refuse(name, "a NumPy array of objects, whose changes are not seen; give it as an argument.")
-        elif array.nbytes > _MOST_BYTES:
-            self._refuse(
-                name,
-                f"a NumPy array of {array.nbytes >> 20} MB, whose changes would not be seen; give it as an argument, "
-                "or make a Tensor of it.",
-            )
-        else:
-            self._add(name, _COPY, array, type(array).tobytes, array.tobytes())
+        elif self._is_small(name, "a NumPy array", array.nbytes):
+            self._add(name, _COPY, array, _array_of, _array_of(array))
+
+    def _is_small(self, name, what, size):
+        """Whether the bytes of what changes in place are compared; what is too large for that is refused."""
+        if size > _MOST_BYTES:
+            why = "whose changes would not be seen; give it as an argument, or make a Tensor of it."
+            self._refuse(name, f"{what} of {size >> 20} MB, {why}")
+        return size <= _MOST_BYTES
 
     def _instance(self, name, o, kind):
         """Push what stands in the object itself, and the methods and variables of its class."""
         if isinstance(o, (type, types.ModuleType, types.FunctionType, types.MethodType)):
             return
-        if kind.__flags__ & _HEAP_TYPE and not _is_of_library(kind):
-            self._add(f"{name}.__class__", _TYPE, o, None, kind)
         holder = getattr(o, "__dict__", None)
+        if kind.__flags__ & _HEAP_TYPE and not is_of_library(kind):
+            self._add(f"{name}.__class__", _TYPE, o, None, (kind, holder if _is_own_dict(o, holder) else None))
         if type(holder) is dict:
             if _is_ours(kind):
                 self.own.add(id(holder))
-            if not _is_of_library(kind) or _is_ours(kind) or kind.__name__ in _NAMESPACES:
+            if not is_of_library(kind) or _is_ours(kind) or kind.__name__ in _NAMESPACES:
                 self._items(f"{name}.__dict__", holder, lambda key: f"{name}.{key}")
             else:
                 self._named.append((name, holder, set()))
-        if _is_of_library(kind):
+        if is_of_library(kind):
             return
         for part in kind.__mro__:
             slots = part.__dict__.get("__slots__", ())
             for slot in (slots,) if isinstance(slots, str) else slots:
-                if slot not in ("__dict__", "__weakref__") and hasattr(o, slot):
-                    self._add(f"{name}.{slot}", _ATTRIBUTE, o, slot, getattr(o, slot))
-                    self._push(f"{name}.{slot}", getattr(o, slot), word=slot)
+                if slot in ("__dict__", "__weakref__"):
+                    continue
+                if slot.startswith("__") and not slot.endswith("__"):  # a private name is one of its class
+                    slot = f"_{part.__name__.lstrip('_')}{slot}"
+                (value,) = content = _read_slot(slot, o)
+                if value is NOTHING:
+                    self._add(f"{name}.{slot}", _COPY, o, _slot_reader(slot), content)
+                    continue
+                self._add(f"{name}.{slot}", _ATTRIBUTE, o, slot, value)
+                self._push(f"{name}.{slot}", value, word=slot)
         self._push(kind.__name__, kind)
 
     def _class(self, name, kind):
         for part in (*kind.__mro__, *type(kind).__mro__):
-            if _is_of_library(part) or id(part.__dict__) in self._seen:
+            if is_of_library(part) or id(part.__dict__) in self._seen:
                 continue
-            self._add(f"{part.__name__}.__dict__", _CLASS, part, None, flat(part.__dict__.items()))
+            self._add(f"{part.__name__}.__dict__", _CLASS, part, part.__bases__, flat(part.__dict__.items()))
             for key, value in part.__dict__.items():
                 self._push(f"{part.__name__}.{key}", value, word=key)
 
@@ -527,10 +605,16 @@ def changes(before, after):
     found = []
     for name, (kind, holder, key, old) in zip(before.names, before.guards):
         new = now.get((kind, id(holder), _key(key)), old)
+        if kind == _ABSENT:
+            old, new = NOTHING, holder.get(key, NOTHING)
+            if isinstance(new, types.ModuleType):  # it was imported, and is there from now on
+                continue
+        elif kind == _COPY and same(old, (NOTHING,)):  # another kind of place where something is there
+            (old,), (new,) = old, key(holder)
         parts = []
         if kind in (_LIST, _DICT, _CLASS):
             parts = _changes_inside(name, kind, old, new)
-        elif kind in (_ITEM, _VARIABLE, _ATTRIBUTE, _COPY, _TYPE) and not same(old, new):
+        elif kind in (_ITEM, _ABSENT, _VARIABLE, _ATTRIBUTE, _COPY, _TYPE) and not same(old, new):
             parts = [(name, old, new)]
         found += [(*part, id(holder) in before.own) for part in parts]
     return found
@@ -547,8 +631,7 @@ def _changes_inside(name, kind, old, new):
     return [
         (f"{base}.{key}" if base != name else f"{name}[{key!r}]", was.get(k, NOTHING), now.get(k, NOTHING))
         for k, key in keys.items()
-        if key != "__slotnames__"  # which a copy of an object leaves behind in its class
-        and not same(was.get(k, NOTHING), now.get(k, NOTHING))
+        if key not in _LEFT_BEHIND and not same(was.get(k, NOTHING), now.get(k, NOTHING))
     ]
 
 

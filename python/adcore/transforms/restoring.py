@@ -4,6 +4,8 @@ A program runs what was recorded; what recording added to a list, each run would
 """
 
 import collections
+import functools
+import types
 
 # Types whose values are compared, not their identity.
 NUMBERS = (bool, int, float, complex, str, bytes, type(None), type(Ellipsis), range, slice)
@@ -65,7 +67,9 @@ def _put_items(mapping, _, expected):
         mapping.update(zip(expected[::2], expected[1::2]))
 
 
-def _put_class(kind, _, expected):
+def _put_class(kind, bases, expected):
+    if kind.__bases__ != bases:
+        kind.__bases__ = bases
     was = dict(zip(expected[::2], expected[1::2]))
     for name in [name for name in kind.__dict__ if name not in was]:
         delattr(kind, name)
@@ -96,7 +100,30 @@ def _put_copy(o, copy, expected):
     elif isinstance(o, bytearray):
         o[:] = expected
     elif isinstance(expected, bytes):
-        memoryview(o).cast("B")[:] = expected
+        _put_bytes(o, expected)
+    elif isinstance(o, types.CellType):
+        del o.cell_contents
+    elif isinstance(copy, functools.partial):  # of a slot
+        delattr(o, *copy.args)
+    elif hasattr(o, "tobytes"):
+        _put_array(o, *expected)
+
+
+def _put_bytes(o, expected):
+    import numpy as np  # not at the top: adcore is quicker to load without it
+
+    np.frombuffer(o, np.uint8)[:] = np.frombuffer(expected, np.uint8)
+
+
+def _put_array(array, dtype, *rest):
+    import numpy as np
+
+    shape, content = rest[:-1], rest[-1]
+    if array.dtype != dtype:
+        array.dtype = dtype
+    if array.shape != shape:
+        array.shape = shape
+    array[...] = np.frombuffer(content, dtype).reshape(shape)
 
 
 def _put_trained(parameter, _, expected):
@@ -104,8 +131,11 @@ def _put_trained(parameter, _, expected):
 
 
 def _put_class_of(o, _, expected):
-    if type(o) is not expected:
-        o.__class__ = expected
+    kind, attributes = expected
+    if type(o) is not kind:
+        o.__class__ = kind
+    if attributes is not None and o.__dict__ is not attributes:
+        o.__dict__ = attributes
 
 
 # In the order of the core's kinds of places.

@@ -1,12 +1,18 @@
 """What the text of a function tells of what it reads, from its code object; nothing is run."""
 
 import functools
+import sys
 import types
 from opcode import EXTENDED_ARG, opmap
 
 # What finds things by a str.
 BY_NAME = frozenset("getattr globals hasattr locals vars attrgetter __dict__ __getattribute__".split())
 _LOAD_GLOBAL, _LOAD_CONST, _IS = (opmap[name] for name in ("LOAD_GLOBAL", "LOAD_CONST", "IS_OP"))
+_READ_ATTRIBUTE = {  # by how many bits the number of the name is shifted
+    opmap[name]: shift
+    for name, shift in (("LOAD_ATTR", sys.version_info >= (3, 12)), ("LOAD_METHOD", 0), ("IMPORT_FROM", 0))
+    if name in opmap
+}
 
 
 def names_in(code, without=()):
@@ -20,16 +26,18 @@ def names_in(code, without=()):
 
 @functools.lru_cache(maxsize=4096)
 def instructions_of(code):
-    """Return what of a function's text its names do not tell: the globals that it reads, and whether it asks what is
-    the same object as another one, but None.
+    """Return what of a function's text its names do not tell: the globals and the attributes that it reads, and whether
+    it asks what is the same object as another one, but None.
     """
-    text, names, compares = code.co_code, set(), "id" in code.co_names
+    text, names, attributes, compares = code.co_code, set(), set(), "id" in code.co_names
     last, constant, high = None, 0, 0
     for at in range(0, len(text), 2):
         op, argument = text[at], text[at + 1] | high
         high = argument << 8 if op == EXTENDED_ARG else 0
         if op == _LOAD_GLOBAL:
             names.add(code.co_names[argument >> 1])
+        elif op in _READ_ATTRIBUTE:
+            attributes.add(code.co_names[argument >> _READ_ATTRIBUTE[op]])
         elif op == _IS and not (last == _LOAD_CONST and code.co_consts[constant] is None):
             compares = True
         if op == _LOAD_CONST:
@@ -38,8 +46,8 @@ def instructions_of(code):
     for inner in code.co_consts:
         if isinstance(inner, types.CodeType):
             more = instructions_of(inner)
-            names, compares = names | more[0], compares or more[1]
-    return frozenset(names), compares
+            names, attributes, compares = names | more[0], attributes | more[1], compares or more[2]
+    return frozenset(names), frozenset(attributes), compares
 
 
 def texts_in(code):

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/fit.h"
 #include "ops/functions.h"
 #include "ops/random.h"
 #include "ops/table.h"
@@ -29,7 +30,14 @@ Tensor filled_beside(const char* op, const Number& value, const Dims& shape, DTy
 namespace {
 
 Tensor filled(const char* op, const Number& value, const Dims& shape, DType dtype) {
-  if (value.is_bool() || !value.is_integer()) return full(shape, value.real(), dtype);
+  if (value.is_bool() || !value.is_integer()) {
+    const double real = value.real();
+    if (!holds_truncated(dtype, real)) {
+      fail(std::isnan(real) ? ErrorKind::Value : ErrorKind::Overflow, op, ": ", real, " does not fit ", name_of(dtype),
+           ".");
+    }
+    return full(shape, real, dtype);
+  }
   const int64_t whole = value.integer();
   if (!holds(dtype, whole)) fail(ErrorKind::Overflow, op, ": ", whole, " does not fit ", name_of(dtype), ".");
   return full(shape, whole, dtype);

@@ -1,8 +1,10 @@
 // From Python data to tensors: numbers, buffers (NumPy arrays among them), nested sequences.
 #include <cmath>
 #include <memory>
+#include <string>
 #include <string_view>
 
+#include "base/fit.h"
 #include "ops/owned.h"
 #include "ops/table.h"
 #include "python/foreign.h"
@@ -144,13 +146,25 @@ struct Leaves {
   }
 };
 
+/// A text of a number for a message.
+std::string shown_number(PyObject* number) {
+  const Owned shown(PyObject_Repr(number));
+  const char* const digits = shown ? PyUnicode_AsUTF8(shown.get()) : nullptr;
+  if (!digits) clear_answer();
+  return digits ? digits : "(too long to show)";
+}
+
+[[noreturn]] void fail_fit(PyObject* number, DType dtype, ErrorKind kind) {
+  fail(kind, "Tensor: ", shown_number(number), " does not fit ", name_of(dtype), ".");
+}
+
 Tensor from_numbers(const Leaves& leaves, const DType* wanted) {
   bool has_float = false, all_bool = !leaves.items.empty();
   for (const Owned& o : leaves.items) {
     has_float |= PyFloat_Check(o.get());
     all_bool &= PyBool_Check(o.get());
   }
-  if (leaves.items.empty() || has_float || (wanted && is_float(*wanted))) {
+  if (leaves.items.empty() || (wanted ? is_float(*wanted) || (has_float && !is_integer(*wanted)) : has_float)) {
     Tensor t(leaves.shape, DType::Float64);
     auto* p = t.mutable_data_as<double>();
     for (const Owned& o : leaves.items) {
@@ -162,16 +176,24 @@ Tensor from_numbers(const Leaves& leaves, const DType* wanted) {
   const bool as_unsigned = wanted && *wanted == DType::UInt64;
   Tensor t(leaves.shape, as_unsigned ? DType::UInt64 : DType::Int64);
   auto* p = t.mutable_data_as<int64_t>();
+  const DType kind = wanted ? *wanted : DType::Int64;
   for (const Owned& o : leaves.items) {
-    int64_t v = PyLong_AsLongLong(o.get());
-    if (v == -1 && PyErr_Occurred()) {
-      if (!as_unsigned) throw PythonError{};
-      clear_answer();
-      v = static_cast<int64_t>(PyLong_AsUnsignedLongLong(o.get()));
-      if (PyErr_Occurred()) throw PythonError{};
-    } else if (wanted && !holds(*wanted, v)) {
-      fail(ErrorKind::Overflow, "Tensor: ", v, " does not fit ", name_of(*wanted), ".");
+    if (PyFloat_Check(o.get())) {
+      const double real = PyFloat_AS_DOUBLE(o.get());
+      if (!holds_truncated(kind, real))
+        fail_fit(o.get(), kind, std::isnan(real) ? ErrorKind::Value : ErrorKind::Overflow);
+      *p++ = real < 0x1p63 ? static_cast<int64_t>(real) : static_cast<int64_t>(static_cast<uint64_t>(real));
+      continue;
     }
+    int overflow = 0;
+    int64_t v = PyLong_AsLongLongAndOverflow(o.get(), &overflow);
+    bool fits = !overflow && holds(kind, v);
+    if (overflow > 0 && as_unsigned) {
+      v = static_cast<int64_t>(PyLong_AsUnsignedLongLong(o.get()));
+      fits = !PyErr_Occurred();
+      if (!fits) clear_answer();
+    }
+    if (!fits) fail_fit(o.get(), kind, ErrorKind::Overflow);
     *p++ = v;
   }
   return as_contiguous(t, wanted ? *wanted : all_bool ? DType::Bool : DType::Int64);
@@ -369,11 +391,7 @@ Tensor number_beside(PyObject* o, const Tensor& like, const Op* op) {
   const Fit fit = fits ? Fit::Exact : fit_of(op);
   if (!fits && !overflow && fit == Fit::Widen && t != DType::UInt64) return scalar(v, DType::Int64);
   if (!fits && (overflow || fit != Fit::Wrap)) {
-    const Owned shown(PyObject_Repr(index.get()));
-    const char* digits = shown ? PyUnicode_AsUTF8(shown.get()) : nullptr;
-    if (!digits) clear_answer();
-    fail(ErrorKind::Overflow, "the number ", digits ? digits : "(too long to show)", " does not fit the tensor's ",
-         name_of(t), ".");
+    fail(ErrorKind::Overflow, "the number ", shown_number(index.get()), " does not fit the tensor's ", name_of(t), ".");
   }
   return scalar(v, t);
 }

@@ -122,7 +122,10 @@ py::object to_dlpack(const py::object& tensor, bool versioned, const py::object&
   warn_detached(o, "x.__dlpack__()", 2);
   Tensor value = stop_gradient(tensor_of(tensor)).detached();
   require_readable(value);
-  const bool copied = copy.is_none() ? !versioned : py::cast<bool>(copy);
+  // Not every library knows strides below 0: PyTorch ends the process.
+  bool backwards = false;
+  for (int i = 0; i < value.rank(); ++i) backwards |= value.strides()[i] < 0;
+  const bool copied = copy.is_none() ? !versioned || backwards : py::cast<bool>(copy);
   if (!copied && !versioned) {
     fail_buffer(
         "__dlpack__: a Tensor's memory is read-only, which DLPack can tell from version 1.0 on; ask for "

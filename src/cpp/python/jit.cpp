@@ -74,7 +74,7 @@ struct Signature {
     numbers_.clear();
   }
 
-  enum Tag : int64_t { kTuple, kList, kDict, kFields, kObject, kTensor, kArray, kSeen };
+  enum Tag : int64_t { kTuple, kList, kDict, kFields, kObject, kTensor, kArray, kSeen, kAttributes };
 
   void add_object(PyObject* o) {
     words.push_back(kObject);
@@ -107,10 +107,12 @@ struct Signature {
       const Nested nested;
       add_container(kTuple, o, PyTuple_GET_SIZE(o));
       for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(o); ++i) add(PyTuple_GET_ITEM(o, i));
+      if (!PyTuple_CheckExact(o)) add_attributes(o);
     } else if (PyList_Check(o)) {
       const Nested nested;
       add_container(kList, o, PyList_GET_SIZE(o));
       for (Py_ssize_t i = 0; i < PyList_GET_SIZE(o); ++i) add(hold(Owned::copy(PyList_GET_ITEM(o, i))));
+      if (!PyList_CheckExact(o)) add_attributes(o);
     } else if (PyDict_Check(o)) {
       const Nested nested;
       add_container(kDict, o, PyDict_GET_SIZE(o));
@@ -119,6 +121,7 @@ struct Signature {
         add_object(hold(Owned::copy(key)));
         add(hold(Owned::copy(value)));
       }
+      if (!PyDict_CheckExact(o)) add_attributes(o);
     } else {
       add_rare(o);
     }
@@ -166,6 +169,42 @@ struct Signature {
     PyObject *name, *unused;
     for (Py_ssize_t i = 0; PyDict_Next(fields.get(), &i, &name, &unused);)
       add(hold(Owned(checked(PyObject_GetAttr(o, name)))));
+    add_attributes(o, fields.get());
+  }
+
+  /// What an object of a container class holds beside its elements, or beside its fields: parts of the program.
+  void add_attributes(PyObject* o, PyObject* fields = nullptr) {
+    if (!Py_TYPE(o)->tp_dictoffset) return;
+    const Owned attributes(PyObject_GenericGetDict(o, nullptr));
+    if (!attributes) return clear_answer();
+    PyObject *name, *value;
+    for (Py_ssize_t i = 0; PyDict_Next(attributes.get(), &i, &name, &value);) {
+      if (fields && PyDict_GetItemWithError(fields, name)) continue;
+      words.push_back(kAttributes);
+      objects.push_back(hold(Owned::copy(name)));
+      add_part(hold(Owned::copy(value)));
+    }
+  }
+
+  /// An object that is no input wherever it stands; of tuples, lists and dicts the elements, which others may change.
+  void add_part(PyObject* o) {
+    const Nested nested;
+    if (PyTuple_CheckExact(o)) {
+      add_container(kTuple, o, PyTuple_GET_SIZE(o));
+      for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(o); ++i) add_part(PyTuple_GET_ITEM(o, i));
+    } else if (PyList_CheckExact(o)) {
+      add_container(kList, o, PyList_GET_SIZE(o));
+      for (Py_ssize_t i = 0; i < PyList_GET_SIZE(o); ++i) add_part(hold(Owned::copy(PyList_GET_ITEM(o, i))));
+    } else if (PyDict_CheckExact(o)) {
+      add_container(kDict, o, PyDict_GET_SIZE(o));
+      PyObject *key, *value;
+      for (Py_ssize_t i = 0; PyDict_Next(o, &i, &key, &value);) {
+        add_object(hold(Owned::copy(key)));
+        add_part(hold(Owned::copy(value)));
+      }
+    } else {
+      add_object(o);
+    }
   }
 
   std::vector<std::pair<PyObject*, PyObject*>> arrays_;
@@ -194,7 +233,10 @@ struct Guard {
         return true;
       }
       case Kind::Dict: return has_items(holder.get());
-      case Kind::Class: return has_items(reinterpret_cast<PyTypeObject*>(holder.get())->tp_dict);
+      case Kind::Class: {
+        const auto* const type = reinterpret_cast<PyTypeObject*>(holder.get());
+        return type->tp_bases == key.get() && has_items(type->tp_dict);
+      }
       case Kind::Function: {
         PyObject* const parts[] = {PyFunction_GET_CODE(holder.get()), PyFunction_GET_DEFAULTS(holder.get()),
                                    PyFunction_GET_KW_DEFAULTS(holder.get())};
@@ -207,7 +249,7 @@ struct Guard {
         if (!now) clear_answer();
         return is(now.get());
       }
-      case Kind::Type: return reinterpret_cast<PyObject*>(Py_TYPE(holder.get())) == expected.get();
+      case Kind::Type: return has_kind(holder.get());
       case Kind::Trained:
         return reinterpret_cast<ParameterObject*>(holder.get())->requires_grad == (expected.get() == Py_True);
       case Kind::Copy: {
@@ -234,6 +276,15 @@ struct Guard {
     PyObject* const now = PyDict_GetItemWithError(holder.get(), key.get());
     if (!now && PyErr_Occurred()) throw PythonError{};
     return now;
+  }
+  /// An object's class and, where one is expected, the very dict of its attributes.
+  bool has_kind(PyObject* o) const {
+    if (reinterpret_cast<PyObject*>(Py_TYPE(o)) != PyTuple_GET_ITEM(expected.get(), 0)) return false;
+    PyObject* const attributes = PyTuple_GET_ITEM(expected.get(), 1);
+    if (attributes == Py_None) return true;
+    const Owned now(PyObject_GenericGetDict(o, nullptr));
+    if (!now) clear_answer();
+    return now.get() == attributes;
   }
   bool has_items(PyObject* dict) const {
     const Py_ssize_t n = PyTuple_GET_SIZE(expected.get());
@@ -262,7 +313,7 @@ Guard guard_from(PyObject* o) {
                     : is_one_of(Kind::List)               ? PyList_Check(holder) && tuple
                     : is_one_of(Kind::Dict)               ? PyDict_Check(holder) && tuple
                     : is_one_of(Kind::Class)              ? PyType_Check(holder) && tuple
-                    : is_one_of(Kind::Type)               ? PyType_Check(expected)
+                    : is_one_of(Kind::Type)               ? tuple && PyTuple_GET_SIZE(expected) == 2
                     : is_one_of(Kind::Function) ? PyFunction_Check(holder) && tuple && PyTuple_GET_SIZE(expected) == 3
                     : is_one_of(Kind::Trained)  ? is_parameter(holder)
                                                 : is_one_of(Kind::Attribute, Kind::Copy);

@@ -122,12 +122,47 @@ Arguments Arguments::map(FunctionRef<PyObject*(PyObject*)> f) const {
 
 namespace {
 
-/// The leaves of the arguments, as they stand there.
-std::vector<Owned> leaves_of(const Arguments& a) {
-  std::vector<Owned> leaves;
-  for (const py::object& tree : {py::object(a.positional), a.named})
-    tree_visit(tree.ptr(), [&](PyObject* leaf) { leaves.push_back(Owned::copy(leaf)); });
-  return leaves;
+/// What a tree is made of: containers, keys, leaves, and what objects of container classes hold beside their elements.
+void add_parts(PyObject* o, std::vector<Owned>& parts) {
+  parts.push_back(Owned::copy(o));
+  const Nested nested;
+  const auto add_items = [&](PyObject* dict, auto&& add_value) {
+    const Owned items(checked(PyDict_Copy(dict)));  // reading a field may run code that changes it
+    PyObject *key, *value;
+    for (Py_ssize_t i = 0; PyDict_Next(items.get(), &i, &key, &value);) {
+      parts.push_back(Owned::copy(key));
+      add_value(key, value);
+    }
+  };
+  bool plain = false;
+  if (PyTuple_Check(o)) {
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(o); ++i) add_parts(PyTuple_GET_ITEM(o, i), parts);
+    plain = PyTuple_CheckExact(o);
+  } else if (PyList_Check(o)) {
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(o); ++i) add_parts(Owned::copy(PyList_GET_ITEM(o, i)).get(), parts);
+    plain = PyList_CheckExact(o);
+  } else if (PyDict_Check(o)) {
+    add_items(o, [&](PyObject*, PyObject* value) { add_parts(value, parts); });
+    plain = PyDict_CheckExact(o);
+  } else if (const Owned fields = dataclass_fields(o)) {
+    add_items(fields.get(), [&](PyObject* name, PyObject*) {
+      const Owned value(checked(PyObject_GetAttr(o, name)));
+      add_parts(value.get(), parts);
+    });
+  } else {
+    plain = true;
+  }
+  if (plain || !Py_TYPE(o)->tp_dictoffset) return;
+  const Owned attributes(PyObject_GenericGetDict(o, nullptr));
+  if (!attributes) return clear_answer();
+  add_items(attributes.get(), [&](PyObject*, PyObject* value) { parts.push_back(Owned::copy(value)); });
+}
+
+/// The parts of the arguments, as they stand there.
+std::vector<Owned> parts_of(const Arguments& a) {
+  std::vector<Owned> parts;
+  for (const py::object& tree : {py::object(a.positional), a.named}) add_parts(tree.ptr(), parts);
+  return parts;
 }
 
 void require_plain(PyObject* leaf, const char* what) {
@@ -174,10 +209,10 @@ TracedFunction::TracedFunction(const py::object& fn, const Arguments& arguments)
     return Py_NewRef(cell);
   });
   argument_count_ = given.size();
-  const std::vector<Owned> before = leaves_of(inside);
+  const std::vector<Owned> before = parts_of(inside);
   py::object result = call(fn, inside.positional, inside.named);
   scope.check_records();
-  if (!std::ranges::equal(before, leaves_of(inside), {}, &Owned::get, &Owned::get)) {
+  if (!std::ranges::equal(before, parts_of(inside), {}, &Owned::get, &Owned::get)) {
     throw RecordingError(
         "jit: the function changes a list, dict or object among its arguments, which happens while it is recorded, but "
         "not when it is replayed; return what is new.");
@@ -352,6 +387,7 @@ PyObject* TracedFunction::finish(std::span<PyObject* const> arguments, FunctionR
   };
   // Of one Tensor, the common case, nothing needs a walk.
   Owned result(is_place(result_.ptr()) ? fill(result_.ptr()) : tree_map(result_.ptr(), fill, Containers::OfTheirClass));
+  for (size_t k : written_arguments_) require_writable(arguments[k], "jit");
   // Nothing above changed anything outside. What is let go of here may run code of the user, so it goes last.
   std::vector<Tensor> written;
   written.reserve(written_arguments_.size() + writes_.size());
