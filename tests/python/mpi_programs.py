@@ -12,6 +12,9 @@ import numpy as np
 
 import adcore
 from adcore import Tensor, communication, dataset, nn, ops, train
+from adcore.mindspore import mint_distributed, operators
+
+SIZE = int(sys.argv[2])
 
 
 def data(rank, *shape, dtype=np.float64):
@@ -29,6 +32,14 @@ LINEAR = {
         communication.all_to_all,
         lambda all_, r: np.concatenate([np.split(a, len(all_))[r] for a in all_]),
     ),
+    "ring": (
+        lambda x: communication.collective_permute(x, [(r, (r + 1) % SIZE) for r in range(SIZE)]),
+        lambda all_, r: all_[r - 1],
+    ),
+    "permuted": (
+        lambda x: communication.collective_permute(x, [(SIZE - 1, 0)]),
+        lambda all_, r: all_[-1] * (r == 0),
+    ),
 }
 
 
@@ -39,7 +50,7 @@ def total(number):
 def collectives():
     """Values, transposes, tangents, second derivatives, vmap and jit of everything linear."""
     rank, size = communication.get_rank(), communication.get_group_size()
-    assert size == int(sys.argv[2])
+    assert size == SIZE
     for name, (fn, expected) in LINEAR.items():
         everyone = [data(r, 2 * size, 3) for r in range(size)]
         x, v = Tensor(everyone[rank]), Tensor(data(100 + rank, 2 * size, 3))
@@ -117,6 +128,141 @@ def rest():
     communication.broadcast_parameters([w], src=1)
     np.testing.assert_array_equal(w.asnumpy(), data(1, 3))
     assert len(list(dataset.NumpySlicesDataset(np.arange(8), num_shards=size, shard_id=rank))) == 8 // size
+
+
+def whole(weights, x):
+    """The sum of what `stage` returns in all processes."""
+    last, total, first = x, 0.0, None
+    for r, w in enumerate(weights):
+        last = ops.tanh(w * last)
+        first = first if r else w
+        total = total + ((last**2).sum() / (r + 1) if r else 0.0)
+    return total + (ops.sin(last) * first).sum()
+
+
+def stage(w, x):
+    """One layer in each process; what the last one makes travels back to the first."""
+    rank, last = communication.get_rank(), communication.get_group_size() - 1
+    before = x if rank == 0 else communication.recv(x, rank - 1)
+    h = ops.tanh(w * before)
+    if rank < last:
+        communication.send(h, rank + 1)
+    else:
+        communication.send(ops.sin(h), 0, tag=7)
+    if rank == 0:
+        return (communication.recv(x, last, tag=7) * w).sum()
+    return (h**2).sum() / (rank + 1)
+
+
+def messages():
+    """Derivatives through messages are those of one process that does everything."""
+    rank, size = communication.get_rank(), communication.get_group_size()
+    x = Tensor(data(99, 3))
+    ws, vs = [Tensor(data(r, 3)) for r in range(size)], [Tensor(data(50 + r, 3)) for r in range(size)]
+    w, v = ws[rank], vs[rank]
+
+    def close(got, expected, what):
+        np.testing.assert_allclose(got.asnumpy(), expected.asnumpy(), rtol=1e-10, atol=1e-12, err_msg=what)
+
+    gradients = adcore.grad(lambda *ws: whole(ws, x), tuple(range(size)))
+    one = lambda ws: ops.stack(list(gradients(*ws)))
+    second = adcore.jvp(one, (ws,), (vs,))[1][rank]
+    value, tangent = adcore.jvp(lambda ws: whole(ws, x), (ws,), (vs,))
+    grad = adcore.grad(stage)
+    along = lambda w, v: (grad(w, x) * v).sum()
+    for wrap in (lambda f: f, adcore.jit):
+        for _ in range(2):
+            assert abs(total(wrap(stage)(w, x)) - float(value)) < 1e-10
+            close(wrap(grad)(w, x), gradients(*ws)[rank], "grad")
+            loss, g = wrap(adcore.value_and_grad(stage))(w, x)
+            close(g, gradients(*ws)[rank], "value_and_grad")
+            close(wrap(adcore.grad(along))(w, v), second, "reverse over reverse")
+            close(wrap(lambda w, v: adcore.jvp(lambda w: grad(w, x), w, v)[1])(w, v), second, "forward over reverse")
+            pushed = wrap(lambda w, v: adcore.jvp(lambda w: stage(w, x), w, v)[1])
+            assert abs(total(pushed(w, v)) - float(tangent)) < 1e-10
+            close(
+                wrap(adcore.grad(lambda w, v: adcore.jvp(lambda w: stage(w, x), w, v)[1]))(w, v),
+                second,
+                "reverse over forward",
+            )
+    close(adcore.grad(adcore.jit(stage))(w, x), gradients(*ws)[rank], "grad of jit")
+    pull = adcore.vjp(lambda w: stage(w, x), w)[1]
+    for _ in range(2):
+        close(pull(Tensor(2.0, adcore.float64))[0], 2 * gradients(*ws)[rank], "vjp")
+    # Members travel in one message.
+    batch = ops.stack([x, 2 * x, -x])
+    for mapped in (adcore.vmap(grad, (None, 0)), adcore.jit(adcore.vmap(grad, (None, 0)))):
+        for member, own in zip(mapped(w, batch), batch):
+            close(member, adcore.grad(lambda *ws: whole(ws, own), rank)(*ws), "vmap")
+    p = adcore.Parameter(w, name="w")
+    close(adcore.grad(lambda: stage(p, x), None, p)(), gradients(*ws)[rank], "Parameter")
+
+    # MindSpore's names make the same messages.
+    def of_mindspore(w):
+        if rank == 0:
+            mint_distributed.send(w * w, 1)
+            return operators.Receive(5, 1, (3,), adcore.float64)().sum()
+        if rank > 1:
+            return (w * 0).sum()
+        got = w * 1
+        assert mint_distributed.recv(got, 0) == 0
+        return operators.Send(5, 0)(got * w).sum()
+
+    close(
+        adcore.grad(of_mindspore)(w),
+        {0: 4 * ws[0] * ws[1], 1: 2 * ws[0] ** 2}.get(rank, 0 * w),
+        "MindSpore's names",
+    )
+
+    # The sweep comes to a message though this process returns nothing that depends on it.
+    def sends(w):
+        if rank:
+            return (w * communication.recv(x, 0) if rank == 1 else w * 0).sum()
+        communication.send(w * w, 1)
+        return ops.zeros((), adcore.float64)
+
+    expected = {0: 2 * ws[0] * ws[1], 1: ws[0] ** 2}.get(rank, 0 * w)
+    close(adcore.grad(sends)(w), expected, "a send whose process returns a constant")
+    close(adcore.jit(adcore.grad(sends))(w), expected, "the same, recorded")
+
+    # Nothing travels back for what is sent without derivative, or as ints.
+    def constants(w):
+        with adcore.no_grad():
+            number = exchange(w) + exchange(Tensor([rank])).sum()
+        return (w * (number + exchange(Tensor([1 + rank])))).sum()
+
+    def exchange(t):
+        other = rank ^ 1
+        if rank % 2:
+            got = communication.recv(t, other)
+            communication.send(t, other)
+        else:
+            communication.send(t, other)
+            got = communication.recv(t, other)
+        return got
+
+    close(adcore.grad(constants)(w), ws[rank ^ 1] + 2 * (rank ^ 1) + 1, "constants")
+
+
+def differentiated_in_one():
+    """A process that differentiates what it sends needs another one that does."""
+    fn = lambda w: communication.recv(w, 0).sum() if communication.get_rank() else sent(w)
+
+    def sent(w):
+        communication.send(w, 1)
+        return w.sum()
+
+    adcore.grad(fn)(ops.ones(2)) if communication.get_rank() == 0 else fn(ops.ones(2))
+
+
+def recomputed():
+    """A message would be sent again."""
+
+    def block(w):
+        communication.send(w, communication.get_rank() ^ 1)
+        return w * 2
+
+    adcore.grad(lambda w: adcore.recompute(block, w).sum())(ops.ones(2))
 
 
 def network(seed):
