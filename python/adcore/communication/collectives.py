@@ -441,17 +441,24 @@ def agree(name, group, comm, *facts):
         If they are not.
     """
     import numpy as np
+    from mpi4py import MPI
 
     code = zlib.crc32(repr((name, *facts)).encode())
     codes = np.array([code, -code], np.int64)
-    from mpi4py import MPI
-
-    wait(name, group, [comm.Iallreduce(MPI.IN_PLACE, codes, MPI.MAX)])
+    wait(name, group, [comm.Iallreduce(MPI.IN_PLACE, codes, MPI.MAX)], codes)
     if codes[0] != -codes[1]:
         raise RuntimeError(
             f"{name}: rank {comm.rank} of {comm.size} calls it with {', '.join(map(str, facts))}, and another process "
             "calls something else, or with another shape or dtype. All processes must make the same calls in one order."
         )
+
+
+def when_there_are_values(run, tensors, result, vectorized=False):
+    """Return run(*tensors), called by `ops.host_callback`, or at once where that would do nothing else."""
+    tensors = list(tensors)
+    if _core.is_tracing() or _core.is_tracked(tensors) or _core.innermost(tensors) is not None:
+        return ops.host_callback(run, *tensors, result=result, vectorized=vectorized)
+    return run(*tensors)
 
 
 def _call(name, group, tensor, shape, run, *facts):
@@ -474,7 +481,7 @@ def _call(name, group, tensor, shape, run, *facts):
             run(comm, array.reshape(count, *array.shape[len(members) :]), result.reshape(count, *shape))
             return _as_kind(result, tensor.dtype)
 
-    return ops.host_callback(transfer, tensor, result=(shape, tensor.dtype), vectorized=True)
+    return when_there_are_values(transfer, [tensor], (shape, tensor.dtype), vectorized=True)
 
 
 def _ranked(array, size):
@@ -513,7 +520,7 @@ def _linear(forward, backward):
 
 def _run_sum(group, tensor):
     def run(comm, array, result):
-        wait("all_reduce", group, [comm.Iallreduce(array, result)])
+        wait("all_reduce", group, [comm.Iallreduce(array, result)], array, result)
 
     return _call("all_reduce", group, tensor, tensor.shape, run)
 
@@ -525,7 +532,7 @@ def _run_gather(group, name, tensor):
         import numpy as np
 
         parts = np.empty((size, *array.shape), array.dtype)
-        wait(name, group, [comm.Iallgather(_bytes(array), _bytes(parts))])
+        wait(name, group, [comm.Iallgather(_bytes(array), _bytes(parts))], array, parts)
         _unranked(parts, result)
 
     rows, *rest = tensor.shape
@@ -538,7 +545,8 @@ def _run_scatter_sum(group, name, tensor):
     size = group_of(name, group).size
 
     def run(comm, array, result):
-        wait(name, group, [comm.Ireduce_scatter_block(_ranked(array, size), result)])
+        shares = _ranked(array, size)
+        wait(name, group, [comm.Ireduce_scatter_block(shares, result)], shares, result)
 
     rows, *rest = tensor.shape
     return _call(name, group, tensor, (rows // size, *rest), run)
@@ -547,7 +555,7 @@ def _run_scatter_sum(group, name, tensor):
 def _run_copy(group, src, tensor):
     def run(comm, array, result):
         result[:] = array
-        wait("broadcast", group, [comm.Ibcast(_bytes(result), src)])
+        wait("broadcast", group, [comm.Ibcast(_bytes(result), src)], result)
 
     return _call("broadcast", group, tensor, tensor.shape, run, f"src={src}")
 
@@ -559,7 +567,8 @@ def _run_sum_at(group, dst, tensor):
     def run(comm, array, result):
         if comm.rank != dst:
             result[:] = 0
-        wait("reduce", group, [comm.Ireduce(array, result if comm.rank == dst else None, root=dst)])
+        request = comm.Ireduce(array, result if comm.rank == dst else None, root=dst)
+        wait("reduce", group, [request], array, result)
 
     return _call("reduce", group, tensor, tensor.shape, run, f"dst={dst}")
 
@@ -572,7 +581,7 @@ def _run_exchange(group, tensor):
 
         sent = _ranked(array, size)
         received = np.empty_like(sent)
-        wait("all_to_all", group, [comm.Ialltoall(_bytes(sent), _bytes(received))])
+        wait("all_to_all", group, [comm.Ialltoall(_bytes(sent), _bytes(received))], sent, received)
         _unranked(received, result)
 
     return _call("all_to_all", group, tensor, tensor.shape, run)
@@ -588,7 +597,7 @@ def _run_permute(group, pairs, tensor):
             result[:] = 0
         else:
             requests.append(comm.Irecv(_bytes(result), source))
-        wait(name, group, requests)
+        wait(name, group, requests, array, result)
 
     return _call(name, group, tensor, tensor.shape, run, f"pairs={list(pairs)}")
 
@@ -633,7 +642,8 @@ def _send(what, group, dst, tag, tensor, like=None):
 
         comm = group_of("send", group)
         head = np.frombuffer(_described(what, value.shape, value.dtype, levels), np.uint8)
-        wait("send", group, [comm.Isend(head, dst, tag), comm.Isend(_bytes(_contiguous(value)), dst, tag)])
+        body = _bytes(_contiguous(value))
+        wait("send", group, [comm.Isend(head, dst, tag), comm.Isend(body, dst, tag)], head, body)
 
     def pull(*_):
         return [_recv("cotangent", group, dst, tag, value)]

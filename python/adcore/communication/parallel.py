@@ -10,7 +10,7 @@ from adcore._context import without_meaning
 from adcore._core import Parameter, bfloat16, bool_, float16
 from adcore.tensor import from_numpy
 
-from .collectives import agree, check_rank
+from .collectives import agree, check_rank, when_there_are_values
 from .world import get_group_size, group_of, in_step, wait
 
 _BUCKET = 1 << 24  # bytes: of a flat array, unless one gradient alone is larger
@@ -174,7 +174,7 @@ def reduce_gradients(gradients, mean=None, degree=None, group=None):
         return tuple(g / degree for g in gradients) if mean and degree > 1 else gradients
     factor = 1 / degree if mean else None
     plan = _Plan(gradients)
-    return tuple(ops.host_callback(lambda g: plan.reduce(name, group, g, factor), gradients, result=gradients))
+    return when_there_are_values(lambda *g: plan.reduce(name, group, g, factor), gradients, gradients)
 
 
 def _check_kinds(name, gradients, mean):
@@ -188,6 +188,7 @@ class _Plan:
 
     def __init__(self, tensors):
         self.shapes = [tuple(t.shape) for t in tensors]
+        self.sizes = [_numel(s) for s in self.shapes]
         self.kinds = [t.dtype for t in tensors]
         self.buckets = []
         filled = {}  # by dtype: the bucket that is filled, and its bytes
@@ -203,12 +204,12 @@ class _Plan:
         """Return the elements of a bucket's tensors in one array."""
         import numpy as np
 
-        sizes = [int(np.prod(self.shapes[i])) for i in bucket]
-        made = np.empty(sum(sizes), self.travels(bucket))
+        made = np.empty(sum(self.sizes[i] for i in bucket), self.travels(bucket))
         start = 0
-        for i, size in zip(bucket, sizes):
-            made[start : start + size].reshape(self.shapes[i])[...] = tensors[i].asnumpy()
-            start += size
+        for i in bucket:
+            end = start + self.sizes[i]
+            made[start:end].reshape(self.shapes[i])[...] = tensors[i].asnumpy()
+            start = end
         return made
 
     def travels(self, bucket):
@@ -222,7 +223,7 @@ class _Plan:
         """Yield the number and the Tensor of each part of a bucket's array, which share its memory."""
         start = 0
         for i in bucket:
-            end = start + _numel(self.shapes[i])
+            end = start + self.sizes[i]
             tensor = from_numpy(array[start:end].reshape(self.shapes[i]))
             yield i, tensor.astype(self.kinds[i])
             start = end
@@ -239,7 +240,7 @@ class _Plan:
                 requests.append(comm.Iallreduce(MPI.IN_PLACE, arrays[-1]))
             made = [None] * len(tensors)
             for bucket, array, request in zip(self.buckets, arrays, requests):
-                wait(name, group, [request])
+                wait(name, group, [request], arrays)
                 if factor is not None:
                     array *= array.dtype.type(factor)
                 for i, tensor in self.tensors(bucket, array):
@@ -306,7 +307,7 @@ def _share(name, group, parameters, owners):
                 for bucket in plan.buckets:
                     arrays.append(plan.flat(bucket, [values[i] for i in own]))
                     requests.append(comm.Ibcast(arrays[-1], root))
-            wait(name, group, requests)
+            wait(name, group, requests, arrays)
             made, arrays = [None] * len(values), iter(arrays)
             for _, plan, own in plans:
                 for bucket in plan.buckets:
@@ -415,7 +416,7 @@ class ShardedOptimizer:
                         arrays.append(plan.flat(bucket, [gradients[i] for i in own]))
                         sent, received = (MPI.IN_PLACE, arrays[-1]) if root == comm.rank else (arrays[-1], None)
                         requests.append(comm.Ireduce(sent, received, root=root))
-                wait(name, self._group, requests)
+                wait(name, self._group, requests, arrays)
                 arrays = iter(arrays)
                 for root, plan, own in plans:
                     mine = [None] * len(own)
