@@ -103,10 +103,18 @@ def rest():
     assert communication.all_reduce(Tensor([2**60])).tolist() == [size * 2**60]
     assert communication.broadcast(Tensor([rank == 0])).tolist() == [True]
     communication.barrier()
+    # Large and in another order in memory: what travels is a copy, which is there as long as it is read.
+    large = Tensor(data(7, 300, 400)).T
     if rank == 0:
         communication.send(Tensor([[1.0, 2.0]]), 1)
+        communication.send(large, 1)
     if rank == 1:
         print(communication.recv(ops.zeros((1, 2)), 0))
+        assert (communication.recv(ops.zeros_like(large), 0) == large).all()
+    members = Tensor(data(rank, 30, 8 * size, 300))
+    shares = adcore.vmap(communication.reduce_scatter)(members).asnumpy()
+    whole = sum(data(r, 30, 8 * size, 300) for r in range(size))
+    np.testing.assert_allclose(shares, whole[:, 8 * rank : 8 * rank + 8], rtol=1e-10, atol=1e-10)
     first = list(range(size - 1, -1, -1))[: max(1, size // 2)]
     communication.create_group("last", first)
     if rank in first:
@@ -351,6 +359,96 @@ def many_buckets():
         np.testing.assert_allclose(one.asnumpy(), expected, rtol=1e-5, atol=1e-5)
         assert one.asnumpy().tobytes() == two.asnumpy().tobytes()
     assert made[0].dtype is adcore.float64 and made[1].dtype is adcore.float32
+
+
+def early_sums():
+    """Sums that start while the sweep runs are the sums; what goes wrong in a step does not touch the next one."""
+    rank, size = communication.get_rank(), communication.get_group_size()
+    net = nn.SequentialCell(nn.Dense(3, 600), nn.Tanh(), nn.Dense(600, 600), nn.Tanh(), nn.Dense(600, 2))
+    communication.broadcast_parameters(net)
+    unused = adcore.Parameter(ops.ones(4), name="unused")
+    parameters = tuple(net.trainable_params())
+    parameters = (*parameters[:2], unused, *parameters[2:])
+    reducer = nn.DistributedGradReducer(parameters, mean=True, overlap=True)
+    wrong, started = [], []
+
+    def between():
+        started.append(len(reducer._early._left))
+        if wrong:
+            raise ArithmeticError(wrong.pop())
+
+    def pulled(_, g):
+        ops.host_callback(between)
+        return (g,)
+
+    mark = adcore.custom_vjp(lambda x: x * 1)
+    mark.defvjp(lambda x: (mark(x), None), pulled)
+    first, rest = net[0], list(net)[1:]
+
+    def loss(x):
+        h = mark(first(x))
+        for layer in rest:
+            h = layer(h)
+        return (h**2).mean()
+
+    everyone = [Tensor(data(r, 5, 3, dtype=np.float32)) for r in range(size)]
+    run = adcore.value_and_grad(loss, None, parameters)
+    expected = [np.mean([run(x)[1][i].asnumpy() for x in everyone], axis=0) for i in range(len(parameters))]
+
+    def step(x, scale=1.0):
+        with reducer:
+            gradients = run(x)[1]
+        if scale != 1:
+            gradients = tuple(scale * g for g in gradients)
+        return reducer(gradients)
+
+    def hold(sums, scale=1):
+        for g, value in zip(sums, expected):
+            np.testing.assert_allclose(g.asnumpy(), scale * value, rtol=2e-5, atol=1e-6)
+            bits = communication.all_gather(Tensor(g.asnumpy().view(np.int32).reshape(1, -1)))
+            assert (bits.asnumpy() == bits.asnumpy()[0]).all()
+
+    x = everyone[rank]
+    recorded = adcore.jit(step)
+    once = [g.asnumpy().tobytes() for g in step(x)]
+    for call in (step, recorded, recorded, recorded, lambda x: recorded(x, scale=2.0), lambda x: step(x, scale=2.0)):
+        started.clear()
+        sums = call(x)
+        # Those of the small and the large gradients of the last layers had started when the sweep came to the first.
+        assert started == [2], started
+        scaled = sums[0].asnumpy().tobytes() != once[0]
+        hold(sums, 2 if scaled else 1)
+        assert scaled or [g.asnumpy().tobytes() for g in sums] == once
+        wrong.append("in all processes")
+        try:
+            call(x)
+        except ArithmeticError:
+            assert len(reducer._early._left) == 2
+        else:
+            raise AssertionError("the sweep did not raise")
+    hold(step(x))
+    # Two sweeps in one block, or none: the sums are taken at the end.
+    with reducer:
+        run(x)
+        gradients = run(x)[1]
+    hold(reducer(gradients))
+    hold(reducer(run(x)[1]))
+    # A process that leaves a step which the others finish: all are told, and go on.
+    if rank == 0:
+        wrong.append("here")
+    try:
+        step(x)
+    except ArithmeticError:
+        assert rank == 0
+        try:
+            step(x)
+        except RuntimeError as error:
+            assert "another process calls something else" in str(error)
+    except RuntimeError as error:
+        assert rank and "another process calls something else" in str(error)
+    started.clear()
+    hold(step(x))
+    assert started == [2]
 
 
 def half_and_rest():

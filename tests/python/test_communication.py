@@ -42,7 +42,7 @@ def run(program, processes, timeout=None):
 
 @several
 @pytest.mark.parametrize("processes", [2, 4])
-@pytest.mark.parametrize("program", ["collectives", "messages", "rest", "half_and_rest", "training"])
+@pytest.mark.parametrize("program", ["collectives", "messages", "rest", "early_sums", "half_and_rest", "training"])
 def test_laws_hold_among_processes(program, processes):
     code, told = run(program, processes)
     assert code == 0, told

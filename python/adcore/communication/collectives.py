@@ -427,6 +427,23 @@ def _bytes(array):
     return array.reshape(-1).view(np.uint8)
 
 
+def fresh(shape, kind):
+    """Return a Tensor whose values are still to be written, and the array to write them to, which does not hold it.
+
+    Memory of Tensors is used again and again. What NumPy allocates often comes from the system, and MPI takes several
+    times as long to move what it has never seen.
+    """
+    import numpy as np
+    from mpi4py import MPI
+
+    made = ops.empty(shape, dtype=float32 if kind is bfloat16 else kind)
+    seen = made.asnumpy()
+    if made.size == 0:
+        return made, np.empty(shape, seen.dtype)
+    memory = MPI.buffer.fromaddress(seen.ctypes.data, seen.nbytes)
+    return made, np.frombuffer(memory, seen.dtype).reshape(shape)
+
+
 def _as_kind(array, kind):
     """Return a Tensor of the array's memory; bfloat16 is float32 in NumPy."""
     return from_numpy(array).astype(kind)
@@ -476,10 +493,10 @@ def _call(name, group, tensor, shape, run, *facts):
         members = array.shape[: array.ndim - axes]
         agree(name, group, comm, *facts, array.shape, tensor.dtype)
         with in_step(name):
-            result = np.empty((*members, *shape), array.dtype)
+            made, result = fresh((*members, *shape), tensor.dtype)
             count = int(np.prod(members))
             run(comm, array.reshape(count, *array.shape[len(members) :]), result.reshape(count, *shape))
-            return _as_kind(result, tensor.dtype)
+            return made.astype(tensor.dtype)
 
     return when_there_are_values(transfer, [tensor], (shape, tensor.dtype), vectorized=True)
 

@@ -356,8 +356,17 @@ def wait(name, group, requests, *arrays):
     try:
         poll(name, group, functools.partial(MPI.Request.Testall, requests))
     except BaseException:
-        _abandoned.append((requests, arrays))
+        abandon(requests, arrays)
         raise
+
+
+def abandon(*held):
+    """Keep requests and arrays for ever."""
+    _abandoned.append(held)
+
+
+def is_in_step():
+    return _fault is None
 
 
 def poll(name, group, done):

@@ -296,7 +296,17 @@ PyObject* is_batch(PyObject*, PyObject* tensor) {
   });
 }
 
+PyObject* is_same(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  return guarded([&] {
+    check_count("is_same", count, 2, 2);
+    return PyBool_FromLong(is_same_value(tensor_of(args[0]), tensor_of(args[1])));
+  });
+}
+
 PyMethodDef kFunctions[] = {
+    {"is_same", fast(is_same), METH_FASTCALL,
+     "is_same($module, a: Tensor, b: Tensor, /)\n--\n\nTrue where they have the same elements for sure.\n\nReturns\n"
+     "-------\nbool"},
     {"push_plain", fast(push_plain), METH_FASTCALL,
      "push_plain($module, fn: callable, args: tuple, tangents: tuple, /)\n--\n\njvp of a function of tensors, None "
      "where "

@@ -239,6 +239,36 @@ void Backward::sweep_to_hooks(Slot hooks_from) {
   sweep(segment_.begin, end);
 }
 
+void Backward::run_to_inputs(std::span<const Slot> inputs, FunctionRef<void(size_t)> whole) {
+  const Tape& tape = *segment_.tape;
+  struct Read {
+    uint32_t first;  // statement that reads the input; that of the aliases where none does
+    size_t input;
+  };
+  std::vector<Read> reads;
+  if (tape.hooks().empty()) {
+    if (!segment_.alone) mark_active(inputs);
+    std::vector<uint32_t> first(tape.slot_count() - segment_.first_slot, segment_.begin);
+    for (uint32_t i = segment_.end; i-- > segment_.begin;) {
+      const Statement& s = tape.statement(i);
+      for (int k = 0; k < s.arg_count; ++k)
+        if (const Slot slot = tape.arg(s, k).slot; slot >= segment_.first_slot) first[slot - segment_.first_slot] = i;
+    }
+    for (size_t k = 0; k < inputs.size(); ++k) reads.push_back({first[inputs[k] - segment_.first_slot], k});
+    std::stable_sort(reads.begin(), reads.end(), [](const Read& a, const Read& b) { return a.first > b.first; });
+  } else {
+    run(inputs);
+    for (size_t k = 0; k < inputs.size(); ++k) reads.push_back({segment_.end, k});
+  }
+  uint32_t end = segment_.end;
+  for (const Read& r : reads) {
+    if (r.first < end) sweep(r.first, end);
+    end = std::min(end, r.first);
+    if (reached(inputs[r.input])) whole(r.input);
+  }
+  if (tape.hooks().empty()) sweep(segment_.begin, end);
+}
+
 void Backward::sweep(uint32_t first, uint32_t end) {
   Tape& tape = *segment_.tape;
   const bool plain = segment_.once && !segment_.observed;
