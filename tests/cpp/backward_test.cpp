@@ -136,6 +136,35 @@ TEST_CASE("an interrupt ends the sweep, and the thread can go on") {
   CHECK(item(r.gradients[0]) == 6);
 }
 
+TEST_CASE("each input is told once, when its cotangent is whole, before the sweep goes on to those read earlier") {
+  const auto swept = [](bool nested, bool told) {
+    Level level(Level::Sweeps::Many);
+    const Tensor a = level.input(scalar(2.0, DType::Float64)), b = level.input(scalar(3.0, DType::Float64)),
+                 unused = level.input(scalar(4.0, DType::Float64)), c = level.input(scalar(5.0, DType::Float64));
+    if (nested) Level(Level::Sweeps::Many).close();
+    const Tensor y = a * a, z = map("sin", y * b), w = z * c + c * b;
+    level.close();
+    const Slot inputs[] = {a.ref().slot, b.ref().slot, unused.ref().slot, c.ref().slot};
+    Backward sweep(level.segment());
+    sweep.seed(w, scalar(1.0, DType::Float64));
+    std::vector<size_t> order;
+    std::vector<double> gradients(4);
+    if (told) {
+      sweep.run_to_inputs(inputs, [&](size_t k) {
+        order.push_back(k);
+        gradients[k] = item(sweep.cotangent(inputs[k]));
+        CHECK(sweep.reached(a.ref().slot) == (k == 0));
+      });
+      CHECK(order == std::vector<size_t>{3, 1, 0});
+    } else {
+      sweep.run(inputs);
+      for (size_t k : {0u, 1u, 3u}) gradients[k] = item(sweep.cotangent(inputs[k]));
+    }
+    return gradients;
+  };
+  for (const bool nested : {false, true}) CHECK(swept(nested, true) == swept(nested, false));
+}
+
 TEST_CASE("gradients have the same bits at any number of threads") {
   const Tensor x = random_tensor({300, 700}, -1, 1, 1, DType::Float32),
                w = random_tensor({700, 40}, -1, 1, 2, DType::Float32);

@@ -52,6 +52,44 @@ TEST_CASE("a rule gets a cotangent for each output, undefined for zero, and may 
   }
 }
 
+TEST_CASE("a rule that does more than compute runs in every sweep, and what it makes is differentiated") {
+  Level level(Level::Sweeps::Many);
+  const Tensor x = level.input(from_values({2}, {1, 2}));
+  Level inner(Level::Sweeps::Many);  // several levels on the tape: the sweeps ask which statements are active
+  inner.close();
+  Tape& tape = level.tape();
+  Tensor sent = from_values({1}, {0}), came = from_values({2}, {5, 7});
+  int runs = 0;
+  std::vector<double> cotangent;
+  Tensor* outputs[] = {&sent};
+  const Arg arg[] = {tape.new_arg(x.ref().slot, x)};
+  record(tape, std::make_unique<Recorded>([&](std::span<const Tensor> g) -> std::vector<Tensor> {
+           ++runs;
+           CHECK(!g[0].defined());
+           return {from_values({2}, {3, 4})};
+         }),
+         arg, outputs, true);
+  outputs[0] = &came;
+  record(tape, std::make_unique<Recorded>([&](std::span<const Tensor> g) -> std::vector<Tensor> {
+           ++runs;
+           if (g[0].defined()) cotangent = to_vector(g[0]);
+           return {};
+         }),
+         {}, outputs, true);
+  const Tensor constant = from_values({2}, {10, 100});
+  const Tensor y = came * constant;
+  level.close();
+  const Slot inputs[] = {x.ref().slot};
+  for (const bool seeded : {true, false}) {
+    Backward sweep(level.segment());
+    if (seeded) sweep.seed(y, from_values({2}, {1, 1}));
+    sweep.run(inputs);
+    CHECK(to_vector(sweep.cotangent(inputs[0], x)) == std::vector<double>{3, 4});
+  }
+  CHECK(runs == 4);
+  CHECK(cotangent == std::vector<double>{10, 100});
+}
+
 TEST_CASE("dropped statements are gone; their slots are not given out again and cannot be recorded from") {
   Level level;
   const Tensor x = level.input(from_values({1}, {3}));

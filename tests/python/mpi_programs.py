@@ -12,6 +12,9 @@ import numpy as np
 
 import adcore
 from adcore import Tensor, communication, dataset, nn, ops, train
+from adcore.mindspore import mint_distributed, operators
+
+SIZE = int(sys.argv[2])
 
 
 def data(rank, *shape, dtype=np.float64):
@@ -29,6 +32,14 @@ LINEAR = {
         communication.all_to_all,
         lambda all_, r: np.concatenate([np.split(a, len(all_))[r] for a in all_]),
     ),
+    "ring": (
+        lambda x: communication.collective_permute(x, [(r, (r + 1) % SIZE) for r in range(SIZE)]),
+        lambda all_, r: all_[r - 1],
+    ),
+    "permuted": (
+        lambda x: communication.collective_permute(x, [(SIZE - 1, 0)]),
+        lambda all_, r: all_[-1] * (r == 0),
+    ),
 }
 
 
@@ -39,7 +50,7 @@ def total(number):
 def collectives():
     """Values, transposes, tangents, second derivatives, vmap and jit of everything linear."""
     rank, size = communication.get_rank(), communication.get_group_size()
-    assert size == int(sys.argv[2])
+    assert size == SIZE
     for name, (fn, expected) in LINEAR.items():
         everyone = [data(r, 2 * size, 3) for r in range(size)]
         x, v = Tensor(everyone[rank]), Tensor(data(100 + rank, 2 * size, 3))
@@ -92,10 +103,18 @@ def rest():
     assert communication.all_reduce(Tensor([2**60])).tolist() == [size * 2**60]
     assert communication.broadcast(Tensor([rank == 0])).tolist() == [True]
     communication.barrier()
+    # Large and in another order in memory: what travels is a copy, which is there as long as it is read.
+    large = Tensor(data(7, 300, 400)).T
     if rank == 0:
         communication.send(Tensor([[1.0, 2.0]]), 1)
+        communication.send(large, 1)
     if rank == 1:
         print(communication.recv(ops.zeros((1, 2)), 0))
+        assert (communication.recv(ops.zeros_like(large), 0) == large).all()
+    members = Tensor(data(rank, 30, 8 * size, 300))
+    shares = adcore.vmap(communication.reduce_scatter)(members).asnumpy()
+    whole = sum(data(r, 30, 8 * size, 300) for r in range(size))
+    np.testing.assert_allclose(shares, whole[:, 8 * rank : 8 * rank + 8], rtol=1e-10, atol=1e-10)
     first = list(range(size - 1, -1, -1))[: max(1, size // 2)]
     communication.create_group("last", first)
     if rank in first:
@@ -117,6 +136,141 @@ def rest():
     communication.broadcast_parameters([w], src=1)
     np.testing.assert_array_equal(w.asnumpy(), data(1, 3))
     assert len(list(dataset.NumpySlicesDataset(np.arange(8), num_shards=size, shard_id=rank))) == 8 // size
+
+
+def whole(weights, x):
+    """The sum of what `stage` returns in all processes."""
+    last, total, first = x, 0.0, None
+    for r, w in enumerate(weights):
+        last = ops.tanh(w * last)
+        first = first if r else w
+        total = total + ((last**2).sum() / (r + 1) if r else 0.0)
+    return total + (ops.sin(last) * first).sum()
+
+
+def stage(w, x):
+    """One layer in each process; what the last one makes travels back to the first."""
+    rank, last = communication.get_rank(), communication.get_group_size() - 1
+    before = x if rank == 0 else communication.recv(x, rank - 1)
+    h = ops.tanh(w * before)
+    if rank < last:
+        communication.send(h, rank + 1)
+    else:
+        communication.send(ops.sin(h), 0, tag=7)
+    if rank == 0:
+        return (communication.recv(x, last, tag=7) * w).sum()
+    return (h**2).sum() / (rank + 1)
+
+
+def messages():
+    """Derivatives through messages are those of one process that does everything."""
+    rank, size = communication.get_rank(), communication.get_group_size()
+    x = Tensor(data(99, 3))
+    ws, vs = [Tensor(data(r, 3)) for r in range(size)], [Tensor(data(50 + r, 3)) for r in range(size)]
+    w, v = ws[rank], vs[rank]
+
+    def close(got, expected, what):
+        np.testing.assert_allclose(got.asnumpy(), expected.asnumpy(), rtol=1e-10, atol=1e-12, err_msg=what)
+
+    gradients = adcore.grad(lambda *ws: whole(ws, x), tuple(range(size)))
+    one = lambda ws: ops.stack(list(gradients(*ws)))
+    second = adcore.jvp(one, (ws,), (vs,))[1][rank]
+    value, tangent = adcore.jvp(lambda ws: whole(ws, x), (ws,), (vs,))
+    grad = adcore.grad(stage)
+    along = lambda w, v: (grad(w, x) * v).sum()
+    for wrap in (lambda f: f, adcore.jit):
+        for _ in range(2):
+            assert abs(total(wrap(stage)(w, x)) - float(value)) < 1e-10
+            close(wrap(grad)(w, x), gradients(*ws)[rank], "grad")
+            loss, g = wrap(adcore.value_and_grad(stage))(w, x)
+            close(g, gradients(*ws)[rank], "value_and_grad")
+            close(wrap(adcore.grad(along))(w, v), second, "reverse over reverse")
+            close(wrap(lambda w, v: adcore.jvp(lambda w: grad(w, x), w, v)[1])(w, v), second, "forward over reverse")
+            pushed = wrap(lambda w, v: adcore.jvp(lambda w: stage(w, x), w, v)[1])
+            assert abs(total(pushed(w, v)) - float(tangent)) < 1e-10
+            close(
+                wrap(adcore.grad(lambda w, v: adcore.jvp(lambda w: stage(w, x), w, v)[1]))(w, v),
+                second,
+                "reverse over forward",
+            )
+    close(adcore.grad(adcore.jit(stage))(w, x), gradients(*ws)[rank], "grad of jit")
+    pull = adcore.vjp(lambda w: stage(w, x), w)[1]
+    for _ in range(2):
+        close(pull(Tensor(2.0, adcore.float64))[0], 2 * gradients(*ws)[rank], "vjp")
+    # Members travel in one message.
+    batch = ops.stack([x, 2 * x, -x])
+    for mapped in (adcore.vmap(grad, (None, 0)), adcore.jit(adcore.vmap(grad, (None, 0)))):
+        for member, own in zip(mapped(w, batch), batch):
+            close(member, adcore.grad(lambda *ws: whole(ws, own), rank)(*ws), "vmap")
+    p = adcore.Parameter(w, name="w")
+    close(adcore.grad(lambda: stage(p, x), None, p)(), gradients(*ws)[rank], "Parameter")
+
+    # MindSpore's names make the same messages.
+    def of_mindspore(w):
+        if rank == 0:
+            mint_distributed.send(w * w, 1)
+            return operators.Receive(5, 1, (3,), adcore.float64)().sum()
+        if rank > 1:
+            return (w * 0).sum()
+        got = w * 1
+        assert mint_distributed.recv(got, 0) == 0
+        return operators.Send(5, 0)(got * w).sum()
+
+    close(
+        adcore.grad(of_mindspore)(w),
+        {0: 4 * ws[0] * ws[1], 1: 2 * ws[0] ** 2}.get(rank, 0 * w),
+        "MindSpore's names",
+    )
+
+    # The sweep comes to a message though this process returns nothing that depends on it.
+    def sends(w):
+        if rank:
+            return (w * communication.recv(x, 0) if rank == 1 else w * 0).sum()
+        communication.send(w * w, 1)
+        return ops.zeros((), adcore.float64)
+
+    expected = {0: 2 * ws[0] * ws[1], 1: ws[0] ** 2}.get(rank, 0 * w)
+    close(adcore.grad(sends)(w), expected, "a send whose process returns a constant")
+    close(adcore.jit(adcore.grad(sends))(w), expected, "the same, recorded")
+
+    # Nothing travels back for what is sent without derivative, or as ints.
+    def constants(w):
+        with adcore.no_grad():
+            number = exchange(w) + exchange(Tensor([rank])).sum()
+        return (w * (number + exchange(Tensor([1 + rank])))).sum()
+
+    def exchange(t):
+        other = rank ^ 1
+        if rank % 2:
+            got = communication.recv(t, other)
+            communication.send(t, other)
+        else:
+            communication.send(t, other)
+            got = communication.recv(t, other)
+        return got
+
+    close(adcore.grad(constants)(w), ws[rank ^ 1] + 2 * (rank ^ 1) + 1, "constants")
+
+
+def differentiated_in_one():
+    """A process that differentiates what it sends needs another one that does."""
+    fn = lambda w: communication.recv(w, 0).sum() if communication.get_rank() else sent(w)
+
+    def sent(w):
+        communication.send(w, 1)
+        return w.sum()
+
+    adcore.grad(fn)(ops.ones(2)) if communication.get_rank() == 0 else fn(ops.ones(2))
+
+
+def recomputed():
+    """A message would be sent again."""
+
+    def block(w):
+        communication.send(w, communication.get_rank() ^ 1)
+        return w * 2
+
+    adcore.grad(lambda w: adcore.recompute(block, w).sum())(ops.ones(2))
 
 
 def network(seed):
@@ -205,6 +359,96 @@ def many_buckets():
         np.testing.assert_allclose(one.asnumpy(), expected, rtol=1e-5, atol=1e-5)
         assert one.asnumpy().tobytes() == two.asnumpy().tobytes()
     assert made[0].dtype is adcore.float64 and made[1].dtype is adcore.float32
+
+
+def early_sums():
+    """Sums that start while the sweep runs are the sums; what goes wrong in a step does not touch the next one."""
+    rank, size = communication.get_rank(), communication.get_group_size()
+    net = nn.SequentialCell(nn.Dense(3, 600), nn.Tanh(), nn.Dense(600, 600), nn.Tanh(), nn.Dense(600, 2))
+    communication.broadcast_parameters(net)
+    unused = adcore.Parameter(ops.ones(4), name="unused")
+    parameters = tuple(net.trainable_params())
+    parameters = (*parameters[:2], unused, *parameters[2:])
+    reducer = nn.DistributedGradReducer(parameters, mean=True, overlap=True)
+    wrong, started = [], []
+
+    def between():
+        started.append(len(reducer._early._left))
+        if wrong:
+            raise ArithmeticError(wrong.pop())
+
+    def pulled(_, g):
+        ops.host_callback(between)
+        return (g,)
+
+    mark = adcore.custom_vjp(lambda x: x * 1)
+    mark.defvjp(lambda x: (mark(x), None), pulled)
+    first, rest = net[0], list(net)[1:]
+
+    def loss(x):
+        h = mark(first(x))
+        for layer in rest:
+            h = layer(h)
+        return (h**2).mean()
+
+    everyone = [Tensor(data(r, 5, 3, dtype=np.float32)) for r in range(size)]
+    run = adcore.value_and_grad(loss, None, parameters)
+    expected = [np.mean([run(x)[1][i].asnumpy() for x in everyone], axis=0) for i in range(len(parameters))]
+
+    def step(x, scale=1.0):
+        with reducer:
+            gradients = run(x)[1]
+        if scale != 1:
+            gradients = tuple(scale * g for g in gradients)
+        return reducer(gradients)
+
+    def hold(sums, scale=1):
+        for g, value in zip(sums, expected):
+            np.testing.assert_allclose(g.asnumpy(), scale * value, rtol=2e-5, atol=1e-6)
+            bits = communication.all_gather(Tensor(g.asnumpy().view(np.int32).reshape(1, -1)))
+            assert (bits.asnumpy() == bits.asnumpy()[0]).all()
+
+    x = everyone[rank]
+    recorded = adcore.jit(step)
+    once = [g.asnumpy().tobytes() for g in step(x)]
+    for call in (step, recorded, recorded, recorded, lambda x: recorded(x, scale=2.0), lambda x: step(x, scale=2.0)):
+        started.clear()
+        sums = call(x)
+        # Those of the small and the large gradients of the last layers had started when the sweep came to the first.
+        assert started == [2], started
+        scaled = sums[0].asnumpy().tobytes() != once[0]
+        hold(sums, 2 if scaled else 1)
+        assert scaled or [g.asnumpy().tobytes() for g in sums] == once
+        wrong.append("in all processes")
+        try:
+            call(x)
+        except ArithmeticError:
+            assert len(reducer._early._left) == 2
+        else:
+            raise AssertionError("the sweep did not raise")
+    hold(step(x))
+    # Two sweeps in one block, or none: the sums are taken at the end.
+    with reducer:
+        run(x)
+        gradients = run(x)[1]
+    hold(reducer(gradients))
+    hold(reducer(run(x)[1]))
+    # A process that leaves a step which the others finish: all are told, and go on.
+    if rank == 0:
+        wrong.append("here")
+    try:
+        step(x)
+    except ArithmeticError:
+        assert rank == 0
+        try:
+            step(x)
+        except RuntimeError as error:
+            assert "another process calls something else" in str(error)
+    except RuntimeError as error:
+        assert rank and "another process calls something else" in str(error)
+    started.clear()
+    hold(step(x))
+    assert started == [2]
 
 
 def half_and_rest():

@@ -42,7 +42,7 @@ def run(program, processes, timeout=None):
 
 @several
 @pytest.mark.parametrize("processes", [2, 4])
-@pytest.mark.parametrize("program", ["collectives", "rest", "half_and_rest", "training"])
+@pytest.mark.parametrize("program", ["collectives", "messages", "rest", "early_sums", "half_and_rest", "training"])
 def test_laws_hold_among_processes(program, processes):
     code, told = run(program, processes)
     assert code == 0, told
@@ -69,6 +69,8 @@ def test_who_goes_on_after_a_timeout_gets_no_numbers_of_other_calls():
         ("stays_away", "waited 2 s for the others"),
         ("other_shape", "with another shape or dtype"),
         ("other_call", "another process calls something else"),
+        ("differentiated_in_one", "Both processes differentiate"),
+        ("recomputed", "the block sends or receives"),
         ("without_init", "call adcore.communication.init() first"),
     ],
 )

@@ -5,7 +5,18 @@ share of the data; what :func:`all_reduce` and its like, ``nn.DistributedGradRed
 is the same in all of them. A program that no launcher started is a group of one, in which all functions work.
 """
 
-from .collectives import all_gather, all_reduce, all_to_all, barrier, broadcast, recv, reduce, reduce_scatter, send
+from .collectives import (
+    all_gather,
+    all_reduce,
+    all_to_all,
+    barrier,
+    broadcast,
+    collective_permute,
+    recv,
+    reduce,
+    reduce_scatter,
+    send,
+)
 from .parallel import (
     ParallelMode,
     ShardedOptimizer,
@@ -41,6 +52,7 @@ __all__ = [
     "barrier",
     "broadcast",
     "broadcast_parameters",
+    "collective_permute",
     "create_group",
     "destroy_group",
     "get_auto_parallel_context",

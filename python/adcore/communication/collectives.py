@@ -2,7 +2,8 @@
 
 Each is an op in every transform: recorded by jit as a call of the host, mapped by vmap as one call for all members, and
 differentiated. A derivative is that of the sum over all processes of what each of them differentiates: reverse mode of
-one function is another one, which all processes call. What is not a sum is made of `all_gather` and ops.
+one function is another one, which all processes call. What is not a sum is made of `all_gather` and ops. Messages from
+one process to another, at the end, have rules that make messages.
 
 Before numbers travel the processes compare what each of them calls, and with which shape and dtype: MPI would mix what
 does not belong together. Start reading at `_call`.
@@ -12,10 +13,11 @@ import functools
 import zlib
 from collections.abc import Callable
 
-from adcore import ops
+from adcore import _core, ops
 from adcore._core import Tensor, bfloat16, bool_, float16, float32
 from adcore.tensor import from_numpy
 from adcore.transforms import custom_vjp
+from adcore.transforms.rule import attach, constants, filled
 
 from .world import group_of, in_step, poll, wait
 
@@ -242,8 +244,55 @@ def barrier(group=None):
         ops.host_callback(lambda: wait("barrier", group, [comm.Ibarrier()]))
 
 
+def collective_permute(tensor, pairs, group=None):
+    """Send tensors from process to process, all at once: none waits for another one that waits for it.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        Of the same shape and dtype in all processes.
+    pairs : list of tuple
+        Of pairs of ranks in the group, (from, to), the same list in all processes. A rank is at most once the first of
+        a pair, and at most once the second.
+    group : str, optional
+
+    Returns
+    -------
+    Tensor
+        What came; zeros in a process to which none sends. A derivative needs it in what each process differentiates.
+
+    Raises
+    ------
+    RuntimeError, TypeError, ValueError
+        As :func:`all_reduce`, and if `pairs` is another thing.
+
+    Examples
+    --------
+    A ring, in which each process passes its tensor to the next one:
+
+    >>> from adcore import Tensor, communication
+    >>> size = communication.get_group_size()
+    >>> print(communication.collective_permute(Tensor([1.0, 2.0]), [(r, (r + 1) % size) for r in range(size)]))
+    [1. 2.]
+    """
+    name = "collective_permute"
+    tensor, comm = _checked(name, tensor, group)
+    pairs = tuple(map(tuple, pairs))
+    for pair in pairs:
+        if len(pair) != 2:
+            raise ValueError(f"{name}: pairs must be of two ranks each, got {pair}.")
+        for rank in pair:
+            check_rank(name, "each of pairs", rank, comm)
+    for side in zip(*pairs):
+        if len(set(side)) < len(side):
+            raise ValueError(f"{name}: a rank may send once and receive once, got {list(pairs)}.")
+    if comm is None:
+        return tensor.copy() if pairs else ops.zeros_like(tensor)
+    return _permute(group, pairs, tensor)
+
+
 def send(tensor, dst=0, group=None, tag=0):
-    """Send a tensor to a process, which receives it by :func:`recv`. There is no derivative.
+    """Send a tensor to a process, which receives it by :func:`recv`.
 
     Parameters
     ----------
@@ -261,6 +310,20 @@ def send(tensor, dst=0, group=None, tag=0):
     TypeError, ValueError
         If `tensor` is none, or there is no such rank or group.
 
+    Notes
+    -----
+    The process that sends and the one that receives differentiate together, or neither does: the cotangent of what was
+    received travels back when the sweep of this process comes to the call of `send`, whatever that process computes
+    from it and whatever this one returns. So a stage of a network whose layers are spread over processes is
+
+    ``grad(stage, None, weights)(x)``: ``stage`` ends with ``send(h, next)`` and returns ``ops.zeros(())``;
+
+    the last stage begins with ``h = recv(like, before)`` and returns the loss. Under `jvp` a tangent travels behind a
+    value, and under `vmap` one message has all members, where `tensor` is mapped in both processes. What is sent within
+    `no_grad`, in both processes, and what is not of a floating dtype is a constant, for which nothing travels back.
+
+    Two processes that both send first may wait for each other for ever: see :func:`collective_permute`.
+
     Examples
     --------
     >>> from adcore import Tensor, communication
@@ -270,19 +333,12 @@ def send(tensor, dst=0, group=None, tag=0):
     RuntimeError: send: this process is alone; several are started by mpiexec.
     """
     tensor, comm = _checked("send", tensor, group)
-    comm = _other("send", "dst", dst, comm)
-
-    def run(tensor):
-        import numpy as np
-
-        head = np.frombuffer(_described(tensor.shape, tensor.dtype), np.uint8)
-        wait("send", group, [comm.Isend(head, dst, tag), comm.Isend(_bytes(_contiguous(tensor)), dst, tag)])
-
-    ops.host_callback(run, tensor)
+    _other("send", "dst", dst, comm)
+    _send("value", group, dst, tag, tensor)
 
 
 def recv(tensor, src=0, group=None, tag=0):
-    """Return the tensor that a process sent by :func:`send`. There is no derivative.
+    """Return the tensor that a process sent by :func:`send`, which says how it is differentiated.
 
     Parameters
     ----------
@@ -302,7 +358,8 @@ def recv(tensor, src=0, group=None, tag=0):
     RuntimeError
         If nothing comes (see ADCORE_MPI_TIMEOUT), or this process is alone.
     ValueError
-        If what comes has another shape or dtype, or there is no such rank or group.
+        If what comes has another shape or dtype, or one process differentiates it and the other does not, or there is
+        no such rank or group.
 
     Examples
     --------
@@ -313,28 +370,8 @@ def recv(tensor, src=0, group=None, tag=0):
     RuntimeError: recv: this process is alone; several are started by mpiexec.
     """
     tensor, comm = _checked("recv", tensor, group)
-    comm = _other("recv", "src", src, comm)
-    shape, kind, elements = tuple(tensor.shape), tensor.dtype, tensor.asnumpy().dtype
-
-    def received():
-        import numpy as np
-        from mpi4py import MPI
-
-        status = MPI.Status()
-        message = poll("recv", group, lambda: comm.Improbe(src, tag, status))
-        made = np.empty(status.Get_elements(MPI.BYTE), np.uint8)
-        message.Recv(made)
-        return made
-
-    def run():
-        head, body = received().tobytes(), received()
-        if head != _described(shape, kind):
-            raise ValueError(
-                f"recv: {_described(shape, kind).decode()} was expected from rank {src}, and {head.decode()} came."
-            )
-        return _as_kind(body.view(elements).reshape(shape), kind)
-
-    return ops.host_callback(run, result=(shape, kind))
+    _other("recv", "src", src, comm)
+    return _recv("value", group, src, tag, tensor)
 
 
 # ---- checks -------------------------------------------------------------------------------------------------------
@@ -390,13 +427,26 @@ def _bytes(array):
     return array.reshape(-1).view(np.uint8)
 
 
+def fresh(shape, kind):
+    """Return a Tensor whose values are still to be written, and the array to write them to, which does not hold it.
+
+    Memory of Tensors is used again and again. What NumPy allocates often comes from the system, and MPI takes several
+    times as long to move what it has never seen.
+    """
+    import numpy as np
+    from mpi4py import MPI
+
+    made = ops.empty(shape, dtype=float32 if kind is bfloat16 else kind)
+    seen = made.asnumpy()
+    if made.size == 0:
+        return made, np.empty(shape, seen.dtype)
+    memory = MPI.buffer.fromaddress(seen.ctypes.data, seen.nbytes)
+    return made, np.frombuffer(memory, seen.dtype).reshape(shape)
+
+
 def _as_kind(array, kind):
     """Return a Tensor of the array's memory; bfloat16 is float32 in NumPy."""
     return from_numpy(array).astype(kind)
-
-
-def _described(shape, kind):
-    return f"shape {tuple(shape)} and dtype {kind}".encode()
 
 
 def agree(name, group, comm, *facts):
@@ -408,17 +458,24 @@ def agree(name, group, comm, *facts):
         If they are not.
     """
     import numpy as np
+    from mpi4py import MPI
 
     code = zlib.crc32(repr((name, *facts)).encode())
     codes = np.array([code, -code], np.int64)
-    from mpi4py import MPI
-
-    wait(name, group, [comm.Iallreduce(MPI.IN_PLACE, codes, MPI.MAX)])
+    wait(name, group, [comm.Iallreduce(MPI.IN_PLACE, codes, MPI.MAX)], codes)
     if codes[0] != -codes[1]:
         raise RuntimeError(
             f"{name}: rank {comm.rank} of {comm.size} calls it with {', '.join(map(str, facts))}, and another process "
             "calls something else, or with another shape or dtype. All processes must make the same calls in one order."
         )
+
+
+def when_there_are_values(run, tensors, result, vectorized=False):
+    """Return run(*tensors), called by `ops.host_callback`, or at once where that would do nothing else."""
+    tensors = list(tensors)
+    if _core.is_tracing() or _core.is_tracked(tensors) or _core.innermost(tensors) is not None:
+        return ops.host_callback(run, *tensors, result=result, vectorized=vectorized)
+    return run(*tensors)
 
 
 def _call(name, group, tensor, shape, run, *facts):
@@ -436,12 +493,12 @@ def _call(name, group, tensor, shape, run, *facts):
         members = array.shape[: array.ndim - axes]
         agree(name, group, comm, *facts, array.shape, tensor.dtype)
         with in_step(name):
-            result = np.empty((*members, *shape), array.dtype)
+            made, result = fresh((*members, *shape), tensor.dtype)
             count = int(np.prod(members))
             run(comm, array.reshape(count, *array.shape[len(members) :]), result.reshape(count, *shape))
-            return _as_kind(result, tensor.dtype)
+            return made.astype(tensor.dtype)
 
-    return ops.host_callback(transfer, tensor, result=(shape, tensor.dtype), vectorized=True)
+    return when_there_are_values(transfer, [tensor], (shape, tensor.dtype), vectorized=True)
 
 
 def _ranked(array, size):
@@ -480,7 +537,7 @@ def _linear(forward, backward):
 
 def _run_sum(group, tensor):
     def run(comm, array, result):
-        wait("all_reduce", group, [comm.Iallreduce(array, result)])
+        wait("all_reduce", group, [comm.Iallreduce(array, result)], array, result)
 
     return _call("all_reduce", group, tensor, tensor.shape, run)
 
@@ -492,7 +549,7 @@ def _run_gather(group, name, tensor):
         import numpy as np
 
         parts = np.empty((size, *array.shape), array.dtype)
-        wait(name, group, [comm.Iallgather(_bytes(array), _bytes(parts))])
+        wait(name, group, [comm.Iallgather(_bytes(array), _bytes(parts))], array, parts)
         _unranked(parts, result)
 
     rows, *rest = tensor.shape
@@ -505,7 +562,8 @@ def _run_scatter_sum(group, name, tensor):
     size = group_of(name, group).size
 
     def run(comm, array, result):
-        wait(name, group, [comm.Ireduce_scatter_block(_ranked(array, size), result)])
+        shares = _ranked(array, size)
+        wait(name, group, [comm.Ireduce_scatter_block(shares, result)], shares, result)
 
     rows, *rest = tensor.shape
     return _call(name, group, tensor, (rows // size, *rest), run)
@@ -514,7 +572,7 @@ def _run_scatter_sum(group, name, tensor):
 def _run_copy(group, src, tensor):
     def run(comm, array, result):
         result[:] = array
-        wait("broadcast", group, [comm.Ibcast(_bytes(result), src)])
+        wait("broadcast", group, [comm.Ibcast(_bytes(result), src)], result)
 
     return _call("broadcast", group, tensor, tensor.shape, run, f"src={src}")
 
@@ -526,7 +584,8 @@ def _run_sum_at(group, dst, tensor):
     def run(comm, array, result):
         if comm.rank != dst:
             result[:] = 0
-        wait("reduce", group, [comm.Ireduce(array, result if comm.rank == dst else None, root=dst)])
+        request = comm.Ireduce(array, result if comm.rank == dst else None, root=dst)
+        wait("reduce", group, [request], array, result)
 
     return _call("reduce", group, tensor, tensor.shape, run, f"dst={dst}")
 
@@ -539,10 +598,29 @@ def _run_exchange(group, tensor):
 
         sent = _ranked(array, size)
         received = np.empty_like(sent)
-        wait("all_to_all", group, [comm.Ialltoall(_bytes(sent), _bytes(received))])
+        wait("all_to_all", group, [comm.Ialltoall(_bytes(sent), _bytes(received))], sent, received)
         _unranked(received, result)
 
     return _call("all_to_all", group, tensor, tensor.shape, run)
+
+
+def _run_permute(group, pairs, tensor):
+    name = "collective_permute"
+
+    def run(comm, array, result):
+        source = {to: of for of, to in pairs}.get(comm.rank)
+        requests = [comm.Isend(_bytes(array), to) for of, to in pairs if of == comm.rank]
+        if source is None:
+            result[:] = 0
+        else:
+            requests.append(comm.Irecv(_bytes(result), source))
+        wait(name, group, requests, array, result)
+
+    return _call(name, group, tensor, tensor.shape, run, f"pairs={list(pairs)}")
+
+
+def _back(pairs):
+    return tuple((to, of) for of, to in pairs)
 
 
 def _mask(group, dst, tensor):
@@ -556,5 +634,85 @@ _scatter_sum: Callable[..., Tensor] = _linear(_run_scatter_sum, lambda group, na
 _copy: Callable[..., Tensor] = _linear(_run_copy, lambda group, src, g: _sum_at(group, src, g))
 _sum_at: Callable[..., Tensor] = _linear(_run_sum_at, lambda group, dst, g: _copy(group, dst, g))
 _exchange: Callable[..., Tensor] = _linear(_run_exchange, lambda group, g: _exchange(group, g))
+_permute: Callable[..., Tensor] = _linear(_run_permute, lambda group, pairs, g: _permute(group, _back(pairs), g))
 # What one process has alone. Its rule passes zeros on, so that all processes go on to what came before.
 _only_at: Callable[..., Tensor] = _linear(_mask, lambda group, dst, g: _only_at(group, dst, g))
+
+
+# ---- messages between two processes -------------------------------------------------------------------------------
+#
+# A rule that sends or receives runs in every sweep of every level that is open, whether or not anything reaches it:
+# what the other process does cannot be known here. What travels says what it is, so that a process that differentiates
+# with one that does not gets an error.
+
+
+def _send(what, group, dst, tag, tensor, like=None):
+    """Send a value, or a tangent or cotangent like one; what is differentiated further receives the cotangent of that.
+
+    A tangent may be the same for all members of a vmap, and its value not: there are as many as there are values.
+    """
+    (value,) = constants([tensor])
+    levels = _core.open_derivatives()
+
+    def run(value, _):
+        import numpy as np
+
+        comm = group_of("send", group)
+        head = np.frombuffer(_described(what, value.shape, value.dtype, levels), np.uint8)
+        body = _bytes(_contiguous(value))
+        wait("send", group, [comm.Isend(head, dst, tag), comm.Isend(body, dst, tag)], head, body)
+
+    def pull(*_):
+        return [_recv("cotangent", group, dst, tag, value)]
+
+    def push(_, tangents):
+        _send("tangent", group, dst, tag, tangents[0], value)
+        return [Tensor(0.0)]
+
+    ops.host_callback(run, value, like if like is not None and _core.is_batch(like) else None, vectorized=True)
+    if value.dtype.is_floating_point:
+        # The output stands for the message.
+        attach("send", [tensor], [Tensor(0.0)], pull, push, always=True)
+
+
+def _recv(what, group, src, tag, tensor):
+    """Return a value, a tangent or a cotangent that comes; where it is differentiated its cotangent is sent."""
+    (like,) = constants([tensor])
+    levels = _core.open_derivatives()
+
+    def received(comm):
+        import numpy as np
+        from mpi4py import MPI
+
+        status = MPI.Status()
+        message = poll("recv", group, lambda: comm.Improbe(src, tag, status))
+        made = np.empty(status.Get_elements(MPI.BYTE), np.uint8)
+        message.Recv(made)
+        return made
+
+    def run(like):
+        comm = group_of("recv", group)
+        head, body = received(comm).tobytes(), received(comm)
+        expected = _described(what, like.shape, like.dtype, levels)
+        if head != expected:
+            raise ValueError(
+                f"recv: {expected.decode()} was expected from rank {src}, and {head.decode()} came. Both processes "
+                "differentiate and map what they send to each other, or neither does."
+            )
+        return _as_kind(body.view(like.asnumpy().dtype).reshape(like.shape), like.dtype)
+
+    def pull(cotangents, _):
+        _send("cotangent", group, src, tag, filled(cotangents, [value])[0], value)
+        return [None]
+
+    def push(*_):
+        return [_recv("tangent", group, src, tag, value)]
+
+    value = ops.host_callback(run, like, result=like, vectorized=True)
+    if not value.dtype.is_floating_point:
+        return value
+    return attach("recv", [tensor], [value], pull, push, always=True)[0]
+
+
+def _described(what, shape, kind, levels):
+    return f"a {what} of shape {tuple(shape)} and dtype {kind}, differentiated {levels} times,".encode()

@@ -1,19 +1,20 @@
 """Training with data that is spread over processes: sums of gradients, and optimizers that share their state.
 
-Gradients travel in a few flat arrays, of which one is filled while those before it are on their way. Their number and
-order depend on the Parameters alone, and so do the bits, which are the same in all processes. Start reading at
-`reduce_gradients`.
+Large gradients travel from their own memory, small ones in a few flat arrays, of which one is filled while those before
+it are on their way. Their number and order depend on the Parameters alone, and so do the bits, which are the same in
+all processes. Start reading at `reduce_gradients`; `EarlySums` does the same while the gradients are computed.
 """
 
 from adcore import ops
 from adcore._context import without_meaning
-from adcore._core import Parameter, bfloat16, bool_, float16
-from adcore.tensor import from_numpy
+from adcore._core import Parameter, bfloat16, bool_, float16, float32, innermost, is_same, is_tracked, watch_gradients
 
-from .collectives import agree, check_rank
-from .world import get_group_size, group_of, in_step, wait
+from .collectives import agree, check_rank, fresh, when_there_are_values
+from .world import abandon, get_group_size, group_of, in_step, is_in_step, wait
 
-_BUCKET = 1 << 24  # bytes: of a flat array, unless one gradient alone is larger
+_BUCKET = 1 << 24  # bytes of a flat array
+_EARLY_BUCKET = 1 << 20  # of one whose sum starts while others are not there yet
+_ALONE = 1 << 18  # bytes of a gradient that travels from its own memory: a message costs less than a copy
 
 
 class ParallelMode:
@@ -165,16 +166,21 @@ def reduce_gradients(gradients, mean=None, degree=None, group=None):
     name = "reduce_gradients"
     gradients = tuple(gradients)
     comm = group_of(name, group)
+    factor = _factor(name, gradients, mean, degree, comm)
+    if comm is None:
+        return gradients if factor in (None, 1) else tuple(g / degree for g in gradients)
+    plan = _Plan(gradients)
+    return when_there_are_values(lambda *g: plan.reduce(name, group, g, factor), gradients, gradients)
+
+
+def _factor(name, gradients, mean, degree, comm):
+    """Return what the sums of gradients are multiplied by, None for nothing, if the arguments are right."""
     mean = _settings["gradients_mean"] if mean is None else mean
     degree = (1 if comm is None else comm.size) if degree is None else degree
     if isinstance(degree, bool) or not isinstance(degree, int) or degree < 1:
         raise ValueError(f"{name}: degree must be a positive int, got {degree!r}.")
     _check_kinds(name, gradients, mean)
-    if comm is None:
-        return tuple(g / degree for g in gradients) if mean and degree > 1 else gradients
-    factor = 1 / degree if mean else None
-    plan = _Plan(gradients)
-    return tuple(ops.host_callback(lambda g: plan.reduce(name, group, g, factor), gradients, result=gradients))
+    return 1 / degree if mean else None
 
 
 def _check_kinds(name, gradients, mean):
@@ -186,65 +192,191 @@ def _check_kinds(name, gradients, mean):
 class _Plan:
     """Which tensors travel together: a list of their numbers for each flat array."""
 
-    def __init__(self, tensors):
+    def __init__(self, tensors, most=_BUCKET):
         self.shapes = [tuple(t.shape) for t in tensors]
+        self.sizes = [_numel(s) for s in self.shapes]
         self.kinds = [t.dtype for t in tensors]
         self.buckets = []
-        filled = {}  # by dtype: the bucket that is filled, and its bytes
-        for i, t in enumerate(tensors):
-            bucket, size = filled.get(t.dtype, (None, 0))
-            if bucket is None or size + t.nbytes > _BUCKET:
-                bucket, size = [], 0
+        filled, passed = {}, 0  # by dtype the bucket that is filled, and how many bytes had passed when it began
+        for i in reversed(range(len(tensors))):  # as a sweep finds them
+            kind, bytes_ = tensors[i].dtype, tensors[i].nbytes
+            passed += bytes_
+            if bytes_ >= _ALONE:
+                self.buckets.append([i])
+                continue
+            bucket, begin = filled.get(kind, (None, 0))
+            if bucket is None or passed - begin > most:
+                bucket, begin = [], passed - bytes_
                 self.buckets.append(bucket)
             bucket.append(i)
-            filled[t.dtype] = bucket, size + t.nbytes
+            filled[kind] = bucket, begin
+        self.buckets.sort(key=lambda bucket: -bucket[-1])  # by what they wait for
 
     def flat(self, bucket, tensors):
-        """Return the elements of a bucket's tensors in one array."""
-        import numpy as np
-
-        sizes = [int(np.prod(self.shapes[i])) for i in bucket]
-        made = np.empty(sum(sizes), self.travels(bucket))
-        start = 0
-        for i, size in zip(bucket, sizes):
-            made[start : start + size].reshape(self.shapes[i])[...] = tensors[i].asnumpy()
-            start += size
-        return made
-
-    def travels(self, bucket):
-        """Return the dtype of a bucket's array: half precision is added in float32."""
-        import numpy as np
-
-        kind = self.kinds[bucket[0]]
-        return np.float32 if kind in (float16, bfloat16) else np.dtype(str(kind).lower())
-
-    def tensors(self, bucket, array):
-        """Yield the number and the Tensor of each part of a bucket's array, which share its memory."""
+        """Return the elements of a bucket's tensors in one Tensor, and its array."""
+        made, array = self.empty(bucket)
         start = 0
         for i in bucket:
-            end = start + _numel(self.shapes[i])
-            tensor = from_numpy(array[start:end].reshape(self.shapes[i]))
-            yield i, tensor.astype(self.kinds[i])
+            end = start + self.sizes[i]
+            array[start:end].reshape(self.shapes[i])[...] = tensors[i].asnumpy()
             start = end
+        return made, array
+
+    def empty(self, bucket):
+        return fresh((sum(self.sizes[i] for i in bucket),), self.travels(bucket))
+
+    def travels(self, bucket):
+        """Return the dtype in which a bucket travels: half precision is added in float32."""
+        kind = self.kinds[bucket[0]]
+        return float32 if kind in (float16, bfloat16) else kind
+
+    def tensors(self, bucket, made):
+        """Yield the number and the Tensor of each part of a bucket's Tensor, which share its memory."""
+        start = 0
+        for i in bucket:
+            end = start + self.sizes[i]
+            yield i, made[start:end].reshape(self.shapes[i]).astype(self.kinds[i])
+            start = end
+
+    def start(self, comm, bucket, tensors):
+        """Start the sum of a bucket; return the request, the Tensor of the sum, its array, and what is summed."""
+        import numpy as np
+        from mpi4py import MPI
+
+        if len(bucket) == 1 and self.kinds[bucket[0]] is self.travels(bucket):
+            given = np.ascontiguousarray(tensors[bucket[0]].asnumpy())
+            made, array = self.empty(bucket)
+            return comm.Iallreduce(given, array), made, array, given
+        made, array = self.flat(bucket, tensors)
+        return comm.Iallreduce(MPI.IN_PLACE, array), made, array, None
+
+    def sums(self, name, group, started, factor):
+        """Return the sums, or means, of all tensors when those that were started are there."""
+        made = [None] * len(self.shapes)
+        for bucket, (request, reduced, array, _) in zip(self.buckets, started):
+            wait(name, group, [request], started)
+            if factor is not None:
+                array *= array.dtype.type(factor)
+            for i, tensor in self.tensors(bucket, reduced):
+                made[i] = tensor
+        return tuple(made)
 
     def reduce(self, name, group, tensors, factor):
         comm = group_of(name, group)
-        from mpi4py import MPI
-
         agree(name, group, comm, self.shapes, self.kinds, f"factor={factor}")
         with in_step(name):
-            arrays, requests = [], []
-            for bucket in self.buckets:
-                arrays.append(self.flat(bucket, tensors))
-                requests.append(comm.Iallreduce(MPI.IN_PLACE, arrays[-1]))
-            made = [None] * len(tensors)
-            for bucket, array, request in zip(self.buckets, arrays, requests):
-                wait(name, group, [request])
-                if factor is not None:
-                    array *= array.dtype.type(factor)
-                for i, tensor in self.tensors(bucket, array):
-                    made[i] = tensor
-            return tuple(made)
+            return self.sums(name, group, [self.start(comm, bucket, tensors) for bucket in self.buckets], factor)
+
+
+class EarlySums:
+    """Sums of gradients that start while the sweep that computes them still runs.
+
+    A sweep tells each gradient as soon as it is whole. When those of a bucket are there, and the buckets before it have
+    started, its sum starts, on a communicator of its own: so its messages have one order, and what the program sends
+    meanwhile another. A bucket that lacks a gradient, since nothing reached a Parameter, starts at the end, and so do
+    those behind it.
+
+    At the end the processes compare what they call, once, as in `reduce_gradients`. Where the gradients that were told
+    are not those whose sums are asked for, since something scaled them in between, what has started is waited for and
+    forgotten. A sum that was left behind by an exception is found when the next one starts, or at the end.
+    """
+
+    # What a step notes here is no variable that a recorded function changes.
+    __slots__ = ("_begun", "_comm", "_group", "_left", "_name", "_numbers", "_plan", "_told", "_usable")
+
+    def __init__(self, parameters, group):
+        self._name, self._group = "DistributedGradReducer", group
+        self._plan = _Plan(parameters, _EARLY_BUCKET)
+        self._numbers = {id(p): i for i, p in enumerate(parameters)}
+        comm = group_of(self._name, group)
+        self._comm = None if comm is None else comm.Dup()
+        self._left = []  # what has started and was not waited for
+        self._forget()
+
+    def _forget(self):
+        self._told = {}  # gradients by number
+        self._begun = 0  # how many buckets are complete
+        self._usable = True
+
+    def watch(self):
+        """Listen to the sweeps of this thread; return who listened before."""
+        self._forget()
+        return watch_gradients(self._tell) if self._comm is not None else watch_gradients(None)
+
+    def _tell(self, parameter, gradient):
+        number = self._numbers.get(id(parameter))
+        if number is None:
+            return
+        expected = self._plan.shapes[number], self._plan.kinds[number]
+        plain = not is_tracked([gradient]) and innermost([gradient]) is None
+        if number in self._told or not plain or (tuple(gradient.shape), gradient.dtype) != expected:
+            self._usable = False
+        if not self._usable:
+            return
+        self._told[number] = gradient
+        buckets = self._plan.buckets
+        while self._begun < len(buckets) and all(i in self._told for i in buckets[self._begun]):
+            bucket = buckets[self._begun]
+            self._begun += 1
+            when_there_are_values(
+                lambda *g, k=self._begun - 1: self._start(k, g), [self._told[i] for i in bucket], result=None
+            )
+
+    def _start(self, k, gradients):
+        from mpi4py import MPI
+
+        if k < len(self._left):
+            self._agree("what a step left behind", len(self._left))
+            self._drop()
+        bucket = self._plan.buckets[k]
+        with in_step(self._name):
+            # MPI goes on with the sums before this one only while it is called.
+            MPI.Request.Testall([request for request, *_ in self._left])
+            self._left.append(self._plan.start(self._comm, bucket, dict(zip(bucket, gradients))))
+
+    def finish(self, gradients, mean, degree):
+        """Return the sums or means of the gradients."""
+        comm = group_of(self._name, self._group)
+        factor = _factor(self._name, gradients, mean, degree, comm)
+        if comm is None:
+            return reduce_gradients(gradients, mean, degree, self._group)
+        usable = self._usable and all(is_same(told, gradients[i]) for i, told in self._told.items())
+        begun = self._begun
+        self._forget()
+        plan = self._plan
+
+        def run(*gradients):
+            early = usable and len(self._left) == begun
+            left = None if early else len(self._left)
+            self._agree([tuple(g.shape) for g in gradients], [g.dtype for g in gradients], f"factor={factor}", left)
+            if not early:
+                self._drop()
+                return _Plan(gradients).reduce(self._name, self._group, gradients, factor)
+            with in_step(self._name):
+                for bucket in plan.buckets[begun:]:
+                    self._left.append(plan.start(self._comm, bucket, gradients))
+                made = plan.sums(self._name, self._group, self._left, factor)
+                self._left = []
+                return made
+
+        return when_there_are_values(run, gradients, gradients)
+
+    def _agree(self, *facts):
+        comm = group_of(self._name, self._group)
+        try:
+            agree(self._name, self._group, comm, *facts)
+        except RuntimeError:
+            # All processes get here, unless they are out of step, where none communicates any more. What they have
+            # started differs: nobody waits for it.
+            abandon(self._left)
+            self._left = []
+            if is_in_step():
+                self._comm = comm.Dup()
+            raise
+
+    def _drop(self):
+        wait(self._name, self._group, [request for request, *_ in self._left], self._left)
+        self._left = []
 
 
 def _numel(shape):
@@ -305,12 +437,12 @@ def _share(name, group, parameters, owners):
             for root, plan, own in plans:
                 for bucket in plan.buckets:
                     arrays.append(plan.flat(bucket, [values[i] for i in own]))
-                    requests.append(comm.Ibcast(arrays[-1], root))
-            wait(name, group, requests)
+                    requests.append(comm.Ibcast(arrays[-1][1], root))
+            wait(name, group, requests, arrays)
             made, arrays = [None] * len(values), iter(arrays)
             for _, plan, own in plans:
                 for bucket in plan.buckets:
-                    for i, tensor in plan.tensors(bucket, next(arrays)):
+                    for i, tensor in plan.tensors(bucket, next(arrays)[0]):
                         made[own[i]] = tensor
             return tuple(made)
 
@@ -413,18 +545,19 @@ class ShardedOptimizer:
                 for root, plan, own in plans:
                     for bucket in plan.buckets:
                         arrays.append(plan.flat(bucket, [gradients[i] for i in own]))
-                        sent, received = (MPI.IN_PLACE, arrays[-1]) if root == comm.rank else (arrays[-1], None)
+                        array = arrays[-1][1]
+                        sent, received = (MPI.IN_PLACE, array) if root == comm.rank else (array, None)
                         requests.append(comm.Ireduce(sent, received, root=root))
-                wait(name, self._group, requests)
+                wait(name, self._group, requests, arrays)
                 arrays = iter(arrays)
                 for root, plan, own in plans:
                     mine = [None] * len(own)
                     for bucket in plan.buckets:
-                        array = next(arrays)
+                        reduced, array = next(arrays)
                         if root == comm.rank:
                             if mean:
                                 array *= array.dtype.type(1 / comm.size)
-                            for i, tensor in plan.tensors(bucket, array):
+                            for i, tensor in plan.tensors(bucket, reduced):
                                 mine[i] = tensor
                     if root == comm.rank:
                         made = mine

@@ -5,14 +5,16 @@ started several: each of those would train alone without a word, so functions re
 `group_of`.
 """
 
+import functools
 import os
 import sys
 import time
 
 _LAUNCHED = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MPI_LOCALNRANKS")  # what launchers tell the processes
-_SPIN = 1e-3  # seconds in which an answer is looked for without a pause
+_SPIN = 1e-3  # seconds in which an answer is looked for without a pause, where each process has a core
+_spin = _SPIN
 _groups = {}  # by name; empty without init
-_abandoned = []  # requests that nobody waits for any more: MPI may still write to their arrays
+_abandoned = []  # requests that nobody waits for any more, with their arrays: MPI may still write to these
 _fault = None  # why the processes are out of step
 _hook = None  # sys.excepthook before init
 
@@ -68,7 +70,7 @@ def init(backend_name=None):
     (0, 1)
     >>> communication.release()
     """
-    global _hook
+    global _hook, _spin
     if backend_name is not None and not isinstance(backend_name, str):
         raise TypeError(f"init: backend_name must be a str, got {type(backend_name).__name__}.")
     if _groups:
@@ -84,8 +86,25 @@ def init(backend_name=None):
             f"init: {_launched()} processes were launched, but mpi4py is not installed; pip install 'adcore[mpi]'."
         ) from error
     _groups[GlobalComm.WORLD_COMM_GROUP] = MPI.COMM_WORLD.Dup()
+    _spin = _SPIN if _has_a_core_each() else 0.0
     _hook = sys.excepthook
     sys.excepthook = _end_all
+
+
+def _has_a_core_each():
+    """Tell whether the processes of this machine may run at once.
+
+    Where there are more of them than cores, one that looks for an answer without a pause keeps from its core the one
+    that would give it.
+    """
+    from mpi4py import MPI
+
+    local = MPI.COMM_WORLD.Split_type(MPI.COMM_TYPE_SHARED)
+    try:
+        own = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+        return len(set().union(*local.allgather(set(own)))) >= local.size
+    finally:
+        local.Free()
 
 
 def release():
@@ -324,8 +343,8 @@ def _translated(name, source, target, rank):
     return found
 
 
-def wait(name, group, requests):
-    """Wait until requests are done, but not for ever.
+def wait(name, group, requests, *arrays):
+    """Wait until requests are done, but not for ever. `arrays`: what they read and write, which requests do not hold.
 
     Raises
     ------
@@ -335,28 +354,37 @@ def wait(name, group, requests):
     from mpi4py import MPI
 
     try:
-        poll(name, group, lambda: MPI.Request.Testall(requests))
+        poll(name, group, functools.partial(MPI.Request.Testall, requests))
     except BaseException:
-        _abandoned.append(requests)
+        abandon(requests, arrays)
         raise
+
+
+def abandon(*held):
+    """Keep requests and arrays for ever."""
+    _abandoned.append(held)
+
+
+def is_in_step():
+    return _fault is None
 
 
 def poll(name, group, done):
     """Ask until the answer is true, in pauses that grow, and as long as `wait` waits; return the answer."""
-    seconds = float(os.environ.get("ADCORE_MPI_TIMEOUT", "600"))
-    start = time.monotonic()
     with in_step(name):
+        start = time.monotonic()
         while not (answer := done()):
             waited = time.monotonic() - start
-            if waited > seconds:
+            if waited <= _spin:
+                continue
+            if waited > float(os.environ.get("ADCORE_MPI_TIMEOUT", "600")):
                 comm = group_of(name, group)
                 raise RuntimeError(
                     f"{name}: rank {comm.rank} of {comm.size} waited {waited:.0f} s for the others; one has ended, or "
                     "calls something else. ADCORE_MPI_TIMEOUT sets how many seconds are waited."
                 )
-            if waited > _SPIN:
-                time.sleep(min(1e-3, waited / 100))
-    return answer
+            time.sleep(min(1e-3, waited / 100))
+        return answer
 
 
 class in_step:

@@ -11,16 +11,16 @@ _OF_SEVERAL = """
     all_gather all_gather_into_tensor all_gather_into_tensor_uneven all_gather_object all_to_all
     all_to_all_single batch_isend_irecv broadcast_object_list gather
     gather_object get_backend get_global_rank get_group_rank get_process_group_ranks irecv isend
-    new_group P2POp recv recv_object_list reduce reduce_scatter reduce_scatter_tensor reduce_scatter_tensor_uneven
-    scatter scatter_object_list send send_object_list
+    new_group P2POp recv_object_list reduce reduce_scatter reduce_scatter_tensor reduce_scatter_tensor_uneven
+    scatter scatter_object_list send_object_list
 """.split()  # fmt: skip
 
 
 def _refused(name):
     def body(*args, **kwargs):
         raise NotImplementedError(
-            f"mint.distributed.{name} is not there; adcore.communication has all_gather, reduce_scatter, send "
-            "and recv, whose results are returned."
+            f"mint.distributed.{name} is not there; adcore.communication has all_gather, reduce_scatter and "
+            "collective_permute, whose results are returned."
         )
 
     return body
@@ -46,6 +46,15 @@ def _barrier(group=None, async_op=False, device_ids=None):
     communication.barrier(group)
 
 
+def _send(tensor, dst=0, group=None, tag=0):
+    communication.send(tensor, dst, group, tag)
+
+
+def _recv(tensor, src=0, group=None, tag=0):
+    tensor.copy_(communication.recv(tensor, src, group, tag))
+    return src
+
+
 def _init(backend=None, init_method=None, timeout=None, world_size=-1, rank=-1, **options):
     communication.init(backend)
 
@@ -63,6 +72,8 @@ _ROWS = named(
         "init_process_group": _init,
         "is_available": lambda: True,
         "is_initialized": lambda: communication.GlobalComm.INITED,
+        "recv": _recv,
+        "send": _send,
     },
 )
 globals().update(_ROWS)

@@ -1,7 +1,8 @@
 """Cells that bring the gradients of several processes together."""
 
+from adcore._core import watch_gradients
 from adcore.communication import reduce_gradients
-from adcore.communication.parallel import check_parameters
+from adcore.communication.parallel import EarlySums, check_parameters
 
 from .cell import Cell
 
@@ -21,6 +22,11 @@ class DistributedGradReducer(Cell):
         Has no meaning here: gradients travel in flat arrays of some megabytes.
     group : str, optional
         By default all processes.
+    overlap : bool, default False
+        Whether sums start while the gradients are computed, in ``with reducer:`` around `grad` or `value_and_grad`; a
+        call then waits for them. A jitted function has the block inside. Where something changes the gradients before
+        the call, or they are those of `vjp`, or higher derivatives, the sums are taken then. The bits are the same in
+        all processes; all of them make the reducer.
 
     Raises
     ------
@@ -36,17 +42,40 @@ class DistributedGradReducer(Cell):
     >>> loss, grads = value_and_grad(lambda x: net(x).sum(), None, tuple(weights))(ops.ones((3, 2)))
     >>> [g.shape for g in reducer(grads)]
     [(1, 2), (1,)]
+
+    Sums that start while the sweep still runs:
+
+    >>> reducer = nn.DistributedGradReducer(weights, overlap=True)
+    >>> with reducer:
+    ...     loss, grads = value_and_grad(lambda x: net(x).sum(), None, tuple(weights))(ops.ones((3, 2)))
+    >>> [g.shape for g in reducer(grads)]
+    [(1, 2), (1,)]
     """
 
-    def __init__(self, parameters, mean=None, degree=None, fusion_type=1, group=None):
+    def __init__(self, parameters, mean=None, degree=None, fusion_type=1, group=None, overlap=False):
         super().__init__(auto_prefix=False)
-        self._count = len(check_parameters("DistributedGradReducer", parameters))
-        if mean is not None and not isinstance(mean, bool):
-            raise TypeError(f"DistributedGradReducer: mean must be a bool, got {type(mean).__name__}.")
+        parameters = check_parameters("DistributedGradReducer", parameters)
+        self._count = len(parameters)
+        for name, value in (("mean", False if mean is None else mean), ("overlap", overlap)):
+            if not isinstance(value, bool):
+                raise TypeError(f"DistributedGradReducer: {name} must be a bool, got {type(value).__name__}.")
         self.mean, self.degree, self.group = mean, degree, group
+        self._early = EarlySums(parameters, group) if overlap else None
+        self._before = []  # who listened to sweeps when a block began
+
+    def __enter__(self):
+        if self._early is not None:
+            self._before.append(self._early.watch())
+        return self
+
+    def __exit__(self, *exception):
+        if self._early is not None:
+            watch_gradients(self._before.pop())
 
     def construct(self, grads):
         """Return the sums or means."""
         if len(grads) != self._count:
             raise ValueError(f"DistributedGradReducer: {self._count} gradients are needed, got {len(grads)}.")
+        if self._early is not None:
+            return self._early.finish(tuple(grads), self.mean, self.degree)
         return reduce_gradients(grads, self.mean, self.degree, self.group)

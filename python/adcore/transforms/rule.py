@@ -41,7 +41,7 @@ def seen(tree):
     return map_tensors(_core.seen, tree) if tensors_of(tree) else tree
 
 
-def attach(name, inputs, outputs, pull, push=None):
+def attach(name, inputs, outputs, pull, push=None, always=False):
     """Return the outputs as made from the inputs by a rule, for every level, jvp and vmap that is open.
 
     Parameters
@@ -56,26 +56,30 @@ def attach(name, inputs, outputs, pull, push=None):
     push : callable, optional
         From a list of values of the inputs and one of their tangents to a list of tangents of the outputs; by default
         the transpose of `pull`.
+    always : bool, default False
+        The rule does more than compute: each level and jvp that is open runs it once, whatever it differentiates.
     """
     _core.note_rule()
-    frame = _core.innermost([*inputs, *outputs])
+    frame = _core.open_frame() if always else _core.innermost([*inputs, *outputs])
     if isinstance(frame, _core.Forward):
-        made = _attach_forward(name, frame, inputs, outputs, pull, push)
-    elif frame is not None:
-        made = _attach_batch(name, frame, inputs, outputs, pull, push)
-    else:
+        made = _attach_forward(name, frame, inputs, outputs, pull, push, always)
+    elif frame is None:
         made = outputs
-    if _core.is_tracked(inputs, frame):
-        made = _core.record_rule(inputs, made, pull)
+    elif always and not any(map(frame.holds, [*inputs, *outputs])):
+        made = frame.outside(lambda: attach(name, inputs, outputs, pull, push, always))
+    else:
+        made = _attach_batch(name, frame, inputs, outputs, pull, push, always)
+    if _core.records(frame) if always else _core.is_tracked(inputs, frame):
+        made = _core.record_rule(inputs, made, pull, always)
     return made
 
 
-def _attach_forward(name, frame, inputs, outputs, pull, push):
+def _attach_forward(name, frame, inputs, outputs, pull, push, always):
     values, tangents = zip(*map(frame.take_apart, inputs)) if inputs else ((), ())
     values = list(values)
 
     def outside():
-        made = attach(name, values, outputs, pull, push)
+        made = attach(name, values, outputs, pull, push, always)
         given = [zero_derivative(v) if t is None else t for v, t in zip(values, tangents)]
         if push is not None:
             return made, push(values, given)
@@ -85,7 +89,7 @@ def _attach_forward(name, frame, inputs, outputs, pull, push):
     return [frame.dual(value, tangent) for value, tangent in zip(made, pushed)]
 
 
-def _attach_batch(name, frame, inputs, outputs, pull, push):
+def _attach_batch(name, frame, inputs, outputs, pull, push, always):
     held = [frame.holds(t) for t in inputs]
 
     def enter(values, batched):
@@ -105,7 +109,7 @@ def _attach_batch(name, frame, inputs, outputs, pull, push):
 
     values = [frame.split(t) if own else t for t, own in zip(inputs, held)]
     out_values = [frame.split(t) for t in outputs]
-    made = frame.outside(lambda: attach(name, values, out_values, outer_pull, push and outer_push))
+    made = frame.outside(lambda: attach(name, values, out_values, outer_pull, push and outer_push, always))
     return [frame.join(t) for t in made]
 
 

@@ -4,6 +4,8 @@
 // out of a constructor, through the interpreter, where memory is short.
 #include "python/frames.h"
 
+#include <algorithm>
+
 #include "base/few.h"
 #include "python/object.h"
 #include "sweeps/batch.h"
@@ -219,6 +221,29 @@ PyObject* innermost_of(PyObject*, PyObject* leaves) {
   });
 }
 
+/// A jvp that no_grad shuts out.
+bool is_shut_out(const Frame& f) { return f.kind == FrameKind::Forward && f.place.depth <= context().no_grad_depth; }
+
+PyObject* open_frame(PyObject*, PyObject*) {
+  return guarded([&] {
+    Frame* f = context().frame;
+    while (f && is_shut_out(*f)) f = f->place.outer;
+    return f && f->kind != FrameKind::Trace ? frame_object(f->shared_from_this()) : Py_NewRef(Py_None);
+  });
+}
+
+PyObject* open_derivatives(PyObject*, PyObject*) {
+  return guarded([&] {
+    const Tape* const tape = context().tape;
+    uint32_t count = tape ? tape->open_levels : 0;
+    const Frame* f = context().frame;
+    for (; f && f->kind != FrameKind::Trace; f = f->place.outer)
+      count += f->kind == FrameKind::Forward && !is_shut_out(*f);
+    if (f && f->place.tape == tape && tape) count -= std::min(count, f->place.open_levels);
+    return PyLong_FromUnsignedLong(count);
+  });
+}
+
 /// jvp of a function of tensors: the pair of its value and tangent where it returns one tensor, else of the frame and
 /// what it returned. None, and nothing has run, where the arguments are not tensors with tangents like them.
 PyObject* push_plain(PyObject*, PyObject* const* args, Py_ssize_t count) {
@@ -271,7 +296,17 @@ PyObject* is_batch(PyObject*, PyObject* tensor) {
   });
 }
 
+PyObject* is_same(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  return guarded([&] {
+    check_count("is_same", count, 2, 2);
+    return PyBool_FromLong(is_same_value(tensor_of(args[0]), tensor_of(args[1])));
+  });
+}
+
 PyMethodDef kFunctions[] = {
+    {"is_same", fast(is_same), METH_FASTCALL,
+     "is_same($module, a: Tensor, b: Tensor, /)\n--\n\nTrue where they have the same elements for sure.\n\nReturns\n"
+     "-------\nbool"},
     {"push_plain", fast(push_plain), METH_FASTCALL,
      "push_plain($module, fn: callable, args: tuple, tangents: tuple, /)\n--\n\njvp of a function of tensors, None "
      "where "
@@ -279,6 +314,12 @@ PyMethodDef kFunctions[] = {
     {"innermost", innermost_of, METH_O,
      "innermost($module, leaves: list, /)\n--\n\nThe innermost jvp or vmap of the leaves, None where there is "
      "none.\n\nReturns\n-------\nobject"},
+    {"open_frame", open_frame, METH_NOARGS,
+     "open_frame($module, /)\n--\n\nThe innermost jvp or vmap that is open here, None where there is none, or a "
+     "program is recorded inside of it.\n\nReturns\n-------\nobject"},
+    {"open_derivatives", open_derivatives, METH_NOARGS,
+     "open_derivatives($module, /)\n--\n\nHow many levels and jvps are open here, inside of a program that is "
+     "recorded.\n\nReturns\n-------\nint"},
     {"settled", settled_of, METH_O,
      "settled($module, tensor: Tensor, /)\n--\n\nThe value without jvps that have ended.\n\nReturns\n-------\nTensor"},
     {"is_batch", is_batch, METH_O,

@@ -20,6 +20,9 @@ struct GradObject {
   const char* name;  // for errors
 };
 
+/// What is told in this thread of a Parameter's gradient while the sweep still runs, else null.
+thread_local PyObject* watcher = nullptr;
+
 /// A differentiated argument: the tree that the function sees, whose leaves are inputs of the recording.
 struct Argument {
   Py_ssize_t position;
@@ -87,7 +90,12 @@ class GradientCall {
     Gradients gradients(recording_);
     // The gradient of several or non-scalar outputs is that of the sum of their elements.
     sens ? seed(gradients, value, sens) : gradients.seed_ones();
-    gradients.sweep();
+    if (watcher) [[unlikely]] {
+      const Owned watching = Owned::copy(watcher);
+      gradients.sweep_to_inputs([&](size_t input) { show(gradients, input, watching.get()); });
+    } else {
+      gradients.sweep();
+    }
     run_hooks(gradients, lists_->given);
     Owned collected(collect(gradients));
     if (g_->with_value) return checked(PyTuple_Pack(2, result.get(), collected.get()));
@@ -97,6 +105,15 @@ class GradientCall {
   }
 
  private:
+  /// Calls the watcher with a Parameter and its gradient.
+  void show(const Gradients& gradients, size_t input, PyObject* watching) const {
+    PyObject* const given = lists_->given[input].get();
+    if (!is_parameter(given) || gradients.repeats(input)) return;
+    const Owned whole(wrap(gradients.of(input)));
+    const Owned done(
+        checked(calling_python([&] { return PyObject_CallFunctionObjArgs(watching, given, whole.get(), nullptr); })));
+  }
+
   void name_input(const Tensor& value, Slot slot, PyObject* given) {
     recording_.input(slot, value);
     lists_->given.push_back(Owned::copy(given));
@@ -406,11 +423,25 @@ PyType_Spec kSpec{"adcore._core.Gradient", sizeof(GradObject), 0,
                   Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR,
                   kSlots};
 
+/// Returns the one before, None for none.
+PyObject* watch_gradients(PyObject*, PyObject* watching) {
+  PyObject* const before = std::exchange(watcher, watching == Py_None ? nullptr : Py_NewRef(watching));
+  return before ? before : Py_NewRef(Py_None);
+}
+
+PyMethodDef kFunctions[] = {
+    {"watch_gradients", watch_gradients, METH_O,
+     "watch_gradients($module, watcher: object, /)\n--\n\nCalls the watcher in this thread with each Parameter that "
+     "grad "
+     "differentiates by, and its gradient, as soon as that is whole.\n\nReturns\n-------\nobject"},
+    {nullptr, nullptr, 0, nullptr}};
+
 }  // namespace
 
 int init_gradient(PyObject* module) {
   const Owned type(PyType_FromSpec(&kSpec));
-  return type ? PyModule_AddObjectRef(module, "Gradient", type.get()) : -1;
+  return type && PyModule_AddFunctions(module, kFunctions) == 0 ? PyModule_AddObjectRef(module, "Gradient", type.get())
+                                                                : -1;
 }
 
 }  // namespace adcore::python

@@ -221,6 +221,17 @@ class Recompute : public Rule {
   std::vector<Layout> outputs_;
 };
 
+/// Throws where one of the statements from `mark` on does more than compute: that would be done again.
+void check_computes(const Tape& tape, uint32_t mark) {
+  for (uint32_t i = mark; i < tape.statement_count(); ++i) {
+    if (tape.statement(i).op != &always_rule_op()) continue;
+    fail(
+        ErrorKind::Runtime,
+        "recompute: the block sends or receives, which would be done again when it runs again; take the message out of "
+        "the block.");
+  }
+}
+
 /// The inputs of the statements from `mark` on: what was made before slot `first`.
 std::vector<Arg> inputs_of(const Tape& tape, uint32_t mark, Slot first) {
   std::vector<Arg> inputs;
@@ -265,6 +276,7 @@ py::object recompute(const py::object& fn, const py::tuple& args, const py::obje
   };
   for (const Owned& cell : left) map_parts(placed(cell.get(), *tape), collect);
 
+  check_computes(*tape, mark);
   const std::vector<Arg> inputs = inputs_of(*tape, mark, first);
   // Goes last: it may run code of the user.
   const std::vector<Tensor> dropped = tape->drop_statements(mark, first);

@@ -42,21 +42,26 @@ class PythonRule : public Rule {
 /// there stands in the box.
 Tensor settled_value(PyObject* o) { return settled(tracked_value(o)); }
 
-/// True where a level that is open inside of the frame (of any, for None) tracks one of the tensors.
-bool is_tracked(const py::list& leaves, const py::object& frame) {
+/// True where a level records here that is open inside of the frame (of any, for None).
+bool records(const py::object& frame) {
   const Tape* tape = context().tape;
   if (!tape) return false;
-  if (!frame.is_none()) {
-    const Frame& f = frame_of(frame.ptr());
-    if (tape == f.place.tape && tape->open_levels <= f.place.open_levels) return false;
-  }
+  if (frame.is_none()) return true;
+  const Frame& f = frame_of(frame.ptr());
+  return tape != f.place.tape || tape->open_levels > f.place.open_levels;
+}
+
+/// True where a level that is open inside of the frame (of any, for None) tracks one of the tensors.
+bool is_tracked(const py::list& leaves, const py::object& frame) {
+  if (!records(frame)) return false;
+  const Tape* tape = context().tape;
   for (const py::handle o : leaves)
     if (is_tensor(o.ptr()) && tape->slot_of(settled_value(o.ptr()))) return true;
   return false;
 }
 
-/// The outputs as if a statement with this rule had made them from the inputs.
-py::list record_rule(const py::list& inputs, const py::list& outputs, const py::object& pull) {
+/// The outputs as if a statement with this rule had made them from the inputs. `always`: see record().
+py::list record_rule(const py::list& inputs, const py::list& outputs, const py::object& pull, bool always) {
   Tape* tape = context().tape;
   if (!tape) return outputs;
   std::vector<Arg> args;
@@ -68,7 +73,7 @@ py::list record_rule(const py::list& inputs, const py::list& outputs, const py::
   std::vector<Tensor*> recorded;
   for (const py::handle o : outputs) values.push_back(tensor_of(o));
   for (Tensor& v : values) recorded.push_back(&v);
-  record(*tape, std::make_unique<PythonRule>(pull, inputs.size()), args, recorded);
+  record(*tape, std::make_unique<PythonRule>(pull, inputs.size()), args, recorded, always);
   py::list made;
   for (Tensor& v : values) made.append(steal(wrap_fresh(std::move(v))));
   return made;
@@ -102,7 +107,8 @@ void bind_rules(py::module_& m) {
   m.def("hook_value", hook_value, py::arg("tensor"), py::arg("pull"));
   m.def("holds_alone", holds_alone, py::arg("tensor"));
   m.def("seen", seen, py::arg("tensor"));
-  m.def("record_rule", record_rule, py::arg("inputs"), py::arg("outputs"), py::arg("pull"));
+  m.def("record_rule", record_rule, py::arg("inputs"), py::arg("outputs"), py::arg("pull"), py::arg("always") = false);
+  m.def("records", records, py::arg("frame") = py::none());
 }
 
 }  // namespace adcore::python

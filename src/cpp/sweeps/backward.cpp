@@ -149,9 +149,10 @@ void Backward::mark_active(std::span<const Slot> inputs) {
   auto& active = adjoints_.active;
   active.assign(tape.slot_count() - segment_.first_slot, 0);
   for (Slot s : inputs) active[s - segment_.first_slot] = kInput;
+  const Op& always = always_rule_op();
   for (uint32_t i = segment_.begin; i < segment_.end; ++i) {
     const Statement& s = tape.statement(i);
-    bool any = false;
+    bool any = s.op == &always;
     for (int k = 0; k < s.arg_count && !any; ++k) {
       const Slot slot = tape.arg(s, k).slot;
       any = slot >= segment_.first_slot && active[slot - segment_.first_slot];
@@ -190,7 +191,7 @@ void Backward::run_rule(const Statement& s, Tensor* cotangents, bool ones) {
 
 void Backward::pull(const Statement& s) {
   const uint32_t at = s.out - segment_.first_slot;
-  if (s.outputs == 1) {
+  if (s.outputs == 1 && adjoints_.index[at] != kNone) {
     const uint32_t place = adjoints_.take(at);
     Adjoints::Entry& entry = adjoints_.entry(place);
     run_rule(s, &entry.value, entry.ones);
@@ -238,9 +239,40 @@ void Backward::sweep_to_hooks(Slot hooks_from) {
   sweep(segment_.begin, end);
 }
 
+void Backward::run_to_inputs(std::span<const Slot> inputs, FunctionRef<void(size_t)> whole) {
+  const Tape& tape = *segment_.tape;
+  struct Read {
+    uint32_t first;  // statement that reads the input; that of the aliases where none does
+    size_t input;
+  };
+  std::vector<Read> reads;
+  if (tape.hooks().empty()) {
+    if (!segment_.alone) mark_active(inputs);
+    std::vector<uint32_t> first(tape.slot_count() - segment_.first_slot, segment_.begin);
+    for (uint32_t i = segment_.end; i-- > segment_.begin;) {
+      const Statement& s = tape.statement(i);
+      for (int k = 0; k < s.arg_count; ++k)
+        if (const Slot slot = tape.arg(s, k).slot; slot >= segment_.first_slot) first[slot - segment_.first_slot] = i;
+    }
+    for (size_t k = 0; k < inputs.size(); ++k) reads.push_back({first[inputs[k] - segment_.first_slot], k});
+    std::stable_sort(reads.begin(), reads.end(), [](const Read& a, const Read& b) { return a.first > b.first; });
+  } else {
+    run(inputs);
+    for (size_t k = 0; k < inputs.size(); ++k) reads.push_back({segment_.end, k});
+  }
+  uint32_t end = segment_.end;
+  for (const Read& r : reads) {
+    if (r.first < end) sweep(r.first, end);
+    end = std::min(end, r.first);
+    if (reached(inputs[r.input])) whole(r.input);
+  }
+  if (tape.hooks().empty()) sweep(segment_.begin, end);
+}
+
 void Backward::sweep(uint32_t first, uint32_t end) {
   Tape& tape = *segment_.tape;
   const bool plain = segment_.once && !segment_.observed;
+  const Op& always = always_rule_op();
   for (uint32_t i = end; i-- > first;) {
     const Statement s = tape.statement(i);
     const uint32_t at = s.out - segment_.first_slot;
@@ -257,7 +289,7 @@ void Backward::sweep(uint32_t first, uint32_t end) {
         continue;
       }
     }
-    if (reached && is_active(s.out)) pull(s);
+    if ((reached || s.op == &always) && is_active(s.out)) pull(s);
     if (segment_.once) tape.release_from(i);
     if (i % kInterruptEvery == kInterruptEvery - 1 && interpreter.check_interrupt) interpreter.check_interrupt();
   }

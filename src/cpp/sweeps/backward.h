@@ -28,6 +28,10 @@ class Backward final : private Sweep {
   /// are those of another sweep, which brings together what this one and others find.
   void run(std::span<const Slot> inputs, Slot hooks_from = 0);
 
+  /// The same. Calls `whole` with the place in `inputs` of each one that is reached, as soon as nothing that is left to
+  /// sweep adds to its cotangent.
+  void run_to_inputs(std::span<const Slot> inputs, FunctionRef<void(size_t)> whole);
+
   bool reached(Slot slot) const noexcept;
   /// The cotangent at the slot of an input that something reached.
   const Tensor& cotangent(Slot slot) const noexcept;

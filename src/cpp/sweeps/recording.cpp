@@ -48,6 +48,13 @@ void Gradients::seed_ones() {
   for (const auto& out : ends_.outputs) backward_.seed_ones(out.slot, out.shape, out.dtype);
 }
 
+void Gradients::sweep_to_inputs(FunctionRef<void(size_t)> whole) {
+  std::vector<size_t> numbers;
+  for (size_t i = 0; i < ends_.inputs.size(); ++i)
+    if (ends_.inputs[i].slot) numbers.push_back(i);
+  backward_.run_to_inputs(ends_.wanted, [&](size_t k) { whole(numbers[k]); });
+}
+
 Tensor Gradients::of(size_t input) const {
   const auto& in = ends_.inputs[input];
   return backward_.reached(in.slot) ? backward_.cotangent(in.slot) : zeros(in.shape, in.dtype);

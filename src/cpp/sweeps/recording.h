@@ -76,6 +76,8 @@ class Gradients {
   /// Ones for every output: the gradient is that of the sum of all their elements.
   void seed_ones();
   void sweep() { backward_.run(ends_.wanted); }
+  /// The same; calls `whole` with the number of each input that is reached as soon as its gradient is whole.
+  void sweep_to_inputs(FunctionRef<void(size_t)> whole);
 
   bool reached(size_t input) const noexcept { return backward_.reached(ends_.inputs[input].slot); }
   /// The gradient of an input; zeros where nothing reached it.

@@ -25,6 +25,7 @@ void rule_vjp(Pullback& p) {
 
 /// Only recorded, never applied. Its statements keep the rule, as the owner of a buffer without elements.
 const Op kRule{.name = "rule", .kind = OpKind::Custom, .infer = nullptr, .run = nullptr, .vjp = rule_vjp};
+const Op kAlwaysRule{.name = "rule", .kind = OpKind::Custom, .infer = nullptr, .run = nullptr, .vjp = rule_vjp};
 
 /// A tensor that owns the rule, without elements.
 Tensor hold(std::unique_ptr<Rule> rule) {
@@ -36,12 +37,16 @@ Tensor hold(std::unique_ptr<Rule> rule) {
 
 }  // namespace
 
-void record(Tape& tape, std::unique_ptr<Rule> rule, std::span<const Arg> inputs, std::span<Tensor* const> outputs) {
+const Op& always_rule_op() noexcept { return kAlwaysRule; }
+
+void record(Tape& tape, std::unique_ptr<Rule> rule, std::span<const Arg> inputs, std::span<Tensor* const> outputs,
+            bool always) {
   if (inputs.size() > UINT16_MAX || outputs.size() > UINT16_MAX) {
     fail(ErrorKind::Value, "a rule has at most ", UINT16_MAX, " inputs and outputs, got ", inputs.size(), " and ",
          outputs.size(), ".");
   }
-  const Slot first = tape.append(kRule, inputs, static_cast<int>(outputs.size()), hold(std::move(rule)));
+  const Slot first =
+      tape.append(always ? kAlwaysRule : kRule, inputs, static_cast<int>(outputs.size()), hold(std::move(rule)));
   for (size_t j = 0; j < outputs.size(); ++j) outputs[j]->set_ref({tape.id(), first + static_cast<Slot>(j)});
 }
 
@@ -64,7 +69,7 @@ void visit_rules(const Tape& tape, FunctionRef<void(const Rule&)> visit) {
   if (!tape.has_rules()) return;
   for (uint32_t i = 0; i < tape.statement_count(); ++i) {
     const Statement& s = tape.statement(i);
-    if (s.op == &kRule) visit(rule_in(tape.kept(s, needs_output(0))));
+    if (s.op == &kRule || s.op == &kAlwaysRule) visit(rule_in(tape.kept(s, needs_output(0))));
   }
 }
 

@@ -18,8 +18,13 @@ class Rule {
   virtual void traverse(FunctionRef<void(void* object)> visit) const { (void)visit; }
 };
 
-/// Records a rule; the outputs get their slots.
-void record(Tape& tape, std::unique_ptr<Rule> rule, std::span<const Arg> inputs, std::span<Tensor* const> outputs);
+/// Records a rule; the outputs get their slots. `always`: it does more than compute, and every sweep runs it.
+void record(Tape& tape, std::unique_ptr<Rule> rule, std::span<const Arg> inputs, std::span<Tensor* const> outputs,
+            bool always = false);
+
+/// The op of rules that do more than compute: a sweep runs them though nothing reached them, and what comes from them is
+/// differentiated though it comes from no input.
+const Op& always_rule_op() noexcept;
 
 /// Puts a rule of one input and one output on a value of the tape: its whole cotangent passes through it.
 void hook(Tape& tape, Slot slot, std::unique_ptr<Rule> rule);
