@@ -99,9 +99,10 @@ def test_examples_give_what_they_show(name, value):
     assert not failed, "".join(report)
 
 
-@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
-def test_the_python_of_a_page_runs(page):
-    """The blocks of one page are one program."""
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md", "docs/guides/jit.md"])
+def test_the_python_of_a_page_runs(page, tmp_path, monkeypatch):
+    """The blocks of one page are one program, which may write files."""
+    monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
     assert blocks
     exec(compile("\n".join(blocks), page, "exec"), {"__name__": page})
