@@ -99,7 +99,7 @@ def test_examples_give_what_they_show(name, value):
     assert not failed, "".join(report)
 
 
-@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md", "docs/guides/jit.md"])
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md", "docs/guides/jit.md", "docs/zh/jit.md"])
 def test_the_python_of_a_page_runs(page, tmp_path, monkeypatch):
     """The blocks of one page are one program, which may write files."""
     monkeypatch.chdir(tmp_path)
@@ -155,16 +155,101 @@ def test_every_transform_has_a_page_with_examples():
     assert all(f"]({p.name})" in index for p in pages if p.name != "README.md")
 
 
-@pytest.mark.parametrize(
-    "english, chinese",
-    [("README.md", "README.zh-CN.md")]
-    + [(f"docs/guides/{page.name}", f"docs/zh/{page.name}") for page in sorted((ROOT / "docs" / "zh").glob("*.md"))],
-)
+# The pages that are there in both languages.
+CHINESE = {"README.md": "README.zh-CN.md", "docs/distributed.md": "docs/zh/distributed.md"} | {
+    f"docs/guides/{name}.md": f"docs/zh/{name}.md"
+    for name in (
+        "cpp",
+        "faq",
+        "from_jax",
+        "from_numpy",
+        "from_pytorch",
+        "getting_started",
+        "jit",
+        "mindspore",
+        "numerics",
+        "performance",
+    )
+}
+# Where the rest of a page, behind this heading, is in English alone.
+IN_ENGLISH = {"docs/distributed.md": "## What it costs"}
+IN_BOTH = pytest.mark.parametrize("english, chinese", CHINESE.items(), ids=[Path(page).stem for page in CHINESE])
+BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+
+
+def in_both(page):
+    """Return the text of a page as far as the other language has it, without its figures."""
+    text, heading, _ = (ROOT / page).read_text().partition(IN_ENGLISH.get(page, "\0"))
+    return text + heading
+
+
+def prose(text):
+    return BLOCK.sub("", text)
+
+
+def links(text):
+    return re.findall(r"\]\((?!\w+:)([^)#]+)", re.sub(r"`[^`\n]*`", "", prose(text)))
+
+
+def test_every_page_in_chinese_has_its_english_one():
+    assert {"README.zh-CN.md"} | {f"docs/zh/{page.name}" for page in (ROOT / "docs" / "zh").iterdir()} == set(
+        CHINESE.values()
+    )
+
+
+@IN_BOTH
 def test_both_languages_show_the_same_code(english, chinese):
+    one, other = (BLOCK.findall(in_both(page)) for page in (english, chinese))
+    assert one == other
+
+
+@IN_BOTH
+def test_both_languages_have_the_same_parts(english, chinese):
     one, other = (
-        re.findall(r"^```.*?^```", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL) for page in (english, chinese)
+        re.findall(r"^#+(?= )|^\|(?= --- )", prose(in_both(page)), re.MULTILINE) for page in (english, chinese)
     )
     assert one == other
+
+
+@IN_BOTH
+def test_both_languages_have_the_same_numbers_in_tables(english, chinese):
+    one, other = (re.findall(r"(?<=\| )[\d.,/]+(?= \|)", in_both(page)) for page in (english, chinese))
+    assert one == other
+
+
+@IN_BOTH
+def test_both_languages_name_the_same_things(english, chinese):
+    """What one page has in backticks, the other one has there or in its code: an option that one tells of, both do."""
+    text = in_both(english)
+    code = "".join(BLOCK.findall(text))
+    one, other = (
+        {" ".join(name.split()) for name in re.findall(r"`([^`]+)`", prose(each))} for each in (text, in_both(chinese))
+    )
+    assert [name for name in sorted(one ^ other) if name not in code] == []
+
+
+@IN_BOTH
+def test_both_languages_lead_to_the_same_pages(english, chinese):
+    """To the Chinese ones, where there are such; and first of all to each other."""
+
+    def leads(page):
+        found = [((ROOT / page).parent / link).resolve().relative_to(ROOT).as_posix() for link in links(in_both(page))]
+        return found[0], {CHINESE.get(each, each) for each in found} - {chinese}, set(found)
+
+    first, one, _ = leads(english)
+    back, other, as_written = leads(chinese)
+    assert first == chinese and back == english
+    assert one == other
+    assert not (as_written - {english}) & CHINESE.keys(), "a page that is there in Chinese"
+
+
+@pytest.mark.parametrize("page", CHINESE.values(), ids=lambda page: Path(page).stem)
+def test_pages_in_chinese_have_chinese_punctuation(page):
+    text = prose((ROOT / page).read_text())
+    for syntax, left in ((r"`[^`]*`", "``"), (r"\]\([^)]*\)", "]"), (r"!\[", "[")):
+        text = re.sub(syntax, left, text)
+    beside_han = r"[\u4e00-\u9fff][*`\]]*[,.:;?!()]|[,;?!()][*`\[]*[\u4e00-\u9fff]"
+    assert [line for line in text.splitlines() if re.search(beside_han, line)] == []
 
 
 def pages():
@@ -174,6 +259,4 @@ def pages():
 
 @pytest.mark.parametrize("page", pages(), ids=lambda p: str(p.relative_to(ROOT)))
 def test_links_between_pages_lead_somewhere(page):
-    prose = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(), flags=re.DOTALL)
-    targets = re.findall(r"\]\((?!\w+:)([^)#]+)", prose)
-    assert [t for t in targets if not (page.parent / t).exists()] == []
+    assert [t for t in links(page.read_text()) if not (page.parent / t).exists()] == []
