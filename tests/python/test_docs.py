@@ -57,6 +57,14 @@ def docstring(value):
     return inspect.cleandoc(getattr(value, "__doc__", None) or "")
 
 
+def loaded(path):
+    """Return the module that a file outside of the package is."""
+    spec = importlib.util.spec_from_file_location(Path(path).stem, ROOT / path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 PUBLIC = pytest.mark.parametrize("name, value", public(), ids=lambda v: v if isinstance(v, str) else "")
 
 
@@ -77,10 +85,7 @@ def test_documented_with_an_example(name, value):
 def test_the_reference_has_one_entry_for_all_that_is_public():
     for library in ("onnx", "scipy", "sklearn"):
         pytest.importorskip(library)
-    spec = importlib.util.spec_from_file_location("reference", ROOT / "tools" / "reference.py")
-    reference = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(reference)
-    listed = [id(value) for entries in reference.pages().values() for _, _, value in entries]
+    listed = [id(value) for entries in loaded("tools/reference.py").pages().values() for _, _, value in entries]
     assert len(set(listed)) == len(listed)
     assert [name for name, value in public() if id(value) not in listed] == []
 
@@ -250,6 +255,33 @@ def test_pages_in_chinese_have_chinese_punctuation(page):
         text = re.sub(syntax, left, text)
     beside_han = r"[\u4e00-\u9fff][*`\]]*[,.:;?!()]|[,;?!()][*`\[]*[\u4e00-\u9fff]"
     assert [line for line in text.splitlines() if re.search(beside_han, line)] == []
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "zh").glob("*.md")), ids=lambda page: page.stem)
+def test_the_site_joins_the_lines_of_paragraphs_in_chinese_alone(page):
+    pytest.importorskip("sphinx")
+    text = page.read_text()
+    source = [text]
+    loaded("docs/conf.py").join_lines(None, f"zh/{page.stem}", source)
+    assert source[0].split() != text.split()
+    assert "".join(source[0].split()) == "".join(text.split())
+    starts = r"^(?:$|#|[-*|] |\d+\. |```|\*\*)"  # of paragraphs, headings, rows of tables, list items
+    for pattern in (BLOCK, re.compile(starts, re.MULTILINE)):
+        assert pattern.findall(source[0]) == pattern.findall(text)
+    assert re.findall(r"[\u4e00-\u9fff]\n[\u4e00-\u9fff]", source[0]) == []
+
+
+def test_the_search_of_the_site_finds_words_of_both_languages():
+    pytest.importorskip("sphinx")
+    search = loaded("docs/conf.py").SearchBoth({})
+    text = "grad 给出梯度，jit(f) 即时编译 float32。"
+    words = search.split(text)
+    assert {"grad", "jit", "f", "float32"} <= set(words)
+    for run in re.findall(r"[\u4e00-\u9fff]{2,}", text):
+        for first in range(len(run)):
+            for last in range(first + 2, len(run) + 1):
+                assert set(search.split(run[first:last])) <= set(words)
+    assert not set(search.split("梯度即时")) <= set(words)  # which do not stand side by side
 
 
 def pages():
