@@ -912,7 +912,7 @@ ABSENT = {
         ApplyRotaryPosEmb BasicLSTMCell DynamicGRUV2 DynamicRNN FlashAttentionScore GroupTopk IncreFlashAttention
         MoeFinalizeRouting NPUAllocFloatStatus NPUClearFloatStatus NPUGetFloatStatus PagedAttention PromptFlashAttention
         QuantBatchMatmul ReshapeAndCache""",
-    "it runs in one process": """
+    "adcore.communication has nothing like it": """
         AllGatherV AlltoAllV BatchISendIRecv CollectiveGather CollectiveScatter NeighborExchange NeighborExchangeV2
         ReduceScatterV""",
 }
