@@ -804,3 +804,20 @@ def test_what_a_text_reads_of_a_name_is_told_alike_by_every_version_of_python():
     expected = {("a", None), ("x", None), ("y", None), ("g", None), ("b", "q"), ("o", "k"), ("o", "m")}
     attributes = {("k", None), ("q", None), ("m", None)}
     assert set(texts.uses_in(f.__code__, ())) == expected | attributes
+
+
+def test_hooks_on_an_argument_are_called_where_the_function_differentiates_by_it():
+    def f(x, t):
+        return adcore.grad(lambda x, t: (x * t * t).sum(), 1)(x, t)
+
+    compiled, x, t = jit(f), t32([1.0, 3.0]), t32([2.0, 5.0])
+    np.testing.assert_array_equal(compiled(x, t).asnumpy(), [4.0, 30.0])
+    handle = t.register_hook(lambda g: g * 10)
+    for argument in (t, (t,)):
+        call = jit(lambda x, t: f(x, t[0] if isinstance(t, tuple) else t))
+        np.testing.assert_array_equal(call(x, argument).asnumpy(), [40.0, 300.0])
+    np.testing.assert_array_equal(compiled(x, t).asnumpy(), [40.0, 300.0])
+    with pytest.raises(adcore.RecordingError, match="an argument has hooks"):
+        compiled.trace(x, t)
+    handle.remove()
+    np.testing.assert_array_equal(compiled(x, t).asnumpy(), [4.0, 30.0])

@@ -62,6 +62,7 @@ struct Signature {
   std::vector<Owned> made;         // Tensors of arrays, and parts of dataclasses
   std::vector<size_t> donated;     // inputs
   bool donates = false;            // those that are added
+  bool hooked = false;             // an input has hooks, which whoever differentiates by it calls: no program does
 
   void clear() noexcept {
     forget(words);
@@ -69,7 +70,7 @@ struct Signature {
     forget(inputs);
     made.clear();
     forget(donated);
-    donates = false;
+    donates = hooked = false;
     arrays_.clear();
     numbers_.clear();
   }
@@ -92,6 +93,8 @@ struct Signature {
       return;
     }
     if (donates && tag == kTensor) donated.push_back(inputs.size());
+    PyObject* const hooks = reinterpret_cast<TensorObject*>(o)->hooks;
+    hooked |= hooks && PyDict_GET_SIZE(hooks) > 0;
     inputs.push_back(o);
     const Tensor& t = value_of(o);
     words.push_back(tag);
@@ -593,6 +596,10 @@ PyObject* call(PyObject* self, PyObject* const* args, size_t flags, PyObject* na
     const Reused<Signature> signature;
     given.sign(j, *signature);
     ++j->calls;
+    const auto run_as_python = [&] {
+      return checked(calling_python([&] { return PyObject_Vectorcall(j->fn, args, flags, names); }));
+    };
+    if (signature->hooked) return run_as_python();
     std::shared_ptr<Entry> entry = find(*j->entries, *signature);
     if (!entry) entry = add(self, given, *signature);
     if (entry->is_program() && !entry->traced->is_seen(signature->inputs)) {
@@ -601,9 +608,7 @@ PyObject* call(PyObject* self, PyObject* const* args, size_t flags, PyObject* na
       donations.make();
       return result;
     }
-    if (!entry->is_program() || entry->traced->has_rules() || entry->traced->has_draws()) {
-      return checked(calling_python([&] { return PyObject_Vectorcall(j->fn, args, flags, names); }));
-    }
+    if (!entry->is_program() || entry->traced->has_rules() || entry->traced->has_draws()) return run_as_python();
     return entry->traced->run(signature->inputs).release().ptr();
   });
 }
@@ -688,6 +693,8 @@ PyObject* program_for(PyObject* self, PyObject* const* args, Py_ssize_t count, P
     const Given given{args, count, names};
     Signature signature;
     given.sign(as_jitted(self), signature);
+    if (signature.hooked)
+      throw RecordingError("jit: an argument has hooks, which a program does not call; register them in the function.");
     std::shared_ptr<Entry> entry = find(*as_jitted(self)->entries, signature);
     if (!entry) entry = add(self, given, signature);
     if (!entry->is_program()) throw RecordingError(py::cast<std::string>(py::handle(entry->traced_object.get())));
