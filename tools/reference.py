@@ -72,7 +72,7 @@ class Formulas:
         if expands and name not in _core.functions:
             return self.show_expansion(index, operands, value - first)
         shown = [self.show(o) for o in operands]
-        if name == "owned":  # the same value, on memory of its own
+        if name in ("owned", "alias"):  # the same value, on memory or at a place of its own
             return shown[0]
         if name == "matmul":
             shown = [(f"{atom(s)}.mT", ATOM) if turned else s for s, turned in zip(shown, words)]
